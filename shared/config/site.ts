@@ -1,0 +1,109 @@
+/** The configuration as the daemons see it: resolved per entry, frozen, every duration in milliseconds. */
+import type { DistributorConfig } from '../../services/distributor/config.ts'
+import type { NotifierConfig } from '../../services/notifier/config.ts'
+import type { RefresherConfig } from '../../services/refresher/config.ts'
+import type { StorerConfig } from '../../services/storer/config.ts'
+import type { NatsConfig, ScheduleConfig, SealingConfig, TelemetryConfig, VaultConfig } from './sections.ts'
+
+/** How often a failed step is tried again before it is reported, and how long to wait in between. */
+export interface Retry {
+  readonly numRetries: number
+  readonly retrySleepMs: number
+}
+
+/** Where notifications go (`notifications`, or `notifications_test` for runs with `push: false`). */
+export interface Recipients {
+  /** A secret: whoever has it may post. Never logged, traced or put into an error. */
+  readonly slackUrl?: string
+  readonly adminEmail: readonly string[]
+}
+
+/** A service as configured: `dune-2_production` with `experimentOverride: dune` is an entry of service `dune_production`. */
+export interface Entry {
+  /** `<experiment>_<role>` as configured: the name on the bus, in counters and on the command line. */
+  readonly name: string
+  /** The experiment as configured (`dune-2`). */
+  readonly experiment: string
+  /** The experiment the token issuer knows (`dune`). */
+  readonly realExperiment: string
+  readonly role: string
+  /** `<realExperiment>_<role>`: the name in credds and in file names on nodes. */
+  readonly service: string
+  readonly account: string
+  readonly principal: string
+  readonly keytab: string
+  readonly desiredUid?: number
+  readonly nodes: readonly string[]
+  /** Set by `condorCreddHostOverride`; otherwise the collector is asked. */
+  readonly credds?: readonly string[]
+  /** In the order in which they are tried. */
+  readonly collectors: readonly string[]
+  readonly scheddConstraint?: string
+  /** From the file only; absent means: ask the environment and HTCondor. `host`, `host:port` or `https://host[:port]`. */
+  readonly vaultServer?: string
+  /** Where the storer keeps its vault token per (service, credd) between runs. */
+  readonly vaultTokenRoot: string
+  /** `getToken`: plain htgettoken, no credd. */
+  readonly tokenGetter: 'storeAndGetToken' | 'getToken'
+  /** As htgettoken takes it: one `<n>[smhd]`. */
+  readonly minTokenLifetime: string
+  /** `--credkey` for htgettoken: the principal without its realm, or `credkeyOverride`. */
+  readonly credkey: string
+  /** A Go template over {@link TemplateFields}; rendered once the UID is known (`renderTemplate`). */
+  readonly roleFileTemplate: string
+  /** Words for ssh, already split. */
+  readonly sshOptions: readonly string[]
+  /** Words for rsync, already split. */
+  readonly fileCopierOptions: readonly string[]
+  readonly disableNotifications: boolean
+  /** Stakeholders of the experiment. */
+  readonly emails: readonly string[]
+}
+
+/** The whole site: one file, checked and resolved. */
+export interface Site {
+  readonly file: string
+  /** SHA-256 (hex) of the file's bytes: `run.started` carries it, so that daemons notice when theirs differs. */
+  readonly hash: string
+  readonly entries: readonly Entry[]
+  readonly timeouts: {
+    readonly globalMs: number
+    readonly kerberosMs: number
+    readonly vaultStorerMs: number
+    readonly pingMs: number
+    readonly pushMs: number
+    readonly ferryRequestMs: number
+    readonly dbMs: number
+  }
+  readonly retries: {
+    readonly kerberos: Retry
+    readonly store: Retry
+    readonly ping: Retry
+    readonly push: Retry
+  }
+  readonly errorCountToSendMessage: number
+  readonly disableNotifications: boolean
+  readonly devEnvironmentLabel: string
+  readonly ferry?: {
+    readonly host: string
+    readonly port: number
+    readonly caPath?: string
+    readonly hostCert?: string
+    readonly hostKey?: string
+  }
+  readonly email?: { readonly from: string; readonly smtpHost: string; readonly smtpPort: number }
+  readonly notifications: Recipients
+  readonly notificationsTest: Recipients
+  /** Directory for `<daemon>.log`, from `logs.token-push.logfile`; absent: standard output only. */
+  readonly logDirectory?: string
+  readonly tracingUrl?: string
+  readonly nats: NatsConfig
+  readonly schedule: ScheduleConfig
+  readonly vault: VaultConfig
+  readonly sealing: SealingConfig
+  readonly telemetry: TelemetryConfig
+  readonly refresher: RefresherConfig
+  readonly storer: StorerConfig
+  readonly distributor: DistributorConfig
+  readonly notifier: NotifierConfig
+}

@@ -1,0 +1,98 @@
+/** Every subject, stream, consumer and bucket name of the system, and the one encoding of names into them (docs/bus.md). */
+
+/** The four processes. A *service* is an experiment's role, never one of these. */
+export const daemons = ['refresher', 'storer', 'distributor', 'notifier'] as const
+export type Daemon = (typeof daemons)[number]
+
+export const streams = {
+  tokens: 'TOKENS',
+  refresh: 'REFRESH',
+  store: 'STORE',
+  push: 'PUSH',
+  notify: 'NOTIFY',
+  dead: 'DEAD',
+} as const
+export type StreamName = (typeof streams)[keyof typeof streams]
+
+export const buckets = {
+  runs: 'runs',
+  targets: 'targets',
+  failures: 'failures',
+  uids: 'uids',
+  sealed: 'sealed',
+  leases: 'leases',
+} as const
+export type BucketName = (typeof buckets)[keyof typeof buckets]
+
+/** Durable consumers, named after the daemon that owns them, so that `nats consumer ls` prints the architecture. */
+export const consumers = {
+  refresherPlan: 'refresher-plan',
+  refresher: 'refresher',
+  storerPlan: 'storer-plan',
+  storer: 'storer',
+  distributorPlan: 'distributor-plan',
+  distributor: 'distributor',
+  notifier: 'notifier',
+  notifierOutbox: 'notifier-outbox',
+  notifierDead: 'notifier-dead',
+} as const
+export type ConsumerName = (typeof consumers)[keyof typeof consumers]
+
+/** Request subjects (DESIGN: each an endpoint of a NATS micro service). */
+export const requests = {
+  run: 'managed-tokens.run',
+  status: 'managed-tokens.status',
+  services: 'managed-tokens.services',
+  uidsRefresh: 'managed-tokens.uids.refresh',
+} as const
+
+/**
+ * A name as one subject token or KV key token: `.` becomes `_`, everything outside `a-z0-9-` becomes `=XX` (hex of each
+ * UTF-8 byte). Injective, because `_` itself is written `=5F`.
+ */
+export function encodeToken(name: string): string {
+  let token = ''
+  for (const byte of Buffer.from(name, 'utf8')) {
+    const char = String.fromCharCode(byte)
+    if (/[a-z0-9-]/.test(char)) token += char
+    else if (char === '.') token += '_'
+    else token += `=${byte.toString(16).toUpperCase().padStart(2, '0')}`
+  }
+  return token
+}
+
+/** What a subject needs to know of an entry: the configured experiment (not the overridden one) and its role. */
+export interface EntryName {
+  readonly experiment: string
+  readonly role: string
+}
+
+const entryTokens = (entry: EntryName) => `${encodeToken(entry.experiment)}.${encodeToken(entry.role)}`
+
+/** The facts about tokens: `token.<kind>.<experiment>.<role>`, and about runs: `run.<kind>`. */
+export type TokenFact = 'ready' | 'stored' | 'pushed' | 'failed'
+export const tokenSubject = (fact: TokenFact, entry: EntryName) => `token.${fact}.${entryTokens(entry)}`
+export const runSubject = (fact: 'started' | 'finished' | 'uids') => `run.${fact}`
+
+/** Work items. The same string is the target's key in the `targets` and `failures` buckets. */
+export const refreshSubject = (entry: EntryName) => `refresh.${entryTokens(entry)}`
+export const storeSubject = (entry: EntryName, credd: string) =>
+  `store.${entryTokens(entry)}.${encodeToken(credd)}`
+export const pushSubject = (entry: EntryName, node: string) =>
+  `push.${entryTokens(entry)}.${encodeToken(node)}`
+
+/** The outbox: one message to one addressee on one channel. */
+export const notifySubject = (channel: 'email' | 'slack', addressee: string) =>
+  `notify.${channel}.${encodeToken(addressee)}`
+
+/** Where a message that could not be handled is kept, with the reason. */
+export const deadSubject = (stream: StreamName, consumer: ConsumerName) =>
+  `dead.${stream.toLowerCase()}.${consumer}`
+
+/** Ledger keys in `runs`: the run itself, one of its entries, and the id minted last. */
+export const runKey = (run: string) => run
+export const ledgerKey = (run: string, entry: string) => `${run}.${encodeToken(entry)}`
+export const latestRunKey = 'latest'
+
+/** The key of an entry's sealed token: one revision per run. */
+export const sealedKey = (entry: string) => encodeToken(entry)
