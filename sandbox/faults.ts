@@ -1,0 +1,97 @@
+/** The faults a sandbox can be given: their names, their values, and `faults.json`, which every stand-in reads anew at each call. */
+import { mkdirSync, renameSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { z } from 'zod'
+
+export { isAffected, readFaults } from './fault-file.ts'
+
+const flag = z.boolean().optional()
+const names = z.array(z.string().regex(/^[\w.+-]+$/, 'expected a name')).optional()
+const seconds = z.number().positive().optional()
+
+/** `faults.json`: an absent key means that the fault is off. Lists name services, nodes, credds or collectors (short or full host names). */
+export const faultsSchema = z.strictObject({
+  'node-down': names.describe('NODE: its sshd does not run'),
+  'kdc-down': flag.describe('the KDC does not run'),
+  'credd-down': names.describe('CREDD: condor_store_cred cannot connect'),
+  'credd-hangs': names.describe('CREDD: condor_store_cred waits until it is killed'),
+  'credd-refuses': names.describe('CREDD: does not allow the operation'),
+  'credd-forgets': names.describe('CREDD: says it stored the credential and keeps nothing'),
+  'untrusted-vault-host': names.describe('CREDD: refuses credentials of this Vault host'),
+  'collector-down': names.describe('COLLECTOR: condor_status cannot connect'),
+  'needs-onboarding': names.describe('SERVICE: Vault has no refresh token, somebody must log in'),
+  'permission-denied': names.describe('SERVICE: Vault refuses to give the bearer token'),
+  'vault-down': flag.describe('connections to Vault are reset'),
+  'vault-hangs': flag.describe('Vault accepts connections and never answers'),
+  'vault-error': z
+    .int()
+    .min(500)
+    .max(599)
+    .optional()
+    .describe('STATUS: Vault answers every request with this 5xx'),
+  'vault-tls': flag.describe('Vault shows a certificate that nobody trusts'),
+  'vault-rate-limit': seconds.describe('SECONDS: Vault answers 429 for so long, from the next request on'),
+  'storer-hangs': names.describe('SERVICE: condor_vault_storer hangs with a child, both immune to SIGTERM'),
+  'storer-prints-much': names.describe('SERVICE: condor_vault_storer prints 64 MB before its work'),
+  'storer-stores-nothing': names.describe('SERVICE: condor_vault_storer exits 0 and has stored nothing'),
+  'storer-wrong-service': names.describe(
+    'SERVICE: condor_vault_storer leaves a bearer token of another service',
+  ),
+  'scope-mismatch': names.describe('SERVICE: a credential with other scopes is stored in the credd'),
+  'ferry-down': flag.describe('connections to FERRY are reset'),
+})
+export type Faults = Readonly<z.output<typeof faultsSchema>>
+export type FaultName = keyof Faults
+
+/**
+ * Reads one `--fault NAME[=VALUE]` of the command line. Lists take one name or several with commas.
+ * @throws Error that lists the known faults when the name is unknown or the value does not fit.
+ */
+export function parseFault(text: string): Faults {
+  const [, name = '', value] = /^([^=]*)(?:=(.*))?$/s.exec(text) ?? []
+  if (!Object.hasOwn(faultsSchema.shape, name))
+    throw new Error(`unknown fault "${name}"; known are:\n${listFaults()}`)
+  const parsed = faultsSchema.safeParse({ [name]: parseValue(name as FaultName, value) })
+  if (!parsed.success)
+    throw new Error(`fault "${text}" has a wrong value; expected --fault ${describe(name as FaultName)}`)
+  return parsed.data
+}
+
+/** Joins faults given one by one: lists grow, other values are replaced by later ones. */
+export function joinFaults(...parts: readonly Faults[]): Faults {
+  const joined: Record<string, unknown> = {}
+  for (const part of parts) {
+    for (const [name, value] of Object.entries(part)) {
+      const before = joined[name]
+      joined[name] =
+        Array.isArray(before) && Array.isArray(value) ? [...new Set([...before, ...value])] : value
+    }
+  }
+  return faultsSchema.parse(joined)
+}
+
+/** Makes these, and only these, the active faults of the sandbox in `dir`; a reader sees the old set or the new one. */
+export function writeFaults(dir: string, faults: Faults): void {
+  const file = join(dir, 'faults.json')
+  const text = `${JSON.stringify(faultsSchema.parse(faults))}\n`
+  mkdirSync(dir, { recursive: true })
+  writeFileSync(`${file}.${process.pid}`, text)
+  renameSync(`${file}.${process.pid}`, file)
+}
+
+/** One line a fault, for usage texts. */
+export function listFaults(): string {
+  return (Object.keys(faultsSchema.shape) as FaultName[]).map((name) => `  ${describe(name)}`).join('\n')
+}
+
+function describe(name: FaultName): string {
+  const [, value, text] = /^(?:([A-Z]+): )?(.*)$/s.exec(faultsSchema.shape[name].description ?? '') ?? []
+  return `${`${name}${value ? `=${value}` : ''}`.padEnd(34)} ${text}`
+}
+
+function parseValue(name: FaultName, value: string | undefined): unknown {
+  const kind = faultsSchema.shape[name].unwrap()
+  if (kind instanceof z.ZodBoolean) return value === undefined ? true : value
+  if (kind instanceof z.ZodArray) return value?.split(',') ?? null
+  return value ? Number(value) : null
+}
