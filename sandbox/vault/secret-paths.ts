@@ -1,0 +1,80 @@
+/** `/v1/secret/oauth/…`: bearer tokens for those whose refresh token is kept here, and the keeping of refresh tokens. */
+import { isAffected, readFaults } from '../fault-file.ts'
+import { requireToken } from './auth-paths.ts'
+import type { VaultToken } from './books.ts'
+import {
+  credkeyOf,
+  permissionDenied,
+  Refusal,
+  type VaultAnswer,
+  type VaultParts,
+  type VaultRequest,
+} from './types.ts'
+
+/** What a secret path names: `<issuer>/<credkey>:<role>`. The credkey of a robot holds slashes. */
+export interface SecretName {
+  readonly issuer: string
+  readonly credkey: string
+  readonly role: string
+}
+
+export const secretPath = (name: SecretName) => `${name.issuer}/${name.credkey}:${name.role}`
+
+/** GET `/v1/secret/oauth/creds/<name>` or, with fewer scopes or audiences, `/v1/secret/oauth/sts/<name>`. */
+export function readBearer(parts: VaultParts, request: VaultRequest, name: SecretName): VaultAnswer {
+  const token = requireToken(parts, request)
+  requireRight(parts, token, name)
+  const service = `${name.issuer}_${name.role}`
+  const faults = readFaults(parts.dir)
+  if (isAffected(faults['permission-denied'], service)) throw permissionDenied()
+  // The real one knows nothing at this path either: "no refresh token" looks like any other missing secret.
+  if (isAffected(faults['needs-onboarding'], service) || !parts.books.hasRefreshToken(secretPath(name)))
+    throw new Refusal(404, [])
+  const { accessToken, secondsLeft } = parts.bearers.give({
+    issuer: name.issuer,
+    role: name.role,
+    subject: name.credkey,
+    scopes: request.query.get('scopes') ?? undefined,
+    audiences: request.query.get('audiences') ?? undefined,
+    minimumSeconds: Number(request.query.get('minimum_seconds') ?? 0),
+  })
+  const expireTime = new Date(Date.now() + secondsLeft * 1000).toISOString()
+  return {
+    status: 200,
+    body: {
+      data: { access_token: accessToken, expire_time: expireTime, server: name.issuer, type: 'Bearer' },
+    },
+  }
+}
+
+/** POST `/v1/secret/oauth/creds/<name>`: only a token from a person's login may do this. */
+export function keepRefreshToken(parts: VaultParts, request: VaultRequest, name: SecretName): VaultAnswer {
+  const token = requireToken(parts, request)
+  if (token.madeBy !== 'oidc') throw permissionDenied()
+  requireRight(parts, token, name)
+  const { server, refresh_token: refreshToken } = request.body
+  if (typeof refreshToken !== 'string' || server !== name.issuer)
+    throw new Refusal(400, ['missing refresh_token or server'])
+  parts.books.keepRefreshToken(secretPath(name), refreshToken)
+  return { status: 204 }
+}
+
+/** DELETE `/v1/secret/oauth/creds/<name>`. */
+export function dropRefreshToken(parts: VaultParts, request: VaultRequest, name: SecretName): VaultAnswer {
+  requireRight(parts, requireToken(parts, request), name)
+  parts.books.dropRefreshToken(secretPath(name))
+  return { status: 204 }
+}
+
+/** A token is good for its own service and its own credkey; a person's token also for the robots of that service. */
+function requireRight(parts: VaultParts, token: VaultToken, name: SecretName): void {
+  const isOwnService = token.issuer === name.issuer && token.role === name.role
+  const isOwnKey = credkeyOf(token.principal) === name.credkey
+  const isRobotOfService = parts.services.some(
+    (service) =>
+      service.issuer === name.issuer &&
+      service.role === name.role &&
+      credkeyOf(service.principal) === name.credkey,
+  )
+  if (!isOwnService || !(isOwnKey || (token.madeBy === 'oidc' && isRobotOfService))) throw permissionDenied()
+}
