@@ -34,7 +34,8 @@ export const serviceName = (entry: SiteEntry) => `${realExperiment(entry)}_${ent
 export const principalOf = (account: string) => `${account}/managedtokens/sandbox.test@${realm}`
 
 /** The schedd constraint with which the collector is asked for this entry's credds. */
-export const scheddConstraint = (entry: SiteEntry) => `stringListMember("${entryName(entry)}", SupportedEntries)`
+export const scheddConstraint = (entry: SiteEntry) =>
+  `stringListMember("${entryName(entry)}", SupportedEntries)`
 
 /** Every value once, in the order of first appearance. */
 const unique = (values: readonly string[]) => [...new Set(values)]

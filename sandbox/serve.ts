@@ -1,0 +1,30 @@
+/** `node sandbox/serve.ts --dir DIR [--fault NAME[=VALUE]]…`: a sandbox site that stays up until SIGINT or SIGTERM. */
+import { once } from 'node:events'
+import { parseArgs } from 'node:util'
+import { joinFaults, parseFault } from './faults.ts'
+import { startSite } from './site.ts'
+
+const { values } = parseArgs({
+  options: {
+    dir: { type: 'string', default: '.sandbox' },
+    fault: { type: 'string', multiple: true, default: [] },
+  },
+})
+
+try {
+  await using site = await startSite({ dir: values.dir, faults: joinFaults(...values.fault.map(parseFault)) })
+  process.stdout.write(`The sandbox is up in ${site.dir}
+
+  configuration  ${site.config}
+  Kerberos       export KRB5_CONFIG=${site.env.KRB5_CONFIG}
+  keytabs        ${site.layout.keytabs}
+  nodes          ssh -F ${site.layout.sshConfig} -l ACCOUNT NODE, with NODE one of
+                 ${site.nodes.map(({ name }) => name).join(' ')}
+
+It runs until you press Ctrl-C.
+`)
+  await Promise.race([once(process, 'SIGINT'), once(process, 'SIGTERM')])
+} catch (error) {
+  process.stderr.write(`sandbox: ${error instanceof Error ? error.message : error}\n`)
+  process.exitCode = 1
+}

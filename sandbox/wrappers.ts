@@ -1,0 +1,46 @@
+/** The commands in `dir/bin`: each starts a stand-in with nothing inherited, because daemons give commands an exact environment. */
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import type { Layout } from './layout.ts'
+
+export const standIns = [
+  'htgettoken',
+  'condor_vault_storer',
+  'condor_store_cred',
+  'condor_status',
+  'condor_config_val',
+] as const
+
+/** Writes a wrapper for each stand-in and for ssh. */
+export function writeWrappers(layout: Layout): void {
+  mkdirSync(layout.bin)
+  for (const program of standIns) write(layout, program, standInScript(layout, program))
+  write(layout, 'ssh', sshScript(layout))
+}
+
+const write = (layout: Layout, program: string, script: string) =>
+  writeFileSync(join(layout.bin, program), script, { mode: 0o755 })
+
+const standInScript = (layout: Layout, program: string) => `#!/bin/sh
+SANDBOX_DIR=${quote(layout.dir)}
+export SANDBOX_DIR
+exec ${quote(process.execPath)} ${quote(fileURLToPath(new URL(`programs/${program}.ts`, import.meta.url)))} "$@"
+`
+
+/** The real ssh; it first waits at the hold point of the host it is called for (see `hold.ts`), and costs next to nothing without one. */
+const sshScript = (layout: Layout) => `#!/bin/sh
+for word in "$@"; do
+  name="ssh:\${word#*@}"
+  if [ -e ${quote(layout.holds)}"/$name" ]; then
+    mkdir -p ${quote(layout.held)}
+    : >${quote(layout.held)}"/$name.$$"
+    while [ -e ${quote(layout.holds)}"/$name" ]; do sleep 0.05; done
+    rm -f ${quote(layout.held)}"/$name.$$"
+  fi
+done
+exec /usr/bin/ssh "$@"
+`
+
+/** A word that the shell takes as it is. */
+const quote = (word: string) => `'${word.replaceAll("'", `'\\''`)}'`
