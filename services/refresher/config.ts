@@ -7,9 +7,15 @@ export const refresherSection = z.strictObject({
   htgettoken: programPath.default('htgettoken').describe('The htgettoken program.'),
   condorStatus: programPath.default('condor_status').describe('The condor_status program.'),
   condorConfigVal: programPath.default('condor_config_val').describe('The condor_config_val program.'),
-  stripRealms: z.array(z.string()).default([])
+  stripRealms: z
+    .array(z.string())
+    .default([])
     .describe('Kerberos realms taken off the principal for `--credkey`, besides FNAL.GOV.'),
-  caPath: z.string().optional()
-    .describe('Certificate file or directory for Vault. Default: X509_CERT_DIR or /etc/grid-security/certificates.'),
+  caPath: z
+    .string()
+    .optional()
+    .describe(
+      'Certificate file or directory for Vault. Default: X509_CERT_DIR or /etc/grid-security/certificates.',
+    ),
 })
 export type RefresherConfig = Readonly<z.output<typeof refresherSection>>

@@ -1,44 +1,99 @@
 /** Our own sections of the configuration that belong to no single daemon; the daemons' are in their `config.ts`. */
 import { z } from 'zod'
 import { duration } from './duration.ts'
-import { hostName } from './grammar.ts'
+import { filePath, hostName } from './grammar.ts'
+import { templateOver } from './template-text.ts'
 
 /** How to reach NATS. Without `servers`, `managed-tokens up` starts a private one. */
 export const natsSection = z.strictObject({
-  servers: z.array(z.string().regex(/^(nats|tls):\/\/\S+$/, 'expected nats://host:port or tls://host:port')).optional()
+  servers: z
+    .array(
+      z
+        .string()
+        .regex(
+          /^(nats|tls):\/\/[A-Za-z0-9.:[\]-]+$/,
+          'expected nats://host:port or tls://host:port, without user or password',
+        ),
+    )
+    .min(1, 'at least one server, or leave the key out')
+    .optional()
     .describe('URLs of the NATS servers. Absent: `managed-tokens up` starts a private server on loopback.'),
-  seedFile: z.string().optional()
-    .describe("File with this user's nkey seed; `{{.Daemon}}` stands for the daemon's name. Default: `nats.nk` in the daemon's state directory."),
-  caFile: z.string().optional().describe('PEM file with the authority that signed the servers’ certificates.'),
+  seedFile: templateOver(['Daemon'], 'a path, with {{.Daemon}} for the daemon')
+    .optional()
+    .describe(
+      "File with this user's nkey seed; `{{.Daemon}}` stands for the daemon's name. Default: `nats.nk` in the daemon's state directory.",
+    ),
+  caFile: filePath.optional().describe('PEM file with the authority that signed the servers’ certificates.'),
 })
 export type NatsConfig = Readonly<z.output<typeof natsSection>>
 
+const isTimeZone = (name: string) => {
+  try {
+    return Boolean(new Intl.DateTimeFormat('en', { timeZone: name }))
+  } catch {
+    return false
+  }
+}
+
+const cronField = /^(?:\*|[0-9]+(?:-[0-9]+)?|[a-z]{3}(?:-[a-z]{3})?)(?:\/[0-9]+)?$/i
+
 /** When runs start by themselves. */
 export const scheduleSection = z.strictObject({
-  cron: z.union([z.string(), z.literal(false)]).default('58 * * * *')
+  cron: z
+    .union(
+      [
+        z.string().refine((text) => {
+          const fields = text.trim().split(/\s+/)
+          return (
+            fields.length === 5 &&
+            fields.every((field) => field.split(',').every((one) => cronField.test(one)))
+          )
+        }),
+        z.literal(false),
+      ],
+      { error: 'expected a cron expression of five fields (minute hour day month weekday), or false' },
+    )
+    .default('58 * * * *')
     .describe('Cron expression of the hourly run; `false` switches the schedule off.'),
-  timeZone: z.string().default('UTC').describe('IANA time zone of the cron expressions.'),
+  timeZone: z
+    .string()
+    .refine(isTimeZone, 'not a time zone: expected an IANA name such as UTC or America/Chicago')
+    .default('UTC')
+    .describe('IANA time zone of the cron expressions.'),
 })
 export type ScheduleConfig = Readonly<z.output<typeof scheduleSection>>
 
 /** How Vault is asked. */
 export const vaultSection = z.strictObject({
-  rateLimitPause: duration.default('5m').describe('How long refresher and storer leave Vault alone after "Too Many Requests".'),
+  rateLimitPause: duration
+    .prefault('5m')
+    .describe('How long refresher and storer leave Vault alone after "Too Many Requests".'),
 })
 export type VaultConfig = Readonly<z.output<typeof vaultSection>>
 
 /** The key pair that keeps tokens unreadable on the bus. */
 export const sealingSection = z.strictObject({
-  publicKey: z.string().regex(/^X[A-Z2-7]{55}$/, 'expected a NATS curve public key (X…)').optional()
+  publicKey: z
+    .string()
+    .regex(/^X[A-Z2-7]{55}$/, 'expected a NATS curve public key (X and 55 capitals or digits 2-7)')
+    .optional()
     .describe("The distributor's public key. Default: `sealing.pub` in the state directory's root."),
-  seedFile: z.string().optional()
-    .describe("File with the distributor's secret curve seed. Default: `sealing.seed` in the distributor's state directory."),
+  seedFile: filePath
+    .optional()
+    .describe(
+      "File with the distributor's secret curve seed. Default: `sealing.seed` in the distributor's state directory.",
+    ),
 })
 export type SealingConfig = Readonly<z.output<typeof sealingSection>>
 
 /** Metrics. */
 export const telemetrySection = z.strictObject({
-  metricsPort: z.int().min(0).max(65535).optional().describe('Port of `/metrics`; absent: no metrics server.'),
+  metricsPort: z
+    .int()
+    .min(0)
+    .max(65535)
+    .optional()
+    .describe('Port of `/metrics`; absent: no metrics server.'),
   metricsHost: hostName.default('127.0.0.1').describe('Address `/metrics` listens on.'),
 })
 export type TelemetryConfig = Readonly<z.output<typeof telemetrySection>>

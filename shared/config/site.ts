@@ -77,10 +77,14 @@ export interface Site {
   }
   readonly retries: {
     readonly kerberos: Retry
+    /** htgettoken (`workerType.getToken`). */
+    readonly get: Retry
+    /** condor_vault_storer (`workerType.storeAndGetToken`). */
     readonly store: Retry
     readonly ping: Retry
     readonly push: Retry
   }
+  /** Failures in a row before somebody hears of them; at least 1. */
   readonly errorCountToSendMessage: number
   readonly disableNotifications: boolean
   readonly devEnvironmentLabel: string
@@ -90,13 +94,24 @@ export interface Site {
     readonly caPath?: string
     readonly hostCert?: string
     readonly hostKey?: string
+    readonly serviceExperiment?: string
+    readonly serviceRole?: string
+    readonly serviceKerberosPrincipal?: string
+    readonly serviceKeytabPath?: string
+    readonly vaultServer?: string
   }
   readonly email?: { readonly from: string; readonly smtpHost: string; readonly smtpPort: number }
   readonly notifications: Recipients
   readonly notificationsTest: Recipients
   /** Directory for `<daemon>.log`, from `logs.token-push.logfile`; absent: standard output only. */
   readonly logDirectory?: string
+  /** Only ever http or https. */
   readonly tracingUrl?: string
+  /** The Pushgateway; host or URL. */
+  readonly prometheus?: { readonly host: string; readonly jobname: string }
+  readonly loki?: { readonly host: string; readonly responseHeaderTimeoutMs?: number }
+  /** The predecessor's SQLite file, from which known UIDs can be taken over. */
+  readonly dbLocation?: string
   readonly nats: NatsConfig
   readonly schedule: ScheduleConfig
   readonly vault: VaultConfig

@@ -1,0 +1,99 @@
+/** The checked file as the frozen {@link Site} that travels through the daemons. */
+import { dirname } from 'node:path'
+import { isWebUrl } from './cross-checks.ts'
+import type { Environment } from './environment.ts'
+import type { ResolvedEntry } from './resolve.ts'
+import type { SiteFile } from './schema.ts'
+import type { Recipients, Retry, Site } from './site.ts'
+
+export interface SiteParts {
+  readonly path: string
+  readonly hash: string
+  readonly file: SiteFile
+  readonly entries: readonly ResolvedEntry[]
+  readonly variables: Environment
+}
+
+/** Only renames and freezes: everything has been checked. */
+export function buildSite({ path, hash, file, entries, variables }: SiteParts): Site {
+  const { timeouts, workerType } = file
+  const logfile = file.logs['token-push']?.logfile
+  const site: Site = {
+    file: path,
+    hash,
+    entries: entries.map(({ entry }) => entry),
+    timeouts: {
+      globalMs: timeouts.globalTimeout,
+      kerberosMs: timeouts.kerberosTimeout,
+      vaultStorerMs: timeouts.vaultStorerTimeout,
+      pingMs: timeouts.pingTimeout,
+      pushMs: timeouts.pushTimeout,
+      ferryRequestMs: timeouts.ferryRequestTimeout,
+      dbMs: timeouts.dbTimeout,
+    },
+    retries: {
+      kerberos: retry(workerType.getKerberosTickets),
+      get: retry(workerType.getToken),
+      store: retry(workerType.storeAndGetToken),
+      ping: retry(workerType.pingAggregator),
+      push: retry(workerType.pushTokens),
+    },
+    // The predecessor sends at the first failure when the key is absent or 0.
+    errorCountToSendMessage: Math.max(1, file.errorCountToSendMessage),
+    disableNotifications: file.disableNotifications,
+    devEnvironmentLabel: variables.MANAGED_TOKENS_DEV_ENVIRONMENT_LABEL ?? file.devEnvironmentLabel,
+    ...present({ ferry: file.ferry && present(file.ferry) }),
+    ...present({ email: file.email }),
+    notifications: recipients(file.notifications),
+    notificationsTest: recipients(file.notifications_test),
+    ...(logfile === undefined ? {} : { logDirectory: dirname(logfile) }),
+    ...(file.tracing && isWebUrl(file.tracing.url) ? { tracingUrl: file.tracing.url } : {}),
+    ...present({ prometheus: file.prometheus }),
+    ...(file.loki === undefined
+      ? {}
+      : {
+          loki: {
+            host: file.loki.host,
+            ...present({ responseHeaderTimeoutMs: file.loki.response_header_timeout }),
+          },
+        }),
+    ...present({ dbLocation: file.dbLocation }),
+    nats: file.nats,
+    schedule: file.schedule,
+    vault: file.vault,
+    sealing: file.sealing,
+    telemetry: file.telemetry,
+    refresher: file.refresher,
+    storer: file.storer,
+    distributor: file.distributor,
+    notifier: file.notifier,
+  }
+  return freezeDeep(site)
+}
+
+const retry = (worker: SiteFile['workerType']['pushTokens']): Retry => ({
+  numRetries: worker.numRetries,
+  retrySleepMs: worker.retrySleep,
+})
+
+const recipients = (section: SiteFile['notifications']): Recipients => ({
+  ...present({ slackUrl: section.SLACK_ALERTS_URL }),
+  adminEmail: section.admin_email,
+})
+
+type Present<T> = { [K in keyof T]?: Exclude<T[K], undefined> } & {
+  [K in keyof T as undefined extends T[K] ? never : K]: T[K]
+}
+
+/** Without the keys that have no value: an absent setting is an absent key everywhere. */
+function present<T extends object>(object: T): Present<T> {
+  return Object.fromEntries(Object.entries(object).filter(([, value]) => value !== undefined)) as Present<T>
+}
+
+function freezeDeep<T>(value: T): T {
+  if (typeof value === 'object' && value !== null && !Object.isFrozen(value)) {
+    Object.freeze(value)
+    for (const inner of Object.values(value)) freezeDeep(inner)
+  }
+  return value
+}

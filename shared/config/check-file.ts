@@ -1,0 +1,147 @@
+/** Holds the folded file against the schema: every refusal as a sentence with its place, and what is left without the refused parts. */
+import { z } from 'zod'
+import { type Finding, type Folded, type Path, showPath } from './fold.ts'
+import { type SiteFile, siteFile } from './schema.ts'
+
+export interface CheckedFile {
+  /** Without what was refused; absent when nothing usable is left. */
+  readonly file: SiteFile | undefined
+  readonly findings: readonly Finding[]
+  /** Was something refused at this path or above it? Then that it is missing is no news. */
+  isRefused(path: Path): boolean
+}
+
+/** Validates. What is wrong is cut out and the rest validated again, so that the checks across keys see all they can. */
+export function checkFile(folded: Folded): CheckedFile {
+  const value = structuredClone(folded.value) as object
+  const refused = new Set<string>()
+  const findings: Finding[] = []
+  const result = (file: SiteFile | undefined): CheckedFile => ({
+    file,
+    findings,
+    isRefused: (path) => path.some((_, index) => refused.has(showPath(path.slice(0, index + 1)))),
+  })
+
+  let parsed = siteFile.safeParse(value)
+  for (const issue of parsed.error?.issues ?? []) findings.push(explainIssue(issue, value, folded))
+  // Each round removes at least one key; a file whose top is refused ends the loop at once.
+  while (!parsed.success) {
+    for (const { path } of parsed.error.issues) {
+      const cut = cutOut(value, path)
+      if (!cut) return result(undefined)
+      refused.add(showPath(path)).add(showPath(cut))
+    }
+    parsed = siteFile.safeParse(value)
+  }
+  return result(parsed.data)
+}
+
+/** Removes the deepest key along `path` that exists; a list goes as a whole. Returns its path. */
+function cutOut(root: object, path: Path): Path | undefined {
+  let holder: unknown = root
+  let found: { holder: object; key: PropertyKey; path: Path } | undefined
+  for (const [index, key] of path.entries()) {
+    if (typeof holder !== 'object' || holder === null || Array.isArray(holder) || !Object.hasOwn(holder, key))
+      break
+    found = { holder, key, path: path.slice(0, index + 1) }
+    holder = Reflect.get(holder, key)
+  }
+  if (!found) return undefined
+  Reflect.deleteProperty(found.holder, found.key)
+  return found.path
+}
+
+function explainIssue(issue: z.core.$ZodIssue, root: unknown, folded: Folded): Finding {
+  const { path } = issue
+  const place = (isKey: boolean) => (isKey ? folded.keyPlace(path) : folded.valuePlace(path))
+  const finding = (message: string, isKey = false): Finding => ({
+    severity: 'error',
+    ...place(isKey),
+    path: showPath(path),
+    message,
+  })
+  if (issue.code === 'invalid_key')
+    return finding(issue.issues.map(({ message }) => message).join('; '), true)
+
+  const found = valueAt(root, path)
+  const name = JSON.stringify(String(path.at(-1)))
+  if (found === undefined) {
+    const state = folded.isWritten(path) ? 'has no value' : 'is missing'
+    const where = path.length > 1 ? ` in ${showPath(path.slice(0, -1))}` : ''
+    return finding(`${name} ${state}${where} — expected ${expectation(path)}`, true)
+  }
+  if (issue.code === 'invalid_type')
+    return finding(`${showPath(path)} is ${describe(found)} — expected ${expectation(path)}`)
+  if (issue.code === 'too_small' || issue.code === 'too_big') {
+    return finding(`${showPath(path)} is ${describe(found)} — expected ${limits(issue)}`)
+  }
+  if (issue.code === 'invalid_value') {
+    return finding(
+      `${showPath(path)} is none of the known words — expected one of ${issue.values.map((one) => JSON.stringify(one)).join(', ')}`,
+    )
+  }
+  return finding(`${showPath(path)}: ${issue.message}`)
+}
+
+const limits = (issue: z.core.$ZodIssueTooSmall | z.core.$ZodIssueTooBig) => {
+  if (issue.origin === 'array') return issue.message
+  return issue.code === 'too_small' ? `at least ${issue.minimum}` : `at most ${issue.maximum}`
+}
+
+function valueAt(root: unknown, path: Path): unknown {
+  let value = root
+  for (const key of path) {
+    if (typeof value !== 'object' || value === null || !Object.hasOwn(value, key)) return undefined
+    value = Reflect.get(value, key)
+  }
+  return value
+}
+
+/** Kind of a value, and the value itself where it cannot be a secret. */
+function describe(value: unknown): string {
+  if (typeof value === 'number' || typeof value === 'bigint') return `the number ${value}`
+  if (typeof value === 'boolean') return `the truth value ${value}`
+  if (value === null) return 'empty'
+  if (Array.isArray(value)) return 'a list'
+  return typeof value === 'object' ? 'a map' : 'a text'
+}
+
+const kinds: Record<string, string> = {
+  object: 'a map',
+  record: 'a map',
+  array: 'a list',
+  string: 'a text in quotes',
+  number: 'a whole number',
+  boolean: 'true or false',
+}
+
+/** What the schema wants at a path, in words. */
+function expectation(path: Path): string {
+  let schema: z.core.$ZodType | undefined = siteFile
+  for (const key of path) {
+    const def = innermost(schema)._zod.def as {
+      shape?: Record<string, z.core.$ZodType>
+      valueType?: z.core.$ZodType
+      element?: z.core.$ZodType
+    }
+    schema = def.shape?.[String(key)] ?? def.valueType ?? def.element
+    if (!schema) return 'something else'
+  }
+  return expectedBy(schema) ?? kinds[innermost(schema)._zod.def.type] ?? 'something else'
+}
+
+function expectedBy(schema: z.core.$ZodType): string | undefined {
+  const own = z.globalRegistry.get(schema)?.expected
+  const inside = outerLayer(schema)
+  return typeof own === 'string' ? own : inside && expectedBy(inside)
+}
+
+function outerLayer(schema: z.core.$ZodType): z.core.$ZodType | undefined {
+  const def = schema._zod.def as { innerType?: z.core.$ZodType; in?: z.core.$ZodType }
+  return def.innerType ?? def.in
+}
+
+const innermost = (schema: z.core.$ZodType): z.core.$ZodType => {
+  const next = outerLayer(schema)
+  return next ? innermost(next) : schema
+}

@@ -1,0 +1,207 @@
+/** What no single key shows: steps that do not fit into a run, entries that get in each other's way, keys without effect. */
+import { formatDuration } from './duration.ts'
+import { type Finding, type Folded, type Path, showPath } from './fold.ts'
+import type { ResolvedEntry } from './resolve.ts'
+import type { SiteFile } from './schema.ts'
+import { renderTemplate, templateFields } from './template.ts'
+
+type Report = (severity: Finding['severity'], path: Path, message: string) => void
+
+/** All findings of this kind; none of them repeats what the schema has already said. */
+export function checkAcross(
+  file: SiteFile,
+  entries: readonly ResolvedEntry[],
+  folded: Folded,
+  isRefused: (path: Path) => boolean,
+): Finding[] {
+  const findings: Finding[] = []
+  const report: Report = (severity, path, message) => {
+    findings.push({ severity, ...folded.keyPlace(path), path: showPath(path), message })
+  }
+  checkTimeouts(file, report)
+  checkRetries(file, report)
+  checkUnused(file, folded, report)
+  checkExperiments(file, folded, isRefused, report)
+  checkSharedServices(entries, report)
+  checkSharedFiles(entries, report)
+  return findings
+}
+
+const steps = ['kerberosTimeout', 'vaultStorerTimeout', 'pingTimeout', 'pushTimeout'] as const
+
+function checkTimeouts({ timeouts }: SiteFile, report: Report) {
+  const sum = steps.reduce((total, step) => total + timeouts[step], 0)
+  if (sum <= timeouts.globalTimeout) return
+  const parts = steps.map((step) => `${step} ${formatDuration(timeouts[step])}`).join(' + ')
+  report(
+    'error',
+    ['timeouts'],
+    `the steps take longer than a run may: ${parts} = ${formatDuration(sum)} is more than globalTimeout ${formatDuration(timeouts.globalTimeout)} — expected a sum of at most globalTimeout`,
+  )
+}
+
+const limits = {
+  getKerberosTickets: 'kerberosTimeout',
+  getToken: 'vaultStorerTimeout',
+  storeAndGetToken: 'vaultStorerTimeout',
+  pingAggregator: 'pingTimeout',
+  pushTokens: 'pushTimeout',
+} as const
+
+function checkRetries({ timeouts, workerType }: SiteFile, report: Report) {
+  for (const [worker, timeoutKey] of Object.entries(limits) as [
+    keyof typeof limits,
+    keyof typeof timeouts,
+  ][]) {
+    const { numRetries, retrySleep } = workerType[worker]
+    const timeout = timeouts[timeoutKey]
+    const tries = (numRetries + 1) * timeout
+    const pauses = numRetries * retrySleep
+    const [step, run] = [pauses > timeout, tries + pauses > timeouts.globalTimeout]
+    if (!step && !run) continue
+    const sum = `${numRetries + 1} × ${formatDuration(timeout)} + ${numRetries} × ${formatDuration(retrySleep)} = ${formatDuration(tries + pauses)}`
+    const excess = [
+      ...(step
+        ? [`the pauses alone (${formatDuration(pauses)}) exceed ${timeoutKey} (${formatDuration(timeout)})`]
+        : []),
+      ...(run ? [`globalTimeout is ${formatDuration(timeouts.globalTimeout)}`] : []),
+    ].join(', and ')
+    report(
+      'warning',
+      ['workerType', worker],
+      `the retries of ${worker} take up to ${sum}, but ${excess}: they are kept, and a failure may be reported only in a later run — expected fewer retries or a shorter retrySleep`,
+    )
+  }
+}
+
+function checkUnused(file: SiteFile, folded: Folded, report: Report) {
+  const unused = (path: Path) => {
+    if (folded.isWritten(path))
+      report(
+        'warning',
+        path,
+        `${showPath(path)} has no effect: a node is probed on its ssh port, not pinged — this key can go`,
+      )
+  }
+  unused(['pingOptions'])
+  for (const [experiment, { roles }] of Object.entries(file.experiments)) {
+    for (const role of Object.keys(roles))
+      unused(['experiments', experiment, 'roles', role, 'pingOptionsOverride'])
+  }
+  if (file.tracing && !isWebUrl(file.tracing.url)) {
+    report(
+      'warning',
+      ['tracing', 'url'],
+      'tracing.url is neither http:// nor https://: no traces are sent — expected the URL of an OTLP receiver',
+    )
+  }
+}
+
+export const isWebUrl = (url: string) => /^https?:\/\//i.test(url)
+
+function checkExperiments(
+  file: SiteFile,
+  folded: Folded,
+  isRefused: (path: Path) => boolean,
+  report: Report,
+) {
+  if (Object.keys(file.experiments).length === 0 && !isRefused(['experiments'])) {
+    report(
+      'error',
+      ['experiments'],
+      'there is no experiment — expected at least one, with roles and an account',
+    )
+  }
+  for (const [experiment, section] of Object.entries(file.experiments)) {
+    const path: Path = ['experiments', experiment]
+    if (!folded.isWritten([...path, 'emails'])) {
+      report(
+        'warning',
+        path,
+        `${experiment} has no emails: nobody of it hears of a failed push — expected a list of addresses`,
+      )
+    }
+    if (Object.keys(section.roles).length === 0 && !isRefused([...path, 'roles'])) {
+      report(
+        'warning',
+        [...path, 'roles'],
+        `${experiment} has no role, so nothing is done for it — expected at least one`,
+      )
+    }
+    for (const [role, { destinationNodes }] of Object.entries(section.roles)) {
+      const here: Path = [...path, 'roles', role]
+      if (!folded.isWritten([...here, 'destinationNodes'])) {
+        report(
+          'warning',
+          here,
+          `${experiment}_${role} has no destinationNodes: its token is pushed nowhere — expected a list of nodes, or [] if that is meant`,
+        )
+      }
+      const twice = destinationNodes.filter((node, index) => destinationNodes.indexOf(node) < index)
+      for (const node of new Set(twice))
+        report(
+          'warning',
+          [...here, 'destinationNodes'],
+          `${experiment}_${role} names ${node} more than once: it gets one push`,
+        )
+    }
+  }
+}
+
+function groupBy<T>(items: readonly T[], keyOf: (item: T) => string): Map<string, T[]> {
+  return Map.groupBy(items, keyOf)
+}
+
+function checkSharedServices(entries: readonly ResolvedEntry[], report: Report) {
+  for (const [service, same] of groupBy(entries, ({ entry }) => entry.service)) {
+    const principals = new Set(same.map(({ entry }) => entry.principal))
+    const last = same.at(-1)
+    if (principals.size < 2 || !last) continue
+    const list = same.map(({ entry }) => `${entry.name} uses ${entry.principal}`).join(', ')
+    report(
+      'warning',
+      last.path,
+      `service ${service} has different principals: ${list} — expected one principal, or each replaces the other's token`,
+    )
+  }
+}
+
+/** One warning per set of entries, however many nodes and files they share. */
+function checkSharedFiles(entries: readonly ResolvedEntry[], report: Report) {
+  const uids = new Map(
+    entries.flatMap(({ entry }) =>
+      entry.desiredUid === undefined ? [] : [[entry.account, entry.desiredUid] as const],
+    ),
+  )
+  const writers = new Map<string, { node: string; file: string; by: ResolvedEntry[] }>()
+  for (const one of entries) {
+    const { entry } = one
+    // Entries of one account have one UID, whether or not it is known yet.
+    const uid = entry.desiredUid ?? uids.get(entry.account)
+    const shown = uid ?? `<UID of ${entry.account}>`
+    const role = renderTemplate(entry.roleFileTemplate, { ...templateFields(entry), DesiredUID: shown })
+    for (const file of new Set([`/tmp/vt_u${shown}`, `/tmp/vt_u${shown}-${entry.service}`, role])) {
+      for (const node of entry.nodes) {
+        const key = `${node}\0${file}`
+        const writer = writers.get(key) ?? { node, file, by: [] }
+        writer.by.push(one)
+        writers.set(key, writer)
+      }
+    }
+  }
+  const shared = [...writers.values()].filter(({ by }) => by.length > 1)
+  for (const same of groupBy(shared, ({ by }) => by.map(({ entry }) => entry.name).join(' and ')).values()) {
+    const last = same[0]?.by.at(-1)
+    if (!last) continue
+    const names = last && same[0]?.by.map(({ entry }) => entry.name).join(' and ')
+    const files = [...new Set(same.map(({ file }) => file))].join(', ')
+    const nodes = [...new Set(same.map(({ node }) => node))]
+    const where =
+      nodes.length > 4 ? `${nodes.slice(0, 3).join(', ')} and ${nodes.length - 3} more` : nodes.join(', ')
+    report(
+      'warning',
+      last.path,
+      `${names} write the same files on ${where} (${files}): the last run wins — expected other nodes or another account`,
+    )
+  }
+}

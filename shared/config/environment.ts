@@ -1,0 +1,53 @@
+/** The only place where the process's environment is read: every variable the program knows, once, frozen. */
+
+const known = [
+  'MANAGED_TOKENS_STATE',
+  'MANAGED_TOKENS_DEV_ENVIRONMENT_LABEL',
+  'NATS_URL',
+  'NATS_NKEY',
+  'KRB5_CONFIG',
+  'KRB5CCNAME',
+  'X509_CERT_DIR',
+  'HTGETTOKENOPTS',
+  'CONDOR_CONFIG',
+  'PATH',
+  'HOME',
+  'TZ',
+  'TERM',
+  'NO_COLOR',
+] as const
+
+type Known = (typeof known)[number]
+
+export interface Environment extends Readonly<Partial<Record<Known, string>>> {
+  /** `_condor_<NAME>`: each overrides a setting of HTCondor's configuration. */
+  readonly condor: Readonly<Record<string, string>>
+  /** Names of the OpenTelemetry variables that are set; its SDK reads the values itself. */
+  readonly otel: readonly string[]
+}
+
+/** What of `variables` the program knows. An empty value counts as not set. */
+export function readEnvironment(variables: NodeJS.ProcessEnv): Environment {
+  const set = Object.entries(variables).flatMap(([name, value]) => (value ? [[name, value] as const] : []))
+  return Object.freeze({
+    ...Object.fromEntries(set.filter(([name]) => known.some((one) => one === name))),
+    condor: Object.freeze(Object.fromEntries(set.filter(([name]) => name.startsWith('_condor_')))),
+    otel: Object.freeze(set.map(([name]) => name).filter((name) => name.startsWith('OTEL_'))),
+  })
+}
+
+export const environment: Environment = readEnvironment(process.env)
+
+/**
+ * The environment every external command starts from, exactly: what a command needs beyond it is added where the command
+ * is run, so that nothing of ours (seeds, other users' tickets, inherited tokens) reaches it by accident.
+ */
+export function commandEnvironment(from: Environment = environment): Readonly<Record<string, string>> {
+  return {
+    PATH: from.PATH ?? '/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin',
+    HOME: from.HOME ?? '/',
+    LANG: 'C',
+    LC_ALL: 'C',
+    ...(from.KRB5_CONFIG ? { KRB5_CONFIG: from.KRB5_CONFIG } : {}),
+  }
+}

@@ -1,0 +1,212 @@
+/** A parsed YAML document as the plain value a schema describes: keys matched whatever their case, every place remembered. */
+import { type Document, isAlias, isMap, isScalar, isSeq, type LineCounter, type Node, type Pair } from 'yaml'
+import type { z } from 'zod'
+import { quote } from './grammar.ts'
+import { nearest } from './problem.ts'
+
+export interface Place {
+  readonly line: number
+  readonly column: number
+}
+export type Path = readonly PropertyKey[]
+export interface Finding extends Place {
+  readonly severity: 'error' | 'warning'
+  readonly path: string
+  readonly message: string
+}
+export interface Folded {
+  readonly value: unknown
+  readonly findings: Finding[]
+  /** Where the key (or list item) at this path, or its nearest parent, stands. */
+  keyPlace(path: Path): Place
+  /** Where its value stands. */
+  valuePlace(path: Path): Place
+  /** Is this key written in the file, be it without a value? */
+  isWritten(path: Path): boolean
+}
+
+export const showPath = (path: Path) => path.map(String).join('.')
+const indexOf = (path: Path) => path.map(String).join('\0')
+
+/** The schema inside optional, default and the like: what the file's value is first held against. */
+function inner(schema: z.core.$ZodType): z.core.$ZodType {
+  const def = schema._zod.def as { innerType?: z.core.$ZodType; in?: z.core.$ZodType }
+  const next = def.innerType ?? def.in
+  return next ? inner(next) : schema
+}
+
+/**
+ * Follows `schema` through the document. Empty values count as absent, a list may be one text (words separated by blanks
+ * or commas), numbers and truth values may be quoted: the predecessor's reader takes all that. Nothing is validated here.
+ */
+export function fold(
+  document: Document,
+  lines: LineCounter,
+  schema: z.core.$ZodType,
+  ownSections: readonly string[],
+): Folded {
+  const findings: Finding[] = []
+  const keys = new Map<string, Place>()
+  const values = new Map<string, Place>()
+  const start: Place = { line: 1, column: 1 }
+
+  const placeOf = (node: unknown): Place | undefined => {
+    const offset = (node as Node | null)?.range?.[0]
+    if (offset === undefined) return undefined
+    const { line, col } = lines.linePos(offset)
+    return line > 0 ? { line, column: col } : start
+  }
+  const follow = (node: unknown): unknown => (isAlias(node) ? node.resolve(document) : node)
+
+  const find = (places: Map<string, Place>, path: Path): Place => {
+    for (let length = path.length; length > 0; length--) {
+      const place = places.get(indexOf(path.slice(0, length)))
+      if (place) return place
+    }
+    return start
+  }
+
+  /** A map's own pairs, then those it merges in with `<<` and does not have itself. */
+  function pairsOf(map: { items: Pair[] }, seen: Set<unknown>): Pair[] {
+    if (seen.has(map)) return []
+    seen.add(map)
+    const isMerge = (pair: Pair) => isScalar(pair.key) && pair.key.value === '<<'
+    const own = map.items.filter((pair) => !isMerge(pair))
+    const names = new Set(own.map((pair) => keyText(pair.key).toLowerCase()))
+    for (const pair of map.items.filter(isMerge)) {
+      const target = follow(pair.value)
+      for (const source of isSeq(target) ? target.items.map(follow) : [target]) {
+        if (!isMap(source)) continue
+        for (const merged of pairsOf(source as { items: Pair[] }, seen)) {
+          const name = keyText(merged.key).toLowerCase()
+          if (!names.has(name)) own.push(merged)
+          names.add(name)
+        }
+      }
+    }
+    return own
+  }
+
+  const keyText = (key: unknown): string => {
+    const node = follow(key)
+    return isScalar(node) ? (node.source ?? String(node.value)) : ''
+  }
+
+  function foldMap(
+    map: { items: Pair[] },
+    path: Path,
+    canonical: (key: string, place: Place) => Field | undefined,
+  ) {
+    const result: Record<string, unknown> = Object.create(null)
+    const first = new Map<string, Place>()
+    for (const pair of pairsOf(map, new Set())) {
+      const text = keyText(pair.key)
+      const place = placeOf(pair.key) ?? find(values, path)
+      const field = canonical(text, place)
+      if (!field) continue
+      const here = [...path, field.name]
+      const before = first.get(field.name)
+      if (before) {
+        const message = `${quote(text)} stands here twice (keys are the same whatever their case; the other is in line ${before.line}): keep one`
+        findings.push({ severity: 'error', ...place, path: showPath(here), message })
+        continue
+      }
+      first.set(field.name, place)
+      keys.set(indexOf(here), place)
+      values.set(indexOf(here), placeOf(pair.value) ?? place)
+      const value = foldNode(follow(pair.value), field.schema, here)
+      if (value !== undefined) result[field.name] = value
+      else if (field.required) result[field.name] = {}
+    }
+    return result
+  }
+
+  interface Field {
+    readonly name: string
+    readonly schema: z.core.$ZodType
+    /** Present even when empty: an experiment without anything has to be noticed. */
+    readonly required?: boolean
+  }
+
+  function foldNode(node: unknown, outer: z.core.$ZodType, path: Path): unknown {
+    const def = inner(outer)._zod.def as {
+      type: string
+      shape?: Record<string, z.core.$ZodType>
+      catchall?: z.core.$ZodType
+      valueType?: z.core.$ZodType
+      element?: z.core.$ZodType
+    }
+    if (
+      node === null ||
+      node === undefined ||
+      (isScalar(node) && (node.value === null || node.value === undefined))
+    )
+      return undefined
+    if (def.shape && isMap(node)) {
+      const byFolded = new Map(Object.keys(def.shape).map((name) => [name.toLowerCase(), name]))
+      return foldMap(node as { items: Pair[] }, path, (key, place) => {
+        const name = byFolded.get(key.toLowerCase())
+        const schema = name === undefined ? undefined : def.shape?.[name]
+        if (name !== undefined && schema) return { name, schema }
+        findings.push({
+          ...unknownKey(key, [...byFolded.values()], path, def.catchall !== undefined),
+          ...place,
+        })
+        return undefined
+      })
+    }
+    if (def.valueType && isMap(node)) {
+      const schema = def.valueType
+      return foldMap(node as { items: Pair[] }, path, (key) => ({
+        name: key.toLowerCase(),
+        schema,
+        required: true,
+      }))
+    }
+    if (def.element && isSeq(node)) {
+      const schema = def.element
+      return node.items.map((item, index) => {
+        const here = [...path, index]
+        values.set(indexOf(here), placeOf(item) ?? find(values, path))
+        return foldNode(follow(item), schema, here) ?? null
+      })
+    }
+    if (isScalar(node)) return scalar(node.value, def.type)
+    return isSeq(node) ? [] : {}
+  }
+
+  function unknownKey(key: string, known: readonly string[], path: Path, strict: boolean): Finding {
+    const near = nearest(key, known)
+    const severity = strict || (path.length === 0 && near && ownSections.includes(near)) ? 'error' : 'warning'
+    const where = path.length === 0 ? 'here' : `in ${showPath(path)}`
+    const advice = near
+      ? `did you mean ${quote(near)}?`
+      : known.length <= 12
+        ? `expected one of: ${known.join(', ')}`
+        : 'see docs/configuration.md'
+    const effect = severity === 'warning' ? ' and is ignored' : ''
+    return {
+      severity,
+      ...start,
+      path: showPath([...path, key]),
+      message: `unknown key ${quote(key)} ${where}${effect} — ${advice}`,
+    }
+  }
+
+  const value = foldNode(follow(document.contents), schema, [])
+  return {
+    value,
+    findings,
+    keyPlace: (path) => find(keys, path),
+    valuePlace: (path) => find(values, path),
+    isWritten: (path) => keys.has(indexOf(path)),
+  }
+}
+
+/** A scalar as its key wants it, where that cannot change its meaning. */
+function scalar(value: unknown, type: string): unknown {
+  if (type === 'array' && typeof value === 'string') return value.split(/[\s,]+/).filter(Boolean)
+  if (type === 'number' && typeof value === 'string' && /^\d{1,15}$/.test(value)) return Number(value)
+  if (type === 'boolean' && (value === 'true' || value === 'false')) return value === 'true'
+  return value
+}

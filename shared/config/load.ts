@@ -1,0 +1,95 @@
+/** One configuration file, read, checked and resolved into a frozen {@link Site}; all that is wrong with it is said at once. */
+import { createHash } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { buildSite } from './build-site.ts'
+import { checkFile } from './check-file.ts'
+import { checkAcross } from './cross-checks.ts'
+import { type Environment, environment } from './environment.ts'
+import { type Finding, fold } from './fold.ts'
+import { ConfigError, type Problem } from './problem.ts'
+import { readDocument } from './read-document.ts'
+import { type Origins, resolveEntries } from './resolve.ts'
+import { ownSections, siteFile } from './schema.ts'
+import type { Site } from './site.ts'
+
+export interface LoadedSite {
+  readonly site: Site
+  readonly warnings: readonly Problem[]
+  /** Where each value of each entry comes from, by entry name. */
+  readonly origins: Origins
+}
+
+/** Reads and checks `file`. Throws {@link ConfigError} with every problem, warnings included. */
+export function loadSite(file: string, variables: Environment = environment): LoadedSite {
+  return loadSiteFrom(file, readSiteFile(file), variables)
+}
+
+/** SHA-256 (hex) of the file's bytes. */
+export const hashOf = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex')
+
+/** The file's bytes. Throws {@link ConfigError}. */
+export function readSiteFile(file: string): Buffer {
+  try {
+    return readFileSync(file)
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    throw new ConfigError([
+      {
+        severity: 'error',
+        file,
+        line: 1,
+        column: 1,
+        path: '',
+        message:
+          unreadable[code ?? ''] ?? `cannot be read (${code ?? 'unknown reason'}) — expected a readable file`,
+      },
+    ])
+  }
+}
+
+const unreadable: Record<string, string> = {
+  ENOENT: 'there is no such file — expected the path of a managedTokens.yml after --config',
+  EACCES: 'this user may not read the file — expected read permission on it and its directories',
+  EISDIR: 'this is a directory — expected a file',
+}
+
+/** The same for bytes already read. */
+export function loadSiteFrom(file: string, bytes: Buffer, variables: Environment = environment): LoadedSite {
+  const problems: Problem[] = []
+  const note = (findings: readonly Finding[]) => {
+    for (const finding of findings) problems.push({ file, ...finding })
+  }
+  const { document, lines, findings } = readDocument(bytes)
+  note(findings)
+  if (problems.length > 0) throw refuse(problems)
+
+  const folded = fold(document, lines, siteFile, ownSections)
+  const checked = checkFile(folded)
+  note(folded.findings)
+  note(checked.findings)
+  if (!checked.file) throw refuse(problems)
+
+  const resolved = resolveEntries({ file: checked.file, folded, isRefused: checked.isRefused })
+  note(resolved.findings)
+  note(checkAcross(checked.file, resolved.entries, folded, checked.isRefused))
+  if (problems.some(({ severity }) => severity === 'error')) throw refuse(problems)
+
+  return {
+    site: buildSite({
+      path: file,
+      hash: hashOf(bytes),
+      file: checked.file,
+      entries: resolved.entries,
+      variables,
+    }),
+    warnings: Object.freeze(inOrder(problems)),
+    origins: new Map(resolved.entries.map(({ entry, origins }) => [entry.name, origins])),
+  }
+}
+
+const refuse = (problems: readonly Problem[]) => new ConfigError(inOrder(problems))
+
+function inOrder(problems: readonly Problem[]): Problem[] {
+  const unique = new Map(problems.map((problem) => [JSON.stringify(problem), problem]))
+  return [...unique.values()].sort((a, b) => a.line - b.line || a.column - b.column)
+}
