@@ -1,29 +1,17 @@
-/** A whole laboratory in one directory: KDC, nodes, credds, Vault, FERRY, mail, Slack and traces, up in seconds and gone without trace. */
+/** A whole laboratory in one directory: KDC, nodes, credds, Vault, FERRY, mail, Slack and traces, up in a second and gone without trace. */
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { defaultEntries } from './default-entries.ts'
-import {
-  accountsOf,
-  collector,
-  creddsOf,
-  nodesOf,
-  principalOf,
-  realm,
-  type SiteEntry,
-  scheddConstraint,
-} from './entry.ts'
+import { collector, creddsOf, realm, type SiteEntry, scheddConstraint } from './entry.ts'
 import { type Faults, isAffected, writeFaults } from './faults.ts'
-import { chooseLoopback } from './free-port.ts'
-import { createRealm, type Kdc, type KeytabSpec } from './kdc.ts'
+import { prepareHosts } from './hosts.ts'
 import { type Layout, layoutOf } from './layout.ts'
-import { startMailSink } from './mail-sink.ts'
-import { addressNodes, nodeKeytab, prepareNode, type SshNode, writeSshConfig } from './nodes.ts'
-import { startOtlpSink } from './otlp-sink.ts'
+import type { SshNode } from './nodes.ts'
 import { leaveDirectory, prepareDirectory } from './prepare-directory.ts'
+import { type SiteAddresses, startServers } from './servers.ts'
 import type { SiteFacts } from './site-facts.ts'
-import { startSlackSink } from './slack-sink.ts'
 import { writeWrappers } from './wrappers.ts'
-import { type SiteAddresses, writeConfig } from './write-config.ts'
+import { writeConfig } from './write-config.ts'
 
 export interface SiteOptions {
   /** Everything of the site is in here; emptied first (refused when it holds something else). */
@@ -34,7 +22,7 @@ export interface SiteOptions {
   readonly maxStartups?: string
   /** Lets tests hold the distributor's ssh (`hold.ts`). */
   readonly holdSsh?: boolean
-  /** Keys that replace or add to those of the generated configuration. */
+  /** Keys that replace or add to those of the generated configuration; sections are merged one level deep. */
   readonly settings?: Readonly<Record<string, unknown>>
 }
 
@@ -50,7 +38,7 @@ export interface SandboxSite extends AsyncDisposable {
   readonly nodes: readonly SshNode[]
   startKdc(): Promise<void>
   stopKdc(): Promise<void>
-  /** By full name; throws when the site has no such node. */
+  /** By full name; rejects when the site has no such node. */
   startNode(name: string): Promise<void>
   stopNode(name: string): Promise<void>
 }
@@ -61,7 +49,10 @@ export interface SandboxSite extends AsyncDisposable {
  * @throws Error with the first thing that did not start; what had started is stopped again.
  */
 export async function startSite(options: SiteOptions): Promise<SandboxSite> {
-  const { entries = defaultEntries, faults = {} } = options
+  const { entries = defaultEntries, faults = {}, maxStartups = '10:30:100' } = options
+  const { holdSsh = false, settings = {} } = options
+  if (process.getuid?.() !== 0)
+    throw new Error('the sandbox makes mount namespaces and files of other owners: run it as root')
   const layout = layoutOf(resolve(options.dir))
   prepareDirectory(layout.dir)
   await using stack = new AsyncDisposableStack()
@@ -69,16 +60,18 @@ export async function startSite(options: SiteOptions): Promise<SandboxSite> {
   makeDirectories(layout, creddsOf(entries))
   writeFaults(layout.dir, faults)
 
-  const { kdc, nodes } = await prepareHosts(layout, entries, options.maxStartups ?? '10:30:100')
-  stack.use(kdc)
-  for (const node of nodes) stack.use(node)
+  const { kdc, nodes } = await prepareHosts(layout, entries, maxStartups)
+  for (const host of [kdc, ...nodes]) stack.use(host)
   const up = nodes.filter((node) => !isAffected(faults['node-down'], node.name))
-  await Promise.all([...(faults['kdc-down'] ? [] : [kdc]), ...up].map((server) => server.start()))
-  const addresses = await startServers(layout, stack)
+  // Settled, not all: nothing may still be starting when a failure tidies up.
+  const started = await Promise.allSettled(
+    [...(faults['kdc-down'] ? [] : [kdc]), ...up].map((host) => host.start()),
+  )
+  for (const outcome of started) if (outcome.status === 'rejected') throw outcome.reason
+  const addresses = await startServers(layout, entries, stack)
 
   writeFacts(layout, entries, addresses)
   writeWrappers(layout)
-  const { holdSsh = false, settings = {} } = options
   writeConfig(layout, entries, addresses, { holdSsh, settings })
 
   const running = stack.move()
@@ -101,49 +94,9 @@ export async function startSite(options: SiteOptions): Promise<SandboxSite> {
 function makeDirectories(layout: Layout, credds: readonly string[]): void {
   for (const directory of ['vault', 'keytabs', 'state'] as const)
     mkdirSync(layout[directory], { mode: 0o700 })
-  for (const directory of ['nodes', 'logs', 'mail', 'slack', 'traces', 'holds', 'held'] as const)
+  for (const directory of ['nodes', 'credds', 'logs', 'mail', 'slack', 'traces', 'holds', 'held'] as const)
     mkdirSync(layout[directory])
-  for (const credd of credds) mkdirSync(join(layout.credds, credd), { recursive: true })
-}
-
-/** The realm and the nodes with their keys; nothing of them runs yet. */
-async function prepareHosts(
-  layout: Layout,
-  entries: readonly SiteEntry[],
-  maxStartups: string,
-): Promise<{ kdc: Kdc; nodes: SshNode[] }> {
-  const loopback = chooseLoopback()
-  const accounts = accountsOf(entries)
-  const addressed = await addressNodes(nodesOf(entries), (index) => loopback(index + 1))
-  const nodes = await Promise.all(
-    addressed.map((node) => prepareNode(layout, node, { accounts, maxStartups })),
-  )
-  const keytabs: KeytabSpec[] = [
-    ...accounts.map(({ name }) => ({
-      file: join(layout.keytabs, `${name}.keytab`),
-      principals: [principalOf(name)],
-    })),
-    { file: layout.vaultKeytab, principals: ['host/localhost', 'HTTP/localhost'] },
-    ...nodes.map((node) => nodeKeytab(layout, node)),
-  ]
-  const kdc = await createRealm(layout, keytabs, loopback(0))
-  writeSshConfig(layout, nodes)
-  return { kdc, nodes }
-}
-
-/** The servers inside this process. */
-async function startServers(layout: Layout, stack: AsyncDisposableStack): Promise<SiteAddresses> {
-  const mail = stack.use(await startMailSink(layout.mail))
-  const slack = stack.use(await startSlackSink(layout.slack))
-  const otlp = stack.use(await startOtlpSink(layout.traces))
-  return {
-    vaultPort: 1,
-    ferryPort: 1,
-    ferryCa: layout.vaultCa,
-    smtpPort: mail.port,
-    slackUrl: slack.url,
-    otlpPort: otlp.port,
-  }
+  for (const credd of credds) mkdirSync(join(layout.credds, credd))
 }
 
 function writeFacts(layout: Layout, entries: readonly SiteEntry[], addresses: SiteAddresses): void {

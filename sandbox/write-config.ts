@@ -4,16 +4,7 @@ import { join } from 'node:path'
 import { stringify } from 'yaml'
 import { collector, type SiteEntry, scheddConstraint } from './entry.ts'
 import type { Layout } from './layout.ts'
-
-/** What is known only once the servers run. */
-export interface SiteAddresses {
-  readonly vaultPort: number
-  readonly ferryPort: number
-  readonly ferryCa: string
-  readonly smtpPort: number
-  readonly slackUrl: string
-  readonly otlpPort: number
-}
+import type { SiteAddresses } from './servers.ts'
 
 export interface ConfigOptions {
   /** Points the distributor to the ssh that knows hold points. */
@@ -72,7 +63,7 @@ const globalKeys = (layout: Layout, addresses: SiteAddresses) => ({
 })
 
 const connections = (layout: Layout, addresses: SiteAddresses) => ({
-  ferry: { host: 'localhost', port: addresses.ferryPort, caPath: addresses.ferryCa },
+  ferry: { host: 'localhost', port: addresses.ferryPort, caPath: layout.vaultCa },
   email: { from: 'managed-tokens@sandbox.test', smtpHost: '127.0.0.1', smtpPort: addresses.smtpPort },
   notifications: { SLACK_ALERTS_URL: addresses.slackUrl, admin_email: 'admin@sandbox.test' },
   notifications_test: { SLACK_ALERTS_URL: addresses.slackUrl, admin_email: 'admin-test@sandbox.test' },
@@ -87,8 +78,8 @@ const ourSections = (layout: Layout, { holdSsh }: ConfigOptions) => ({
     condorStatus: join(layout.bin, 'condor_status'),
     condorConfigVal: join(layout.bin, 'condor_config_val'),
     stripRealms: ['SANDBOX.TEST'],
-    caPath: layout.vaultCa,
   },
+  vault: { caPath: layout.vaultCa },
   storer: {
     condorVaultStorer: join(layout.bin, 'condor_vault_storer'),
     condorStoreCred: join(layout.bin, 'condor_store_cred'),

@@ -1,0 +1,51 @@
+/** The servers that run inside the site's own process: Vault, FERRY, and the receivers of mail, Slack posts and traces. */
+import { accountsOf, principalOf, realExperiment, type SiteEntry } from './entry.ts'
+import { startFerry } from './ferry.ts'
+import type { Layout } from './layout.ts'
+import { startMailSink } from './mail-sink.ts'
+import { startOtlpSink } from './otlp-sink.ts'
+import { startSlackSink } from './slack-sink.ts'
+import { makeTls } from './tls.ts'
+import { startVault } from './vault/start-vault.ts'
+
+/** Where they listen, all on loopback. */
+export interface SiteAddresses {
+  readonly vaultPort: number
+  readonly ferryPort: number
+  readonly smtpPort: number
+  readonly slackUrl: string
+  readonly otlpPort: number
+}
+
+/** Starts them all; whoever disposes the stack stops them. */
+export async function startServers(
+  layout: Layout,
+  entries: readonly SiteEntry[],
+  stack: AsyncDisposableStack,
+): Promise<SiteAddresses> {
+  const { dir } = layout
+  const tls = await makeTls(layout)
+  const vault = stack.adopt(
+    await startVault({ dir, tls, keytab: layout.vaultKeytab, services: vaultServices(entries) }),
+    (server) => server.close(),
+  )
+  const users = accountsOf(entries).map(({ name, uid }) => ({ username: name, uid }))
+  const ferry = stack.adopt(await startFerry({ dir, tls, users }), (server) => server.close())
+  const mail = stack.use(await startMailSink(layout.mail))
+  const slack = stack.use(await startSlackSink(layout.slack))
+  const otlp = stack.use(await startOtlpSink(layout.traces))
+  return {
+    vaultPort: vault.port,
+    ferryPort: ferry.port,
+    smtpPort: mail.port,
+    slackUrl: slack.url,
+    otlpPort: otlp.port,
+  }
+}
+
+const vaultServices = (entries: readonly SiteEntry[]) =>
+  entries.map((entry) => ({
+    issuer: realExperiment(entry),
+    role: entry.role,
+    principal: principalOf(entry.account),
+  }))

@@ -1,0 +1,138 @@
+/** Looks at the ends of the pipe: whether every token is where an experimenter's tools will look for it, and is what it should be. */
+import { readFile } from 'node:fs/promises'
+import { entryName, nodesOf, principalOf, realExperiment, type SiteEntry, serviceName } from './entry.ts'
+import { creddFile, type Layout, layoutOf } from './layout.ts'
+import { readSiteFacts, type SiteFacts } from './site-facts.ts'
+import { checkNodeFile, findStrays, type NodeFile } from './verify-node.ts'
+
+/** One target and all that is wrong with it; without problems it is as it should be. */
+export interface Finding {
+  /** Absent: it is about the node as a whole. */
+  readonly entry?: string
+  readonly kind: 'node' | 'credd'
+  readonly target: string
+  /** Sentences for people; never a token. */
+  readonly problems: readonly string[]
+}
+
+/** Whose each token is, from the Vault stand-in's books. */
+type Issued = ReadonlyMap<string, string>
+
+/** One finding for each entry × target of the site in `dir`, and one for each node with files that nobody ordered. */
+export async function verifySite({ dir }: { readonly dir: string }): Promise<Finding[]> {
+  const layout = layoutOf(dir)
+  const facts = readSiteFacts(dir)
+  const issued = await readVaultTokens(layout)
+  const { entries } = facts
+  const targets = entries.flatMap((entry) => [
+    ...entry.nodes.map((node) => verifyNode(layout, entries, entry, node, issued)),
+    ...entry.credds.map((credd) => verifyCredd(layout, facts, entry, credd, issued)),
+  ])
+  const strays = nodesOf(entries).map((node) => verifyStrays(layout, entries, node))
+  return [...(await Promise.all(targets)), ...(await Promise.all(strays)).flat()]
+}
+
+async function verifyNode(
+  layout: Layout,
+  entries: readonly SiteEntry[],
+  entry: SiteEntry,
+  node: string,
+  issued: Issued,
+): Promise<Finding> {
+  const files = nodeFiles(entries, entry, node, issued)
+  const problems = await Promise.all(files.map((file) => checkNodeFile(layout, node, file)))
+  return { entry: entryName(entry), kind: 'node', target: node, problems: problems.flat() }
+}
+
+/** The three files of an entry on a node. */
+function nodeFiles(
+  entries: readonly SiteEntry[],
+  entry: SiteEntry,
+  node: string,
+  issued: Issued,
+): NodeFile[] {
+  const { uid, role } = entry
+  const service = serviceName(entry)
+  // Entries of one account share `vt_u<UID>` on a node; the last one pushed wins.
+  const sharing = entries.filter((other) => other.uid === uid && other.nodes.includes(node)).map(serviceName)
+  return [
+    { name: `vt_u${uid}`, uid, mode: 0o400, judge: (text) => judgeToken(text, sharing, issued) },
+    { name: `vt_u${uid}-${service}`, uid, mode: 0o400, judge: (text) => judgeToken(text, [service], issued) },
+    {
+      name: `jobsub_default_role_${realExperiment(entry)}_${uid}`,
+      uid,
+      judge: (text) =>
+        text.trim() === role ? [] : [`holds "${text.trim().slice(0, 40)}" instead of the role`],
+    },
+  ]
+}
+
+/** The newline at the end is part of what htgettoken writes and its readers expect. */
+function judgeToken(text: string, services: readonly string[], issued: Issued): string[] {
+  if (!text.endsWith('\n')) return ['does not end in a newline']
+  const service = issued.get(text.slice(0, -1))
+  if (service === undefined) return ['holds something that Vault never issued as a vault token']
+  return services.includes(service) ? [] : [`holds a token of ${service}`]
+}
+
+async function verifyCredd(
+  layout: Layout,
+  facts: SiteFacts,
+  entry: SiteEntry,
+  credd: string,
+  issued: Issued,
+): Promise<Finding> {
+  const text = await readFile(creddFile(layout, credd, entry.account, serviceName(entry)), 'utf8').catch(
+    () => '',
+  )
+  const problems =
+    text === '' ? ['has no credential of the service'] : judgeCredential(text, facts, entry, issued)
+  return { entry: entryName(entry), kind: 'credd', target: credd, problems }
+}
+
+function judgeCredential(text: string, facts: SiteFacts, entry: SiteEntry, issued: Issued): string[] {
+  const credential = parseObject(text)
+  if (!credential) return ['holds no JSON object']
+  const { vault_token: token, vault_url: url } = credential
+  const service = typeof token === 'string' ? issued.get(token) : undefined
+  const credkey = principalOf(entry.account).replace(/@.*$/, '')
+  const path = `/v1/secret/oauth/creds/${realExperiment(entry)}/${credkey}:${entry.role}`
+  return [
+    ...(service === undefined ? ['its vault_token is none that Vault issued'] : []),
+    ...(service !== undefined && service !== serviceName(entry)
+      ? [`its vault_token is one of ${service}`]
+      : []),
+    ...(url === `https://${facts.vaultServer}${path}` ? [] : ['its vault_url is not the service’s']),
+  ]
+}
+
+async function verifyStrays(layout: Layout, entries: readonly SiteEntry[], node: string): Promise<Finding[]> {
+  const here = entries.filter((entry) => entry.nodes.includes(node))
+  const expected = here.flatMap((entry) => nodeFiles(entries, entry, node, new Map()).map(({ name }) => name))
+  const strays = await findStrays(layout, node, expected)
+  if (strays.length === 0) return []
+  return [
+    {
+      entry: '',
+      kind: 'node',
+      target: node,
+      problems: strays.map((name) => `/tmp/${name} should not be there`),
+    },
+  ]
+}
+
+async function readVaultTokens(layout: Layout): Promise<Issued> {
+  const text = await readFile(layout.tokens, 'utf8').catch(() => '')
+  const lines = text.split('\n').filter(Boolean)
+  const tokens = lines.map((line) => JSON.parse(line) as { token: string; kind: string; service: string })
+  return new Map(tokens.filter(({ kind }) => kind === 'vault').map(({ token, service }) => [token, service]))
+}
+
+function parseObject(text: string): Record<string, unknown> | undefined {
+  try {
+    const value: unknown = JSON.parse(text)
+    return typeof value === 'object' && value !== null ? { ...value } : undefined
+  } catch {
+    return undefined
+  }
+}
