@@ -7,6 +7,8 @@ export interface Layout {
   /** What the stand-ins know of the site (see `site-facts.ts`). */
   readonly facts: string
   readonly faults: string
+  /** What condor_config_val answers, name by name. */
+  readonly condorConfig: string
   readonly krb5Config: string
   readonly kdc: string
   readonly keytabs: string
@@ -37,6 +39,7 @@ export function layoutOf(dir: string): Layout {
     config: join(dir, 'managedTokens.yml'),
     facts: join(dir, 'site.json'),
     faults: join(dir, 'faults.json'),
+    condorConfig: join(dir, 'condor', 'config.json'),
     krb5Config: join(dir, 'krb5.conf'),
     kdc: join(dir, 'kdc'),
     keytabs: join(dir, 'keytabs'),

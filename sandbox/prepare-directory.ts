@@ -6,9 +6,14 @@ const markName = 'site.pid'
 
 /**
  * Makes `dir` an empty directory that belongs to this process.
- * @throws Error when it holds something else than a sandbox, or a sandbox that runs.
+ * @throws Error when it holds something else than a sandbox, or a sandbox that runs, or has a name that no
+ *   configuration may hold.
  */
 export function prepareDirectory(dir: string): void {
+  if (!/^[\w./@%+=:,~-]+$/.test(dir))
+    throw new Error(
+      `the path "${dir}" has characters that a configuration must not hold: choose another directory`,
+    )
   mkdirSync(dir, { recursive: true, mode: 0o755 })
   const mark = join(dir, markName)
   const content = readdirSync(dir)

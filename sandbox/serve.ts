@@ -16,7 +16,7 @@ try {
   process.stdout.write(`The sandbox is up in ${site.dir}
 
   configuration  ${site.config}
-  Kerberos       export KRB5_CONFIG=${site.env.KRB5_CONFIG}
+  environment    export KRB5_CONFIG=${site.env.KRB5_CONFIG} MANAGED_TOKENS_STATE=${site.env.MANAGED_TOKENS_STATE}
   keytabs        ${site.layout.keytabs}
   nodes          ssh -F ${site.layout.sshConfig} -l ACCOUNT NODE, with NODE one of
                  ${site.nodes.map(({ name }) => name).join(' ')}

@@ -1,6 +1,6 @@
 /** A whole laboratory in one directory: KDC, nodes, credds, Vault, FERRY, mail, Slack and traces, up in a second and gone without trace. */
 import { mkdirSync, writeFileSync } from 'node:fs'
-import { join, resolve } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { defaultEntries } from './default-entries.ts'
 import { collector, creddsOf, realm, type SiteEntry, scheddConstraint } from './entry.ts'
 import { type Faults, isAffected, writeFaults } from './faults.ts'
@@ -32,8 +32,8 @@ export interface SandboxSite extends AsyncDisposable {
   readonly entries: readonly SiteEntry[]
   /** The generated `managedTokens.yml`. */
   readonly config: string
-  /** What a daemon's environment needs to find the KDC. */
-  readonly env: { readonly KRB5_CONFIG: string }
+  /** What the daemons' environment needs besides the configuration: where the KDC and their private state are. */
+  readonly env: { readonly KRB5_CONFIG: string; readonly MANAGED_TOKENS_STATE: string }
   readonly addresses: SiteAddresses
   readonly nodes: readonly SshNode[]
   startKdc(): Promise<void>
@@ -80,7 +80,7 @@ export async function startSite(options: SiteOptions): Promise<SandboxSite> {
     layout,
     entries,
     config: layout.config,
-    env: { KRB5_CONFIG: layout.krb5Config },
+    env: { KRB5_CONFIG: layout.krb5Config, MANAGED_TOKENS_STATE: layout.state },
     addresses,
     nodes,
     startKdc: () => kdc.start(),
@@ -112,6 +112,10 @@ function writeFacts(layout: Layout, entries: readonly SiteEntry[], addresses: Si
     vaultServer: `localhost:${addresses.vaultPort}`,
   }
   writeFileSync(layout.facts, `${JSON.stringify(facts, null, 2)}\n`)
+  // No COLLECTOR_HOST: a daemon that forgets to name its pool must not be lucky.
+  const condor = { SEC_CREDENTIAL_GETTOKEN_OPTS: `-a ${facts.vaultServer}` }
+  mkdirSync(dirname(layout.condorConfig))
+  writeFileSync(layout.condorConfig, `${JSON.stringify(condor)}\n`)
 }
 
 function findNode(nodes: readonly SshNode[], name: string): SshNode {

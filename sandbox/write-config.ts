@@ -2,7 +2,7 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { stringify } from 'yaml'
-import { collector, type SiteEntry, scheddConstraint } from './entry.ts'
+import { collector, principalOf, realm, type SiteEntry, scheddConstraint } from './entry.ts'
 import type { Layout } from './layout.ts'
 import type { SiteAddresses } from './servers.ts'
 
@@ -39,9 +39,9 @@ const globalKeys = (layout: Layout, addresses: SiteAddresses) => ({
   condorCollectorHost: collector,
   vaultServer: `localhost:${addresses.vaultPort}`,
   serviceCreddVaultTokenPathRoot: join(layout.state, 'storer', 'vault-tokens'),
-  kerberosPrincipalPattern: '{{.Account}}/managedtokens/sandbox.test@SANDBOX.TEST',
+  kerberosPrincipalPattern: principalOf('{{.Account}}'),
   defaultRoleFileDestinationTemplate: '/tmp/jobsub_default_role_{{.Experiment}}_{{.DesiredUID}}',
-  sshOptions: `-F "${layout.sshConfig}"`,
+  sshOptions: `-F ${layout.sshConfig}`,
   minTokenLifetime: '3d',
   errorCountToSendMessage: 1,
   devEnvironmentLabel: 'sandbox',
@@ -73,13 +73,13 @@ const connections = (layout: Layout, addresses: SiteAddresses) => ({
 
 const ourSections = (layout: Layout, { holdSsh }: ConfigOptions) => ({
   schedule: { cron: false },
+  vault: { caPath: layout.vaultCa },
   refresher: {
     htgettoken: join(layout.bin, 'htgettoken'),
     condorStatus: join(layout.bin, 'condor_status'),
     condorConfigVal: join(layout.bin, 'condor_config_val'),
-    stripRealms: ['SANDBOX.TEST'],
+    stripRealms: [realm],
   },
-  vault: { caPath: layout.vaultCa },
   storer: {
     condorVaultStorer: join(layout.bin, 'condor_vault_storer'),
     condorStoreCred: join(layout.bin, 'condor_store_cred'),

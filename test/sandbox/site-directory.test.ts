@@ -13,6 +13,13 @@ it('a directory with somebody’s files is refused and left as it is', () => {
   rmSync(dir, { recursive: true })
 })
 
+it('a directory whose name no configuration may hold is refused, and not made', () => {
+  const dir = join(makeTemporaryDirectory(), 'a site')
+  assert.throws(() => prepareDirectory(dir), /has characters that a configuration must not hold/)
+  assert.equal(existsSync(dir), false)
+  rmSync(join(dir, '..'), { recursive: true })
+})
+
 it('a sandbox that was left is emptied, and one that a killed process left behind as well', () => {
   const dir = makeTemporaryDirectory()
   prepareDirectory(dir)
