@@ -15,6 +15,8 @@ export interface Layout {
   readonly vault: string
   readonly vaultKeytab: string
   readonly vaultCa: string
+  /** The authorities of Vault and FERRY, as a directory that OpenSSL can search. */
+  readonly certificates: string
   /** Every token ever issued, one JSON a line. */
   readonly tokens: string
   readonly nodes: string
@@ -46,6 +48,7 @@ export function layoutOf(dir: string): Layout {
     vault,
     vaultKeytab: join(vault, 'vault.keytab'),
     vaultCa: join(vault, 'ca.pem'),
+    certificates: join(dir, 'certificates'),
     tokens: join(vault, 'tokens.jsonl'),
     nodes: join(dir, 'nodes'),
     credds: join(dir, 'credds'),

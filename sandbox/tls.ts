@@ -1,6 +1,6 @@
 /** The sandbox's own certificate authority, and the certificate that Vault and FERRY show. */
 import { execFile } from 'node:child_process'
-import { readFileSync } from 'node:fs'
+import { copyFileSync, mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import type { Layout } from './layout.ts'
@@ -26,7 +26,10 @@ const newCertificate = [
   '30',
 ]
 
-/** Makes both with `openssl`: the authority is `vault/ca.pem`, as the configuration's `caPath` says. */
+/**
+ * Makes both with `openssl`. The authority is `vault/ca.pem`, and in `certificates/` under the hash of its name, as a
+ * grid host has its authorities: htgettoken's `--capath` finds it in no other way.
+ */
 export async function makeTls(layout: Layout): Promise<Tls> {
   const inVault = (name: string) => join(layout.vault, name)
   const files = { caKey: inVault('ca-key.pem'), key: inVault('key.pem'), cert: inVault('cert.pem') }
@@ -45,6 +48,9 @@ export async function makeTls(layout: Layout): Promise<Tls> {
     ],
     ...['-keyout', files.key, '-out', files.cert],
   ])
+  const { stdout } = await run('openssl', ['x509', '-hash', '-noout', '-in', layout.vaultCa])
+  mkdirSync(layout.certificates)
+  copyFileSync(layout.vaultCa, join(layout.certificates, `${stdout.trim()}.0`))
   const read = (file: string) => readFileSync(file, 'utf8')
   return { key: read(files.key), cert: read(files.cert), ca: read(layout.vaultCa) }
 }

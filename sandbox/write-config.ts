@@ -63,7 +63,7 @@ const globalKeys = (layout: Layout, addresses: SiteAddresses) => ({
 })
 
 const connections = (layout: Layout, addresses: SiteAddresses) => ({
-  ferry: { host: 'localhost', port: addresses.ferryPort, caPath: layout.vaultCa },
+  ferry: { host: 'localhost', port: addresses.ferryPort, caPath: layout.certificates },
   email: { from: 'managed-tokens@sandbox.test', smtpHost: '127.0.0.1', smtpPort: addresses.smtpPort },
   notifications: { SLACK_ALERTS_URL: addresses.slackUrl, admin_email: 'admin@sandbox.test' },
   notifications_test: { SLACK_ALERTS_URL: addresses.slackUrl, admin_email: 'admin-test@sandbox.test' },
@@ -73,7 +73,7 @@ const connections = (layout: Layout, addresses: SiteAddresses) => ({
 
 const ourSections = (layout: Layout, { holdSsh }: ConfigOptions) => ({
   schedule: { cron: false },
-  vault: { caPath: layout.vaultCa },
+  vault: { caPath: layout.certificates },
   refresher: {
     htgettoken: join(layout.bin, 'htgettoken'),
     condorStatus: join(layout.bin, 'condor_status'),
