@@ -27,7 +27,7 @@ export interface FerryOptions {
   readonly requireAuth?: boolean
 }
 
-export interface Ferry {
+export interface Ferry extends AsyncDisposable {
   readonly url: string
   readonly host: string
   readonly port: number
@@ -69,16 +69,12 @@ export async function startFerry(options: FerryOptions): Promise<Ferry> {
     server.listen(options.port ?? 0, '127.0.0.1', resolve)
   })
   const { port } = server.address() as AddressInfo
-  return {
-    url: `https://${host}:${port}`,
-    host,
-    port,
-    async close() {
-      const closed = new Promise<void>((resolve) => server.close(() => resolve()))
-      for (const socket of sockets) socket.destroy()
-      await closed
-    },
+  const close = async () => {
+    const closed = new Promise<void>((resolve) => server.close(() => resolve()))
+    for (const socket of sockets) socket.destroy()
+    await closed
   }
+  return { url: `https://${host}:${port}`, host, port, close, [Symbol.asyncDispose]: close }
 }
 
 const failed = (error: string) => ({ ferry_status: 'failure', ferry_error: [error], ferry_output: {} })

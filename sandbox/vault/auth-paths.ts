@@ -34,12 +34,11 @@ export async function logInByTicket(
 /** POST `/v1/auth/token/create`: a token with the same rights or fewer, and with a life of its own. */
 export function createToken(parts: VaultParts, request: VaultRequest): VaultAnswer {
   const parent = requireToken(parts, request)
-  const asked = request.body['policies'] as string[] | undefined
+  const asked = request.body.policies as string[] | undefined
   if (asked?.some((policy) => !parent.policies.includes(policy))) {
     throw new Refusal(400, ['child policies must be subset of parent'])
   }
-  const ttl =
-    request.body['ttl'] === undefined ? parts.lifetimes.vaultToken : readSeconds(request.body['ttl'])
+  const ttl = request.body.ttl === undefined ? parts.lifetimes.vaultToken : readSeconds(request.body.ttl)
   const { token: _, issuedAt: __, expiresAt: ___, ...rights } = parent
   const token = parts.books.issue(
     { ...rights, policies: asked ?? parent.policies },

@@ -39,7 +39,7 @@ export interface VaultOptions {
   readonly lifetimes?: Partial<Lifetimes>
 }
 
-export interface Vault {
+export interface Vault extends AsyncDisposable {
   /** `https://<host>:<port>`. */
   readonly url: string
   readonly port: number
@@ -113,15 +113,12 @@ export async function startVault(options: VaultOptions): Promise<Vault> {
     logins: createDeviceLogins(),
   }
 
-  return {
-    url,
-    port,
-    async close() {
-      const closed = new Promise<void>((resolve) => server.close(() => resolve()))
-      for (const socket of sockets) socket.destroy()
-      await Promise.all([closed, tickets.close()])
-    },
+  const close = async () => {
+    const closed = new Promise<void>((resolve) => server.close(() => resolve()))
+    for (const socket of sockets) socket.destroy()
+    await Promise.all([closed, tickets.close()])
   }
+  return { url, port, close, [Symbol.asyncDispose]: close }
 }
 
 async function readRequest(

@@ -1,0 +1,33 @@
+/** The stand-in for htgettoken: its options, files, words and exit codes, against the sandbox's Vault over real HTTPS and Kerberos. */
+import { passHoldPoint } from '../hold.ts'
+import { getToken } from './htgettoken/get-token.ts'
+import { Fatal, readOptions, WrongUse } from './htgettoken/options.ts'
+import { type Program, print, runProgram } from './program.ts'
+
+await runProgram('htgettoken', async (program) => {
+  const { dir, argv, env, caller } = program
+  try {
+    const options = readOptions(argv, env)
+    const service = options.role === 'default' ? options.issuer : `${options.issuer}_${options.role}`
+    program.record({ service })
+    // A storer's own call is not held here: `condor_vault_storer:<service>` holds that one.
+    if (!caller) await passHoldPoint(dir, `htgettoken:${service}`)
+    await getToken(options, env, caller !== undefined)
+    return 0
+  } catch (error) {
+    return explain(program, error)
+  }
+})
+
+function explain({ argv, env }: Program, error: unknown): number {
+  if (error instanceof WrongUse) {
+    print(2, `htgettoken: ${error.message}\n\nUsage: htgettoken [-h] [otheroptions]\n`)
+    return 2
+  }
+  if (!(error instanceof Fatal)) throw error
+  const isQuiet = [...argv, ...(env.HTGETTOKENOPTS ?? '').split(' ')].some((word) =>
+    /^(-[vd]*q\w*|--quiet)$/.test(word),
+  )
+  if (!isQuiet) print(2, `htgettoken: ${error.message}\n`)
+  return 1
+}
