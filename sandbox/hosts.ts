@@ -4,7 +4,8 @@ import { accountsOf, nodesOf, principalOf, type SiteEntry } from './entry.ts'
 import { chooseLoopback } from './free-port.ts'
 import { createRealm, type Kdc, type KeytabSpec } from './kdc.ts'
 import type { Layout } from './layout.ts'
-import { addressNodes, nodeKeytab, prepareNode, type SshNode, writeSshConfig } from './nodes.ts'
+import { addressNodes, nodeKeytab, prepareNode, type SshNode } from './nodes.ts'
+import { writeSshConfig } from './ssh-config.ts'
 
 /** Makes the realm and the nodes; none of them runs yet. */
 export async function prepareHosts(

@@ -1,6 +1,6 @@
 /** The nodes: each a real sshd in mount and process namespaces of its own, with its own `/tmp`, accounts and host key. */
 import { execFile } from 'node:child_process'
-import { chmodSync, copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { chmodSync, copyFileSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
@@ -31,7 +31,8 @@ export interface NodeOptions {
   readonly maxStartups: string
 }
 
-const sshdDirectory = (layout: Layout, node: string) => join(layout.nodes, node, 'sshd')
+/** What the node's sshd is given: its configuration, keys and keytab. */
+export const sshdDirectory = (layout: Layout, node: string) => join(layout.nodes, node, 'sshd')
 
 /** Gives each node a loopback address and a port of its own. */
 export const addressNodes = (
@@ -125,26 +126,4 @@ PermitRootLogin no
 AllowTcpForwarding no
 PrintMotd no
 MaxStartups ${maxStartups}
-`
-
-/** Writes what ssh needs to find the nodes by their names and to know their host keys. */
-export function writeSshConfig(layout: Layout, nodes: readonly NodeAddress[]): void {
-  const hosts = nodes.map(
-    ({ name, address, port }) =>
-      `Host ${name}\n  HostName ${address}\n  Port ${port}\n  HostKeyAlias ${name}\n`,
-  )
-  writeFileSync(layout.sshConfig, `${hosts.join('')}${sshDefaults(layout)}`)
-  const keys = nodes.map(({ name }) => {
-    const [type, key] = readFileSync(join(sshdDirectory(layout, name), 'host_key.pub'), 'utf8').split(' ')
-    return `${name} ${type} ${key}\n`
-  })
-  writeFileSync(layout.sshKnownHosts, keys.join(''))
-}
-
-const sshDefaults = (layout: Layout) => `Host *
-  GSSAPIAuthentication yes
-  GSSAPIDelegateCredentials no
-  GlobalKnownHostsFile "${layout.sshKnownHosts}"
-  UserKnownHostsFile /dev/null
-  StrictHostKeyChecking yes
 `
