@@ -1,0 +1,46 @@
+/** The configuration file of a nats-server for this system: JetStream, and one nkey user for each of us. Pure. */
+import { type NatsPermissions, type NatsUser, natsUsers, permissionsOf } from './nats-permissions.ts'
+
+export interface NatsConf {
+  /** Name or address to listen on. */
+  readonly host: string
+  /** 0 to 65535; 0 is refused by us: nats-server would take its default. */
+  readonly port: number
+  readonly serverName: string
+  /** JetStream's directory. */
+  readonly storeDirectory: string
+  /** Public nkeys (`U…`), one for each user. */
+  readonly publicKeys: Readonly<Record<NatsUser, string>>
+}
+
+/** The text of `server.conf`. It holds no secret: a user is known by the public half of its nkey. */
+export function renderNatsConf(conf: NatsConf): string {
+  const users = natsUsers.map((user) => renderUser(user, conf.publicKeys[user], permissionsOf(user)))
+  return `# Written at each start; changes here are lost.
+server_name: ${quote(conf.serverName)}
+listen: ${quote(`${conf.host}:${conf.port}`)}
+jetstream {
+  store_dir: ${quote(conf.storeDirectory)}
+}
+${renderAuthorization(users)}`
+}
+
+/** The `authorization` block alone, for a site that runs its own nats-server. */
+export function renderAuthorization(users: readonly string[]): string {
+  return `authorization {\n  users: [\n${users.join('\n')}\n  ]\n}\n`
+}
+
+function renderUser(user: NatsUser, publicKey: string, permissions: NatsPermissions): string {
+  const { publish, denyPublish, subscribe, allowResponses } = permissions
+  const lines = [
+    `      publish: { allow: ${list(publish)}${denyPublish.length > 0 ? `, deny: ${list(denyPublish)}` : ''} }`,
+    `      subscribe: { allow: ${list(subscribe)} }`,
+    ...(allowResponses ? ['      allow_responses: { max: 1, expires: "1m" }'] : []),
+  ]
+  return `    # ${user}\n    { nkey: ${publicKey}, permissions: {\n${lines.join('\n')}\n    } }`
+}
+
+const list = (subjects: readonly string[]) => `[${[...new Set(subjects)].map(quote).join(', ')}]`
+
+/** nats-server's strings know the escapes that JSON's have. */
+const quote = (text: string) => JSON.stringify(text)
