@@ -1,6 +1,6 @@
 /** For tests of the stand-ins: a KDC, a Vault, credds and the wrapped programs in a temporary directory, without nodes or daemons. */
 import { execFile, spawn } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -43,8 +43,10 @@ let identities = 0
 export async function startVaultSite(options: Partial<VaultOptions> = {}): Promise<VaultSite> {
   const dir = mkdtempSync(join(tmpdir(), 'vault-site-'))
   const layout = layoutOf(dir)
-  for (const directory of [layout.keytabs, layout.logs, layout.vault, join(dir, 'run'), join(dir, 'condor')]) mkdirSync(directory, { recursive: true })
-  for (const credd of ['credd1.sandbox.test', 'credd2.sandbox.test']) mkdirSync(join(layout.credds, credd), { recursive: true })
+  for (const directory of [layout.keytabs, layout.logs, layout.vault, join(dir, 'run'), join(dir, 'condor')])
+    mkdirSync(directory, { recursive: true })
+  for (const credd of ['credd1.sandbox.test', 'credd2.sandbox.test'])
+    mkdirSync(join(layout.credds, credd), { recursive: true })
   const kdc = await createRealm(
     layout,
     [
@@ -112,7 +114,12 @@ export async function startVaultSite(options: Partial<VaultOptions> = {}): Promi
   }
 }
 
-function callProgram(file: string, argv: readonly string[], env: Record<string, string>, input = ''): Promise<Ended> {
+function callProgram(
+  file: string,
+  argv: readonly string[],
+  env: Record<string, string>,
+  input = '',
+): Promise<Ended> {
   const { promise, resolve, reject } = Promise.withResolvers<Ended>()
   const child = spawn(file, argv, { env, cwd: '/' })
   let stdout = ''
@@ -132,8 +139,28 @@ function callProgram(file: string, argv: readonly string[], env: Record<string, 
 
 async function makeTls(layout: Layout): Promise<{ key: string; cert: string }> {
   const key = join(layout.vault, 'key.pem')
-  const words = ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '30', '-subj', '/CN=localhost']
-  await run('openssl', [...words, '-addext', 'subjectAltName=DNS:localhost', '-keyout', key, '-out', layout.vaultCa])
+  const words = [
+    'req',
+    '-x509',
+    '-newkey',
+    'ec',
+    '-pkeyopt',
+    'ec_paramgen_curve:P-256',
+    '-nodes',
+    '-days',
+    '30',
+    '-subj',
+    '/CN=localhost',
+  ]
+  await run('openssl', [
+    ...words,
+    '-addext',
+    'subjectAltName=DNS:localhost',
+    '-keyout',
+    key,
+    '-out',
+    layout.vaultCa,
+  ])
   return { key: readFileSync(key, 'utf8'), cert: readFileSync(layout.vaultCa, 'utf8') }
 }
 

@@ -1,6 +1,8 @@
 /** Asks Vault over HTTPS, and says what went wrong in the words of htgettoken's own HTTP library. */
-import { STATUS_CODES } from 'node:http'
-import { Agent, request as startRequest } from 'node:https'
+
+// Not by `import`: that would evaluate every export of node:http, a web client included, and take longer than the request.
+const { STATUS_CODES } = process.getBuiltinModule('node:http')
+const { Agent, request: startRequest } = process.getBuiltinModule('node:https')
 
 export interface Answer {
   readonly status: number

@@ -1,0 +1,134 @@
+import assert from 'node:assert/strict'
+import { existsSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { after, afterEach, before, describe, it } from 'node:test'
+import { startVaultSite, type VaultSite, writeCondorConfig } from './vault-site.ts'
+
+describe('the other condor programs (stand-ins)', () => {
+  let site: VaultSite
+  let env: Record<string, string>
+  before(async () => {
+    site = await startVaultSite()
+    env = site.env('dunepro')
+    const pools = [
+      { collector: 'collector.sandbox.test', constraint: 'IsDune', schedds: ['credd1.sandbox.test'] },
+      {
+        collector: 'collector.sandbox.test',
+        constraint: 'IsMu2e',
+        schedds: ['credd1.sandbox.test', 'credd2.sandbox.test'],
+      },
+    ]
+    writeFileSync(site.layout.facts, JSON.stringify({ pools }))
+  })
+  after(() => site[Symbol.asyncDispose]())
+  afterEach(() => site.setFaults({}))
+
+  const credential = (issuer: string) =>
+    JSON.stringify({
+      vault_token: 'hvs.x',
+      vault_url: `https://localhost:8200/v1/secret/oauth/creds/${issuer}/key:production`,
+    })
+  const storeCred = (argv: string[], input?: string, more: Record<string, string> = {}) =>
+    site.call('condor_store_cred', argv, { ...env, ...more }, input)
+
+  it('condor_store_cred adds, finds and deletes a credential of the account of the ticket', async () => {
+    const file = join(site.layout.credds, 'credd1.sandbox.test', 'dunepro', 'dune_production.top')
+    const absent = await storeCred(['query-oauth', '-s', 'dune_production'])
+    assert.equal(absent.exit, 1)
+    assert.match(absent.stdout, /^Account: dunepro \(user\)\nCredType: oauth\n\nNo credential is stored\.\n$/)
+    const added = await storeCred(['add-oauth', '-s', 'dune_production', '-i', '-'], credential('dune'))
+    assert.equal(added.exit, 0)
+    assert.match(added.stdout, /Operation succeeded/)
+    assert.equal(existsSync(file), true)
+    const found = await storeCred(['query-oauth', '-s', 'dune_production'])
+    assert.equal(found.exit, 0)
+    assert.match(
+      found.stdout,
+      /A credential was stored on \d{4}-\d\d-\d\d \d\d:\d\d:\d\d and is valid\.\n\nCredential info:\nServiceName = "dune_production"/,
+    )
+    assert.equal((await storeCred(['delete-oauth', '-s', 'dune_production'])).exit, 0)
+    assert.equal(existsSync(file), false)
+  })
+
+  it('condor_store_cred notices a credential of another service', async () => {
+    const { exit, stderr } = await storeCred(
+      ['add-oauth', '-s', 'nova_production', '-i', '-'],
+      credential('dune'),
+    )
+    assert.equal(exit, 1)
+    assert.match(stderr, /MISUSE: a credential of dune_production was to be stored for nova_production/)
+  })
+
+  it('condor_store_cred tells other scopes by exit 2', async () => {
+    await storeCred(['add-oauth', '-s', 'dune_production', '-S', 'a', '-i', '-'], credential('dune'))
+    assert.equal((await storeCred(['query-oauth', '-s', 'dune_production', '-S', 'a'])).exit, 0)
+    assert.equal((await storeCred(['query-oauth', '-s', 'dune_production', '-S', 'b'])).exit, 2)
+  })
+
+  for (const [what, faults, credd] of [
+    ['is down', { 'credd-down': ['credd1'] }, 'credd1.sandbox.test'],
+    ['does not exist', {}, 'credd9.sandbox.test'],
+  ] as const) {
+    it(`condor_store_cred says no more than "Operation failed." when the credd ${what}`, async () => {
+      site.setFaults(faults as never)
+      const { exit, stdout, stderr } = await storeCred(['query-oauth', '-s', 'dune_production'], '', {
+        _condor_CREDD_HOST: credd,
+      })
+      assert.equal(exit, 1)
+      assert.match(
+        stdout,
+        /Operation failed\.\n {4}Make sure your ALLOW_WRITE setting includes this host\.\n$/,
+      )
+      assert.equal(stderr, '')
+    })
+  }
+
+  it('condor_status lists the schedds that a constraint selects', async () => {
+    const argv = ['-schedd', '-constraint', 'IsMu2e', '-af', 'Name']
+    assert.deepEqual(await site.call('condor_status', argv, env), {
+      exit: 0,
+      stdout: 'credd1.sandbox.test\ncredd2.sandbox.test\n',
+      stderr: '',
+    })
+    const { _condor_COLLECTOR_HOST: _, ...bare } = env
+    const byPool = await site.call(
+      'condor_status',
+      ['-pool', 'collector.sandbox.test', '-schedd', '-constraint', 'IsDune', '-af', 'Name'],
+      bare,
+    )
+    assert.equal(byPool.stdout, 'credd1.sandbox.test\n')
+    const none = await site.call('condor_status', ['-schedd', '-constraint', 'IsNova', '-af', 'Name'], env)
+    assert.deepEqual(none, { exit: 0, stdout: '', stderr: '' })
+  })
+
+  it('condor_status fails when the collector is down, or when nobody says which one to ask', async () => {
+    site.setFaults({ 'collector-down': ['collector'] })
+    const down = await site.call('condor_status', ['-schedd', '-af', 'Name'], env)
+    assert.equal(down.exit, 1)
+    assert.match(down.stderr, /CEDAR:6001:Failed to connect to <collector\.sandbox\.test>/)
+    const { _condor_COLLECTOR_HOST: _, ...bare } = env
+    assert.match(
+      (await site.call('condor_status', ['-schedd', '-af', 'Name'], bare)).stderr,
+      /MISUSE: neither -pool nor/,
+    )
+  })
+
+  it('condor_config_val prints a value, which the environment overrides', async () => {
+    writeCondorConfig(site, { SEC_CREDENTIAL_GETTOKEN_OPTS: '-a vault' })
+    const { _condor_SEC_CREDENTIAL_GETTOKEN_OPTS: _, ...bare } = env
+    assert.deepEqual(await site.call('condor_config_val', ['SEC_CREDENTIAL_GETTOKEN_OPTS'], bare), {
+      exit: 0,
+      stdout: '-a vault\n',
+      stderr: '',
+    })
+    assert.match(
+      (await site.call('condor_config_val', ['sec_credential_gettoken_opts'], env)).stdout,
+      /^-a localhost:/,
+    )
+    assert.deepEqual(await site.call('condor_config_val', ['CREDMON'], env), {
+      exit: 1,
+      stdout: '',
+      stderr: 'Not defined: CREDMON\n',
+    })
+  })
+})
