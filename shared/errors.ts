@@ -11,8 +11,10 @@ export interface Failure {
 
 /** Each reason code, with what to do. `{placeholders}` are filled from the failure's subject by {@link failure}. */
 export const reasons = {
+  'entry-unknown': 'Make this daemon’s configuration file the same as the others’.',
   'kinit-no-keytab': 'Put the keytab where the configuration says, readable by this user only.',
   'kinit-wrong-keytab': 'Check that the keytab holds a current key of this principal (klist -k -t KEYTAB).',
+  'kinit-unknown-principal': 'Check kerberosPrincipalPattern and userPrincipalOverride: the KDC does not know the principal.',
   'kinit-expired-principal': 'Ask the Kerberos administrators to renew the principal.',
   'kdc-unreachable': 'Check the network and the KDCs in krb5.conf; nothing to do for experimenters.',
   'clock-skew': 'Synchronise the clock of this machine (chronyc makestep).',
@@ -49,6 +51,7 @@ export const reasons = {
   'push-timeout': 'Check the node’s load and network.',
   'connection-lost': 'Nothing: it is tried again; check the node if it stays.',
   'push-failed': 'Run ssh by hand with the entry’s ticket.',
+  'notification-failed': 'Check the mail server and the Slack webhook in the configuration.',
   'disk-full-here': 'Free space in this daemon’s state directory.',
   'timeout': 'Look at the program’s server; it was stopped at its deadline.',
   'unexpected': 'Look at the daemon’s log for this run.',
@@ -75,10 +78,13 @@ export class RetryLater extends Error {
   override readonly name = 'RetryLater'
   readonly delayMs: number
   readonly failure: Failure | undefined
-  constructor(delayMs: number, failed?: Failure) {
+  /** Called once the failure is published, so that it is reported once per run. */
+  readonly markReported: (() => Promise<void>) | undefined
+  constructor(delayMs: number, failed?: Failure, markReported?: () => Promise<void>) {
     super(failed?.message ?? `again in ${delayMs} ms`)
     this.delayMs = delayMs
     this.failure = failed
+    this.markReported = markReported
   }
 }
 

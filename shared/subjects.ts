@@ -31,6 +31,8 @@ export const consumers = {
   storerPlan: 'storer-plan',
   storer: 'storer',
   distributorPlan: 'distributor-plan',
+  /** Only with `pushAfter: stored`. */
+  distributorPlanStored: 'distributor-plan-stored',
   distributor: 'distributor',
   notifier: 'notifier',
   notifierOutbox: 'notifier-outbox',

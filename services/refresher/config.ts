@@ -1,6 +1,6 @@
 /** The refresher's section of the configuration. */
 import { z } from 'zod'
-import { programPath } from '../../shared/config/grammar.ts'
+import { filePath, programPath, realm } from '../../shared/config/grammar.ts'
 
 export const refresherSection = z.strictObject({
   concurrency: z.int().min(1).max(64).default(4).describe('Entries refreshed at the same time.'),
@@ -8,14 +8,8 @@ export const refresherSection = z.strictObject({
   condorStatus: programPath.default('condor_status').describe('The condor_status program.'),
   condorConfigVal: programPath.default('condor_config_val').describe('The condor_config_val program.'),
   stripRealms: z
-    .array(z.string())
+    .array(realm)
     .default([])
     .describe('Kerberos realms taken off the principal for `--credkey`, besides FNAL.GOV.'),
-  caPath: z
-    .string()
-    .optional()
-    .describe(
-      'Certificate file or directory for Vault. Default: X509_CERT_DIR or /etc/grid-security/certificates.',
-    ),
 })
 export type RefresherConfig = Readonly<z.output<typeof refresherSection>>

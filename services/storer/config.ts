@@ -1,12 +1,11 @@
 /** The storer's section of the configuration. */
 import { z } from 'zod'
-import { programPath } from '../../shared/config/grammar.ts'
+import { absolutePath, programPath } from '../../shared/config/grammar.ts'
 
 export const storerSection = z.strictObject({
   condorVaultStorer: programPath.default('condor_vault_storer').describe('The condor_vault_storer program.'),
   condorStoreCred: programPath.default('condor_store_cred').describe('The condor_store_cred program.'),
-  lockFile: z
-    .string()
+  lockFile: absolutePath
     .optional()
     .describe('Held by every storer command on this host. Default: ~/.managed-tokens/storer.lock.'),
   lanes: z

@@ -1,0 +1,89 @@
+/** Pushes one entry's token to one node: opens the seal, compares it with what was asked for, pushes; answers with `token.pushed`. */
+import type { KV } from '@nats-io/kv'
+import type { Entry, Site } from '../../shared/config/site.ts'
+import type { Received } from '../../shared/consume.ts'
+import { failure, Permanent } from '../../shared/errors.ts'
+import { findEntry } from '../../shared/find-entry.ts'
+import type { Tickets } from '../../shared/kinit.ts'
+import { type PushItem, schemaVersion, timestamp, type TokenPushed } from '../../shared/messages.ts'
+import { lastTokenPush } from '../../shared/metrics.ts'
+import type { Fact, Outgoing } from '../../shared/publish.ts'
+import { type SealedContent, unseal } from '../../shared/seal.ts'
+import { pushSubject, sealedKey, tokenSubject } from '../../shared/subjects.ts'
+import { type Acted, workOnTarget } from '../../shared/target.ts'
+import { filesFor } from './files.ts'
+import { pushBySsh } from './ssh.ts'
+
+export interface PushDeps {
+  readonly site: () => Site
+  readonly targets: KV
+  readonly sealed: KV
+  readonly tickets: Tickets
+  /** The secret curve seed that opens what the refresher sealed. */
+  readonly seed: Uint8Array
+}
+
+/** Handles `push.<experiment>.<role>.<node>`. */
+export async function handlePush(received: Received<PushItem>, deps: PushDeps): Promise<readonly Outgoing[]> {
+  const item = received.body
+  const site = deps.site()
+  const entry = findEntry(site, item.entry)
+  return workOnTarget(
+    {
+      key: pushSubject(item, item.node),
+      run: item.run,
+      entry: item.entry,
+      target: item.node,
+      retry: site.retries.push,
+      maxBackoffMs: site.distributor.probePeriod,
+    },
+    deps.targets,
+    received,
+    () => push(item, entry, site, received.signal, deps),
+  )
+}
+
+async function push(item: PushItem, entry: Entry, site: Site, signal: AbortSignal, deps: PushDeps): Promise<Acted> {
+  if (!entry.nodes.includes(item.node))
+    throw new Permanent(failure('entry-unknown', `${item.node} is not a node of ${item.entry} in ${site.file}.`))
+  const opened = await openToken(item, entry, deps)
+  const ccache = await deps.tickets.ccacheOf(entry, {
+    minLifeMs: site.timeouts.globalMs,
+    timeoutMs: site.timeouts.kerberosMs,
+    signal,
+  })
+  const warning = await pushBySsh(entry, item.node, item.uid, filesFor(entry, item.uid, opened.token), {
+    program: site.distributor.ssh,
+    ccache,
+    timeoutMs: site.timeouts.pushMs,
+    signal,
+  })
+  lastTokenPush.set({ service: entry.service, node: item.node }, Date.now() / 1_000)
+  return { messages: [pushedEvent(item, opened, warning)], expiry: opened.expiry }
+}
+
+/** The token of the asked revision, or the newest one of the entry where that revision is gone. */
+async function openToken(item: PushItem, entry: Entry, { sealed, seed }: PushDeps): Promise<SealedContent> {
+  const key = sealedKey(entry.name)
+  const found = (await sealed.get(key, { revision: item.revision }).catch(() => null)) ?? (await sealed.get(key))
+  const content = found?.operation === 'PUT' ? unseal(found.string(), seed) : null
+  if (!content || !isWhatWasAsked(content, entry))
+    throw new Permanent(failure('seal-missing', `The sealed token of ${entry.name} is gone or cannot be opened.`))
+  return content
+}
+
+/** Whose token it is was sealed with it: another entry's or service's is never pushed. Pure. */
+export function isWhatWasAsked(content: SealedContent, entry: Pick<Entry, 'name' | 'service'>): boolean {
+  return content.entry === entry.name && content.service === entry.service && Date.parse(content.expiry) > Date.now()
+}
+
+function pushedEvent(item: PushItem, { tokenId, expiry }: SealedContent, warning: string | undefined): Fact {
+  const { run, entry, service, experiment, role, node } = item
+  const body: TokenPushed = {
+    schema: schemaVersion,
+    at: timestamp(),
+    ...{ run, entry, service, experiment, role, node, tokenId, expiry },
+    ...(warning ? { warning } : {}),
+  }
+  return { kind: 'fact', subject: tokenSubject('pushed', item), id: `${run}.${pushSubject(item, node)}.pushed`, body }
+}

@@ -1,0 +1,72 @@
+/** The distributor: opens sealed tokens and puts them on every node, many at once, a few at a time for each node. */
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { consume } from '../../shared/consume.ts'
+import { runDaemon } from '../../shared/daemon.ts'
+import { openTickets } from '../../shared/kinit.ts'
+import { pushItem, tokenReady, tokenStored } from '../../shared/messages.ts'
+import { serveRequests } from '../../shared/micro.ts'
+import { failedEvent } from '../../shared/report.ts'
+import { sealingSeedFile } from '../../shared/state.ts'
+import { buckets, consumers, streams } from '../../shared/subjects.ts'
+import { ensureTopology } from '../../shared/topology.ts'
+import { choosePush } from './choose.ts'
+import { handlePush } from './handle.ts'
+import { planReady, planStored } from './plan.ts'
+
+await runDaemon('distributor', async ({ bus, log, site, stateRoot, stateDirectory, stack }) => {
+  await ensureTopology(bus, 'distributor', { streams: [streams.tokens], buckets: [buckets.targets, buckets.sealed] })
+  const seed = await readFile(site().sealing.seedFile ?? sealingSeedFile(stateRoot), 'utf8')
+  const targets = await bus.bucket(buckets.targets)
+  const deps = {
+    site,
+    targets,
+    sealed: await bus.bucket(buckets.sealed),
+    tickets: stack.use(await openTickets(join(stateDirectory, 'tickets'))),
+    seed: new TextEncoder().encode(seed.trim()),
+  }
+  const accountOf = (entry: string) => site().entries.find(({ name }) => name === entry)?.account
+
+  stack.use(
+    await consume(
+      {
+        stream: streams.push,
+        consumer: consumers.distributor,
+        schemaOf: () => pushItem,
+        handle: (received) => handlePush(received, deps),
+        report: (item, failed, permanent) => failedEvent(item, 'push', item.node, failed, permanent),
+        concurrency: site().distributor.concurrency,
+        choose: (waiting, working) => choosePush(waiting, working, { perNode: site().distributor.perNode, accountOf }),
+      },
+      { bus, log },
+    ),
+  )
+  stack.use(
+    await consume(
+      {
+        stream: streams.tokens,
+        consumer: consumers.distributorPlan,
+        filter: 'token.ready.*.*',
+        schemaOf: () => tokenReady,
+        handle: (received) => planReady(received, { site, targets }),
+        concurrency: 1,
+      },
+      { bus, log },
+    ),
+  )
+  if (site().distributor.pushAfter === 'stored')
+    stack.use(
+      await consume(
+        {
+          stream: streams.tokens,
+          consumer: consumers.distributorPlanStored,
+          filter: 'token.stored.*.*',
+          schemaOf: () => tokenStored,
+          handle: (received) => planStored(received, { site, targets }),
+          concurrency: 1,
+        },
+        { bus, log },
+      ),
+    )
+  stack.use(await serveRequests(bus, 'distributor', [], log))
+})

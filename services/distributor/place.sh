@@ -1,0 +1,45 @@
+# Runs on the node, as the account, read from stdin ahead of its data: puts files where they belong, whole or not at all.
+# Data, one line each: expected uid; number of files; then for each file: path, mode, its one line of content.
+# Answers one line a file on stdout: "managed-tokens: <number> <result>". Needs POSIX sh and GNU coreutils.
+set -u
+umask 077
+temporary=
+trap 'rm -f "$temporary"' EXIT
+trap 'exit 1' HUP INT TERM PIPE
+
+say() { echo "managed-tokens: $1 $2"; }
+
+# place NUMBER PATH MODE CONTENT: says "ok" only after looking at what lies there afterwards.
+place() {
+  directory=$(dirname -- "$2")
+  temporary=$(mktemp "$directory/.managed-tokens.XXXXXXXXXX" 2>&1) || { why "$1" "$temporary"; temporary=; return; }
+  wrong=$({ printf '%s\n' "$4" >"$temporary"; } 2>&1) || { rm -f "$temporary"; why "$1" "${wrong:-No space left on device}"; return; }
+  wrong=$(chmod "$3" "$temporary" 2>&1 && mv -fT "$temporary" "$2" 2>&1) || { rm -f "$temporary"; why "$1" "$wrong"; return; }
+  temporary=
+  found=$(stat -c '%F %u %a %h' -- "$2" 2>&1)
+  [ "$found" = "regular file $uid $3 1" ] || { say "$1" "squatted found $found"; return; }
+  written=$(printf '%s\n' "$4" | sha256sum) read=$(sha256sum <"$2")
+  if [ "$written" = "$read" ]; then say "$1" ok; else say "$1" "squatted other content"; fi
+}
+
+# why NUMBER TEXT: names the reason that coreutils gave.
+why() {
+  case $2 in
+    *"No space left"* | *"quota exceeded"*) say "$1" disk-full ;;
+    *"Operation not permitted"* | *"Is a directory"* | *"cannot overwrite directory"* | *"Permission denied"*) say "$1" "squatted $2" ;;
+    *"No such file"*) say "$1" "no-directory" ;;
+    *) say "$1" "other $2" ;;
+  esac
+}
+
+IFS= read -r uid && IFS= read -r count || exit 1
+if [ "$(id -u)" != "$uid" ]; then
+  say 0 "wrong-owner $(id -u)"
+  exit 0
+fi
+number=0
+while [ "$number" -lt "$count" ]; do
+  number=$((number + 1))
+  IFS= read -r path && IFS= read -r mode && IFS= read -r content || exit 1
+  place "$number" "$path" "$mode" "$content"
+done

@@ -1,0 +1,46 @@
+/** Makes one push of each node of an entry out of `token.ready`, or of the last `token.stored` where pushes wait for that. */
+import type { KV } from '@nats-io/kv'
+import type { Site } from '../../shared/config/site.ts'
+import type { Received } from '../../shared/consume.ts'
+import { findEntry } from '../../shared/find-entry.ts'
+import { type PushItem, schemaVersion, timestamp, type TokenReady, type TokenStored } from '../../shared/messages.ts'
+import type { Outgoing, Work } from '../../shared/publish.ts'
+import { pushSubject, storeSubject, streams } from '../../shared/subjects.ts'
+import type { TargetRecord } from '../../shared/claim.ts'
+
+export interface PlanDeps {
+  readonly site: () => Site
+  readonly targets: KV
+}
+
+/** Handles `token.ready.<experiment>.<role>`. */
+export async function planReady({ body }: Received<TokenReady>, { site }: PlanDeps): Promise<readonly Outgoing[]> {
+  const waitsForCredds = site().distributor.pushAfter === 'stored' && body.credds.length > 0
+  return waitsForCredds ? [] : pushesOf(body, site())
+}
+
+/** Handles `token.stored.<experiment>.<role>` for sites with `pushAfter: stored`: the last credd releases the pushes. */
+export async function planStored({ body }: Received<TokenStored>, { site, targets }: PlanDeps): Promise<readonly Outgoing[]> {
+  if (site().distributor.pushAfter !== 'stored') return []
+  for (const credd of body.ready.credds) {
+    const record = await targets.get(storeSubject(body, credd))
+    const ended = record?.operation === 'PUT' ? record.json<TargetRecord>().ended : undefined
+    if (ended?.run !== body.run || ended.kind !== 'done') return []
+  }
+  return pushesOf(body.ready, site())
+}
+
+function pushesOf(ready: TokenReady, site: Site): Work[] {
+  if (!ready.mode.push) return []
+  return findEntry(site, ready.entry).nodes.map((node) => pushOf(ready, node))
+}
+
+function pushOf(ready: TokenReady, node: string): Work {
+  const { run, entry, service, experiment, role, mode, deadline, tokenId, expiry, key, revision, uid } = ready
+  const body: PushItem = {
+    schema: schemaVersion,
+    at: timestamp(),
+    ...{ run, entry, service, experiment, role, mode, deadline, tokenId, expiry, key, revision, uid, node },
+  }
+  return { kind: 'work', stream: streams.push, subject: pushSubject(ready, node), body }
+}

@@ -1,0 +1,162 @@
+/** The ledger of a run, as pure steps: how each event changes a row, and when everything has ended. */
+import { z } from 'zod'
+import { runMode, type RunStarted, targetState, type TokenFailed, type TokenPushed, type TokenReady, type TokenStored } from '../../shared/messages.ts'
+
+/** How one target of an entry stands. */
+export const targetRow = z.object({
+  kind: z.enum(['credd', 'node']),
+  name: z.string(),
+  state: targetState,
+  at: z.string().describe('When it came to this state.'),
+  code: z.string().optional(),
+  message: z.string().optional(),
+  action: z.string().optional(),
+  expiry: z.string().describe('When the token there ends.').optional(),
+  warning: z.string().optional(),
+  cause: z.literal('refresh').describe('Failed because the entry’s refresh did.').optional(),
+})
+export type TargetRow = z.infer<typeof targetRow>
+
+/** One entry of a run: the value of the key `<run>.<entry>` in the bucket `runs`. */
+export const ledgerRow = z.object({
+  run: z.string(),
+  entry: z.string(),
+  service: z.string(),
+  refresh: z.object({
+    state: targetState,
+    at: z.string(),
+    code: z.string().optional(),
+    message: z.string().optional(),
+    action: z.string().optional(),
+    expiry: z.string().optional(),
+    reused: z.boolean().optional(),
+  }),
+  targets: z.array(targetRow),
+})
+export type LedgerRow = z.infer<typeof ledgerRow>
+
+/** The run itself: the value of the key `<run>` in the bucket `runs`. */
+export const ledgerRun = z.object({
+  run: z.string(),
+  started: z.string(),
+  deadline: z.string(),
+  mode: runMode,
+  entries: z.array(z.string()),
+  traceparent: z.string().optional(),
+  finished: z.string().optional(),
+})
+export type LedgerRun = z.infer<typeof ledgerRun>
+
+/** The rows of a run that has just started: every node waits; credds are known once the token is ready. */
+export function rowsOf(event: RunStarted): LedgerRow[] {
+  return event.entries.map(({ entry, service, nodes }) => ({
+    run: event.run,
+    entry,
+    service,
+    refresh: { state: 'waiting', at: event.at },
+    targets: event.mode.push
+      ? nodes.map((name) => ({ kind: 'node', name, state: 'waiting', at: event.at }))
+      : [],
+  }))
+}
+
+/** The events that change a row, told apart by their subject. */
+export type RowEvent =
+  | { readonly kind: 'ready'; readonly body: TokenReady }
+  | { readonly kind: 'stored'; readonly body: TokenStored }
+  | { readonly kind: 'pushed'; readonly body: TokenPushed }
+  | { readonly kind: 'failed'; readonly body: TokenFailed }
+
+/** The row after an event of its run. Seen twice, an event changes nothing; a late result overwrites an earlier end. */
+export function applyEvent(row: LedgerRow, event: RowEvent): LedgerRow {
+  const { body } = event
+  switch (event.kind) {
+    case 'ready':
+      return {
+        ...row,
+        refresh: { state: 'done', at: body.at, expiry: event.body.expiry, reused: event.body.reused },
+        targets: withCredds(reopen(row.targets, body.at), event.body.credds, body.at),
+      }
+    case 'stored':
+      return withTarget(row, { kind: 'credd', name: event.body.credd, state: 'done', at: body.at })
+    case 'pushed': {
+      const { node, expiry, warning } = event.body
+      return withTarget(row, { kind: 'node', name: node, state: 'done', at: body.at, expiry, ...(warning && { warning }) })
+    }
+    case 'failed':
+      return withFailure(row, event.body)
+  }
+}
+
+/** A refresh that failed ended the targets; when it works after all, they wait again. */
+function reopen(targets: readonly TargetRow[], at: string): TargetRow[] {
+  return targets.map((target) =>
+    target.cause === 'refresh'
+      ? { kind: target.kind, name: target.name, state: 'waiting', at }
+      : target,
+  )
+}
+
+function withCredds(targets: readonly TargetRow[], credds: readonly string[], at: string): TargetRow[] {
+  const known = new Set(targets.filter(({ kind }) => kind === 'credd').map(({ name }) => name))
+  const added = credds.filter((name) => !known.has(name))
+  return [...targets, ...added.map((name) => ({ kind: 'credd', name, state: 'waiting', at }) as const)]
+}
+
+function withTarget(row: LedgerRow, target: TargetRow): LedgerRow {
+  const others = row.targets.filter(({ kind, name }) => kind !== target.kind || name !== target.name)
+  const before = row.targets.find(({ kind, name }) => kind === target.kind && name === target.name)
+  if (before?.state === 'done' && target.state !== 'done') return row
+  return { ...row, targets: [...others, target] }
+}
+
+function withFailure(row: LedgerRow, { stage, target, at, code, message, action }: TokenFailed): LedgerRow {
+  const why = { state: 'failed', at, code, message, action } as const
+  if (stage === 'refresh') {
+    if (row.refresh.state === 'done') return row
+    const ended = row.targets.map((one) => (one.state === 'waiting' ? { ...one, ...why, cause: 'refresh' as const } : one))
+    return { ...row, refresh: why, targets: ended }
+  }
+  if (!target) return row
+  return withTarget(row, { kind: stage === 'store' ? 'credd' : 'node', name: target, ...why })
+}
+
+/** What still waits, ended as `state`: superseded by a newer run's result, or unfinished at the deadline. */
+export function endWaiting(row: LedgerRow, state: 'superseded' | 'unfinished', at: string, only?: (target: TargetRow) => boolean): LedgerRow {
+  const whole = !only
+  return {
+    ...row,
+    refresh: whole && row.refresh.state === 'waiting' ? { state, at } : row.refresh,
+    targets: row.targets.map((target) =>
+      target.state === 'waiting' && (whole || only(target)) ? { ...target, state, at } : target,
+    ),
+  }
+}
+
+/** What an older run loses to this event: the whole entry when the newer run has its token, else one target. */
+export function supersededBy(row: LedgerRow, event: RowEvent, at: string): LedgerRow {
+  if (event.kind === 'ready' || (event.kind === 'failed' && event.body.stage === 'refresh'))
+    return row.refresh.state === 'waiting' ? endWaiting(row, 'superseded', at) : row
+  const [kind, name] =
+    event.kind === 'stored'
+      ? ['credd', event.body.credd]
+      : event.kind === 'pushed'
+        ? ['node', event.body.node]
+        : [event.body.stage === 'store' ? 'credd' : 'node', event.body.target]
+  return endWaiting(row, 'superseded', at, (target) => target.kind === kind && target.name === name)
+}
+
+/** True when the entry and all its targets have ended. */
+export function hasEnded(row: LedgerRow): boolean {
+  return row.refresh.state !== 'waiting' && row.targets.every(({ state }) => state !== 'waiting')
+}
+
+/** How many of a run's targets ended how. An entry without any target (test mode, no credd) counts as one. */
+export function totalsOf(rows: readonly LedgerRow[]): Record<'done' | 'failed' | 'superseded' | 'unfinished', number> {
+  const totals = { done: 0, failed: 0, superseded: 0, unfinished: 0 }
+  for (const row of rows) {
+    const states = row.targets.length > 0 ? row.targets.map(({ state }) => state) : [row.refresh.state]
+    for (const state of states) if (state !== 'waiting') totals[state] += 1
+  }
+  return totals
+}

@@ -1,0 +1,55 @@
+/** Answers `managed-tokens.status`: how every entry and target of a run stands, a page at a time. */
+import { z } from 'zod'
+import { RequestError } from '../../shared/micro.ts'
+import { type LedgerRow, totalsOf } from './ledger.ts'
+import type { LedgerStore } from './ledger-store.ts'
+
+const statusRequest = z.strictObject({
+  run: z.string().optional().describe('Default: the run that started last.'),
+  page: z.int().min(1).default(1),
+})
+
+/** Entries a page: an answer stays well below NATS' message limit. */
+const pageSize = 100
+
+export interface RunStatus {
+  readonly run: string
+  readonly started: string
+  readonly deadline: string
+  readonly finished: string | null
+  readonly totals: ReturnType<typeof totalsOf>
+  /** Targets that have not ended. */
+  readonly waiting: number
+  readonly page: number
+  readonly pages: number
+  readonly entries: readonly LedgerRow[]
+}
+
+/** The ledger of one run. Throws RequestError when there is no such run. */
+export async function readStatus(body: unknown, ledger: LedgerStore): Promise<RunStatus> {
+  const parsed = statusRequest.safeParse(body ?? {})
+  if (!parsed.success)
+    throw new RequestError('bad-request', parsed.error.issues.map(({ path, message }) => `${path.join('.') || 'body'}: ${message}`).join('; '))
+  const { page } = parsed.data
+  const id = parsed.data.run ?? (await ledger.latestRun())
+  if (id === undefined) throw new RequestError('no-run', 'There has been no run yet: start one with managed-tokens run.')
+  const run = await ledger.readRun(id)
+  if (!run) throw new RequestError('unknown-run', `No run ${id} in the ledger: it keeps two weeks.`)
+  const rows = await ledger.readRows(run)
+  return {
+    run: run.run,
+    started: run.started,
+    deadline: run.deadline,
+    finished: run.finished ?? null,
+    totals: totalsOf(rows),
+    waiting: countWaiting(rows),
+    page,
+    pages: Math.max(1, Math.ceil(rows.length / pageSize)),
+    entries: rows.slice((page - 1) * pageSize, page * pageSize),
+  }
+}
+
+function countWaiting(rows: readonly LedgerRow[]): number {
+  const states = rows.flatMap(({ targets, refresh }) => [refresh.state, ...targets.map(({ state }) => state)])
+  return states.filter((state) => state === 'waiting').length
+}

@@ -1,0 +1,89 @@
+/** Refreshes one entry: UID, credds, ticket, vault token, seal; answers with `token.ready`. */
+import { randomUUID } from 'node:crypto'
+import type { KV } from '@nats-io/kv'
+import type { Entry, Site } from '../../shared/config/site.ts'
+import type { Received } from '../../shared/consume.ts'
+import { findEntry } from '../../shared/find-entry.ts'
+import type { Tickets } from '../../shared/kinit.ts'
+import { type RefreshItem, schemaVersion, timestamp, type TokenReady } from '../../shared/messages.ts'
+import { lastTokenGet } from '../../shared/metrics.ts'
+import type { Fact, Outgoing } from '../../shared/publish.ts'
+import { seal } from '../../shared/seal.ts'
+import { refreshSubject, sealedKey, tokenSubject } from '../../shared/subjects.ts'
+import { type Acted, workOnTarget } from '../../shared/target.ts'
+import { findVaultServer } from '../../shared/vault-server.ts'
+import { findCredds } from './condor.ts'
+import { findUid } from './ferry.ts'
+import { getVaultToken } from './htgettoken.ts'
+import { tokenExpiry } from './vault-api.ts'
+
+export interface RefreshDeps {
+  readonly site: () => Site
+  readonly targets: KV
+  readonly uids: KV
+  readonly sealed: KV
+  readonly tickets: Tickets
+  /** The distributor's public curve key. */
+  readonly sealTo: string
+  /** Private directory with one vault token an entry. */
+  readonly tokenDirectory: string
+}
+
+/** Handles `refresh.<experiment>.<role>`. */
+export async function handleRefresh(received: Received<RefreshItem>, deps: RefreshDeps): Promise<readonly Outgoing[]> {
+  const item = received.body
+  const site = deps.site()
+  const entry = findEntry(site, item.entry)
+  return workOnTarget(
+    { key: refreshSubject(item), run: item.run, entry: item.entry, retry: site.retries.store },
+    deps.targets,
+    received,
+    () => refresh(item, entry, site, received.signal, deps),
+  )
+}
+
+async function refresh(item: RefreshItem, entry: Entry, site: Site, signal: AbortSignal, deps: RefreshDeps): Promise<Acted> {
+  const condor = { ...site.refresher, timeoutMs: site.timeouts.kerberosMs, signal }
+  const uid = await findUid(entry, site, deps.uids, signal)
+  const credds = await findCredds(entry, condor)
+  const vaultServer = await findVaultServer(entry, condor)
+  const ccache = await deps.tickets.ccacheOf(entry, {
+    minLifeMs: site.timeouts.globalMs,
+    timeoutMs: site.timeouts.kerberosMs,
+    signal,
+  })
+  const vault = { caPath: site.vault.caPath, timeoutMs: site.timeouts.vaultStorerMs, signal }
+  const { token, reused } = await getVaultToken(entry, {
+    ...vault,
+    program: site.refresher.htgettoken,
+    vaultServer,
+    ccache,
+    directory: deps.tokenDirectory,
+  })
+  const expiry = timestamp(await tokenExpiry(vaultServer, token, vault))
+  lastTokenGet.set({ service: entry.service }, Date.now() / 1_000)
+  const sealed = await sealToken(entry, item.run, token, expiry, deps)
+  return { messages: [readyEvent(item, { ...sealed, uid, reused, credds: [...credds], expiry })], expiry }
+}
+
+/** Puts the sealed token where the distributor finds it. */
+async function sealToken(entry: Entry, run: string, token: string, expiry: string, deps: RefreshDeps) {
+  const tokenId = randomUUID()
+  const key = sealedKey(entry.name)
+  const value = seal({ entry: entry.name, service: entry.service, run, tokenId, expiry, token }, deps.sealTo)
+  return { tokenId, key, revision: await deps.sealed.put(key, value) }
+}
+
+function readyEvent(
+  item: RefreshItem,
+  facts: Pick<TokenReady, 'tokenId' | 'key' | 'revision' | 'uid' | 'reused' | 'credds' | 'expiry'>,
+): Fact {
+  const { run, entry, service, experiment, role, mode, deadline } = item
+  const body: TokenReady = {
+    schema: schemaVersion,
+    at: timestamp(),
+    ...{ run, entry, service, experiment, role, mode, deadline },
+    ...facts,
+  }
+  return { kind: 'fact', subject: tokenSubject('ready', item), id: `${run}.${refreshSubject(item)}.ready`, body }
+}

@@ -1,0 +1,123 @@
+/** Makes or renews an entry's vault token for nodes with htgettoken, unattended, and says what went wrong when it did not. */
+import { chmod, mkdir, readFile, rename, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { type CommandOutcome, runCommand } from '../../shared/command.ts'
+import { commandEnvironment } from '../../shared/config/environment.ts'
+import type { Entry } from '../../shared/config/site.ts'
+import { failure, Permanent, type ReasonCode, Transient } from '../../shared/errors.ts'
+import { classifyVault } from '../../shared/vault-texts.ts'
+import { lastLine } from '../../shared/outcome-text.ts'
+import { encodeToken } from '../../shared/subjects.ts'
+
+export interface HtgettokenOptions {
+  readonly program: string
+  readonly vaultServer: string
+  readonly caPath?: string | undefined
+  readonly ccache: string
+  /** Private directory (0700) that keeps the entry's token between runs. */
+  readonly directory: string
+  readonly timeoutMs: number
+  readonly signal: AbortSignal
+}
+
+export interface VaultToken {
+  /** The value, without its newline. A secret. */
+  readonly token: string
+  /** The last one was still good for long enough. */
+  readonly reused: boolean
+}
+
+/**
+ * The entry's vault token: the kept one where it lives long enough (`minTokenLifetime`), else a new one. Throws Permanent
+ * (`authentication-needed`, `permission-denied`) or Transient (`rate-limited`, `vault-unreachable`, `vault-tls`, `timeout`).
+ */
+export async function getVaultToken(entry: Entry, options: HtgettokenOptions): Promise<VaultToken> {
+  const home = join(options.directory, encodeToken(entry.name))
+  const kept = join(home, 'vault-token')
+  const fresh = join(home, 'vault-token.new')
+  await mkdir(home, { recursive: true, mode: 0o700 })
+  await rm(fresh, { force: true })
+  try {
+    const outcome = await runCommand({
+      file: options.program,
+      name: 'htgettoken',
+      args: htgettokenArguments(entry, options, { home, kept, fresh }),
+      env: {
+        ...commandEnvironment(),
+        HOME: home,
+        XDG_RUNTIME_DIR: home,
+        KRB5CCNAME: `FILE:${options.ccache}`,
+      },
+      timeoutMs: options.timeoutMs,
+      signal: options.signal,
+      attributes: { 'managed_tokens.entry': entry.name },
+    })
+    if (outcome.kind !== 'exited' || outcome.exitCode !== 0) throw htgettokenError(entry, options.vaultServer, outcome)
+    const made = await adopt(fresh, kept)
+    return { token: (await readFile(kept, 'utf8')).trim(), reused: !made }
+  } finally {
+    await rm(join(home, 'bearer'), { force: true })
+  }
+}
+
+/** htgettoken's argument list. Everything from the configuration is the value of an option, so that none can become one. Pure. */
+export function htgettokenArguments(
+  entry: Entry,
+  { vaultServer, caPath }: Pick<HtgettokenOptions, 'vaultServer' | 'caPath'>,
+  files: { home: string; kept: string; fresh: string },
+): string[] {
+  return [
+    '-v',
+    '--nooidc',
+    '--nossh',
+    `--vaultserver=${vaultServer}`,
+    `--issuer=${entry.realExperiment}`,
+    `--role=${entry.role}`,
+    `--credkey=${entry.credkey}`,
+    `--vaulttokenminttl=${entry.minTokenLifetime}`,
+    `--vaulttokeninfile=${files.kept}`,
+    `--vaulttokenfile=${files.fresh}`,
+    `--outfile=${join(files.home, 'bearer')}`,
+    `--configdir=${join(files.home, 'config')}`,
+    ...(caPath ? [`--capath=${caPath}`] : []),
+  ]
+}
+
+/** Takes the new token over where htgettoken wrote one; it writes none while the kept one is good. */
+async function adopt(fresh: string, kept: string): Promise<boolean> {
+  try {
+    await chmod(fresh, 0o600)
+    await rename(fresh, kept)
+    return true
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false
+    throw error
+  }
+}
+
+const permanentCodes: ReadonlySet<ReasonCode> = new Set(['authentication-needed', 'permission-denied'])
+
+function htgettokenError(entry: Entry, vaultServer: string, outcome: CommandOutcome): Error {
+  const code = classifyVault(outcome) ?? 'unexpected'
+  const failed = failure(code, `No vault token for ${entry.service} from ${vaultServer}: ${describe(code, outcome)}.`, entry)
+  return permanentCodes.has(code) ? new Permanent(failed) : new Transient(failed)
+}
+
+function describe(code: ReasonCode, outcome: CommandOutcome): string {
+  switch (code) {
+    case 'authentication-needed':
+      return 'Vault has no login of the experiment for it'
+    case 'permission-denied':
+      return 'Vault refused it'
+    case 'rate-limited':
+      return 'Vault asks for a pause'
+    case 'vault-unreachable':
+      return 'Vault cannot be reached'
+    case 'vault-tls':
+      return 'Vault’s certificate was not accepted'
+    case 'timeout':
+      return 'htgettoken did not end in time'
+    default:
+      return outcome.kind === 'missing' ? `htgettoken ${outcome.reason}` : lastLine(outcome.stderr) || 'htgettoken failed'
+  }
+}

@@ -1,0 +1,18 @@
+/** Makes one refresh of each entry of a run out of `run.started`, which is all that has to be published to start one. */
+import type { Received } from '../../shared/consume.ts'
+import { type RefreshItem, type RunStarted, schemaVersion, timestamp } from '../../shared/messages.ts'
+import type { Outgoing } from '../../shared/publish.ts'
+import { refreshSubject, streams } from '../../shared/subjects.ts'
+
+/** Handles `run.started`. */
+export async function planRun({ body }: Received<RunStarted>): Promise<readonly Outgoing[]> {
+  const { run, mode, deadline } = body
+  return body.entries.map(({ entry, service, experiment, role }) => {
+    const item: RefreshItem = {
+      schema: schemaVersion,
+      at: timestamp(),
+      ...{ run, entry, service, experiment, role, mode, deadline },
+    }
+    return { kind: 'work', stream: streams.refresh, subject: refreshSubject(item), body: item }
+  })
+}

@@ -1,0 +1,100 @@
+/** Answers `managed-tokens.run`: picks the entries, mints a run, publishes its plan, and says at once what will be done. */
+import { context, SpanKind, trace } from '@opentelemetry/api'
+import type { KV } from '@nats-io/kv'
+import { closest } from 'fastest-levenshtein'
+import { z } from 'zod'
+import type { Bus } from '../../shared/bus.ts'
+import type { Entry, Site } from '../../shared/config/site.ts'
+import { type RunMode, type RunStarted, schemaVersion, timestamp } from '../../shared/messages.ts'
+import { RequestError } from '../../shared/micro.ts'
+import { publish } from '../../shared/publish.ts'
+import { mintRunId } from '../../shared/run-id.ts'
+import { runSubject } from '../../shared/subjects.ts'
+import { findJoined } from './joined.ts'
+
+/** The body of `managed-tokens.run`; all of it may be left out. */
+export const runRequest = z.strictObject({
+  experiment: z.string().optional().describe('Only the entries of this experiment.'),
+  services: z.array(z.string()).optional().describe('Only these entries.'),
+  push: z.boolean().default(true).describe('`false`: the predecessor’s test mode, nodes are left alone.'),
+  notify: z.boolean().default(true).describe('`false`: nobody is told of failures.'),
+})
+export type RunRequest = z.output<typeof runRequest>
+
+export interface RunAnswer {
+  readonly run: string
+  readonly entries: readonly string[]
+  /** Entries left to a fuller run that is under way: entry → that run. */
+  readonly joined: Readonly<Record<string, string>>
+}
+
+export interface RunDeps {
+  readonly bus: Bus
+  readonly runs: KV
+  /** The configuration, read again: every run starts with the newest good file. */
+  readonly freshSite: () => Site
+}
+
+/** Starts a run. Throws RequestError for a wrong body or an unknown entry. */
+export async function startRun(body: unknown, trigger: RunStarted['trigger'], deps: RunDeps): Promise<RunAnswer> {
+  const parsed = runRequest.safeParse(body ?? {})
+  if (!parsed.success) throw new RequestError('bad-request', describeIssues(parsed.error))
+  const site = deps.freshSite()
+  const wanted = chooseEntries(site, parsed.data)
+  const mode: RunMode = { push: parsed.data.push, notify: parsed.data.notify }
+  const joined = await findJoined(wanted, mode, deps.runs)
+  const entries = wanted.filter(({ name }) => !(name in joined))
+  const run = await mintRunId(deps.runs)
+  await inRootSpan(run, () => publish(deps.bus, startedEvent(run, trigger, mode, entries, site)))
+  return { run, entries: entries.map(({ name }) => name), joined }
+}
+
+/** The entries a request names; unknown ones are refused with the nearest known. Pure. */
+export function chooseEntries(site: Pick<Site, 'entries'>, { experiment, services }: Partial<RunRequest>): readonly Entry[] {
+  const names = site.entries.map(({ name }) => name)
+  const unknown = (services ?? []).filter((name) => !names.includes(name.toLowerCase()))
+  if (unknown.length > 0)
+    throw new RequestError('unknown-service', unknown.map((name) => `No service ${name}${nearest(name, names)}.`).join(' '))
+  const experiments = [...new Set(site.entries.map((entry) => entry.experiment))]
+  if (experiment !== undefined && !experiments.includes(experiment.toLowerCase()))
+    throw new RequestError('unknown-experiment', `No experiment ${experiment}${nearest(experiment, experiments)}.`)
+  return site.entries.filter(
+    (entry) =>
+      (experiment === undefined || entry.experiment === experiment.toLowerCase()) &&
+      (services === undefined || services.some((name) => name.toLowerCase() === entry.name)),
+  )
+}
+
+const nearest = (name: string, known: readonly string[]) =>
+  known.length === 0 ? ': none is configured' : `; did you mean ${closest(name.toLowerCase(), [...known])}?`
+
+function startedEvent(run: string, trigger: RunStarted['trigger'], mode: RunMode, entries: readonly Entry[], site: Site) {
+  const now = Date.now()
+  const body: RunStarted = {
+    schema: schemaVersion,
+    run,
+    at: timestamp(new Date(now)),
+    deadline: timestamp(new Date(now + site.timeouts.globalMs)),
+    configHash: site.hash,
+    trigger,
+    mode,
+    entries: entries.map(({ name, service, experiment, role, nodes }) => ({
+      entry: name,
+      ...{ service, experiment, role },
+      nodes: [...nodes],
+    })),
+  }
+  return { kind: 'fact' as const, subject: runSubject('started'), id: `${run}.started`, body }
+}
+
+/** The root of the run's trace: everything else hangs below the message published here. */
+async function inRootSpan(run: string, work: () => Promise<void>): Promise<void> {
+  const span = trace
+    .getTracer('managed-tokens')
+    .startSpan('run', { root: true, kind: SpanKind.PRODUCER, attributes: { 'messaging.message.conversation_id': run } })
+  await context.with(trace.setSpan(context.active(), span), work).finally(() => span.end())
+}
+
+function describeIssues(error: z.ZodError): string {
+  return error.issues.map(({ path, message }) => `${path.join('.') || 'body'}: ${message}`).join('; ')
+}

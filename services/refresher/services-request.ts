@@ -1,0 +1,63 @@
+/** Answers `managed-tokens.services`: per entry what is configured, and how its targets stand. */
+import type { KV } from '@nats-io/kv'
+import type { TargetRecord } from '../../shared/claim.ts'
+import type { Entry, Site } from '../../shared/config/site.ts'
+import { encodeToken, refreshSubject } from '../../shared/subjects.ts'
+
+export interface ServiceStatus {
+  readonly entry: string
+  readonly service: string
+  readonly account: string
+  /** Null until FERRY was asked. */
+  readonly uid: number | null
+  readonly nodes: readonly string[]
+  readonly credds: readonly string[]
+  readonly lastSuccess: string | null
+  readonly tokenExpiry: string | null
+  /** Nodes and credds whose last attempt did not succeed. */
+  readonly failing: readonly string[]
+}
+
+/** Where the answer comes from. */
+export interface ServicesDeps {
+  readonly site: () => Site
+  readonly targets: KV
+  readonly uids: KV
+}
+
+/** The answer for every configured entry. */
+export async function listServices({ site, targets, uids }: ServicesDeps): Promise<{ services: ServiceStatus[] }> {
+  const records = new Map<string, { key: string; record: TargetRecord }[]>()
+  for await (const key of await targets.keys()) {
+    const found = await targets.get(key)
+    if (found?.operation !== 'PUT') continue
+    const record = found.json<TargetRecord>()
+    records.set(record.entry, [...(records.get(record.entry) ?? []), { key, record }])
+  }
+  return { services: await Promise.all(site().entries.map((entry) => statusOf(entry, records.get(entry.name) ?? [], uids))) }
+}
+
+async function statusOf(entry: Entry, records: readonly { key: string; record: TargetRecord }[], uids: KV): Promise<ServiceStatus> {
+  const own = records.find(({ key }) => key === refreshSubject(entry))?.record
+  const stores = records.filter(({ key }) => key.startsWith('store.')).map(({ record }) => record)
+  const pushes = records.filter(({ key }) => key.startsWith('push.')).map(({ record }) => record)
+  const configured = pushes.filter(({ target }) => entry.nodes.includes(target ?? ''))
+  return {
+    entry: entry.name,
+    service: entry.service,
+    account: entry.account,
+    uid: entry.desiredUid ?? (await knownUid(entry, uids)),
+    nodes: entry.nodes,
+    credds: entry.credds ?? stores.flatMap(({ target }) => target ?? []),
+    lastSuccess: own?.lastSuccess ?? null,
+    tokenExpiry: own?.expiry ?? null,
+    failing: [...stores, ...configured].filter(isFailing).flatMap(({ target }) => target ?? []),
+  }
+}
+
+const isFailing = ({ run, ended }: TargetRecord) => ended?.run !== run || ended.kind !== 'done'
+
+async function knownUid(entry: Entry, uids: KV): Promise<number | null> {
+  const found = await uids.get(encodeToken(entry.account))
+  return found?.operation === 'PUT' ? found.json<{ uid: number }>().uid : null
+}

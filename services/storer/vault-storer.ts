@@ -1,0 +1,120 @@
+/** Runs condor_vault_storer for one (service, credd) under the host's lock, and says why when it did not do its work. */
+import { type CommandOutcome, runCommand } from '../../shared/command.ts'
+import { commandEnvironment, environment } from '../../shared/config/environment.ts'
+import type { Entry, Site } from '../../shared/config/site.ts'
+import { failure, Permanent, type ReasonCode, RetryLater, Transient } from '../../shared/errors.ts'
+import { classifyVault } from '../../shared/vault-texts.ts'
+import type { Stage } from './staging.ts'
+
+export interface StorerRun {
+  readonly entry: Entry
+  readonly credd: string
+  readonly site: Site
+  readonly vaultServer: string
+  readonly ccache: string
+  readonly stage: Stage
+  /** Held by the command itself, so that an orphan of a killed daemon still holds it. */
+  readonly lockFile: string
+  readonly signal: AbortSignal
+}
+
+/** flock's exit status when another storer runs on this host. */
+const lockBusy = 75
+/** How soon to look again whether the lock is free (milliseconds). */
+const lockRetryMs = 500
+
+/** Returns when the storer says that it stored. Throws Permanent, Transient, or RetryLater while the lock is held elsewhere. */
+export async function runVaultStorer(run: StorerRun): Promise<void> {
+  const outcome = await runCommand({
+    file: 'flock',
+    name: 'condor_vault_storer',
+    args: ['-n', '-E', String(lockBusy), run.lockFile, run.site.storer.condorVaultStorer, '-v', run.entry.service],
+    env: storerEnvironment(run),
+    cwd: run.stage.home,
+    timeoutMs: run.site.timeouts.vaultStorerMs,
+    signal: run.signal,
+    attributes: { 'managed_tokens.entry': run.entry.name, 'managed_tokens.credd': run.credd },
+  })
+  if (outcome.kind === 'exited' && outcome.exitCode === 0) return
+  if (outcome.kind === 'exited' && outcome.exitCode === lockBusy) throw new RetryLater(lockRetryMs)
+  throw storerError(run, outcome)
+}
+
+/** The whole environment of a storer run: private names for everything, and nothing inherited that names a token. Pure. */
+export function storerEnvironment(
+  run: Pick<StorerRun, 'entry' | 'credd' | 'site' | 'vaultServer' | 'ccache' | 'stage'>,
+  inherited = environment,
+): Record<string, string> {
+  const { entry, stage } = run
+  const caPath = run.site.vault.caPath
+  return {
+    ...commandEnvironment(inherited),
+    ...inherited.condor,
+    HOME: stage.home,
+    XDG_RUNTIME_DIR: stage.home,
+    BEARER_TOKEN_FILE: stage.bearerFile,
+    KRB5CCNAME: `FILE:${run.ccache}`,
+    CONDOR_VAULT_STORER_ID: stage.id,
+    CONDOR_CREDENTIAL_STORER_MODE: 'vault',
+    _condor_CREDD_HOST: run.credd,
+    _condor_COLLECTOR_HOST: entry.collectors.join(','),
+    _condor_SEC_CREDENTIAL_GETTOKEN_OPTS: ['-a', run.vaultServer, ...(caPath ? [`--capath=${caPath}`] : [])].join(' '),
+    HTGETTOKENOPTS: htgettokenOptions(entry, inherited.HTGETTOKENOPTS),
+  }
+}
+
+/** The operator's own options are kept; the credkey is added where they name none. Pure. */
+export function htgettokenOptions(entry: Entry, inherited: string | undefined): string {
+  if (inherited?.includes('--credkey')) return inherited
+  const ours = [`--credkey=${entry.credkey}`]
+  return [inherited ?? `--vaulttokenminttl=${entry.minTokenLifetime}`, ...ours].join(' ')
+}
+
+/** Texts of condor_store_cred and of the storer once Vault has answered: the credd's side. */
+const creddTexts: readonly (readonly [RegExp, ReasonCode])[] = [
+  [/Only one underscore allowed|usage:/i, 'misuse'],
+  [/Credentials exist that do not match/i, 'scope-mismatch'],
+  [/untrusted host/i, 'untrusted-vault-host'],
+  [/not allowed|ALLOW_WRITE/i, 'credd-not-allowed'],
+  [/Failed to store condor credentials|Querying condor credentials failed|credmon did not process/i, 'credd-unreachable'],
+]
+
+/**
+ * The reason for a storer that failed. "Authentication needed for X" is printed after *any* failure of the silent call, so
+ * what htgettoken itself said decides. Pure.
+ */
+export function classify(outcome: CommandOutcome): ReasonCode {
+  if (outcome.kind === 'timeout') return 'storer-timeout'
+  const credd = creddTexts.find(([text]) => text.test(outcome.stderr))?.[1]
+  return credd ?? classifyVault(outcome) ?? 'storer-failed'
+}
+
+const permanentCodes: ReadonlySet<ReasonCode> = new Set([
+  'misuse',
+  'scope-mismatch',
+  'untrusted-vault-host',
+  'credd-not-allowed',
+  'authentication-needed',
+  'permission-denied',
+])
+
+const described: Partial<Record<ReasonCode, string>> = {
+  misuse: 'condor_vault_storer does not take this service name',
+  'scope-mismatch': 'a credential with other scopes is stored there',
+  'untrusted-vault-host': 'the credd does not trust this Vault host',
+  'credd-not-allowed': 'the credd does not allow this account to store',
+  'credd-unreachable': 'the credd could not be reached',
+  'authentication-needed': 'Vault has no login of the experiment for it',
+  'permission-denied': 'Vault refused it',
+  'rate-limited': 'Vault asks for a pause',
+  'vault-unreachable': 'Vault cannot be reached',
+  'vault-tls': 'Vault’s certificate was not accepted',
+  'storer-timeout': 'condor_vault_storer did not end in time and was killed with its children',
+}
+
+function storerError({ entry, credd }: StorerRun, outcome: CommandOutcome): Error {
+  const code = classify(outcome)
+  const why = outcome.kind === 'missing' ? `condor_vault_storer ${outcome.reason}` : (described[code] ?? 'condor_vault_storer failed')
+  const failed = failure(code, `No vault token of ${entry.service} in ${credd}: ${why}.`, entry)
+  return permanentCodes.has(code) ? new Permanent(failed) : new Transient(failed)
+}

@@ -1,0 +1,62 @@
+/** One connection to NATS, with JetStream and the KV buckets: opened once per daemon, closed with it. */
+import { readFile } from 'node:fs/promises'
+import { jetstream, jetstreamManager, type JetStreamClient, type JetStreamManager, type StoredMsg } from '@nats-io/jetstream'
+import { type KV, Kvm } from '@nats-io/kv'
+import { type NatsConnection, nkeyAuthenticator } from '@nats-io/nats-core'
+import { connect } from '@nats-io/transport-node'
+import type { BucketName, StreamName } from './subjects.ts'
+
+export interface Bus extends AsyncDisposable {
+  readonly nc: NatsConnection
+  readonly js: JetStreamClient
+  readonly jsm: JetStreamManager
+  readonly kvm: Kvm
+  /** Opens a bucket that exists (`ensureTopology` makes or awaits it); the handle is cached. */
+  bucket(name: BucketName): Promise<KV>
+  /** The message now waiting on a subject of a work queue, or null. */
+  lastMessage(stream: StreamName, subject: string): Promise<StoredMsg | null>
+}
+
+export interface BusOptions {
+  readonly servers: readonly string[]
+  /** Who connects: names the connection and its inbox prefix, which its permissions allow. */
+  readonly user: string
+  readonly seedFile: string
+  readonly caFile?: string | undefined
+}
+
+/** Connects, however long the server takes to come up, and reconnects for ever after. Throws when the seed cannot be read. */
+export async function connectBus(options: BusOptions): Promise<Bus> {
+  const seed = new TextEncoder().encode((await readFile(options.seedFile, 'utf8')).trim())
+  const nc = await connect({
+    servers: [...options.servers],
+    name: `managed-tokens-${options.user}`,
+    inboxPrefix: `_INBOX_${options.user}`,
+    authenticator: nkeyAuthenticator(seed),
+    maxReconnectAttempts: -1,
+    reconnectTimeWait: 250,
+    reconnectJitter: 250,
+    waitOnFirstConnect: true,
+    pingInterval: 10_000,
+    ...(options.caFile ? { tls: { caFile: options.caFile } } : {}),
+  })
+  const js = jetstream(nc, { timeout: 5_000 })
+  const jsm = await jetstreamManager(nc, { timeout: 5_000, checkAPI: false })
+  const kvm = new Kvm(js)
+  const open = new Map<BucketName, Promise<KV>>()
+  return {
+    nc,
+    js,
+    jsm,
+    kvm,
+    bucket(name) {
+      const known = open.get(name) ?? kvm.open(name)
+      open.set(name, known)
+      return known
+    },
+    lastMessage: (stream, subject) => jsm.streams.getMessage(stream, { last_by_subj: subject }),
+    async [Symbol.asyncDispose]() {
+      await nc.drain().catch(() => nc.close())
+    },
+  }
+}

@@ -1,0 +1,127 @@
+/**
+ * Runs one external command and says how it ended: the only use of execa. Exact argv without a shell, exact environment,
+ * closed stdin, a process group that is killed as a whole at the deadline, bounded output, and one span. Output reaches
+ * the caller alone: it is never logged, traced or put into an error here.
+ */
+import type { Readable } from 'node:stream'
+import { SpanStatusCode, trace } from '@opentelemetry/api'
+import { execa } from 'execa'
+import { commandSeconds } from './metrics.ts'
+
+export interface Command {
+  /** Program name or path. */
+  readonly file: string
+  readonly args: readonly string[]
+  /** The whole environment: nothing is inherited. */
+  readonly env: Readonly<Record<string, string>>
+  readonly timeoutMs: number
+  /** Stops the command early: the daemon is shutting down. */
+  readonly signal?: AbortSignal
+  /** Text for stdin, which is closed after it; without it stdin is empty. The way for secrets to go in. */
+  readonly input?: string
+  readonly cwd?: string
+  /** The program's name in spans and metrics, where `file` is a wrapper such as flock. */
+  readonly name?: string
+  /** Facts for the span, such as the service or the node. Never secrets. */
+  readonly attributes?: Readonly<Record<string, string>>
+}
+
+interface Output {
+  /** At most the first {@link keptOutput} characters. */
+  readonly stdout: string
+  readonly stderr: string
+}
+
+export type CommandOutcome =
+  | ({ readonly kind: 'exited'; readonly exitCode: number } & Output)
+  /** Killed at its deadline, with its whole process group. */
+  | ({ readonly kind: 'timeout' } & Output)
+  /** Killed because the daemon stops, or by somebody else's signal. */
+  | ({ readonly kind: 'killed'; readonly signal: string } & Output)
+  /** The program cannot be started. */
+  | ({ readonly kind: 'missing'; readonly reason: string } & Output)
+
+/** What is kept of each output stream (characters); the rest is read and dropped. */
+const keptOutput = 64 * 1024
+/** Between SIGTERM and SIGKILL (milliseconds). */
+const killGraceMs = 1_000
+
+/** Runs the command to its end. Does not throw for anything the command does. */
+export async function runCommand(command: Command): Promise<CommandOutcome> {
+  const name = command.name ?? command.file.split('/').at(-1) ?? command.file
+  const started = performance.now()
+  return trace.getTracer('managed-tokens').startActiveSpan(`exec ${name}`, async (span) => {
+    span.setAttributes({ 'process.executable.name': name, ...command.attributes })
+    const outcome = await spawnAndWait(command)
+    commandSeconds.observe({ program: name, outcome: outcomeLabel(outcome) }, (performance.now() - started) / 1_000)
+    span.setAttribute('managed_tokens.outcome', outcome.kind)
+    if (outcome.kind === 'exited') span.setAttribute('process.exit.code', outcome.exitCode)
+    if (outcome.kind !== 'exited' || outcome.exitCode !== 0) span.setStatus({ code: SpanStatusCode.ERROR })
+    span.end()
+    return outcome
+  })
+}
+
+const outcomeLabel = (outcome: CommandOutcome) =>
+  outcome.kind === 'exited' ? (outcome.exitCode === 0 ? 'ok' : 'exit') : outcome.kind
+
+async function spawnAndWait(command: Command): Promise<CommandOutcome> {
+  if (command.signal?.aborted) return { kind: 'killed', signal: 'SIGTERM', stdout: '', stderr: '' }
+  const child = execa(command.file, [...command.args], {
+    env: { ...command.env },
+    extendEnv: false,
+    detached: true,
+    cleanup: true,
+    buffer: false,
+    reject: false,
+    ...(command.input === undefined ? { stdin: 'ignore' as const } : { input: command.input }),
+    ...(command.cwd ? { cwd: command.cwd } : {}),
+  })
+  const stdout = keepStart(child.stdout)
+  const stderr = keepStart(child.stderr)
+  let timedOut = false
+  const stop = () => stopGroup(child.pid, [child.stdout, child.stderr])
+  const deadline = setTimeout(() => {
+    timedOut = true
+    stop()
+  }, command.timeoutMs)
+  command.signal?.addEventListener('abort', stop, { once: true })
+  const result = await child
+  clearTimeout(deadline)
+  command.signal?.removeEventListener('abort', stop)
+  const output = { stdout: stdout(), stderr: stderr() }
+  if (timedOut) return { kind: 'timeout', ...output }
+  if (child.pid === undefined)
+    return { kind: 'missing', reason: result.code === 'ENOENT' ? 'not found' : (result.code ?? 'cannot be started'), ...output }
+  if (result.exitCode === undefined) return { kind: 'killed', signal: result.signal ?? 'unknown', ...output }
+  return { kind: 'exited', exitCode: result.exitCode, ...output }
+}
+
+/** Reads to the end, so that the child never blocks, and keeps the beginning. */
+function keepStart(stream: Readable): () => string {
+  let kept = ''
+  stream.setEncoding('utf8')
+  stream.on('data', (chunk: string) => {
+    if (kept.length < keptOutput) kept += chunk.slice(0, keptOutput - kept.length)
+  })
+  return () => kept
+}
+
+/** SIGTERM, then SIGKILL, to the whole group; lets go of the pipes that a process outside the group may still hold. */
+function stopGroup(pid: number | undefined, pipes: readonly Readable[]): void {
+  if (pid === undefined) return
+  signalGroup(pid, 'SIGTERM')
+  setTimeout(() => {
+    signalGroup(pid, 'SIGKILL')
+    for (const pipe of pipes) pipe.destroy()
+  }, killGraceMs)
+}
+
+/** Signals every process of the group; a group that is gone is no error. */
+export function signalGroup(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(-pid, signal)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
+  }
+}

@@ -1,0 +1,304 @@
+/**
+ * The loop every daemon lives in, and the only place that acks. It pulls a bounded backlog, keeps it alive, chooses what
+ * to work on next, parses, traces, calls the handler, publishes what came back and only then acks.
+ */
+import { context, propagation, type Span, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api'
+import type { ConsumerMessages, JsMsg } from '@nats-io/jetstream'
+import type { Logger } from 'pino'
+import type { z } from 'zod'
+import type { Bus } from './bus.ts'
+import { decideEnd, type End } from './ends.ts'
+import type { Failure } from './errors.ts'
+import { schemaVersion, timestamp } from './messages.ts'
+import { messagesTotal } from './metrics.ts'
+import { type Outgoing, publish } from './publish.ts'
+import { type ConsumerName, deadSubject, type StreamName } from './subjects.ts'
+import { ackWaitMs, ensureConsumer } from './topology.ts'
+
+/** A message as handlers see it. */
+export interface Received<T> {
+  readonly body: T
+  readonly subject: string
+  /** From 1; counts every delivery, also after a crash. */
+  readonly deliveries: number
+  /** Aborted when the daemon stops and the handler's grace is over. */
+  readonly signal: AbortSignal
+  readonly log: Logger
+}
+
+export interface Consumption<T> {
+  readonly stream: StreamName
+  readonly consumer: ConsumerName
+  readonly filter?: string
+  /** Of the subject's messages; undefined for a subject nobody should have published on. */
+  readonly schemaOf: (subject: string) => z.ZodType<T> | undefined
+  /** Returns the messages to publish. Must be safe to run twice. */
+  readonly handle: (received: Received<T>) => Promise<readonly Outgoing[]>
+  /** What to publish for a failure; without it a permanent failure goes to the dead letters. */
+  readonly report?: (body: T, failed: Failure, permanent: boolean) => Outgoing
+  readonly concurrency: number
+  /** Which waiting message may start now, given those at work; undefined: none yet. Default: the oldest. */
+  readonly choose?: (waiting: readonly T[], working: readonly T[]) => T | undefined
+}
+
+export interface ConsumeDeps {
+  readonly bus: Bus
+  readonly log: Logger
+}
+
+/** Messages held at most: what waits here is kept alive, the rest waits in the stream. */
+const backlog = 256
+/** How long running handlers may go on after a stop was asked for, before they are aborted (milliseconds). */
+const stopGraceMs = 4_000
+
+interface Held<T> {
+  message: JsMsg
+  readonly body: T
+}
+
+/** Starts consuming. Disposing hands back what waits, lets running handlers finish or aborts them, and returns when none is left. */
+export async function consume<T>(what: Consumption<T>, { bus, log }: ConsumeDeps): Promise<AsyncDisposable> {
+  await ensureConsumer(bus, what.stream, what.consumer, what.filter)
+  const consumer = await bus.js.consumers.get(what.stream, what.consumer)
+  const waiting = new Map<number, Held<T>>()
+  const working = new Map<number, Held<T>>()
+  const running = new Set<Promise<void>>()
+  const abort = new AbortController()
+  let stopping = false
+  let pull: ConsumerMessages | undefined
+  let room = Promise.withResolvers<void>()
+
+  const heartbeat = setInterval(() => {
+    for (const held of [...waiting.values(), ...working.values()]) held.message.working()
+  }, ackWaitMs / 3)
+
+  function startWork(): void {
+    while (!stopping && working.size < what.concurrency && waiting.size > 0) {
+      const next = pick()
+      if (!next) return
+      const [sequence, held] = next
+      waiting.delete(sequence)
+      working.set(sequence, held)
+      const work = workOn(held).finally(() => {
+        working.delete(sequence)
+        running.delete(work)
+        room.resolve()
+        startWork()
+      })
+      running.add(work)
+    }
+  }
+
+  function pick(): [number, Held<T>] | undefined {
+    if (!what.choose) return waiting.entries().next().value
+    const chosen = what.choose(
+      [...waiting.values()].map((held) => held.body),
+      [...working.values()].map((held) => held.body),
+    )
+    return waiting.entries().find(([, held]) => held.body === chosen)
+  }
+
+  async function accept(message: JsMsg): Promise<void> {
+    const known = waiting.get(message.seq) ?? working.get(message.seq)
+    if (known) {
+      known.message = message
+      return
+    }
+    const parsed = parse(what.schemaOf(message.subject), message.data)
+    if ('reason' in parsed) {
+      log.error({ subject: message.subject, reason: parsed.reason }, 'a message cannot be read: kept as a dead letter')
+      await publish(bus, deadLetterOf(what, message, parsed.reason))
+      message.term(parsed.reason)
+      return
+    }
+    waiting.set(message.seq, { message, body: parsed.body })
+    startWork()
+  }
+
+  async function workOn(held: Held<T>): Promise<void> {
+    const parent = propagation.extract(context.active(), held.message.headers, {
+      keys: (carrier) => carrier?.keys() ?? [],
+      get: (carrier, key) => carrier?.get(key),
+    })
+    const span = startSpan(what, held.message, parent)
+    await context.with(trace.setSpan(parent, span), async () => {
+      const end = await runHandler(held, span)
+      messagesTotal.inc({ consumer: what.consumer, end: end.kind })
+      span.setAttribute('managed_tokens.end', end.kind)
+      span.end()
+    })
+  }
+
+  async function runHandler(held: Held<T>, span: Span): Promise<End> {
+    const mine = log.child(describe(held.body))
+    const deliveries = held.message.info.deliveryCount
+    let end: End
+    try {
+      const subject = held.message.subject
+      const outgoing = await what.handle({ body: held.body, subject, deliveries, signal: abort.signal, log: mine })
+      for (const message of outgoing) await publish(bus, message)
+      end = { kind: 'ack' }
+    } catch (error) {
+      end = decideEnd(error, deliveries, stopping)
+      logEnd(mine, end, error, deliveries)
+    }
+    try {
+      await reportFailure(held, end, span)
+      settle(held.message, end)
+    } catch (error) {
+      mine.warn({ reason: messageOf(error) }, 'could not report a failure yet: the message will come again')
+      held.message.nak(1_000)
+    }
+    return end
+  }
+
+  async function reportFailure(held: Held<T>, end: End, span: Span): Promise<void> {
+    if (!('failure' in end) || !end.failure) return
+    span.setStatus({ code: SpanStatusCode.ERROR, message: end.failure.code })
+    span.setAttribute('error.type', end.failure.code)
+    const permanent = end.kind === 'term'
+    if (what.report) {
+      await publish(bus, what.report(held.body, end.failure, permanent))
+      if (end.kind === 'later') await end.markReported?.()
+    } else if (permanent) await publish(bus, deadLetterOf(what, held.message, end.failure.message))
+  }
+
+  async function pullForEver(): Promise<void> {
+    while (!stopping) {
+      const free = backlog - waiting.size - working.size
+      if (free <= 0) {
+        room = Promise.withResolvers()
+        await room.promise
+        continue
+      }
+      try {
+        pull = await consumer.fetch({ max_messages: free, expires: 20_000, idle_heartbeat: 2_000 })
+        if (stopping) pull.stop()
+        for await (const message of pull) await accept(message)
+      } catch (error) {
+        if (stopping) return
+        log.warn({ consumer: what.consumer, reason: messageOf(error) }, 'cannot pull messages: trying again')
+        await waitOrStop(500, abort.signal)
+        await ensureConsumer(bus, what.stream, what.consumer, what.filter).catch(() => undefined)
+      }
+    }
+  }
+
+  const pulling = pullForEver()
+  const watching = stopPullOnReconnect()
+
+  /** A pull request dies with the server: ask again at once instead of waiting for it to expire. */
+  async function stopPullOnReconnect(): Promise<void> {
+    for await (const status of bus.nc.status()) {
+      if (stopping) return
+      if (status.type === 'reconnect') pull?.stop()
+    }
+  }
+
+  return {
+    async [Symbol.asyncDispose]() {
+      stopping = true
+      pull?.stop()
+      room.resolve()
+      for (const held of waiting.values()) held.message.nak()
+      waiting.clear()
+      const grace = setTimeout(() => abort.abort(new Error('stopping')), stopGraceMs)
+      await Promise.allSettled(running)
+      clearTimeout(grace)
+      abort.abort(new Error('stopped'))
+      clearInterval(heartbeat)
+      await pulling
+      void watching
+    },
+  }
+}
+
+/** Tells the server how it ended. */
+function settle(message: JsMsg, end: End): void {
+  switch (end.kind) {
+    case 'ack':
+      return message.ack()
+    case 'term':
+      return message.term(end.failure.code)
+    case 'later':
+      return message.nak(end.delayMs)
+    case 'handBack':
+      return message.nak()
+    case 'abandon':
+      return
+  }
+}
+
+function parse<T>(schema: z.ZodType<T> | undefined, data: Uint8Array): { body: T } | { reason: string } {
+  if (!schema) return { reason: 'no message of this subject is known' }
+  let json: unknown
+  try {
+    json = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(data))
+  } catch {
+    return { reason: 'not JSON in UTF-8' }
+  }
+  const result = schema.safeParse(json)
+  if (result.success) return { body: result.data }
+  const issue = result.error.issues[0]
+  return { reason: `${issue?.path.join('.') || 'message'}: ${issue?.message ?? 'invalid'}` }
+}
+
+function deadLetterOf(what: { stream: StreamName; consumer: ConsumerName }, message: JsMsg, reason: string): Outgoing {
+  return {
+    kind: 'fact',
+    subject: deadSubject(what.stream, what.consumer),
+    id: `dead.${what.stream}.${what.consumer}.${message.seq}.${message.timestampNanos}`,
+    body: {
+      schema: schemaVersion,
+      at: timestamp(),
+      reason,
+      subject: message.subject,
+      sequence: message.seq,
+      body: Buffer.from(message.data.subarray(0, 4_096)).toString('utf8'),
+    },
+  }
+}
+
+function startSpan(what: { consumer: ConsumerName }, message: JsMsg, parent: ReturnType<typeof context.active>): Span {
+  const template = message.subject.split('.').slice(0, 2).join('.')
+  return trace.getTracer('managed-tokens').startSpan(
+    `process ${template}`,
+    {
+      kind: SpanKind.CONSUMER,
+      attributes: {
+        'messaging.system': 'nats',
+        'messaging.operation.type': 'process',
+        'messaging.destination.name': message.subject,
+        'messaging.consumer.group.name': what.consumer,
+        'messaging.message.id': `${message.info.stream}/${message.seq}`,
+        'messaging.message.body.size': message.data.length,
+      },
+    },
+    parent,
+  )
+}
+
+/** What every log line of this message carries. */
+function describe(body: unknown): Record<string, unknown> {
+  const { run, entry, credd, node } = body as Record<string, unknown>
+  return { run, entry, credd, node }
+}
+
+function logEnd(log: Logger, end: End, error: unknown, deliveries: number): void {
+  const fields = { end: end.kind, deliveries, ...('failure' in end && end.failure ? { code: end.failure.code } : {}) }
+  if (end.kind === 'term') log.error(fields, messageOf(error))
+  else if (end.kind === 'later') log.warn({ ...fields, delayMs: end.delayMs }, messageOf(error))
+  else log.info(fields, messageOf(error))
+}
+
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
+
+function waitOrStop(ms: number, signal: AbortSignal): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>()
+  const timer = setTimeout(resolve, ms)
+  signal.addEventListener('abort', () => {
+    clearTimeout(timer)
+    resolve()
+  }, { once: true })
+  return promise
+}

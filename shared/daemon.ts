@@ -1,0 +1,153 @@
+/** What the four daemons have in common from start to stop: options, configuration, log, traces, the bus, and the way out. */
+import { existsSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
+import { parseArgs } from 'node:util'
+import type { Logger } from 'pino'
+import { type Bus, connectBus } from './bus.ts'
+import { environment } from './config/environment.ts'
+import { findConfigFile } from './config/find.ts'
+import { ConfigError, formatProblem } from './config/problem.ts'
+import type { Site } from './config/site.ts'
+import { openSiteSource, type SiteSource } from './config/source.ts'
+import { createLog } from './log.ts'
+import { serveMetrics } from './metrics-server.ts'
+import { ensureDaemonState, natsFiles, seedFile, stateRootOf } from './state.ts'
+import type { Daemon } from './subjects.ts'
+import { startTelemetry } from './telemetry.ts'
+
+/** What a daemon's `main` gets. Everything it opens goes on `stack`, which is closed in reverse order on stop. */
+export interface DaemonContext {
+  readonly bus: Bus
+  readonly log: Logger
+  /** The configuration in force now. */
+  readonly site: () => Site
+  /** The same after reading the file again: what a run starts with. A broken file is logged and the last good one stays. */
+  readonly freshSite: () => Site
+  readonly stateRoot: string
+  /** `<state root>/<daemon>`, mode 0700. */
+  readonly stateDirectory: string
+  readonly stack: AsyncDisposableStack
+}
+
+const help = (daemon: Daemon) => `managed-tokens ${daemon}
+
+  --config FILE   the configuration (default: managedTokens.yml in /etc/managed-tokens, ~/.managed-tokens, .)
+  --state DIR     private state of all daemons (default: $MANAGED_TOKENS_STATE or /var/lib/managed-tokens)
+  --nats URL      the NATS server (default: nats.servers of the configuration)
+  --allow-root    run as root, which is otherwise refused
+
+Exit codes: 0 stopped, 1 something failed, 2 wrong use or a wrong configuration.
+`
+
+/** Runs a daemon until SIGTERM, SIGINT, or the end of the supervisor that started it. */
+export async function runDaemon(daemon: Daemon, start: (context: DaemonContext) => Promise<void>): Promise<void> {
+  const options = readOptions(daemon)
+  const stopped = untilStopped()
+  const config = openConfig(daemon, options.config)
+  const stateRoot = stateRootOf(options.state, environment)
+  const log = createLog(daemon, {
+    directory: config.current().logDirectory,
+    pretty: process.stdout.isTTY,
+  })
+  try {
+    await using stack = new AsyncDisposableStack()
+    stack.use(await startTelemetry(daemon, config.current()))
+    const stateDirectory = await ensureDaemonState(stateRoot, daemon)
+    const bus = stack.use(await connect(daemon, config.current(), stateRoot, options.nats, log))
+    if (config.current().telemetry.metricsPort !== undefined)
+      stack.use(await serveMetrics(daemon, config.current().telemetry))
+    await start({
+      ...{ bus, log, stateRoot, stateDirectory, stack },
+      site: () => config.current(),
+      freshSite: () => reloadSite(config, log),
+    })
+    log.info('ready')
+    process.send?.('ready')
+    await stopped
+    log.info('stopping')
+  } catch (error) {
+    log.fatal({ err: error }, `the ${daemon} cannot go on`)
+    process.exitCode = 1
+  }
+  log.flush()
+  process.disconnect?.()
+}
+
+function readOptions(daemon: Daemon) {
+  try {
+    const { values } = parseArgs({
+      options: {
+        config: { type: 'string', short: 'c' },
+        state: { type: 'string' },
+        nats: { type: 'string' },
+        'allow-root': { type: 'boolean', default: false },
+        help: { type: 'boolean', short: 'h', default: false },
+      },
+    })
+    if (values.help) {
+      process.stdout.write(help(daemon))
+      process.exit(0)
+    }
+    if (process.getuid?.() === 0 && !values['allow-root'])
+      refuse(`the ${daemon} does not run as root: start it as the service's own user, or add --allow-root.`)
+    return values
+  } catch (error) {
+    return refuse(`${(error as Error).message}\n\n${help(daemon)}`)
+  }
+}
+
+function openConfig(daemon: Daemon, file: string | undefined): SiteSource {
+  try {
+    return openSiteSource(findConfigFile(file))
+  } catch (error) {
+    if (error instanceof ConfigError) return refuse(error.problems.map(formatProblem).join('\n'))
+    return refuse(`${daemon}: ${(error as Error).message}`)
+  }
+}
+
+function reloadSite(config: SiteSource, log: Logger): Site {
+  for (const problem of config.reload().problems ?? [])
+    log.error({ problem: formatProblem(problem) }, 'the configuration was changed and is wrong: the last good one stays')
+  return config.current()
+}
+
+function refuse(message: string): never {
+  process.stderr.write(`${message}\n`)
+  process.exit(2)
+}
+
+async function connect(daemon: Daemon, site: Site, stateRoot: string, url: string | undefined, log: Logger): Promise<Bus> {
+  const servers = url ? [url] : (site.nats.servers ?? [await embeddedUrl(stateRoot)])
+  log.info({ servers }, 'connecting to NATS')
+  const seed = site.nats.seedFile?.replaceAll('{{.Daemon}}', daemon) ?? seedFile(stateRoot, daemon)
+  const bus = await connectBus({ servers, user: daemon, seedFile: seed, caFile: site.nats.caFile })
+  logConnection(bus, log)
+  return bus
+}
+
+/** Where `managed-tokens up` has its private server. */
+async function embeddedUrl(stateRoot: string): Promise<string> {
+  const { url } = natsFiles(stateRoot)
+  if (existsSync(url)) return (await readFile(url, 'utf8')).trim()
+  throw new Error('no NATS server: set nats.servers in the configuration, or start everything with "managed-tokens up"')
+}
+
+function logConnection({ nc }: Bus, log: Logger): void {
+  const follow = async () => {
+    for await (const status of nc.status()) {
+      if (status.type === 'disconnect') log.warn('NATS is away: reconnecting until it is back')
+      if (status.type === 'reconnect') log.info('NATS is back')
+      if (status.type === 'error') log.error({ reason: status.error.message }, 'NATS refused something')
+    }
+  }
+  void follow()
+}
+
+/** Resolves when somebody wants the daemon to stop. */
+function untilStopped(): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>()
+  process.once('SIGTERM', () => resolve())
+  process.once('SIGINT', () => resolve())
+  process.once('disconnect', () => resolve())
+  return promise
+}

@@ -1,0 +1,127 @@
+/** Kerberos tickets from keytabs: one private ccache per entry, reused while it lives long enough for a run. */
+import { mkdir, rename, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { type CommandOutcome, runCommand } from './command.ts'
+import { commandEnvironment } from './config/environment.ts'
+import type { Entry } from './config/site.ts'
+import { type Failure, failure, Permanent, type ReasonCode, Transient } from './errors.ts'
+import { encodeToken } from './subjects.ts'
+
+/** What kinit says (MIT Kerberos 1.20), and which reason that is. The first match counts. */
+const texts: readonly (readonly [RegExp, ReasonCode])[] = [
+  [/Cannot contact any KDC|Cannot find KDC|Cannot resolve.*KDC|unreachable/i, 'kdc-unreachable'],
+  [/Clock skew too great/i, 'clock-skew'],
+  [/not found in Kerberos database|Realm not local/i, 'kinit-unknown-principal'],
+  [/has expired|have been revoked|locked out/i, 'kinit-expired-principal'],
+  [/keytab.*(not found|No such file|Permission denied)|(No such file|Permission denied).*keytab|Key table file/i, 'kinit-no-keytab'],
+  [/Preauthentication failed|Password incorrect|no suitable keys|Key table entry not found|Decrypt integrity/i, 'kinit-wrong-keytab'],
+]
+/** Worth trying again by itself. */
+const transientCodes: ReadonlySet<ReasonCode> = new Set(['kdc-unreachable', 'clock-skew', 'timeout', 'kinit-failed'])
+
+export interface Tickets extends AsyncDisposable {
+  /**
+   * The path of a ccache with a ticket of this entry's principal that lives at least `minLifeMs` longer. Throws
+   * Permanent or Transient with a `kinit-…`, `kdc-…` or `clock-…` reason.
+   */
+  ccacheOf(entry: Entry, limits: { minLifeMs: number; timeoutMs: number; signal: AbortSignal }): Promise<string>
+}
+
+/** Keeps tickets in `directory`, which is emptied on dispose: none outlives the daemon. */
+export async function openTickets(directory: string): Promise<Tickets> {
+  await mkdir(directory, { recursive: true, mode: 0o700 })
+  const ends = new Map<string, number>()
+  const pending = new Map<string, Promise<string>>()
+
+  async function make(entry: Entry, timeoutMs: number, signal: AbortSignal): Promise<string> {
+    const ccache = join(directory, `${encodeToken(entry.name)}.ccache`)
+    const fresh = `${ccache}.new`
+    try {
+      await kinit(entry, fresh, timeoutMs, signal)
+      const end = await ticketEnd(entry, fresh, timeoutMs, signal)
+      await rename(fresh, ccache)
+      ends.set(entry.name, end)
+      return ccache
+    } catch (error) {
+      await rm(fresh, { force: true })
+      const stillGood = (ends.get(entry.name) ?? 0) > Date.now() + timeoutMs
+      if (error instanceof Transient && stillGood) return ccache
+      throw error
+    }
+  }
+
+  return {
+    ccacheOf(entry, { minLifeMs, timeoutMs, signal }) {
+      if ((ends.get(entry.name) ?? 0) > Date.now() + minLifeMs)
+        return Promise.resolve(join(directory, `${encodeToken(entry.name)}.ccache`))
+      const known = pending.get(entry.name)
+      if (known) return known
+      const made = make(entry, timeoutMs, signal).finally(() => pending.delete(entry.name))
+      pending.set(entry.name, made)
+      return made
+    },
+    async [Symbol.asyncDispose]() {
+      await rm(directory, { recursive: true, force: true })
+    },
+  }
+}
+
+async function kinit(entry: Entry, ccache: string, timeoutMs: number, signal: AbortSignal): Promise<void> {
+  const outcome = await runCommand({
+    file: 'kinit',
+    args: ['-k', '-t', entry.keytab, '-c', `FILE:${ccache}`, entry.principal],
+    env: commandEnvironment(),
+    timeoutMs,
+    signal,
+    attributes: { 'managed_tokens.entry': entry.name },
+  })
+  if (outcome.kind === 'exited' && outcome.exitCode === 0) return
+  throw kinitError(entry, outcome)
+}
+
+function kinitError(entry: Entry, outcome: CommandOutcome): Error {
+  const code = classify(outcome)
+  const failed: Failure = failure(code, `No Kerberos ticket for ${entry.principal} from ${entry.keytab}: ${describe(code)}.`)
+  return transientCodes.has(code) ? new Transient(failed) : new Permanent(failed)
+}
+
+/** The reason code of a kinit that did not succeed. Pure. */
+export function classify(outcome: CommandOutcome): ReasonCode {
+  if (outcome.kind === 'timeout') return 'kdc-unreachable'
+  return texts.find(([text]) => text.test(outcome.stderr))?.[1] ?? 'kinit-failed'
+}
+
+const described: Partial<Record<ReasonCode, string>> = {
+  'kdc-unreachable': 'no KDC answers',
+  'clock-skew': 'this clock and the KDC’s differ too much',
+  'kinit-unknown-principal': 'the KDC does not know this principal',
+  'kinit-expired-principal': 'the principal has expired or was revoked',
+  'kinit-no-keytab': 'the keytab is missing or cannot be read',
+  'kinit-wrong-keytab': 'the keytab does not hold a current key of this principal',
+}
+const describe = (code: ReasonCode) => described[code] ?? 'kinit failed'
+
+/** When the ticket ends (milliseconds since the epoch). Checks that the ccache is really this principal's. */
+async function ticketEnd(entry: Entry, ccache: string, timeoutMs: number, signal: AbortSignal): Promise<number> {
+  const outcome = await runCommand({
+    file: 'klist',
+    args: ['-c', `FILE:${ccache}`],
+    env: { ...commandEnvironment(), TZ: 'UTC' },
+    timeoutMs,
+    signal,
+  })
+  const listed = parseKlist(outcome.stdout)
+  if (listed?.principal === entry.principal) return listed.endMs
+  throw new Permanent(
+    failure('kinit-wrong-keytab', `The ticket made from ${entry.keytab} is not ${entry.principal}’s.`),
+  )
+}
+
+/** Reads what `klist` prints in the C locale and UTC; undefined when there is no ticket-granting ticket. Pure. */
+export function parseKlist(text: string): { principal: string; endMs: number } | undefined {
+  const principal = /^Default principal: (\S+)$/m.exec(text)?.[1]
+  const end = /^\S+ \S+ {2}(\d\d)\/(\d\d)\/(\d\d(?:\d\d)?) (\d\d):(\d\d):(\d\d) {2}krbtgt\//m.exec(text)
+  if (!principal || !end) return undefined
+  const [month = 0, day = 0, year = 0, hour = 0, minute = 0, second = 0] = end.slice(1).map(Number)
+  return { principal, endMs: Date.UTC(year < 100 ? 2000 + year : year, month - 1, day, hour, minute, second) }
+}

@@ -1,0 +1,60 @@
+/** A lease among replicas: a random holder id in the bucket `leases`, which the server forgets unless it is renewed. */
+import { randomUUID } from 'node:crypto'
+import type { KV } from '@nats-io/kv'
+import type { Logger } from 'pino'
+import { attempt } from './compare-and-set.ts'
+import { leaseTtlMs } from './topology.ts'
+
+export interface Lease extends AsyncDisposable {
+  /** True while the bus says that this process holds the lease; asks it, and takes the lease when it is free. */
+  held(): Promise<boolean>
+}
+
+/**
+ * Holds the lease `name` whenever it is asked for and free, renewing it at a third of its life. `onTaken` runs each time
+ * it becomes ours, before that is said. Disposing gives it up at once.
+ */
+export function keepLease(
+  leases: KV,
+  name: string,
+  { onTaken, log }: { onTaken: () => Promise<void>; log: Logger },
+): Lease {
+  const holder = randomUUID()
+  let had = false
+
+  async function held(): Promise<boolean> {
+    const found = await leases.get(name)
+    const now = found?.operation === 'PUT' ? found.string() === holder : await take(found?.revision ?? 0)
+    if (now && !had) await onTaken()
+    if (now !== had) log.info({ lease: name }, now ? 'holding the lease' : 'another replica holds the lease')
+    had = now
+    return now
+  }
+
+  async function take(revision: number): Promise<boolean> {
+    const taken = await attempt(() =>
+      revision === 0 ? leases.create(name, holder) : leases.update(name, holder, revision),
+    )
+    return taken !== undefined
+  }
+
+  async function renew(): Promise<void> {
+    const found = await leases.get(name)
+    if (found?.operation === 'PUT' && found.string() === holder)
+      await attempt(() => leases.update(name, holder, found.revision))
+  }
+
+  const renewal = setInterval(() => {
+    renew().catch((error: unknown) => log.warn({ lease: name, err: error }, 'could not renew the lease'))
+  }, leaseTtlMs / 3)
+
+  return {
+    held,
+    async [Symbol.asyncDispose]() {
+      clearInterval(renewal)
+      const found = await leases.get(name).catch(() => null)
+      if (found?.operation === 'PUT' && found.string() === holder)
+        await leases.delete(name, { previousSeq: found.revision }).catch(() => undefined)
+    },
+  }
+}

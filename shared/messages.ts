@@ -1,0 +1,152 @@
+/**
+ * Every message on the bus, checked by zod on both sides. Messages carry keys and facts, never settings and never a
+ * token: each daemon resolves an entry from its own configuration. Unknown fields are ignored; an unknown *major* of
+ * `schema` is refused.
+ */
+import { z } from 'zod'
+import { reasons, type ReasonCode } from './errors.ts'
+
+/** Major and minor version of the messages below. A minor may only add optional fields. */
+export const schemaVersion = '1.0'
+
+const versioned = {
+  schema: z.string().regex(/^1\.\d+$/, 'this program reads schema 1.x').describe('`<major>.<minor>` of the message.'),
+}
+const time = z.iso.datetime({ offset: true })
+const runId = z.ulid().describe('ULID of the run; later runs have greater ids.')
+
+/** What a run may do: `push: false` leaves nodes alone, `notify: false` mutes it. */
+export const runMode = z.object({ push: z.boolean(), notify: z.boolean() })
+export type RunMode = z.infer<typeof runMode>
+
+const ofRun = { ...versioned, run: runId, at: time.describe('When this was published.') }
+const ofEntry = {
+  ...ofRun,
+  entry: z.string().describe('`<experiment>_<role>` as configured.'),
+  service: z.string().describe('`<real experiment>_<role>`: the name in credds and file names.'),
+  experiment: z.string().describe('As configured; with `role` it makes the subject.'),
+  role: z.string(),
+}
+
+/** `run.started`: the plan of a run. Everything else follows from it, so it is all that has to be published to start one. */
+export const runStarted = z.object({
+  ...ofRun,
+  deadline: time.describe('`globalTimeout` after the start: what was not tried by then is reported as unfinished.'),
+  configHash: z.string().describe("SHA-256 of the planner's configuration file."),
+  trigger: z.enum(['request', 'schedule']),
+  mode: runMode,
+  entries: z.array(
+    z.object({
+      entry: z.string(),
+      service: z.string(),
+      experiment: z.string(),
+      role: z.string(),
+      nodes: z.array(z.string()),
+    }),
+  ),
+})
+export type RunStarted = z.infer<typeof runStarted>
+
+/** `refresh.<experiment>.<role>`: make this entry's token. */
+export const refreshItem = z.object({ ...ofEntry, mode: runMode, deadline: time })
+export type RefreshItem = z.infer<typeof refreshItem>
+
+/** Where a sealed token lies: key and revision in the bucket `sealed`, and what it must turn out to be. */
+const sealedToken = {
+  tokenId: z.string().describe('Random id of the token; says nothing about its value.'),
+  expiry: time.describe("When the node's vault token ends."),
+  key: z.string().describe('Key in the bucket `sealed`.'),
+  revision: z.int().describe('Revision of that key.'),
+}
+
+/** `token.ready.<experiment>.<role>`: a vault token for nodes exists, sealed; storing may start as well. */
+export const tokenReady = z.object({
+  ...ofEntry,
+  mode: runMode,
+  deadline: time,
+  ...sealedToken,
+  uid: z.int().describe("The account's UID on nodes."),
+  reused: z.boolean().describe('The last token was still good for long enough.'),
+  credds: z.array(z.string()),
+})
+export type TokenReady = z.infer<typeof tokenReady>
+
+/** `store.<experiment>.<role>.<credd>`: see that this credd holds a good vault token. */
+export const storeItem = z.object({ ...ofEntry, mode: runMode, deadline: time, ready: z.lazy(() => tokenReady), credd: z.string() })
+export type StoreItem = z.infer<typeof storeItem>
+
+/** `push.<experiment>.<role>.<node>`: put the sealed token there. */
+export const pushItem = z.object({ ...ofEntry, mode: runMode, deadline: time, ...sealedToken, uid: z.int(), node: z.string() })
+export type PushItem = z.infer<typeof pushItem>
+
+/** `token.stored.<experiment>.<role>`: the credd was asked and has it. */
+export const tokenStored = z.object({
+  ...ofEntry,
+  mode: runMode,
+  deadline: time,
+  credd: z.string(),
+  expiry: time.describe("When the credd's vault token ends, as far as is known.").optional(),
+  ready: tokenReady.describe('The event this answers, so that `pushAfter: stored` needs no second source.'),
+})
+export type TokenStored = z.infer<typeof tokenStored>
+
+/** `token.pushed.<experiment>.<role>`: the files are on the node and were looked at. */
+export const tokenPushed = z.object({
+  ...ofEntry,
+  node: z.string(),
+  tokenId: z.string(),
+  expiry: time,
+  warning: z.string().describe('The default role file could not be written; the token files could.').optional(),
+})
+export type TokenPushed = z.infer<typeof tokenPushed>
+
+/** `token.failed.<experiment>.<role>`: an entry (stage `refresh`) or one target could not be served. */
+export const tokenFailed = z.object({
+  ...ofEntry,
+  stage: z.enum(['refresh', 'store', 'push']),
+  target: z.string().describe('The credd or node; absent for stage `refresh`.').optional(),
+  code: z.enum(Object.keys(reasons) as [ReasonCode, ...ReasonCode[]]).describe('Stable reason code, see docs/reasons.md.'),
+  message: z.string().describe('One sentence for people.'),
+  action: z.string().describe('What to do.'),
+  permanent: z.boolean().describe('`false`: it is still being tried, and a later success is a recovery.'),
+})
+export type TokenFailed = z.infer<typeof tokenFailed>
+
+/** How a target of a run can stand; the last four are ends. */
+export const targetState = z.enum(['waiting', 'done', 'failed', 'superseded', 'unfinished'])
+export type TargetState = z.infer<typeof targetState>
+
+/** `run.finished`: every target has ended, or the deadline has passed. */
+export const runFinished = z.object({
+  ...ofRun,
+  started: time,
+  mode: runMode,
+  totals: z.object({ done: z.int(), failed: z.int(), superseded: z.int(), unfinished: z.int() }),
+})
+export type RunFinished = z.infer<typeof runFinished>
+
+/** `notify.<channel>.<addressee>`: one message to one addressee, waiting until the channel has taken it. */
+export const notification = z.object({
+  ...ofRun,
+  channel: z.enum(['email', 'slack']),
+  to: z.string().describe('A mail address, or for Slack which configured hook: `admin` or `admin_test`. Never a URL.'),
+  id: z.string().describe('Same for every delivery of the same message; makes the Message-ID.'),
+  subject: z.string(),
+  text: z.string(),
+  html: z.string().optional(),
+})
+export type Notification = z.infer<typeof notification>
+
+/** `dead.<stream>.<consumer>`: a message that could not be handled, and why. */
+export const deadLetter = z.object({
+  ...versioned,
+  at: time,
+  reason: z.string(),
+  subject: z.string(),
+  sequence: z.int(),
+  body: z.string().describe('The first 4 kB, as received.'),
+})
+export type DeadLetter = z.infer<typeof deadLetter>
+
+/** Now, as messages write times. */
+export const timestamp = (now: Date = new Date()): string => now.toISOString()

@@ -1,0 +1,78 @@
+/** The daemons as NATS micro services (ADR-32): `nats micro ls|info|stats` shows them, and requests get an answer at once. */
+import { Svcm } from '@nats-io/services'
+import type { Logger } from 'pino'
+import type { Bus } from './bus.ts'
+import type { Daemon } from './subjects.ts'
+
+/** A request that is answered with an error: a stable code, and a sentence that says what to do. */
+export class RequestError extends Error {
+  override readonly name = 'RequestError'
+  readonly code: string
+  constructor(code: string, message: string) {
+    super(message)
+    this.code = code
+  }
+}
+
+export interface Endpoint {
+  /** The endpoint's name in `nats micro info`. */
+  readonly name: string
+  readonly subject: string
+  /** Gets the body (undefined when it is empty) and answers with an object for JSON. */
+  readonly answer: (body: unknown) => Promise<object>
+}
+
+/** Registers the daemon and its endpoints. */
+export async function serveRequests(bus: Bus, daemon: Daemon, endpoints: readonly Endpoint[], log: Logger): Promise<AsyncDisposable> {
+  const service = await new Svcm(bus.nc).add({
+    name: `managed-tokens-${daemon}`,
+    version: '0.1.0',
+    description: descriptions[daemon],
+    queue: daemon,
+  })
+  for (const { name, subject, answer } of endpoints)
+    service.addEndpoint(name, {
+      subject,
+      handler: (error, message) => {
+        if (error) return
+        answerWith(answer, message.data).then(
+          (body) => message.respond(JSON.stringify(body)),
+          (failed: unknown) => {
+            const { code, text } = describe(failed, log)
+            const body = JSON.stringify({ error: { code, message: text } })
+            message.respondError(code === 'unexpected' ? 500 : 400, text.replaceAll('\n', ' '), body)
+          },
+        )
+      },
+    })
+  return {
+    async [Symbol.asyncDispose]() {
+      await service.stop()
+    },
+  }
+}
+
+const descriptions: Record<Daemon, string> = {
+  refresher: 'Plans runs and makes vault tokens.',
+  storer: 'Stores vault tokens in HTCondor’s credential managers, one at a time.',
+  distributor: 'Pushes vault tokens to nodes.',
+  notifier: 'Keeps the ledger of runs and tells people.',
+}
+
+async function answerWith(answer: Endpoint['answer'], data: Uint8Array): Promise<object> {
+  const text = new TextDecoder().decode(data).trim()
+  if (text === '') return answer(undefined)
+  let body: unknown
+  try {
+    body = JSON.parse(text)
+  } catch {
+    throw new RequestError('bad-request', 'The body is not JSON: send an object such as {"experiment":"dune"}, or nothing.')
+  }
+  return answer(body)
+}
+
+function describe(error: unknown, log: Logger): { code: string; text: string } {
+  if (error instanceof RequestError) return { code: error.code, text: error.message }
+  log.error({ err: error }, 'a request failed')
+  return { code: 'unexpected', text: 'Something unexpected failed: see the daemon’s log.' }
+}

@@ -1,0 +1,56 @@
+/** Publishes what handlers return: facts once per message id, work items only forward (a newer run is never replaced). */
+import { context, propagation } from '@opentelemetry/api'
+import { headers, type MsgHdrs } from '@nats-io/nats-core'
+import type { Bus } from './bus.ts'
+import { attempt } from './compare-and-set.ts'
+import type { StreamName } from './subjects.ts'
+
+/** A fact or a message to a person: `id` is deterministic, so that a repeat inside the stream's window is dropped. */
+export interface Fact {
+  readonly kind: 'fact'
+  readonly subject: string
+  readonly id: string
+  readonly body: object
+}
+
+/** A work item: at most one a subject waits, and only the newest run's. */
+export interface Work {
+  readonly kind: 'work'
+  readonly stream: StreamName
+  readonly subject: string
+  readonly body: { readonly run: string }
+}
+
+export type Outgoing = Fact | Work
+
+/** Publishes and waits for the server's word that the message is stored. Throws what the client throws. */
+export async function publish(bus: Bus, message: Outgoing): Promise<void> {
+  if (message.kind === 'fact') {
+    await bus.js.publish(message.subject, JSON.stringify(message.body), {
+      msgID: message.id,
+      headers: traceHeaders(),
+    })
+    return
+  }
+  for (;;) {
+    const waiting = await bus.lastMessage(message.stream, message.subject)
+    if (waiting && !replaces(message.body.run, waiting.json<{ run?: string }>().run)) return
+    const expect = { lastSubjectSequence: waiting?.seq ?? 0 }
+    const options = { headers: traceHeaders(), expect }
+    if (await attempt(() => bus.js.publish(message.subject, JSON.stringify(message.body), options))) return
+  }
+}
+
+/** Only a newer run replaces a waiting item: the same run's item is already there. */
+export function replaces(run: string, waitingRun: string | undefined): boolean {
+  return waitingRun === undefined || run > waitingRun
+}
+
+/** The current trace as W3C headers, in lower case as the standard writes them. */
+function traceHeaders(): MsgHdrs {
+  const carrier: Record<string, string> = {}
+  propagation.inject(context.active(), carrier)
+  const hdrs = headers()
+  for (const [key, value] of Object.entries(carrier)) hdrs.set(key, value)
+  return hdrs
+}

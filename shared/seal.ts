@@ -1,0 +1,40 @@
+/** Seals tokens to the distributor's public key (NATS xkeys), so that none is ever readable on the bus. */
+import { createCurve, fromCurveSeed } from '@nats-io/nkeys'
+import { z } from 'zod'
+
+/** What is sealed: the token, and what it must turn out to be when it is opened. */
+export const sealedContent = z.object({
+  entry: z.string(),
+  service: z.string(),
+  run: z.string(),
+  tokenId: z.string(),
+  expiry: z.iso.datetime({ offset: true }),
+  token: z.string(),
+})
+export type SealedContent = z.infer<typeof sealedContent>
+
+/** The value of a key in the bucket `sealed`: readable by the holder of the distributor's seed only. */
+const sealedValue = z.object({
+  sender: z.string().describe('Public key of a sender made for this one seal.'),
+  box: z.base64(),
+})
+
+/** Seals `content` with a fresh sender key: a static one could open its own seals. Throws when the public key is not a curve key. */
+export function seal(content: SealedContent, recipient: string): string {
+  const sender = createCurve()
+  const box = sender.seal(new TextEncoder().encode(JSON.stringify(content)), recipient)
+  const value = { sender: sender.getPublicKey(), box: Buffer.from(box).toString('base64') }
+  sender.clear()
+  return JSON.stringify(value)
+}
+
+/** Opens a sealed value, or answers null when it was not sealed to this seed, was changed, or does not hold what it should. */
+export function unseal(value: string, seed: Uint8Array): SealedContent | null {
+  try {
+    const { sender, box } = sealedValue.parse(JSON.parse(value))
+    const opened = fromCurveSeed(seed).open(Buffer.from(box, 'base64'), sender)
+    return opened && sealedContent.parse(JSON.parse(new TextDecoder().decode(opened)))
+  } catch {
+    return null
+  }
+}

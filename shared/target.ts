@@ -1,0 +1,87 @@
+/** The shape of all work on a target: claim, act, check the claim again, record the ending, and only then report. */
+import type { KV } from '@nats-io/kv'
+import { type Claim, takeClaim } from './claim.ts'
+import type { Retry } from './config/site.ts'
+import type { Received } from './consume.ts'
+import { backoffMs } from './ends.ts'
+import { ClaimLost, type Failure, failure, Permanent, RetryLater, Transient } from './errors.ts'
+import { timestamp } from './messages.ts'
+import type { Outgoing } from './publish.ts'
+
+/** What acting on a target brought: the facts to publish, and when the token that now lies there ends. */
+export interface Acted {
+  readonly messages: readonly Outgoing[]
+  readonly expiry?: string
+}
+
+export interface TargetWork {
+  /** Key in `targets`; the same string as the item's subject. */
+  readonly key: string
+  readonly run: string
+  readonly entry: string
+  readonly target?: string
+  /** When a failure that may pass is reported. */
+  readonly retry: Retry
+  /** Longest wait between attempts after it was reported (milliseconds). */
+  readonly maxBackoffMs?: number
+}
+
+/** Runs `act` for a target at most once per run, whatever comes back from the bus, and returns the messages to publish. */
+export async function workOnTarget(
+  work: TargetWork,
+  targets: KV,
+  received: Pick<Received<unknown>, 'signal' | 'log'>,
+  act: () => Promise<Acted>,
+): Promise<readonly Outgoing[]> {
+  const { key, run, entry, target } = work
+  const claimed = await takeClaim(targets, key, { run, entry, ...(target ? { target } : {}) })
+  if (claimed.kind === 'superseded') {
+    received.log.info({ by: claimed.by }, 'dropped: a newer run has this target')
+    return []
+  }
+  if (claimed.kind === 'ended') {
+    received.log.info({ ending: claimed.ending.kind }, 'this run has already ended here: telling it again')
+    if (claimed.ending.kind === 'failed') throw new Permanent(claimed.ending.failure)
+    return claimed.ending.messages
+  }
+  const { claim } = claimed
+  try {
+    const { messages, expiry } = await act()
+    await claim.check()
+    await claim.change({ lastSuccess: timestamp(), ...(expiry ? { expiry } : {}), ended: { run, kind: 'done', messages } })
+    return messages
+  } catch (error) {
+    if (error instanceof ClaimLost) throw error
+    if (received.signal.aborted) {
+      await claim.change({ attempts: claim.record.attempts - 1 })
+      throw error
+    }
+    throw await endFailed(work, claim, error, received)
+  }
+}
+
+/** Turns what `act` threw into one of the ends, and records it where it is final. */
+async function endFailed(work: TargetWork, claim: Claim, error: unknown, { log }: Pick<Received<unknown>, 'log'>) {
+  await claim.check()
+  if (error instanceof Permanent) {
+    await claim.change({ ended: { run: work.run, kind: 'failed', failure: error.failure } })
+    return error
+  }
+  if (error instanceof RetryLater) return error
+  if (!(error instanceof Transient)) log.error({ err: error }, 'unexpected error')
+  const failed =
+    error instanceof Transient ? error.failure : failure('unexpected', 'An unexpected error, see the log of this run.')
+  return decideRetry(work, claim.record, failed, () => claim.change({ reported: true }))
+}
+
+/** Quietly again until the configured retries are used up; then reported once, and again ever more slowly. Pure. */
+export function decideRetry(
+  { retry, maxBackoffMs }: Pick<TargetWork, 'retry' | 'maxBackoffMs'>,
+  record: { readonly attempts: number; readonly reported?: boolean },
+  failed: Failure,
+  markReported: () => Promise<void>,
+): RetryLater {
+  if (record.attempts <= retry.numRetries) return new RetryLater(retry.retrySleepMs)
+  const delayMs = backoffMs(record.attempts - retry.numRetries, maxBackoffMs)
+  return record.reported ? new RetryLater(delayMs) : new RetryLater(delayMs, failed, markReported)
+}

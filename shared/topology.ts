@@ -1,0 +1,116 @@
+/** The streams, consumers and buckets: each daemon makes what it owns and waits for the rest. */
+import { setTimeout as sleep } from 'node:timers/promises'
+import {
+  AckPolicy,
+  type ConsumerConfig,
+  DiscardPolicy,
+  JetStreamApiCodes,
+  JetStreamApiError,
+  RetentionPolicy,
+  type StreamConfig,
+} from '@nats-io/jetstream'
+import type { KvOptions } from '@nats-io/kv'
+import { nanos } from '@nats-io/nats-core'
+import type { Bus } from './bus.ts'
+import { type BucketName, type ConsumerName, type Daemon, type StreamName, streams } from './subjects.ts'
+
+const second = 1_000
+const day = 24 * 60 * 60 * second
+
+/** How long a lease lasts without a sign of life; a standby takes over after that (milliseconds). */
+export const leaseTtlMs = 6 * second
+/** How long the server waits for a sign of life from a handler before it delivers a message again (milliseconds). */
+export const ackWaitMs = 9 * second
+/** Above the number of targets: delayed naks count against it. */
+const maxAckPending = 20_000
+
+type StreamPlan = { readonly owner: Daemon; readonly config: Partial<StreamConfig> & { name: StreamName } }
+
+/** A queue that keeps the newest item of each subject until it is acked. */
+function workQueue(owner: Daemon, name: StreamName, subject: string): StreamPlan {
+  return {
+    owner,
+    config: {
+      name,
+      subjects: [subject],
+      retention: RetentionPolicy.Workqueue,
+      max_msgs_per_subject: 1,
+      discard: DiscardPolicy.Old,
+    },
+  }
+}
+
+const streamPlans: readonly StreamPlan[] = [
+  {
+    owner: 'refresher',
+    config: { name: streams.tokens, subjects: ['token.*.*.*', 'run.*'], max_age: nanos(14 * day) },
+  },
+  workQueue('refresher', streams.refresh, 'refresh.*.*'),
+  workQueue('storer', streams.store, 'store.*.*.*'),
+  workQueue('distributor', streams.push, 'push.*.*.*'),
+  {
+    owner: 'notifier',
+    config: { name: streams.notify, subjects: ['notify.>'], retention: RetentionPolicy.Workqueue },
+  },
+  { owner: 'notifier', config: { name: streams.dead, subjects: ['dead.>'], max_age: nanos(30 * day) } },
+]
+
+/** Reads of KV go to the leader (`allow_direct: false`): a claim or a lease may not be read from a lagging replica. */
+const bucketPlans: Record<BucketName, { readonly owner: Daemon; readonly options: Partial<KvOptions> }> = {
+  targets: { owner: 'refresher', options: {} },
+  uids: { owner: 'refresher', options: {} },
+  sealed: { owner: 'refresher', options: { history: 8, ttl: 28 * day } },
+  leases: { owner: 'refresher', options: { ttl: leaseTtlMs } },
+  runs: { owner: 'notifier', options: { ttl: 14 * day } },
+  failures: { owner: 'notifier', options: {} },
+}
+
+/** Makes what `daemon` owns, then waits until everything else is there. */
+export async function ensureTopology(bus: Bus, daemon: Daemon, needs: { streams: StreamName[]; buckets: BucketName[] }) {
+  for (const { owner, config } of streamPlans) if (owner === daemon) await ensureStream(bus, config)
+  for (const [name, { owner, options }] of Object.entries(bucketPlans))
+    if (owner === daemon) await bus.kvm.create(name, { allow_direct: false, ...options })
+  for (const name of needs.streams) await untilThere(() => bus.jsm.streams.info(name))
+  for (const name of needs.buckets) await untilThere(() => bus.kvm.open(name))
+}
+
+/** Adds the stream, or brings an older one up to date. */
+async function ensureStream(bus: Bus, config: StreamPlan['config']) {
+  if (await missing(() => bus.jsm.streams.info(config.name))) await bus.jsm.streams.add(config)
+  else await bus.jsm.streams.update(config.name, config)
+}
+
+/** Adds or updates a durable pull consumer that delivers for ever: attempts are counted by the handlers. */
+export async function ensureConsumer(bus: Bus, stream: StreamName, name: ConsumerName, filter?: string): Promise<void> {
+  const config: Partial<ConsumerConfig> = {
+    durable_name: name,
+    ack_policy: AckPolicy.Explicit,
+    ack_wait: nanos(ackWaitMs),
+    max_deliver: -1,
+    max_ack_pending: maxAckPending,
+    ...(filter ? { filter_subject: filter } : {}),
+  }
+  await untilThere(() => bus.jsm.consumers.add(stream, config))
+}
+
+async function missing(look: () => Promise<unknown>): Promise<boolean> {
+  try {
+    await look()
+    return false
+  } catch (error) {
+    if (isNotFound(error)) return true
+    throw error
+  }
+}
+
+function isNotFound(error: unknown): boolean {
+  return (
+    error instanceof JetStreamApiError &&
+    (error.code === JetStreamApiCodes.StreamNotFound || error.code === JetStreamApiCodes.ConsumerNotFound)
+  )
+}
+
+/** Polls for what another daemon makes: there is no event for a stream that does not exist yet. */
+async function untilThere(look: () => Promise<unknown>): Promise<void> {
+  while (await missing(look)) await sleep(100)
+}

@@ -1,0 +1,38 @@
+/** Which Vault server an entry uses, in the predecessor's order. */
+import { runCommand } from './command.ts'
+import { commandEnvironment, environment } from './config/environment.ts'
+import type { Entry } from './config/site.ts'
+import { failure, Permanent } from './errors.ts'
+
+export interface VaultServerOptions {
+  readonly condorConfigVal: string
+  readonly timeoutMs: number
+  readonly signal: AbortSignal
+}
+
+/** HTCondor's variable, else our configuration, else HTCondor's configuration. Throws Permanent `no-vault-server`. */
+export async function findVaultServer(entry: Entry, options: VaultServerOptions): Promise<string> {
+  const found =
+    serverOption(environment.condor._condor_SEC_CREDENTIAL_GETTOKEN_OPTS) ??
+    entry.vaultServer ??
+    serverOption(await configValue('SEC_CREDENTIAL_GETTOKEN_OPTS', options))
+  if (found) return found
+  throw new Permanent(failure('no-vault-server', `No Vault server is configured for ${entry.name}.`))
+}
+
+async function configValue(name: string, options: VaultServerOptions): Promise<string> {
+  const outcome = await runCommand({
+    file: options.condorConfigVal,
+    name: 'condor_config_val',
+    args: [name],
+    env: { ...commandEnvironment(), ...environment.condor },
+    timeoutMs: options.timeoutMs,
+    signal: options.signal,
+  })
+  return outcome.kind === 'exited' && outcome.exitCode === 0 ? outcome.stdout : ''
+}
+
+/** The value of `-a` or `--vaultserver` in htgettoken's options. Pure. */
+export function serverOption(options: string | undefined): string | undefined {
+  return /(?:^|\s)(?:-a\s*|--vaultserver[=\s]\s*)(\S+)/.exec(options ?? '')?.[1]
+}
