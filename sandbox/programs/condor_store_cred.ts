@@ -38,7 +38,11 @@ await runProgram('condor_store_cred', async (program: Program) => {
   if (isAffected(faults['credd-refuses'], credd))
     return complain('Operation failed because it is not allowed')
 
-  const file = join(dir, 'credds', credd, accountOf(request.user ?? principal), `${request.service}.top`)
+  // Storing for somebody else is for CRED_SUPER_USERS, and the sandbox has none.
+  if (request.user !== undefined && accountOf(request.user) !== accountOf(principal))
+    return complain('Operation failed because it is not allowed')
+
+  const file = join(dir, 'credds', credd, accountOf(principal), `${request.service}.top`)
   if (request.action === 'query') return query(program, request, file)
   if (request.action === 'delete') return remove(file)
   const credential = readCredential(request)

@@ -16,6 +16,9 @@ export interface VaultToken {
   readonly expiresAt: number
 }
 
+/** The refresh token of a service that nobody had to log in for. */
+export const refreshTokenFromTheStart = 'rt.from-the-start'
+
 export interface Books {
   /** Makes a token, writes it down (also in `tokens.jsonl`), and gives it out. */
   issue(token: Omit<VaultToken, 'token' | 'issuedAt' | 'expiresAt'>, ttlSeconds: number): VaultToken
@@ -23,7 +26,7 @@ export interface Books {
   find(token: string): VaultToken | undefined
   revoke(token: string): void
   /** `path` is `<issuer>/<credkey>:<role>`. */
-  hasRefreshToken(path: string): boolean
+  findRefreshToken(path: string): string | undefined
   keepRefreshToken(path: string, refreshToken: string): void
   dropRefreshToken(path: string): void
   /** Lists a token that was given out in `tokens.jsonl`, where tests look for tokens that lie where they must not. */
@@ -82,7 +85,7 @@ export function openBooks(dir: string): Books {
       return known && known.expiresAt > Date.now() ? known : undefined
     },
     revoke: (token) => write({ did: 'revoke', token }),
-    hasRefreshToken: (path) => refreshTokens.has(path),
+    findRefreshToken: (path) => refreshTokens.get(path),
     keepRefreshToken: (path, refreshToken) => write({ did: 'keep', path, refreshToken }),
     dropRefreshToken: (path) => write({ did: 'drop', path }),
   }

@@ -1,7 +1,7 @@
 /** `/v1/secret/oauth/…`: bearer tokens for those whose refresh token is kept here, and the keeping of refresh tokens. */
 import { isAffected, readFaults } from '../fault-file.ts'
 import { requireToken } from './auth-paths.ts'
-import type { VaultToken } from './books.ts'
+import { refreshTokenFromTheStart, type VaultToken } from './books.ts'
 import {
   credkeyOf,
   permissionDenied,
@@ -27,9 +27,11 @@ export function readBearer(parts: VaultParts, request: VaultRequest, name: Secre
   const service = `${name.issuer}_${name.role}`
   const faults = readFaults(parts.dir)
   if (isAffected(faults['permission-denied'], service)) throw permissionDenied()
-  // The real one knows nothing at this path either: "no refresh token" looks like any other missing secret.
-  if (isAffected(faults['needs-onboarding'], service) || !parts.books.hasRefreshToken(secretPath(name)))
-    throw new Refusal(404, [])
+  // The fault ends for whoever logs in: only what was there from the start does not count.
+  const refreshToken = parts.books.findRefreshToken(secretPath(name))
+  const counts = refreshToken !== refreshTokenFromTheStart || !isAffected(faults['needs-onboarding'], service)
+  // "No refresh token" looks like any other missing secret, as in the real one.
+  if (refreshToken === undefined || !counts) throw new Refusal(404, [])
   const { accessToken, secondsLeft } = parts.bearers.give({
     issuer: name.issuer,
     role: name.role,

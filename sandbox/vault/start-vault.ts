@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { readFaults } from '../fault-file.ts'
 import { answerRequest } from './answer-request.ts'
 import { createBearerIssuer } from './bearer.ts'
-import { openBooks } from './books.ts'
+import { openBooks, refreshTokenFromTheStart } from './books.ts'
 import { startTicketChecker } from './check-ticket.ts'
 import { createDeviceLogins } from './device-logins.ts'
 import { createRateLimit } from './rate-limit.ts'
@@ -55,7 +55,7 @@ export async function startVault(options: VaultOptions): Promise<Vault> {
   const books = openBooks(dir)
   for (const { issuer, role, principal } of options.services) {
     const path = secretPath({ issuer, role, credkey: credkeyOf(principal) })
-    if (!books.hasRefreshToken(path)) books.keepRefreshToken(path, 'rt.from-the-start')
+    if (!books.findRefreshToken(path)) books.keepRefreshToken(path, refreshTokenFromTheStart)
   }
   const lifetimes = { ...defaultLifetimes, ...options.lifetimes }
   const tickets = startTicketChecker({

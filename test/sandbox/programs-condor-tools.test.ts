@@ -83,6 +83,17 @@ describe('the other condor programs (stand-ins)', () => {
     })
   }
 
+  it('condor_store_cred lets nobody act for another account', async () => {
+    const own = await storeCred(
+      ['add-oauth', '-u', 'dunepro@sandbox.test', '-s', 'dune_production', '-i', '-'],
+      credential('dune'),
+    )
+    assert.equal(own.exit, 0)
+    const other = await storeCred(['query-oauth', '-u', 'mu2epro@sandbox.test', '-s', 'dune_production'])
+    assert.equal(other.exit, 1)
+    assert.equal(other.stderr, 'Operation failed because it is not allowed\n')
+  })
+
   it('condor_status lists the schedds that a constraint selects', async () => {
     const argv = ['-schedd', '-constraint', 'IsMu2e', '-af', 'Name']
     assert.deepEqual(await site.call('condor_status', argv, env), {

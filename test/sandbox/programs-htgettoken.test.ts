@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
-import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { copyFileSync, existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, afterEach, before, describe, it } from 'node:test'
 import { readCalls, readMisuse } from '../../sandbox/calls.ts'
@@ -14,6 +16,8 @@ describe('htgettoken (stand-in)', () => {
     site = await startVaultSite()
     vaultFile = join(site.dir, 'run', 'vt')
     bearerFile = join(site.dir, 'run', 'bt-dunepro')
+    // A cache with nothing in it yet but the ticket-granting ticket.
+    copyFileSync(join(site.dir, 'run', 'dunepro'), join(site.dir, 'run', 'fresh'))
   })
   after(() => site[Symbol.asyncDispose]())
   afterEach(() => {
@@ -225,6 +229,48 @@ describe('htgettoken (stand-in)', () => {
     assert.equal(call?.exit, 0)
   })
 
+  it('waits on a terminal until a person has logged in, and keeps the refresh token', {
+    timeout: 30_000,
+  }, async () => {
+    site.setFaults({ 'needs-onboarding': ['dune_production'] })
+    const argv = words('--nokerberos').filter((word) => !['-v', '--nooidc'].includes(word))
+    const command = [join(site.layout.bin, 'htgettoken'), ...argv].join(' ')
+    const onTerminal = spawn('script', ['-qefc', command, '/dev/null'], {
+      env: site.env('dunepro'),
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
+    let shown = ''
+    for await (const chunk of onTerminal.stdout) {
+      const isNew = !shown.includes('/device?')
+      shown += chunk
+      const url = /https:\/\/\S+\/device\?user_code=\S+(?=\s)/.exec(shown)?.[0]
+      if (isNew && url) await openInBrowser(url, site.layout.vaultCa)
+    }
+    if (onTerminal.exitCode === null) await once(onTerminal, 'exit')
+    assert.equal(onTerminal.exitCode, 0, shown)
+    assert.match(shown, /Complete the authentication at:\s+https[\s\S]*Saving refresh token \.\.\. done/)
+    assert.match(readFileSync(bearerFile, 'utf8'), /^eyJ/)
+    assert.ok(
+      site
+        .vaultRequests()
+        .some(
+          ({ method, path, status }) => method === 'POST' && path.includes('/oauth/creds/') && status === 204,
+        ),
+    )
+    assert.equal((await get()).exit, 0, 'from now on without a person')
+  })
+
+  it('says that no KDC answers', async () => {
+    await site.stopKdc()
+    const { exit, stdout } = await site.call(
+      'htgettoken',
+      words(),
+      site.env('dunepro', { KRB5CCNAME: `FILE:${join(site.dir, 'run', 'fresh')}` }),
+    )
+    assert.equal(exit, 1)
+    assert.match(stdout, /Kerberos init failed: GSSError: Cannot contact any KDC for realm 'SANDBOX.TEST'/)
+  })
+
   it('never shows a token in the record of calls and requests', () => {
     const records = ['calls.jsonl', 'vault/requests.jsonl']
       .map((file) => readFileSync(join(site.dir, file), 'utf8'))
@@ -233,3 +279,8 @@ describe('htgettoken (stand-in)', () => {
     for (const { token } of site.issuedTokens()) assert.equal(records.includes(token), false)
   })
 })
+
+async function openInBrowser(url: string, caFile: string): Promise<void> {
+  const browser = spawn('curl', ['-sf', '--cacert', caFile, '-o', '/dev/null', url], { stdio: 'ignore' })
+  assert.deepEqual(await once(browser, 'exit'), [0, null])
+}
