@@ -1,6 +1,6 @@
 /** The refresher's section of the configuration. */
 import { z } from 'zod'
-import { filePath, programPath, realm } from '../../shared/config/grammar.ts'
+import { programPath, realm } from '../../shared/config/grammar.ts'
 
 export const refresherSection = z.strictObject({
   concurrency: z.int().min(1).max(64).default(4).describe('Entries refreshed at the same time.'),

@@ -42,21 +42,16 @@ export function buildSite({ path, hash, file, entries, variables }: SiteParts): 
     errorCountToSendMessage: Math.max(1, file.errorCountToSendMessage),
     disableNotifications: file.disableNotifications,
     devEnvironmentLabel: variables.MANAGED_TOKENS_DEV_ENVIRONMENT_LABEL ?? file.devEnvironmentLabel,
-    ...present({ ferry: file.ferry && present(file.ferry) }),
+    ...(file.ferry ? { ferry: present(file.ferry) } : {}),
     ...present({ email: file.email }),
     notifications: recipients(file.notifications),
     notificationsTest: recipients(file.notifications_test),
     ...(logfile === undefined ? {} : { logDirectory: dirname(logfile) }),
-    ...(file.tracing && isWebUrl(file.tracing.url) ? { tracingUrl: file.tracing.url } : {}),
-    ...present({ prometheus: file.prometheus }),
-    ...(file.loki === undefined
-      ? {}
-      : {
-          loki: {
-            host: file.loki.host,
-            ...present({ responseHeaderTimeoutMs: file.loki.response_header_timeout }),
-          },
-        }),
+    ...(file.tracing?.url && isWebUrl(file.tracing.url) ? { tracingUrl: file.tracing.url } : {}),
+    ...(file.prometheus?.host
+      ? { prometheus: { host: file.prometheus.host, jobname: file.prometheus.jobname } }
+      : {}),
+    ...(file.loki?.host ? { loki: loki(file.loki.host, file.loki.response_header_timeout) } : {}),
     ...present({ dbLocation: file.dbLocation }),
     nats: file.nats,
     schedule: file.schedule,
@@ -71,6 +66,11 @@ export function buildSite({ path, hash, file, entries, variables }: SiteParts): 
   return freezeDeep(site)
 }
 
+const loki = (host: string, responseHeaderTimeoutMs: number | undefined): Site['loki'] & object => ({
+  host,
+  ...present({ responseHeaderTimeoutMs }),
+})
+
 const retry = (worker: SiteFile['workerType']['pushTokens']): Retry => ({
   numRetries: worker.numRetries,
   retrySleepMs: worker.retrySleep,
@@ -81,7 +81,7 @@ const recipients = (section: SiteFile['notifications']): Recipients => ({
   adminEmail: section.admin_email,
 })
 
-type Present<T> = { [K in keyof T]?: Exclude<T[K], undefined> } & {
+type Present<T> = { [K in keyof T as undefined extends T[K] ? K : never]?: Exclude<T[K], undefined> } & {
   [K in keyof T as undefined extends T[K] ? never : K]: T[K]
 }
 

@@ -26,29 +26,29 @@ export function checkFile(folded: Folded): CheckedFile {
   for (const issue of parsed.error?.issues ?? []) findings.push(explainIssue(issue, value, folded))
   // Each round removes at least one key; a file whose top is refused ends the loop at once.
   while (!parsed.success) {
-    for (const { path } of parsed.error.issues) {
-      const cut = cutOut(value, path)
+    // All are located before the first is cut: two faults in one role must not take its neighbours with them.
+    const cuts = parsed.error.issues.map(({ path }) => ({ path, cut: locate(value, path) }))
+    for (const { path, cut } of cuts) {
       if (!cut) return result(undefined)
-      refused.add(showPath(path)).add(showPath(cut))
+      Reflect.deleteProperty(cut.holder, cut.key)
+      refused.add(showPath(path)).add(showPath(cut.path))
     }
     parsed = siteFile.safeParse(value)
   }
   return result(parsed.data)
 }
 
-/** Removes the deepest key along `path` that exists; a list goes as a whole. Returns its path. */
-function cutOut(root: object, path: Path): Path | undefined {
+/** The deepest key along `path` that exists; a list counts as a whole. */
+function locate(root: object, path: Path): { holder: object; key: PropertyKey; path: Path } | undefined {
   let holder: unknown = root
-  let found: { holder: object; key: PropertyKey; path: Path } | undefined
+  let found: ReturnType<typeof locate>
   for (const [index, key] of path.entries()) {
     if (typeof holder !== 'object' || holder === null || Array.isArray(holder) || !Object.hasOwn(holder, key))
       break
     found = { holder, key, path: path.slice(0, index + 1) }
     holder = Reflect.get(holder, key)
   }
-  if (!found) return undefined
-  Reflect.deleteProperty(found.holder, found.key)
-  return found.path
+  return found
 }
 
 function explainIssue(issue: z.core.$ZodIssue, root: unknown, folded: Folded): Finding {
@@ -75,7 +75,7 @@ function explainIssue(issue: z.core.$ZodIssue, root: unknown, folded: Folded): F
   if (issue.code === 'too_small' || issue.code === 'too_big') {
     return finding(`${showPath(path)} is ${describe(found)} — expected ${limits(issue)}`)
   }
-  if (issue.code === 'invalid_value') {
+  if (issue.code === 'invalid_value' && issue.message.startsWith('Invalid')) {
     return finding(
       `${showPath(path)} is none of the known words — expected one of ${issue.values.map((one) => JSON.stringify(one)).join(', ')}`,
     )

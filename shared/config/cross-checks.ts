@@ -8,12 +8,7 @@ import { renderTemplate, templateFields } from './template.ts'
 type Report = (severity: Finding['severity'], path: Path, message: string) => void
 
 /** All findings of this kind; none of them repeats what the schema has already said. */
-export function checkAcross(
-  file: SiteFile,
-  entries: readonly ResolvedEntry[],
-  folded: Folded,
-  isRefused: (path: Path) => boolean,
-): Finding[] {
+export function checkAcross(file: SiteFile, entries: readonly ResolvedEntry[], folded: Folded): Finding[] {
   const findings: Finding[] = []
   const report: Report = (severity, path, message) => {
     findings.push({ severity, ...folded.keyPlace(path), path: showPath(path), message })
@@ -21,7 +16,7 @@ export function checkAcross(
   checkTimeouts(file, report)
   checkRetries(file, report)
   checkUnused(file, folded, report)
-  checkExperiments(file, folded, isRefused, report)
+  checkExperiments(file, folded, report)
   checkSharedServices(entries, report)
   checkSharedFiles(entries, report)
   return findings
@@ -88,7 +83,7 @@ function checkUnused(file: SiteFile, folded: Folded, report: Report) {
     for (const role of Object.keys(roles))
       unused(['experiments', experiment, 'roles', role, 'pingOptionsOverride'])
   }
-  if (file.tracing && !isWebUrl(file.tracing.url)) {
+  if (file.tracing?.url && !isWebUrl(file.tracing.url)) {
     report(
       'warning',
       ['tracing', 'url'],
@@ -99,13 +94,8 @@ function checkUnused(file: SiteFile, folded: Folded, report: Report) {
 
 export const isWebUrl = (url: string) => /^https?:\/\//i.test(url)
 
-function checkExperiments(
-  file: SiteFile,
-  folded: Folded,
-  isRefused: (path: Path) => boolean,
-  report: Report,
-) {
-  if (Object.keys(file.experiments).length === 0 && !isRefused(['experiments'])) {
+function checkExperiments(file: SiteFile, folded: Folded, report: Report) {
+  if (Object.keys(file.experiments).length === 0 && !folded.hasBelow(['experiments'])) {
     report(
       'error',
       ['experiments'],
@@ -121,7 +111,7 @@ function checkExperiments(
         `${experiment} has no emails: nobody of it hears of a failed push — expected a list of addresses`,
       )
     }
-    if (Object.keys(section.roles).length === 0 && !isRefused([...path, 'roles'])) {
+    if (Object.keys(section.roles).length === 0 && !folded.hasBelow([...path, 'roles'])) {
       report(
         'warning',
         [...path, 'roles'],

@@ -15,6 +15,8 @@ import {
 } from './grammar.ts'
 import { templateText } from './template-text.ts'
 
+export const noCredd = 'at least one credd; for none, leave the key out and set tokenGetterOverride: getToken'
+
 export const roleSection = z.object({
   account: accountName.describe('Owner of the files on the nodes; also names the keytab.'),
   destinationNodes: z.array(hostName).default([]).describe('Where the vault token is pushed.'),
@@ -30,7 +32,7 @@ export const roleSection = z.object({
     .max(4294967294)
     .optional()
     .describe('UID on the nodes; absent: FERRY tells it.'),
-  condorCreddHostOverride: z.array(hostName).optional().describe('As `condorCreddHost`.'),
+  condorCreddHostOverride: z.array(hostName).min(1, noCredd).optional().describe('As `condorCreddHost`.'),
   condorCollectorHostOverride: z.array(collectorHost).optional().describe('As `condorCollectorHost`.'),
   condorScheddConstraintOverride: label.optional().describe('As `condorScheddConstraint`.'),
   vaultServerOverride: vaultServer.optional().describe('As `vaultServer`.'),

@@ -1,6 +1,6 @@
 /** A parsed YAML document as the plain value a schema describes: keys matched whatever their case, every place remembered. */
 import { type Document, isAlias, isMap, isScalar, isSeq, type LineCounter, type Node, type Pair } from 'yaml'
-import type { z } from 'zod'
+import { z } from 'zod'
 import { quote } from './grammar.ts'
 import { nearest } from './problem.ts'
 
@@ -23,6 +23,8 @@ export interface Folded {
   valuePlace(path: Path): Place
   /** Is this key written in the file, be it without a value? */
   isWritten(path: Path): boolean
+  /** Is any key written below this one? */
+  hasBelow(path: Path): boolean
 }
 
 export const showPath = (path: Path) => path.map(String).join('.')
@@ -171,6 +173,8 @@ export function fold(
         return foldNode(follow(item), schema, here) ?? null
       })
     }
+    // An empty text says nothing, unless its key has a use for one (`sshOptionsOverride: ""` switches the global ones off).
+    if (isScalar(node) && node.value === '' && !z.safeParse(outer, '').success) return undefined
     if (isScalar(node)) return scalar(node.value, def.type)
     return isSeq(node) ? [] : {}
   }
@@ -184,7 +188,7 @@ export function fold(
       : known.length <= 12
         ? `expected one of: ${known.join(', ')}`
         : 'see docs/configuration.md'
-    const effect = severity === 'warning' ? ' and is ignored' : ''
+    const effect = severity === 'warning' ? ', ignored' : ''
     return {
       severity,
       ...start,
@@ -200,6 +204,7 @@ export function fold(
     keyPlace: (path) => find(keys, path),
     valuePlace: (path) => find(values, path),
     isWritten: (path) => keys.has(indexOf(path)),
+    hasBelow: (path) => keys.keys().some((key) => key.startsWith(`${indexOf(path)}\0`)),
   }
 }
 

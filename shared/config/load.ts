@@ -6,9 +6,10 @@ import { checkFile } from './check-file.ts'
 import { checkAcross } from './cross-checks.ts'
 import { type Environment, environment } from './environment.ts'
 import { type Finding, fold } from './fold.ts'
+import type { Origins } from './origin.ts'
 import { ConfigError, type Problem } from './problem.ts'
 import { readDocument } from './read-document.ts'
-import { type Origins, resolveEntries } from './resolve.ts'
+import { resolveEntries } from './resolve.ts'
 import { ownSections, siteFile } from './schema.ts'
 import type { Site } from './site.ts'
 
@@ -71,7 +72,7 @@ export function loadSiteFrom(file: string, bytes: Buffer, variables: Environment
 
   const resolved = resolveEntries({ file: checked.file, folded, isRefused: checked.isRefused })
   note(resolved.findings)
-  note(checkAcross(checked.file, resolved.entries, folded, checked.isRefused))
+  note(checkAcross(checked.file, resolved.entries, folded))
   if (problems.some(({ severity }) => severity === 'error')) throw refuse(problems)
 
   return {

@@ -5,7 +5,7 @@ import { notifierSection } from '../../services/notifier/config.ts'
 import { refresherSection } from '../../services/refresher/config.ts'
 import { storerSection } from '../../services/storer/config.ts'
 import { duration, positiveDuration, tokenLifetime } from './duration.ts'
-import { experimentSection } from './experiment-schema.ts'
+import { experimentSection, noCredd } from './experiment-schema.ts'
 import {
   collectorHost,
   commandWords,
@@ -82,6 +82,8 @@ const logFiles = z.object({
   debugfile: filePath.optional().describe('Accepted, unused: there is one log a daemon.'),
 })
 
+const hostOrUrl = z.string().refine((text) => /^[A-Za-z0-9[][^\s\p{Cc}]*$/u.test(text), 'not a host or URL')
+
 const url = z
   .string()
   .refine((text) => URL.canParse(text) && !/\s/.test(text), 'not a URL (scheme://host[:port][/path])')
@@ -98,6 +100,7 @@ export const siteFile = z.object({
     .describe('Collectors, in the order in which they are tried.'),
   condorCreddHost: z
     .array(hostName)
+    .min(1, noCredd)
     .optional()
     .describe('Credds; absent: the collector is asked for schedds.'),
   condorScheddConstraint: label.optional().describe('Which schedds count (`condor_status -constraint`).'),
@@ -147,26 +150,20 @@ export const siteFile = z.object({
     .describe('Log files.'),
   prometheus: z
     .object({
-      host: z
-        .string()
-        .refine((text) => /^[^\s\p{Cc}-][^\s\p{Cc}]*$/u.test(text), 'not a host or URL')
-        .describe('Pushgateway: host or URL.'),
+      host: hostOrUrl.optional().describe('Pushgateway: host or URL.'),
       jobname: label.default('managed_tokens').describe('Its job label.'),
     })
     .optional()
     .describe('Pushgateway.'),
   loki: z
     .object({
-      host: z
-        .string()
-        .refine((text) => /^[^\s\p{Cc}-][^\s\p{Cc}]*$/u.test(text), 'not a host or URL')
-        .describe('Loki: host or URL.'),
+      host: hostOrUrl.optional().describe('Loki: host or URL.'),
       response_header_timeout: positiveDuration.optional().describe('How long Loki may take to answer.'),
     })
     .optional()
     .describe('Loki.'),
   tracing: z
-    .object({ url: url.describe('OTLP over HTTP.') })
+    .object({ url: url.optional().describe('OTLP over HTTP.') })
     .optional()
     .describe('Traces.'),
   experiments: z

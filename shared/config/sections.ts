@@ -65,6 +65,11 @@ export type ScheduleConfig = Readonly<z.output<typeof scheduleSection>>
 
 /** How Vault is asked. */
 export const vaultSection = z.strictObject({
+  caPath: filePath
+    .optional()
+    .describe(
+      'File or directory with the authorities for Vault. Default: X509_CERT_DIR, else what htgettoken takes.',
+    ),
   rateLimitPause: duration
     .prefault('5m')
     .describe('How long refresher and storer leave Vault alone after "Too Many Requests".'),
