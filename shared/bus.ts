@@ -23,6 +23,8 @@ export interface BusOptions {
   readonly user: string
   readonly seedFile: string
   readonly caFile?: string | undefined
+  /** Fail when no server answers now, as a person at a terminal expects. */
+  readonly once?: boolean
 }
 
 /** Connects, however long the server takes to come up, and reconnects for ever after. Throws when the seed cannot be read. */
@@ -36,11 +38,12 @@ export async function connectBus(options: BusOptions): Promise<Bus> {
     maxReconnectAttempts: -1,
     reconnectTimeWait: 250,
     reconnectJitter: 250,
-    waitOnFirstConnect: true,
+    waitOnFirstConnect: !options.once,
     pingInterval: 10_000,
     ...(options.caFile ? { tls: { caFile: options.caFile } } : {}),
   })
-  const js = jetstream(nc, { timeout: 5_000 })
+  // KV listings and watches arrive in inboxes too, and those have a prefix option of their own.
+  const js = jetstream(nc, { timeout: 5_000, watcherPrefix: `_INBOX_${options.user}` })
   const jsm = await jetstreamManager(nc, { timeout: 5_000, checkAPI: false })
   const kvm = new Kvm(js)
   const open = new Map<BucketName, Promise<KV>>()

@@ -1,6 +1,7 @@
 /** Where private files lie: paths under the state directory, and making them so that only their daemon can read them. */
 import { chmod, mkdir } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
+import type { Environment } from './config/environment.ts'
 import type { NatsUser } from './nats-permissions.ts'
 import type { Daemon } from './subjects.ts'
 
@@ -8,8 +9,8 @@ import type { Daemon } from './subjects.ts'
 export const defaultStateRoot = '/var/lib/managed-tokens'
 
 /** The state directory's root, absolute: the `--state` option, else `MANAGED_TOKENS_STATE`, else {@link defaultStateRoot}. */
-export function stateRootOf(option: string | undefined, env: NodeJS.ProcessEnv): string {
-  return resolve(option ?? (env.MANAGED_TOKENS_STATE || defaultStateRoot))
+export function stateRootOf(option: string | undefined, env: Pick<Environment, 'MANAGED_TOKENS_STATE'>): string {
+  return resolve(option ?? env.MANAGED_TOKENS_STATE ?? defaultStateRoot)
 }
 
 /** A user's own directory, mode 0700. */

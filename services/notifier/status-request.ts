@@ -36,13 +36,14 @@ export async function readStatus(body: unknown, ledger: LedgerStore): Promise<Ru
   const run = await ledger.readRun(id)
   if (!run) throw new RequestError('unknown-run', `No run ${id} in the ledger: it keeps two weeks.`)
   const rows = await ledger.readRows(run)
+  const waiting = countWaiting(rows)
   return {
     run: run.run,
     started: run.started,
     deadline: run.deadline,
-    finished: run.finished ?? null,
+    finished: run.finished ?? (waiting === 0 ? lastEnd(rows, run.started) : null),
     totals: totalsOf(rows),
-    waiting: countWaiting(rows),
+    waiting,
     page,
     pages: Math.max(1, Math.ceil(rows.length / pageSize)),
     entries: rows.slice((page - 1) * pageSize, page * pageSize),
@@ -52,4 +53,9 @@ export async function readStatus(body: unknown, ledger: LedgerStore): Promise<Ru
 function countWaiting(rows: readonly LedgerRow[]): number {
   const states = rows.flatMap(({ targets, refresh }) => [refresh.state, ...targets.map(({ state }) => state)])
   return states.filter((state) => state === 'waiting').length
+}
+
+/** When the last target ended: the run's end is marked a moment after that. */
+function lastEnd(rows: readonly LedgerRow[], started: string): string {
+  return rows.flatMap(({ targets, refresh }) => [refresh.at, ...targets.map(({ at }) => at)]).reduce((a, b) => (a > b ? a : b), started)
 }

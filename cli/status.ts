@@ -1,0 +1,34 @@
+/** `managed-tokens status`: the ledger of a run, whole. */
+import type { RunStatus } from '../services/notifier/status-request.ts'
+import type { Bus } from '../shared/bus.ts'
+import { requests } from '../shared/subjects.ts'
+import { ask, type ConnectionOptions, connectOperator } from './connection.ts'
+import { listenForRuns } from './follow-run.ts'
+import { watchRun } from './run.ts'
+import { renderRun } from './run-table.ts'
+
+export interface StatusOptions extends ConnectionOptions {
+  readonly run?: string
+  readonly watch?: boolean
+  readonly json?: boolean
+}
+
+/** Exit code 1 when a target of the run has failed. */
+export async function status(options: StatusOptions): Promise<number> {
+  await using bus = await connectOperator(options)
+  using follower = listenForRuns(bus)
+  let found = await readWholeStatus(bus, options.run)
+  if (options.watch && !found.finished)
+    found = await watchRun(bus, { run: found.run, entries: ['watched'], joined: {} }, follower, options.json)
+  process.stdout.write(options.json ? `${JSON.stringify(found)}\n` : `${renderRun(found)}\n`)
+  return found.totals.failed + found.totals.unfinished > 0 ? 1 : 0
+}
+
+/** Every page of the ledger, as one. */
+export async function readWholeStatus(bus: Bus, run: string | undefined): Promise<RunStatus> {
+  const first = await ask<RunStatus>(bus, requests.status, run ? { run } : {})
+  const entries = [...first.entries]
+  for (let page = 2; page <= first.pages; page += 1)
+    entries.push(...(await ask<RunStatus>(bus, requests.status, { run: first.run, page })).entries)
+  return { ...first, entries }
+}

@@ -1,0 +1,132 @@
+/** `npm run demo`: a whole site made on the spot, one run over it, its result as a table, and a look at where every token is. */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { parseArgs } from 'node:util'
+import pc from 'picocolors'
+import { connectOperator, ask } from '../cli/connection.ts'
+import { listenForRuns } from '../cli/follow-run.ts'
+import { watchRun } from '../cli/run.ts'
+import { renderRun } from '../cli/run-table.ts'
+import { startSupervisor } from '../cli/up/supervise.ts'
+import type { RunAnswer } from '../services/refresher/run-request.ts'
+import type { Bus } from '../shared/bus.ts'
+import { consumers, requests, streams } from '../shared/subjects.ts'
+import { listFaults, joinFaults, parseFault } from './faults.ts'
+import { type SandboxSite, startSite } from './site.ts'
+import { verifySite } from './verify.ts'
+
+const help = `npm run demo [-- OPTIONS]: one run over a sandbox site with real Kerberos, sshd and NATS
+
+  --fault NAME[=VALUE]  switch a fault on; may be given several times
+  --keep                stay up after the run until Ctrl-C, to play with
+  --dir DIR             where the site is made (default: .sandbox)
+  --help                this text
+
+Faults:
+${listFaults()}
+
+Exit codes: 0 every token is where it belongs, 1 something is not, 2 wrong use.
+`
+
+process.exitCode = await demo()
+
+async function demo(): Promise<number> {
+  let options: ReturnType<typeof readOptions>
+  try {
+    options = readOptions()
+  } catch (error) {
+    process.stderr.write(`demo: ${(error as Error).message}\n\n${help}`)
+    return 2
+  }
+  if (options.help) {
+    process.stdout.write(help)
+    return 0
+  }
+  try {
+    return await play(options)
+  } catch (error) {
+    process.stderr.write(`demo: ${(error as Error).message}\nThe daemons' logs are in ${options.dir}/logs.\n`)
+    return 1
+  }
+}
+
+function readOptions() {
+  const { values } = parseArgs({
+    options: {
+      dir: { type: 'string', default: '.sandbox' },
+      fault: { type: 'string', multiple: true, default: [] },
+      keep: { type: 'boolean', default: false },
+      help: { type: 'boolean', short: 'h', default: false },
+    },
+  })
+  return { ...values, faults: joinFaults(...values.fault.map(parseFault)) }
+}
+
+async function play({ dir, faults, keep, fault }: ReturnType<typeof readOptions>): Promise<number> {
+  say('Making the site: a Kerberos KDC, nodes with sshd, Vault, credds, FERRY, mail and Slack sinks …')
+  await using site = await startSite({ dir, faults })
+  for (const one of fault) say(`Fault: ${one}`)
+  say('Starting nats-server and the four daemons …')
+  await using supervisor = await startSupervisor({
+    configFile: site.config,
+    stateRoot: site.layout.state,
+    logDir: site.layout.logs,
+    allowRoot: true,
+    env: { ...process.env, ...site.env },
+  })
+  await supervisor.ready()
+  await using bus = await connectOperator({ state: site.layout.state, nats: supervisor.url })
+  const failed = await runOnce(bus)
+  await untilOutboxIsEmpty(bus)
+  const misplaced = await lookWhereTokensAre(site)
+  if (keep) await stayUp(site, supervisor.url)
+  return failed || misplaced ? 1 : 0
+}
+
+/** One run, shown as it goes. True when something failed. */
+async function runOnce(bus: Bus): Promise<boolean> {
+  using follower = listenForRuns(bus)
+  const asked = await ask<RunAnswer>(bus, requests.run, {})
+  say(`Run ${asked.run} over ${asked.entries.join(', ')}`)
+  const status = await watchRun(bus, asked, follower)
+  process.stdout.write(`\n${renderRun(status)}\n`)
+  return status.totals.done !== Object.values(status.totals).reduce((sum, count) => sum + count, 0)
+}
+
+/** Mails and Slack posts are on their way after a run has finished: wait for them, but not for ever. */
+async function untilOutboxIsEmpty(bus: Bus): Promise<void> {
+  const patience = Date.now() + 5_000
+  while (Date.now() < patience) {
+    const facts = await bus.jsm.consumers.info(streams.tokens, consumers.notifier)
+    const outbox = await bus.jsm.consumers.info(streams.notify, consumers.notifierOutbox)
+    if ([facts, outbox].every(({ num_pending, num_ack_pending }) => num_pending + num_ack_pending === 0)) return
+    await sleep(50)
+  }
+}
+
+async function lookWhereTokensAre(site: SandboxSite): Promise<boolean> {
+  const findings = await verifySite(site)
+  const wrong = findings.filter(({ problems }) => problems.length > 0)
+  process.stdout.write('\n')
+  if (wrong.length === 0) say(pc.green(`Looked at ${findings.length} targets: every token is where it belongs.`))
+  for (const { entry, kind, target, problems } of wrong)
+    say(pc.red(`Not in place: ${entry ?? ''} ${kind} ${target}: ${problems.join('; ')}`))
+  say(`Look around in ${site.dir}: nodes/*/tmp, credds, mail, slack, traces, logs.`)
+  return wrong.length > 0
+}
+
+async function stayUp(site: SandboxSite, url: string): Promise<void> {
+  say(`NATS is at ${url}. In another terminal:
+  . ${site.layout.state}/operator/env
+  nats req managed-tokens.run ''
+  nats sub 'token.>'
+  npx managed-tokens run --watch --state ${site.layout.state}
+Ctrl-C stops everything.`)
+  const { promise, resolve } = Promise.withResolvers<void>()
+  process.once('SIGINT', resolve)
+  process.once('SIGTERM', resolve)
+  await promise
+}
+
+function say(line: string): void {
+  process.stdout.write(`${line}\n`)
+}
