@@ -86,7 +86,8 @@ const rows: Record<Daemon, () => string[]> = {
   ],
   distributor: () => [
     ...['token.pushed.*.*', 'token.failed.*.*', 'push.>'],
-    ...consumes(streams.tokens, consumers.distributorPlan, 'token.ready.*.*', 'token.stored.*.*'),
+    ...consumes(streams.tokens, consumers.distributorPlan, 'token.ready.*.*'),
+    ...consumes(streams.tokens, consumers.distributorPlanStored, 'token.stored.*.*'),
     ...owns(streams.push),
     ...reads(streams.push),
     ...consumesAll(streams.push, consumers.distributor),
@@ -115,6 +116,7 @@ const tokensConsumers = [
   consumers.refresherPlan,
   consumers.storerPlan,
   consumers.distributorPlan,
+  consumers.distributorPlanStored,
   consumers.notifier,
 ]
 
@@ -148,22 +150,14 @@ function owns(stream: string): string[] {
   return [...sees(stream), api(`STREAM.CREATE.${stream}`), api(`STREAM.UPDATE.${stream}`)]
 }
 
-/** Single messages: by sequence, or the last of a subject. */
+/** Single messages, by sequence or the last of a subject, from the leader: no stream or bucket here allows direct gets. */
 function reads(stream: string): string[] {
-  return [
-    ...sees(stream),
-    api(`STREAM.MSG.GET.${stream}`),
-    api(`DIRECT.GET.${stream}`),
-    api(`DIRECT.GET.${stream}.>`),
-  ]
+  return [...sees(stream), api(`STREAM.MSG.GET.${stream}`)]
 }
 
-/** A durable consumer under exactly these filters: the server compares the filter in the subject with the one it makes. */
-function consumes(stream: StreamName, consumer: ConsumerName, ...filters: string[]): string[] {
-  return [
-    ...filters.map((filter) => api(`CONSUMER.CREATE.${stream}.${consumer}.${filter}`)),
-    ...takes(stream, consumer),
-  ]
+/** A durable consumer under exactly this filter: the server compares the filter in the subject with the one it makes. */
+function consumes(stream: StreamName, consumer: ConsumerName, filter: string): string[] {
+  return [api(`CONSUMER.CREATE.${stream}.${consumer}.${filter}`), ...takes(stream, consumer)]
 }
 
 /** A durable consumer of everything in the stream. */
