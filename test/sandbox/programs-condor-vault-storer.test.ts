@@ -246,7 +246,7 @@ describe('condor_vault_storer (stand-in)', () => {
       assert.equal(readMisuse(site.dir).filter(({ what }) => text.test(`MISUSE: ${what}`)).length, 1)
     }
 
-    it('two storers at once under one identity', async () => {
+    it('two storers at once under one identity', { timeout: 20_000 }, async () => {
       hold(site.dir, held)
       const first = store()
       await waitHeld(site.dir, held)
@@ -255,7 +255,9 @@ describe('condor_vault_storer (stand-in)', () => {
       assert.equal((await first).exit, 0)
     })
 
-    it('two storers at once under one uid when one has no identity of its own', async () => {
+    it('two storers at once under one uid when one has no identity of its own', {
+      timeout: 20_000,
+    }, async () => {
       hold(site.dir, held)
       const first = store()
       await waitHeld(site.dir, held)
