@@ -3,15 +3,11 @@ import { loadSite } from '../../shared/config/load.ts'
 import { ConfigError } from '../../shared/config/problem.ts'
 import { operatorEnvFile } from '../../shared/state.ts'
 import type { ChildEvent } from './child.ts'
-import { type Supervisor, startSupervisor } from './supervise.ts'
+import { type Supervisor, type SupervisorOptions, startSupervisor } from './supervise.ts'
 
-export interface UpOptions {
-  /** A file that exists. */
-  readonly configFile: string
-  /** Absolute path of the state directory's root. */
-  readonly stateRoot: string
+export interface UpOptions
+  extends Pick<SupervisorOptions, 'configFile' | 'stateRoot' | 'natsPort' | 'mainOf'> {
   readonly allowRoot: boolean
-  readonly natsPort?: number | undefined
   /** Where lines for people go. Default: standard error, as standard output is the daemons'. */
   readonly print?: ((line: string) => void) | undefined
 }
