@@ -22,19 +22,30 @@ export async function connectOperator(options: ConnectionOptions): Promise<Bus> 
   const root = stateRootOf(options.state, environment)
   const configured = options.nats || environment.NATS_URL ? undefined : configuredNats(options.config)
   const servers = serversOf(options, configured, root)
-  const seed = environment.NATS_NKEY ?? configured?.seedFile?.replaceAll('{{.Daemon}}', 'operator') ?? seedFile(root, 'operator')
+  const seed =
+    environment.NATS_NKEY ??
+    configured?.seedFile?.replaceAll('{{.Daemon}}', 'operator') ??
+    seedFile(root, 'operator')
   if (!existsSync(seed))
-    throw new UsageError(`There is no operator's seed at ${seed}: give the state directory of "managed-tokens up" with --state, or set NATS_NKEY.`)
+    throw new UsageError(
+      `There is no operator's seed at ${seed}: give the state directory of "managed-tokens up" with --state, or set NATS_NKEY.`,
+    )
   return connectBus({ servers, user: 'operator', seedFile: seed, caFile: configured?.caFile, once: true })
 }
 
-function serversOf({ nats }: ConnectionOptions, configured: NatsConfig | undefined, root: string): readonly string[] {
+function serversOf(
+  { nats }: ConnectionOptions,
+  configured: NatsConfig | undefined,
+  root: string,
+): readonly string[] {
   const given = nats ?? environment.NATS_URL
   if (given) return given.split(',')
   if (configured?.servers) return configured.servers
   const { url } = natsFiles(root)
   if (existsSync(url)) return [readFileSync(url, 'utf8').trim()]
-  throw new UsageError(`No NATS server is known: start one with "managed-tokens up", or give --nats URL or --state DIR (looked in ${root}).`)
+  throw new UsageError(
+    `No NATS server is known: start one with "managed-tokens up", or give --nats URL or --state DIR (looked in ${root}).`,
+  )
 }
 
 /** The `nats` section where a configuration is found; asking the daemons needs none. */
@@ -49,9 +60,14 @@ function configuredNats(file: string | undefined): NatsConfig | undefined {
 
 /** A daemon's answer. Throws RefusedError with the daemon's own words, or UsageError when nobody answers. */
 export async function ask<T>({ nc }: Bus, subject: string, body: object): Promise<T> {
-  const answer = await nc.request(subject, JSON.stringify(body), { timeout: answerMs }).catch((error: Error) => {
-    throw new RefusedError('no-answer', `Nobody answers on ${subject} (${error.message}): are the daemons running? Try "managed-tokens up".`)
-  })
+  const answer = await nc
+    .request(subject, JSON.stringify(body), { timeout: answerMs })
+    .catch((error: Error) => {
+      throw new RefusedError(
+        'no-answer',
+        `Nobody answers on ${subject} (${error.message}): are the daemons running? Try "managed-tokens up".`,
+      )
+    })
   const parsed = answer.json<T & { error?: { code: string; message: string } }>()
   if (parsed.error) throw new RefusedError(parsed.error.code, parsed.error.message)
   return parsed

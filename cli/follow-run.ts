@@ -1,9 +1,9 @@
 /** Follows a run from the facts on the bus, not by polling: what comes, in order, until the run has finished. */
 import type { Subscription } from '@nats-io/nats-core'
+import type { RunStatus } from '../services/notifier/status-request.ts'
 import type { Bus } from '../shared/bus.ts'
 import type { RunFinished, TokenFailed, TokenPushed, TokenReady, TokenStored } from '../shared/messages.ts'
 import { requests } from '../shared/subjects.ts'
-import type { RunStatus } from '../services/notifier/status-request.ts'
 import { ask } from './connection.ts'
 
 /** One thing that happened in a run. */

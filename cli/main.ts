@@ -62,7 +62,11 @@ asking(program.command('run'))
   .option('--dont-notify', 'same as --disable-notifications')
   .action(async ({ test, disableNotifications, dontNotify, push, ...options }) => {
     const { run } = await import('./run.ts')
-    process.exitCode = await run({ ...options, push: push && !test, notify: !disableNotifications && !dontNotify })
+    process.exitCode = await run({
+      ...options,
+      push: push && !test,
+      notify: !disableNotifications && !dontNotify,
+    })
   })
 
 asking(program.command('status'))
@@ -132,8 +136,11 @@ function exitCodeOf(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
   const message = error instanceof Error ? error.message : String(error)
   process.stderr.write(`${error instanceof ConfigError ? message : `managed-tokens: ${message}`}\n`)
-  return error instanceof UsageError || error instanceof ConfigError || error instanceof ConfigNotFound ||
-    (error instanceof RefusedError && ['unknown-service', 'unknown-experiment', 'unknown-run', 'bad-request'].includes(error.code))
+  return error instanceof UsageError ||
+    error instanceof ConfigError ||
+    error instanceof ConfigNotFound ||
+    (error instanceof RefusedError &&
+      ['unknown-service', 'unknown-experiment', 'unknown-run', 'bad-request'].includes(error.code))
     ? 2
     : 1
 }

@@ -12,13 +12,23 @@ export function renderRun(status: RunStatus): string {
   const targets = columnsOf(status.entries)
   const table = targets.length <= widestGrid ? grid(status, targets) : list(status)
   const failures = failuresOf(status.entries)
-  return [`Run ${status.run}`, table, ...(failures.length > 0 ? ['', ...failures] : []), '', totalLine(status)].join('\n')
+  return [
+    `Run ${status.run}`,
+    table,
+    ...(failures.length > 0 ? ['', ...failures] : []),
+    '',
+    totalLine(status),
+  ].join('\n')
 }
 
 /** Every target some entry has, nodes first. */
 function columnsOf(rows: readonly LedgerRow[]): Pick<TargetRow, 'kind' | 'name'>[] {
   const names = (kind: TargetRow['kind']) =>
-    [...new Set(rows.flatMap(({ targets }) => targets.filter((one) => one.kind === kind).map(({ name }) => name)))].sort()
+    [
+      ...new Set(
+        rows.flatMap(({ targets }) => targets.filter((one) => one.kind === kind).map(({ name }) => name)),
+      ),
+    ].sort()
   return [
     ...names('node').map((name) => ({ kind: 'node' as const, name })),
     ...names('credd').map((name) => ({ kind: 'credd' as const, name })),
@@ -59,7 +69,8 @@ function stateOf({ state, code }: { state: TargetRow['state']; code?: string | u
   return pc.yellow(state)
 }
 
-const after = (at: string, started: string) => `${((Date.parse(at) - Date.parse(started)) / 1_000).toFixed(1)} s`
+const after = (at: string, started: string) =>
+  `${((Date.parse(at) - Date.parse(started)) / 1_000).toFixed(1)} s`
 
 /** One paragraph for each thing that failed: an entry without a token once, not once for each target. */
 function failuresOf(rows: readonly LedgerRow[]): string[] {
@@ -72,7 +83,11 @@ function failuresOf(rows: readonly LedgerRow[]): string[] {
   })
 }
 
-function paragraph(entry: string, where: string, why: { code?: string | undefined; message?: string | undefined; action?: string | undefined }): string {
+function paragraph(
+  entry: string,
+  where: string,
+  why: { code?: string | undefined; message?: string | undefined; action?: string | undefined },
+): string {
   return `${pc.red('failed')}  ${entry} → ${where}: ${why.message ?? ''} [${why.code ?? ''}]\n        ${why.action ?? ''}`
 }
 

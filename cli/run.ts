@@ -1,6 +1,7 @@
 /** `managed-tokens run`: asks for a run, and with `--watch` follows it to its end. */
-import type { RunAnswer } from '../services/refresher/run-request.ts'
+
 import type { RunStatus } from '../services/notifier/status-request.ts'
+import type { RunAnswer } from '../services/refresher/run-request.ts'
 import type { Bus } from '../shared/bus.ts'
 import { requests } from '../shared/subjects.ts'
 import { ask, type ConnectionOptions, connectOperator } from './connection.ts'
@@ -45,7 +46,9 @@ export async function watchRun(
   follower: ReturnType<typeof listenForRuns>,
   quiet = false,
 ): Promise<RunStatus> {
-  const runs = [...new Set([...Object.values(asked.joined), ...(asked.entries.length > 0 ? [asked.run] : [])])]
+  const runs = [
+    ...new Set([...Object.values(asked.joined), ...(asked.entries.length > 0 ? [asked.run] : [])]),
+  ]
   let status: RunStatus | undefined
   for (const one of runs.length > 0 ? runs : [asked.run]) {
     const progress = showProgress(quiet ? { write: () => true } : process.stderr, Date.now())
@@ -57,7 +60,10 @@ export async function watchRun(
 }
 
 function describe({ run, entries, joined }: RunAnswer): string {
-  const lines = [`Run ${run}: ${entries.length} ${entries.length === 1 ? 'entry' : 'entries'} (${entries.join(', ')})`]
-  for (const [entry, other] of Object.entries(joined)) lines.push(`${entry} is left to the fuller run ${other}.`)
+  const lines = [
+    `Run ${run}: ${entries.length} ${entries.length === 1 ? 'entry' : 'entries'} (${entries.join(', ')})`,
+  ]
+  for (const [entry, other] of Object.entries(joined))
+    lines.push(`${entry} is left to the fuller run ${other}.`)
   return lines.join('\n')
 }

@@ -9,7 +9,9 @@ import { ask, type ConnectionOptions, connectOperator } from './connection.ts'
 export async function services(options: ConnectionOptions & { json?: boolean }): Promise<number> {
   await using bus = await connectOperator(options)
   const answer = await ask<{ services: ServiceStatus[] }>(bus, requests.services, {})
-  process.stdout.write(options.json ? `${JSON.stringify(answer)}\n` : `${renderServices(answer.services, Date.now())}\n`)
+  process.stdout.write(
+    options.json ? `${JSON.stringify(answer)}\n` : `${renderServices(answer.services, Date.now())}\n`,
+  )
   return answer.services.some(({ failing }) => failing.length > 0) ? 1 : 0
 }
 

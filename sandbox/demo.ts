@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import pc from 'picocolors'
-import { connectOperator, ask } from '../cli/connection.ts'
+import { ask, connectOperator } from '../cli/connection.ts'
 import { listenForRuns } from '../cli/follow-run.ts'
 import { watchRun } from '../cli/run.ts'
 import { renderRun } from '../cli/run-table.ts'
@@ -10,7 +10,7 @@ import { startSupervisor } from '../cli/up/supervise.ts'
 import type { RunAnswer } from '../services/refresher/run-request.ts'
 import type { Bus } from '../shared/bus.ts'
 import { consumers, requests, streams } from '../shared/subjects.ts'
-import { listFaults, joinFaults, parseFault } from './faults.ts'
+import { joinFaults, listFaults, parseFault } from './faults.ts'
 import { type SandboxSite, startSite } from './site.ts'
 import { verifySite } from './verify.ts'
 
@@ -98,7 +98,8 @@ async function untilOutboxIsEmpty(bus: Bus): Promise<void> {
   while (Date.now() < patience) {
     const facts = await bus.jsm.consumers.info(streams.tokens, consumers.notifier)
     const outbox = await bus.jsm.consumers.info(streams.notify, consumers.notifierOutbox)
-    if ([facts, outbox].every(({ num_pending, num_ack_pending }) => num_pending + num_ack_pending === 0)) return
+    if ([facts, outbox].every(({ num_pending, num_ack_pending }) => num_pending + num_ack_pending === 0))
+      return
     await sleep(50)
   }
 }
@@ -107,7 +108,8 @@ async function lookWhereTokensAre(site: SandboxSite): Promise<boolean> {
   const findings = await verifySite(site)
   const wrong = findings.filter(({ problems }) => problems.length > 0)
   process.stdout.write('\n')
-  if (wrong.length === 0) say(pc.green(`Looked at ${findings.length} targets: every token is where it belongs.`))
+  if (wrong.length === 0)
+    say(pc.green(`Looked at ${findings.length} targets: every token is where it belongs.`))
   for (const { entry, kind, target, problems } of wrong)
     say(pc.red(`Not in place: ${entry ?? ''} ${kind} ${target}: ${problems.join('; ')}`))
   say(`Look around in ${site.dir}: nodes/*/tmp, credds, mail, slack, traces, logs.`)

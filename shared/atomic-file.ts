@@ -4,7 +4,11 @@ import { open, rename, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 
 /** Replaces `file` with `content` in mode `mode` (default 0600). Throws the file system's error; the old file then stays. */
-export async function writeFileAtomic(file: string, content: string | Uint8Array, mode = 0o600): Promise<void> {
+export async function writeFileAtomic(
+  file: string,
+  content: string | Uint8Array,
+  mode = 0o600,
+): Promise<void> {
   const temporary = join(dirname(file), `.${randomBytes(8).toString('hex')}.tmp`)
   try {
     const handle = await open(temporary, 'wx', mode)

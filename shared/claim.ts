@@ -5,9 +5,9 @@
 import { randomUUID } from 'node:crypto'
 import type { KV } from '@nats-io/kv'
 import { z } from 'zod'
+import { attempt } from './compare-and-set.ts'
 import { ClaimLost, type Failure } from './errors.ts'
 import { timestamp } from './messages.ts'
-import { attempt } from './compare-and-set.ts'
 import type { Outgoing } from './publish.ts'
 
 /** How a run ended at a target. Kept whole, so that work that comes back is answered with the same facts. */
@@ -35,7 +35,10 @@ export interface TargetRecord {
 }
 
 /** What readers rely on; everything else in a record belongs to its writer. */
-export const targetRecord = z.looseObject({ run: z.string(), entry: z.string() }) as unknown as z.ZodType<TargetRecord>
+export const targetRecord = z.looseObject({
+  run: z.string(),
+  entry: z.string(),
+}) as unknown as z.ZodType<TargetRecord>
 
 export type ClaimDecision =
   | { readonly kind: 'take'; readonly attempts: number }
@@ -58,7 +61,9 @@ export interface Claim {
   change(change: Partial<TargetRecord>): Promise<void>
 }
 
-export type Claimed = Exclude<ClaimDecision, { kind: 'take' }> | { readonly kind: 'taken'; readonly claim: Claim }
+export type Claimed =
+  | Exclude<ClaimDecision, { kind: 'take' }>
+  | { readonly kind: 'taken'; readonly claim: Claim }
 
 /** Claims `key` for `run`, or says why not. Retries while others change the record. */
 export async function takeClaim(
@@ -69,7 +74,8 @@ export async function takeClaim(
   const holder = randomUUID()
   for (;;) {
     const found = await readRecord(kv, key)
-    if (found && found.record.holder === holder) return { kind: 'taken', claim: claimOf(kv, key, found.record, found.revision) }
+    if (found && found.record.holder === holder)
+      return { kind: 'taken', claim: claimOf(kv, key, found.record, found.revision) }
     const decision = decideClaim(found?.record, subject.run)
     if (decision.kind !== 'take') return decision
     const { reported: _, ...before } = found?.record ?? {}
@@ -108,7 +114,10 @@ function claimOf(kv: KV, key: string, record: TargetRecord, revision: number): C
   }
 }
 
-async function readRecord(kv: KV, key: string): Promise<{ record: TargetRecord; revision: number } | undefined> {
+async function readRecord(
+  kv: KV,
+  key: string,
+): Promise<{ record: TargetRecord; revision: number } | undefined> {
   const found = await kv.get(key)
   if (found?.operation !== 'PUT') return undefined
   return { record: found.json<TargetRecord>(), revision: found.revision }

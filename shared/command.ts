@@ -53,7 +53,10 @@ export async function runCommand(command: Command): Promise<CommandOutcome> {
   return trace.getTracer('managed-tokens').startActiveSpan(`exec ${name}`, async (span) => {
     span.setAttributes({ 'process.executable.name': name, ...command.attributes })
     const outcome = await spawnAndWait(command)
-    commandSeconds.observe({ program: name, outcome: outcomeLabel(outcome) }, (performance.now() - started) / 1_000)
+    commandSeconds.observe(
+      { program: name, outcome: outcomeLabel(outcome) },
+      (performance.now() - started) / 1_000,
+    )
     span.setAttribute('managed_tokens.outcome', outcome.kind)
     if (outcome.kind === 'exited') span.setAttribute('process.exit.code', outcome.exitCode)
     if (outcome.kind !== 'exited' || outcome.exitCode !== 0) span.setStatus({ code: SpanStatusCode.ERROR })
@@ -92,7 +95,11 @@ async function spawnAndWait(command: Command): Promise<CommandOutcome> {
   const output = { stdout: stdout(), stderr: stderr() }
   if (timedOut) return { kind: 'timeout', ...output }
   if (child.pid === undefined)
-    return { kind: 'missing', reason: result.code === 'ENOENT' ? 'not found' : (result.code ?? 'cannot be started'), ...output }
+    return {
+      kind: 'missing',
+      reason: result.code === 'ENOENT' ? 'not found' : (result.code ?? 'cannot be started'),
+      ...output,
+    }
   if (result.exitCode === undefined) return { kind: 'killed', signal: result.signal ?? 'unknown', ...output }
   return { kind: 'exited', exitCode: result.exitCode, ...output }
 }

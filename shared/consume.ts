@@ -2,8 +2,9 @@
  * The loop every daemon lives in, and the only place that acks. It pulls a bounded backlog, keeps it alive, chooses what
  * to work on next, parses, traces, calls the handler, publishes what came back and only then acks.
  */
-import { context, propagation, type Span, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api'
+
 import type { ConsumerMessages, JsMsg } from '@nats-io/jetstream'
+import { context, propagation, type Span, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api'
 import type { Logger } from 'pino'
 import type { z } from 'zod'
 import type { Bus } from './bus.ts'
@@ -106,7 +107,10 @@ export async function consume<T>(what: Consumption<T>, { bus, log }: ConsumeDeps
     }
     const parsed = parse(what.schemaOf(message.subject), message.data)
     if ('reason' in parsed) {
-      log.error({ subject: message.subject, reason: parsed.reason }, 'a message cannot be read: kept as a dead letter')
+      log.error(
+        { subject: message.subject, reason: parsed.reason },
+        'a message cannot be read: kept as a dead letter',
+      )
       await publish(bus, deadLetterOf(what, message, parsed.reason))
       message.term(parsed.reason)
       return
@@ -135,7 +139,13 @@ export async function consume<T>(what: Consumption<T>, { bus, log }: ConsumeDeps
     let end: End
     try {
       const subject = held.message.subject
-      const outgoing = await what.handle({ body: held.body, subject, deliveries, signal: abort.signal, log: mine })
+      const outgoing = await what.handle({
+        body: held.body,
+        subject,
+        deliveries,
+        signal: abort.signal,
+        log: mine,
+      })
       for (const message of outgoing) await publish(bus, message)
       end = { kind: 'ack' }
     } catch (error) {
@@ -213,20 +223,12 @@ export async function consume<T>(what: Consumption<T>, { bus, log }: ConsumeDeps
   }
 }
 
-/** Tells the server how it ended. */
+/** Tells the server how it ended. An abandoned message is somebody else's: nothing is said of it. */
 function settle(message: JsMsg, end: End): void {
-  switch (end.kind) {
-    case 'ack':
-      return message.ack()
-    case 'term':
-      return message.term(end.failure.code)
-    case 'later':
-      return message.nak(end.delayMs)
-    case 'handBack':
-      return message.nak()
-    case 'abandon':
-      return
-  }
+  if (end.kind === 'ack') message.ack()
+  else if (end.kind === 'term') message.term(end.failure.code)
+  else if (end.kind === 'later') message.nak(end.delayMs)
+  else if (end.kind === 'handBack') message.nak()
 }
 
 function parse<T>(schema: z.ZodType<T> | undefined, data: Uint8Array): { body: T } | { reason: string } {
@@ -243,7 +245,11 @@ function parse<T>(schema: z.ZodType<T> | undefined, data: Uint8Array): { body: T
   return { reason: `${issue?.path.join('.') || 'message'}: ${issue?.message ?? 'invalid'}` }
 }
 
-function deadLetterOf(what: { stream: StreamName; consumer: ConsumerName }, message: JsMsg, reason: string): Outgoing {
+function deadLetterOf(
+  what: { stream: StreamName; consumer: ConsumerName },
+  message: JsMsg,
+  reason: string,
+): Outgoing {
   return {
     kind: 'fact',
     subject: deadSubject(what.stream, what.consumer),
@@ -259,7 +265,11 @@ function deadLetterOf(what: { stream: StreamName; consumer: ConsumerName }, mess
   }
 }
 
-function startSpan(what: { consumer: ConsumerName }, message: JsMsg, parent: ReturnType<typeof context.active>): Span {
+function startSpan(
+  what: { consumer: ConsumerName },
+  message: JsMsg,
+  parent: ReturnType<typeof context.active>,
+): Span {
   const template = message.subject.split('.').slice(0, 2).join('.')
   return trace.getTracer('managed-tokens').startSpan(
     `process ${template}`,
@@ -285,7 +295,11 @@ function describe(body: unknown): Record<string, unknown> {
 }
 
 function logEnd(log: Logger, end: End, error: unknown, deliveries: number): void {
-  const fields = { end: end.kind, deliveries, ...('failure' in end && end.failure ? { code: end.failure.code } : {}) }
+  const fields = {
+    end: end.kind,
+    deliveries,
+    ...('failure' in end && end.failure ? { code: end.failure.code } : {}),
+  }
   if (end.kind === 'term') log.error(fields, messageOf(error))
   else if (end.kind === 'later') log.warn({ ...fields, delayMs: end.delayMs }, messageOf(error))
   else log.info(fields, messageOf(error))
@@ -296,9 +310,13 @@ const messageOf = (error: unknown): string => (error instanceof Error ? error.me
 function waitOrStop(ms: number, signal: AbortSignal): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>()
   const timer = setTimeout(resolve, ms)
-  signal.addEventListener('abort', () => {
-    clearTimeout(timer)
-    resolve()
-  }, { once: true })
+  signal.addEventListener(
+    'abort',
+    () => {
+      clearTimeout(timer)
+      resolve()
+    },
+    { once: true },
+  )
   return promise
 }

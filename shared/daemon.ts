@@ -40,7 +40,10 @@ Exit codes: 0 stopped, 1 something failed, 2 wrong use or a wrong configuration.
 `
 
 /** Runs a daemon until SIGTERM, SIGINT, or the end of the supervisor that started it. */
-export async function runDaemon(daemon: Daemon, start: (context: DaemonContext) => Promise<void>): Promise<void> {
+export async function runDaemon(
+  daemon: Daemon,
+  start: (context: DaemonContext) => Promise<void>,
+): Promise<void> {
   const options = readOptions(daemon)
   const stopped = untilStopped()
   const config = openConfig(daemon, options.config)
@@ -107,7 +110,10 @@ function openConfig(daemon: Daemon, file: string | undefined): SiteSource {
 
 function reloadSite(config: SiteSource, log: Logger): Site {
   for (const problem of config.reload().problems ?? [])
-    log.error({ problem: formatProblem(problem) }, 'the configuration was changed and is wrong: the last good one stays')
+    log.error(
+      { problem: formatProblem(problem) },
+      'the configuration was changed and is wrong: the last good one stays',
+    )
   return config.current()
 }
 
@@ -116,7 +122,13 @@ function refuse(message: string): never {
   process.exit(2)
 }
 
-async function connect(daemon: Daemon, site: Site, stateRoot: string, url: string | undefined, log: Logger): Promise<Bus> {
+async function connect(
+  daemon: Daemon,
+  site: Site,
+  stateRoot: string,
+  url: string | undefined,
+  log: Logger,
+): Promise<Bus> {
   const servers = url ? [url] : (site.nats.servers ?? [await embeddedUrl(stateRoot)])
   log.info({ servers }, 'connecting to NATS')
   const seed = site.nats.seedFile?.replaceAll('{{.Daemon}}', daemon) ?? seedFile(stateRoot, daemon)
@@ -129,7 +141,9 @@ async function connect(daemon: Daemon, site: Site, stateRoot: string, url: strin
 async function embeddedUrl(stateRoot: string): Promise<string> {
   const { url } = natsFiles(stateRoot)
   if (existsSync(url)) return (await readFile(url, 'utf8')).trim()
-  throw new Error('no NATS server: set nats.servers in the configuration, or start everything with "managed-tokens up"')
+  throw new Error(
+    'no NATS server: set nats.servers in the configuration, or start everything with "managed-tokens up"',
+  )
 }
 
 function logConnection({ nc }: Bus, log: Logger): void {

@@ -6,7 +6,12 @@ export type End =
   /** Never again; the failure is reported. */
   | { readonly kind: 'term'; readonly failure: Failure }
   /** Again after the delay; a failure given here is reported now. */
-  | { readonly kind: 'later'; readonly delayMs: number; readonly failure?: Failure; readonly markReported?: () => Promise<void> }
+  | {
+      readonly kind: 'later'
+      readonly delayMs: number
+      readonly failure?: Failure
+      readonly markReported?: () => Promise<void>
+    }
   /** Somebody else works on it: touch nothing. */
   | { readonly kind: 'abandon' }
   /** We are stopping: give it back at once, nothing is reported. */
@@ -31,7 +36,10 @@ export function decideEnd(error: unknown, deliveries: number, stopping: boolean)
   return { kind: 'term', failure: failure('unexpected', 'An unexpected error kept coming back.') }
 }
 
-/** 1 s, 2 s, 4 s … at most a minute. */
-export function backoffMs(attempt: number, maxMs = 60_000): number {
-  return Math.min(maxMs, 1_000 * 2 ** Math.max(0, attempt - 1))
+/** Doubles from `firstMs` with each attempt (from 1), up to `longestMs`. */
+export function backoffMs(
+  attempt: number,
+  { firstMs, longestMs } = { firstMs: 1_000, longestMs: 60_000 },
+): number {
+  return Math.min(longestMs, firstMs * 2 ** Math.max(0, attempt - 1))
 }

@@ -7,6 +7,8 @@ export interface Failure {
   readonly message: string
   /** What to do about it, one sentence. */
   readonly action: string
+  /** For an entry without a token: the credds that get nothing, as far as they are known. */
+  readonly credds?: readonly string[]
 }
 
 /** Each reason code, with what to do. `{placeholders}` are filled from the failure's subject by {@link failure}. */
@@ -14,7 +16,8 @@ export const reasons = {
   'entry-unknown': 'Make this daemon’s configuration file the same as the others’.',
   'kinit-no-keytab': 'Put the keytab where the configuration says, readable by this user only.',
   'kinit-wrong-keytab': 'Check that the keytab holds a current key of this principal (klist -k -t KEYTAB).',
-  'kinit-unknown-principal': 'Check kerberosPrincipalPattern and userPrincipalOverride: the KDC does not know the principal.',
+  'kinit-unknown-principal':
+    'Check kerberosPrincipalPattern and userPrincipalOverride: the KDC does not know the principal.',
   'kinit-expired-principal': 'Ask the Kerberos administrators to renew the principal.',
   'kdc-unreachable': 'Check the network and the KDCs in krb5.conf; nothing to do for experimenters.',
   'clock-skew': 'Synchronise the clock of this machine (chronyc makestep).',
@@ -32,11 +35,13 @@ export const reasons = {
   'credd-unreachable': 'Check the credd; every other credd and node is served meanwhile.',
   'credd-not-allowed': 'Check ALLOW_WRITE and CRED_SUPER_USERS on the credd.',
   'untrusted-vault-host': 'Add the Vault host to TRUSTED_VAULT_HOSTS on the credd.',
-  'scope-mismatch': 'A credential with other scopes is stored: remove it with condor_store_cred delete-oauth.',
+  'scope-mismatch':
+    'A credential with other scopes is stored: remove it with condor_store_cred delete-oauth.',
   'storer-timeout': 'Look at the credd and at Vault: condor_vault_storer was killed at its deadline.',
-  'nothing-stored': 'condor_vault_storer said it was done, but the credd has nothing: look at the credd’s log.',
+  'nothing-stored':
+    'condor_vault_storer said it was done, but the credd has nothing: look at the credd’s log.',
   'wrong-token': 'Stop and find out why: the token belongs to another service.',
-  'misuse': 'The service name is not one that condor_vault_storer takes.',
+  misuse: 'The service name is not one that condor_vault_storer takes.',
   'staging-failed': 'Check disk space and permissions of serviceCreddVaultTokenPathRoot.',
   'storer-failed': 'Run condor_vault_storer -v by hand for this service.',
   'seal-missing': 'Nothing: the next run makes a new token.',
@@ -46,15 +51,17 @@ export const reasons = {
   'host-key-changed': 'Security: find out why the host key changed before you accept it in ssh_known_hosts.',
   'kerberos-refused': 'Check the node’s keytab and the account’s .k5login.',
   'disk-full': 'Free space in the destination directory on the node.',
-  'destination-squatted': 'Security: somebody else holds a file, link or directory at the destination; remove it on the node.',
-  'wrong-owner': 'The account’s UID on the node differs from the configured one: check desiredUID and the account.',
+  'destination-squatted':
+    'Security: somebody else holds a file, link or directory at the destination; remove it on the node.',
+  'wrong-owner':
+    'The account’s UID on the node differs from the configured one: check desiredUID and the account.',
   'push-timeout': 'Check the node’s load and network.',
   'connection-lost': 'Nothing: it is tried again; check the node if it stays.',
   'push-failed': 'Run ssh by hand with the entry’s ticket.',
   'notification-failed': 'Check the mail server and the Slack webhook in the configuration.',
   'disk-full-here': 'Free space in this daemon’s state directory.',
-  'timeout': 'Look at the program’s server; it was stopped at its deadline.',
-  'unexpected': 'Look at the daemon’s log for this run.',
+  timeout: 'Look at the program’s server; it was stopped at its deadline.',
+  unexpected: 'Look at the daemon’s log for this run.',
 } as const satisfies Record<string, string>
 export type ReasonCode = keyof typeof reasons
 

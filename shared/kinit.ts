@@ -13,18 +13,32 @@ const texts: readonly (readonly [RegExp, ReasonCode])[] = [
   [/Clock skew too great/i, 'clock-skew'],
   [/not found in Kerberos database|Realm not local/i, 'kinit-unknown-principal'],
   [/has expired|have been revoked|locked out/i, 'kinit-expired-principal'],
-  [/keytab.*(not found|No such file|Permission denied)|(No such file|Permission denied).*keytab|Key table file/i, 'kinit-no-keytab'],
-  [/Preauthentication failed|Password incorrect|no suitable keys|Key table entry not found|Decrypt integrity/i, 'kinit-wrong-keytab'],
+  [
+    /keytab.*(not found|No such file|Permission denied)|(No such file|Permission denied).*keytab|Key table file/i,
+    'kinit-no-keytab',
+  ],
+  [
+    /Preauthentication failed|Password incorrect|no suitable keys|Key table entry not found|Decrypt integrity/i,
+    'kinit-wrong-keytab',
+  ],
 ]
 /** Worth trying again by itself. */
-const transientCodes: ReadonlySet<ReasonCode> = new Set(['kdc-unreachable', 'clock-skew', 'timeout', 'kinit-failed'])
+const transientCodes: ReadonlySet<ReasonCode> = new Set([
+  'kdc-unreachable',
+  'clock-skew',
+  'timeout',
+  'kinit-failed',
+])
 
 export interface Tickets extends AsyncDisposable {
   /**
    * The path of a ccache with a ticket of this entry's principal that lives at least `minLifeMs` longer. Throws
    * Permanent or Transient with a `kinit-…`, `kdc-…` or `clock-…` reason.
    */
-  ccacheOf(entry: Entry, limits: { minLifeMs: number; timeoutMs: number; signal: AbortSignal }): Promise<string>
+  ccacheOf(
+    entry: Entry,
+    limits: { minLifeMs: number; timeoutMs: number; signal: AbortSignal },
+  ): Promise<string>
 }
 
 /** Keeps tickets in `directory`, which is emptied on dispose: none outlives the daemon. */
@@ -81,7 +95,10 @@ async function kinit(entry: Entry, ccache: string, timeoutMs: number, signal: Ab
 
 function kinitError(entry: Entry, outcome: CommandOutcome): Error {
   const code = classify(outcome)
-  const failed: Failure = failure(code, `No Kerberos ticket for ${entry.principal} from ${entry.keytab}: ${describe(code)}.`)
+  const failed: Failure = failure(
+    code,
+    `No Kerberos ticket for ${entry.principal} from ${entry.keytab}: ${describe(code)}.`,
+  )
   return transientCodes.has(code) ? new Transient(failed) : new Permanent(failed)
 }
 
@@ -102,7 +119,12 @@ const described: Partial<Record<ReasonCode, string>> = {
 const describe = (code: ReasonCode) => described[code] ?? 'kinit failed'
 
 /** When the ticket ends (milliseconds since the epoch). Checks that the ccache is really this principal's. */
-async function ticketEnd(entry: Entry, ccache: string, timeoutMs: number, signal: AbortSignal): Promise<number> {
+async function ticketEnd(
+  entry: Entry,
+  ccache: string,
+  timeoutMs: number,
+  signal: AbortSignal,
+): Promise<number> {
   const outcome = await runCommand({
     file: 'klist',
     args: ['-c', `FILE:${ccache}`],

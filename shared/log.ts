@@ -9,7 +9,10 @@ import type { Daemon } from './subjects.ts'
 const redacted = ['token', 'vaultToken', 'seed', 'password', 'slackUrl', '*.token', '*.seed', '*.slackUrl']
 
 /** Every line carries the daemon, and the trace it belongs to when there is one. */
-export function createLog(daemon: Daemon, options: { directory?: string | undefined; pretty?: boolean }): Logger {
+export function createLog(
+  daemon: Daemon,
+  options: { directory?: string | undefined; pretty?: boolean },
+): Logger {
   const settings = {
     base: { daemon, pid: process.pid },
     timestamp: pino.stdTimeFunctions.isoTime,
@@ -21,7 +24,10 @@ export function createLog(daemon: Daemon, options: { directory?: string | undefi
   if (options.pretty) return pino({ ...settings, transport: { target: 'pino-pretty' } })
   if (!options.directory) return pino(settings)
   mkdirSync(options.directory, { recursive: true })
-  return pino(settings, pino.destination({ dest: join(options.directory, `${daemon}.log`), sync: false, minLength: 0 }))
+  return pino(
+    settings,
+    pino.destination({ dest: join(options.directory, `${daemon}.log`), sync: false, minLength: 0 }),
+  )
 }
 
 /** An error as facts, without `cause` or the output of a program that it might drag along. */

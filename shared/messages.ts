@@ -4,13 +4,16 @@
  * `schema` is refused.
  */
 import { z } from 'zod'
-import { reasons, type ReasonCode } from './errors.ts'
+import { type ReasonCode, reasons } from './errors.ts'
 
 /** Major and minor version of the messages below. A minor may only add optional fields. */
 export const schemaVersion = '1.0'
 
 const versioned = {
-  schema: z.string().regex(/^1\.\d+$/, 'this program reads schema 1.x').describe('`<major>.<minor>` of the message.'),
+  schema: z
+    .string()
+    .regex(/^1\.\d+$/, 'this program reads schema 1.x')
+    .describe('`<major>.<minor>` of the message.'),
 }
 const time = z.iso.datetime({ offset: true })
 const runId = z.ulid().describe('ULID of the run; later runs have greater ids.')
@@ -31,7 +34,9 @@ const ofEntry = {
 /** `run.started`: the plan of a run. Everything else follows from it, so it is all that has to be published to start one. */
 export const runStarted = z.object({
   ...ofRun,
-  deadline: time.describe('`globalTimeout` after the start: what was not tried by then is reported as unfinished.'),
+  deadline: time.describe(
+    '`globalTimeout` after the start: what was not tried by then is reported as unfinished.',
+  ),
   configHash: z.string().describe("SHA-256 of the planner's configuration file."),
   trigger: z.enum(['request', 'schedule']),
   mode: runMode,
@@ -72,11 +77,24 @@ export const tokenReady = z.object({
 export type TokenReady = z.infer<typeof tokenReady>
 
 /** `store.<experiment>.<role>.<credd>`: see that this credd holds a good vault token. */
-export const storeItem = z.object({ ...ofEntry, mode: runMode, deadline: time, ready: z.lazy(() => tokenReady), credd: z.string() })
+export const storeItem = z.object({
+  ...ofEntry,
+  mode: runMode,
+  deadline: time,
+  ready: z.lazy(() => tokenReady),
+  credd: z.string(),
+})
 export type StoreItem = z.infer<typeof storeItem>
 
 /** `push.<experiment>.<role>.<node>`: put the sealed token there. */
-export const pushItem = z.object({ ...ofEntry, mode: runMode, deadline: time, ...sealedToken, uid: z.int(), node: z.string() })
+export const pushItem = z.object({
+  ...ofEntry,
+  mode: runMode,
+  deadline: time,
+  ...sealedToken,
+  uid: z.int(),
+  node: z.string(),
+})
 export type PushItem = z.infer<typeof pushItem>
 
 /** `token.stored.<experiment>.<role>`: the credd was asked and has it. */
@@ -96,7 +114,10 @@ export const tokenPushed = z.object({
   node: z.string(),
   tokenId: z.string(),
   expiry: time,
-  warning: z.string().describe('The default role file could not be written; the token files could.').optional(),
+  warning: z
+    .string()
+    .describe('The default role file could not be written; the token files could.')
+    .optional(),
 })
 export type TokenPushed = z.infer<typeof tokenPushed>
 
@@ -105,9 +126,16 @@ export const tokenFailed = z.object({
   ...ofEntry,
   stage: z.enum(['refresh', 'store', 'push']),
   target: z.string().describe('The credd or node; absent for stage `refresh`.').optional(),
-  code: z.enum(Object.keys(reasons) as [ReasonCode, ...ReasonCode[]]).describe('Stable reason code, see docs/reasons.md.'),
+  code: z
+    .enum(Object.keys(reasons) as [ReasonCode, ...ReasonCode[]])
+    .describe('Stable reason code, see docs/reasons.md.'),
   message: z.string().describe('One sentence for people.'),
   action: z.string().describe('What to do.'),
+  credds: z
+    .array(z.string())
+    .readonly()
+    .describe('Stage `refresh`: the credds that get nothing, as far as they are known.')
+    .optional(),
   permanent: z.boolean().describe('`false`: it is still being tried, and a later success is a recovery.'),
 })
 export type TokenFailed = z.infer<typeof tokenFailed>
@@ -129,7 +157,9 @@ export type RunFinished = z.infer<typeof runFinished>
 export const notification = z.object({
   ...ofRun,
   channel: z.enum(['email', 'slack']),
-  to: z.string().describe('A mail address, or for Slack which configured hook: `admin` or `admin_test`. Never a URL.'),
+  to: z
+    .string()
+    .describe('A mail address, or for Slack which configured hook: `admin` or `admin_test`. Never a URL.'),
   id: z.string().describe('Same for every delivery of the same message; makes the Message-ID.'),
   subject: z.string(),
   text: z.string(),

@@ -6,7 +6,10 @@ import { registry } from './metrics.ts'
 import { type Daemon, daemons } from './subjects.ts'
 
 /** Starts listening. Throws when the port is taken; port 0 takes a free one. */
-export async function serveMetrics(daemon: Daemon, { metricsHost, metricsPort = 0 }: TelemetryConfig): Promise<AsyncDisposable> {
+export async function serveMetrics(
+  daemon: Daemon,
+  { metricsHost, metricsPort = 0 }: TelemetryConfig,
+): Promise<AsyncDisposable> {
   const server = createServer((asked, answer) => {
     if (asked.url !== '/metrics') {
       answer.writeHead(404).end('Only /metrics is here.\n')

@@ -23,7 +23,12 @@ export interface Endpoint {
 }
 
 /** Registers the daemon and its endpoints. */
-export async function serveRequests(bus: Bus, daemon: Daemon, endpoints: readonly Endpoint[], log: Logger): Promise<AsyncDisposable> {
+export async function serveRequests(
+  bus: Bus,
+  daemon: Daemon,
+  endpoints: readonly Endpoint[],
+  log: Logger,
+): Promise<AsyncDisposable> {
   const service = await new Svcm(bus.nc).add({
     name: `managed-tokens-${daemon}`,
     version: '0.1.0',
@@ -66,7 +71,10 @@ async function answerWith(answer: Endpoint['answer'], data: Uint8Array): Promise
   try {
     body = JSON.parse(text)
   } catch {
-    throw new RequestError('bad-request', 'The body is not JSON: send an object such as {"experiment":"dune"}, or nothing.')
+    throw new RequestError(
+      'bad-request',
+      'The body is not JSON: send an object such as {"experiment":"dune"}, or nothing.',
+    )
   }
   return answer(body)
 }

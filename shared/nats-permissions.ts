@@ -10,6 +10,7 @@ import {
   requests,
   type StreamName,
   streams,
+  vaultPauseKey,
 } from './subjects.ts'
 
 /** A user of the bus: a daemon, or a person with the command line or the `nats` program. */
@@ -63,6 +64,7 @@ const rows: Record<Daemon, () => string[]> = {
     ...[buckets.targets, buckets.uids, buckets.sealed, buckets.leases].flatMap(ownsBucket),
     ...readsBucket(buckets.targets),
     ...writesBucket(buckets.targets, 'refresh.>'),
+    ...writesBucket(buckets.targets, vaultPauseKey),
     ...readsBucket(buckets.uids),
     ...writesBucket(buckets.uids),
     ...writesBucket(buckets.sealed),
@@ -81,6 +83,7 @@ const rows: Record<Daemon, () => string[]> = {
     ...consumesAll(streams.store, consumers.storer),
     ...readsBucket(buckets.targets),
     ...writesBucket(buckets.targets, 'store.>'),
+    ...writesBucket(buckets.targets, vaultPauseKey),
     ...readsBucket(buckets.leases),
     ...writesBucket(buckets.leases),
   ],

@@ -3,7 +3,8 @@
 const longest = 200
 
 /** Anything that looks like a vault token, a bearer token or a webhook path. */
-const secrets = /\b(hv[sb]\.[\w-]+|s\.[A-Za-z0-9]{20,}|eyJ[\w-]+\.[\w-]+\.[\w-]*|X-Vault-Token:\s*\S+)|hooks\.slack\.com\/\S+/g
+const secrets =
+  /\b(hv[sb]\.[\w-]+|s\.[A-Za-z0-9]{20,}|eyJ[\w-]+\.[\w-]+\.[\w-]*|X-Vault-Token:\s*\S+)|hooks\.slack\.com\/\S+/g
 
 /** One line of at most 200 characters with secrets, ANSI escapes and control characters taken out. */
 export function cleanLine(text: string): string {

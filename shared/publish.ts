@@ -1,6 +1,7 @@
 /** Publishes what handlers return: facts once per message id, work items only forward (a newer run is never replaced). */
-import { context, propagation } from '@opentelemetry/api'
+
 import { headers, type MsgHdrs } from '@nats-io/nats-core'
+import { context, propagation } from '@opentelemetry/api'
 import type { Bus } from './bus.ts'
 import { attempt } from './compare-and-set.ts'
 import type { StreamName } from './subjects.ts'

@@ -1,6 +1,6 @@
 /** The event `token.failed`, made the same way by the three daemons that can fail. */
 import type { Failure } from './errors.ts'
-import { schemaVersion, timestamp, type TokenFailed } from './messages.ts'
+import { schemaVersion, type TokenFailed, timestamp } from './messages.ts'
 import { failuresTotal } from './metrics.ts'
 import type { Fact } from './publish.ts'
 import { tokenSubject } from './subjects.ts'
@@ -34,5 +34,10 @@ export function failedEvent(
     permanent,
   }
   const kind = permanent ? 'failed' : 'failing'
-  return { kind: 'fact', subject: tokenSubject('failed', item), id: `${run}.${stage}.${entry}.${target ?? ''}.${kind}`, body }
+  return {
+    kind: 'fact',
+    subject: tokenSubject('failed', item),
+    id: `${run}.${stage}.${entry}.${target ?? ''}.${kind}`,
+    body,
+  }
 }

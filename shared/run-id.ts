@@ -18,7 +18,9 @@ export async function mintRunId(runs: KV, now: () => number = Date.now): Promise
     const last = latest?.operation === 'PUT' ? latest.string() : undefined
     const id = nextRunId(last, now())
     const minted = await attempt(() =>
-      latest?.operation === 'PUT' ? runs.update(latestRunKey, id, latest.revision) : runs.create(latestRunKey, id),
+      latest?.operation === 'PUT'
+        ? runs.update(latestRunKey, id, latest.revision)
+        : runs.create(latestRunKey, id),
     )
     if (minted !== undefined) return id
   }

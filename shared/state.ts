@@ -9,7 +9,10 @@ import type { Daemon } from './subjects.ts'
 export const defaultStateRoot = '/var/lib/managed-tokens'
 
 /** The state directory's root, absolute: the `--state` option, else `MANAGED_TOKENS_STATE`, else {@link defaultStateRoot}. */
-export function stateRootOf(option: string | undefined, env: Pick<Environment, 'MANAGED_TOKENS_STATE'>): string {
+export function stateRootOf(
+  option: string | undefined,
+  env: Pick<Environment, 'MANAGED_TOKENS_STATE'>,
+): string {
   return resolve(option ?? env.MANAGED_TOKENS_STATE ?? defaultStateRoot)
 }
 

@@ -96,5 +96,8 @@ export const runKey = (run: string) => run
 export const ledgerKey = (run: string, entry: string) => `${run}.${encodeToken(entry)}`
 export const latestRunKey = 'latest'
 
+/** Key in `targets`: until when Vault is left alone. */
+export const vaultPauseKey = 'vault.pause'
+
 /** The key of an entry's sealed token: one revision per run. */
 export const sealedKey = (entry: string) => encodeToken(entry)

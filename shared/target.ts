@@ -22,8 +22,8 @@ export interface TargetWork {
   readonly target?: string
   /** When a failure that may pass is reported. */
   readonly retry: Retry
-  /** Longest wait between attempts after it was reported (milliseconds). */
-  readonly maxBackoffMs?: number
+  /** Wait between attempts after it was reported: doubled from `firstMs` to `longestMs` (milliseconds). */
+  readonly backoff: { readonly firstMs: number; readonly longestMs: number }
 }
 
 /** Runs `act` for a target at most once per run, whatever comes back from the bus, and returns the messages to publish. */
@@ -48,7 +48,11 @@ export async function workOnTarget(
   try {
     const { messages, expiry } = await act()
     await claim.check()
-    await claim.change({ lastSuccess: timestamp(), ...(expiry ? { expiry } : {}), ended: { run, kind: 'done', messages } })
+    await claim.change({
+      lastSuccess: timestamp(),
+      ...(expiry ? { expiry } : {}),
+      ended: { run, kind: 'done', messages },
+    })
     return messages
   } catch (error) {
     if (error instanceof ClaimLost) throw error
@@ -61,27 +65,38 @@ export async function workOnTarget(
 }
 
 /** Turns what `act` threw into one of the ends, and records it where it is final. */
-async function endFailed(work: TargetWork, claim: Claim, error: unknown, { log }: Pick<Received<unknown>, 'log'>) {
+async function endFailed(
+  work: TargetWork,
+  claim: Claim,
+  error: unknown,
+  { log }: Pick<Received<unknown>, 'log'>,
+) {
   await claim.check()
   if (error instanceof Permanent) {
     await claim.change({ ended: { run: work.run, kind: 'failed', failure: error.failure } })
     return error
   }
-  if (error instanceof RetryLater) return error
+  if (error instanceof RetryLater) {
+    // It was not tried at all: a lock is held elsewhere, or Vault wants to be left alone.
+    await claim.change({ attempts: claim.record.attempts - 1 })
+    return error
+  }
   if (!(error instanceof Transient)) log.error({ err: error }, 'unexpected error')
   const failed =
-    error instanceof Transient ? error.failure : failure('unexpected', 'An unexpected error, see the log of this run.')
+    error instanceof Transient
+      ? error.failure
+      : failure('unexpected', 'An unexpected error, see the log of this run.')
   return decideRetry(work, claim.record, failed, () => claim.change({ reported: true }))
 }
 
 /** Quietly again until the configured retries are used up; then reported once, and again ever more slowly. Pure. */
 export function decideRetry(
-  { retry, maxBackoffMs }: Pick<TargetWork, 'retry' | 'maxBackoffMs'>,
+  { retry, backoff }: Pick<TargetWork, 'retry' | 'backoff'>,
   record: { readonly attempts: number; readonly reported?: boolean },
   failed: Failure,
   markReported: () => Promise<void>,
 ): RetryLater {
   if (record.attempts <= retry.numRetries) return new RetryLater(retry.retrySleepMs)
-  const delayMs = backoffMs(record.attempts - retry.numRetries, maxBackoffMs)
+  const delayMs = backoffMs(record.attempts - retry.numRetries, backoff)
   return record.reported ? new RetryLater(delayMs) : new RetryLater(delayMs, failed, markReported)
 }

@@ -4,7 +4,10 @@ import type { Site } from './config/site.ts'
 import type { Daemon } from './subjects.ts'
 
 /** Starts tracing for this process. Disposing sends what is left, within two seconds. */
-export async function startTelemetry(daemon: Daemon | 'cli', site: Pick<Site, 'tracingUrl' | 'devEnvironmentLabel'>): Promise<AsyncDisposable> {
+export async function startTelemetry(
+  daemon: Daemon | 'cli',
+  site: Pick<Site, 'tracingUrl' | 'devEnvironmentLabel'>,
+): Promise<AsyncDisposable> {
   if (!site.tracingUrl && environment.otel.length === 0) return { async [Symbol.asyncDispose]() {} }
   const { NodeSDK } = await import('@opentelemetry/sdk-node')
   const { OTLPTraceExporter } = await import('@opentelemetry/exporter-trace-otlp-http')
@@ -13,12 +16,17 @@ export async function startTelemetry(daemon: Daemon | 'cli', site: Pick<Site, 't
     autoDetectResources: false,
     instrumentations: [],
     logRecordProcessors: [],
-    traceExporter: new OTLPTraceExporter(site.tracingUrl ? { url: tracesUrl(site.tracingUrl), timeoutMillis: 2_000 } : {}),
+    traceExporter: new OTLPTraceExporter(
+      site.tracingUrl ? { url: tracesUrl(site.tracingUrl), timeoutMillis: 2_000 } : {},
+    ),
   })
   sdk.start()
   return {
     async [Symbol.asyncDispose]() {
-      await Promise.race([sdk.shutdown().catch(() => undefined), new Promise((end) => setTimeout(end, 2_000).unref())])
+      await Promise.race([
+        sdk.shutdown().catch(() => undefined),
+        new Promise((end) => setTimeout(end, 2_000).unref()),
+      ])
     },
   }
 }

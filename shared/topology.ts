@@ -66,7 +66,11 @@ const bucketPlans: Record<BucketName, { readonly owner: Daemon; readonly options
 }
 
 /** Makes what `daemon` owns, then waits until everything else is there. */
-export async function ensureTopology(bus: Bus, daemon: Daemon, needs: { streams: StreamName[]; buckets: BucketName[] }) {
+export async function ensureTopology(
+  bus: Bus,
+  daemon: Daemon,
+  needs: { streams: StreamName[]; buckets: BucketName[] },
+) {
   for (const { owner, config } of streamPlans) if (owner === daemon) await ensureStream(bus, config)
   for (const [name, { owner, options }] of Object.entries(bucketPlans))
     if (owner === daemon) await bus.kvm.create(name, { allow_direct: false, ...options })
@@ -81,7 +85,12 @@ async function ensureStream(bus: Bus, config: StreamPlan['config']) {
 }
 
 /** Adds or updates a durable pull consumer that delivers for ever: attempts are counted by the handlers. */
-export async function ensureConsumer(bus: Bus, stream: StreamName, name: ConsumerName, filter?: string): Promise<void> {
+export async function ensureConsumer(
+  bus: Bus,
+  stream: StreamName,
+  name: ConsumerName,
+  filter?: string,
+): Promise<void> {
   const config: Partial<ConsumerConfig> = {
     durable_name: name,
     ack_policy: AckPolicy.Explicit,

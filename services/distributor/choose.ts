@@ -20,7 +20,10 @@ export function choosePush(
   const free = waiting.filter(
     (item) => (busy.get(item.node) ?? 0) < perNode && !taken.has(`${item.node} ${accountOf(item.entry)}`),
   )
-  return free.reduce<PushItem | undefined>((best, item) => (best && !goesBefore(item, best, busy) ? best : item), undefined)
+  return free.reduce<PushItem | undefined>(
+    (best, item) => (best && !goesBefore(item, best, busy) ? best : item),
+    undefined,
+  )
 }
 
 function goesBefore(item: PushItem, best: PushItem, busy: ReadonlyMap<string, number>): boolean {

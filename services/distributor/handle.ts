@@ -5,7 +5,7 @@ import type { Received } from '../../shared/consume.ts'
 import { failure, Permanent } from '../../shared/errors.ts'
 import { findEntry } from '../../shared/find-entry.ts'
 import type { Tickets } from '../../shared/kinit.ts'
-import { type PushItem, schemaVersion, timestamp, type TokenPushed } from '../../shared/messages.ts'
+import { type PushItem, schemaVersion, type TokenPushed, timestamp } from '../../shared/messages.ts'
 import { lastTokenPush } from '../../shared/metrics.ts'
 import type { Fact, Outgoing } from '../../shared/publish.ts'
 import { type SealedContent, unseal } from '../../shared/seal.ts'
@@ -35,7 +35,7 @@ export async function handlePush(received: Received<PushItem>, deps: PushDeps): 
       entry: item.entry,
       target: item.node,
       retry: site.retries.push,
-      maxBackoffMs: site.distributor.probePeriod,
+      backoff: { firstMs: 1_000, longestMs: site.distributor.probePeriod },
     },
     deps.targets,
     received,
@@ -43,9 +43,17 @@ export async function handlePush(received: Received<PushItem>, deps: PushDeps): 
   )
 }
 
-async function push(item: PushItem, entry: Entry, site: Site, signal: AbortSignal, deps: PushDeps): Promise<Acted> {
+async function push(
+  item: PushItem,
+  entry: Entry,
+  site: Site,
+  signal: AbortSignal,
+  deps: PushDeps,
+): Promise<Acted> {
   if (!entry.nodes.includes(item.node))
-    throw new Permanent(failure('entry-unknown', `${item.node} is not a node of ${item.entry} in ${site.file}.`))
+    throw new Permanent(
+      failure('entry-unknown', `${item.node} is not a node of ${item.entry} in ${site.file}.`),
+    )
   const opened = await openToken(item, entry, deps)
   const ccache = await deps.tickets.ccacheOf(entry, {
     minLifeMs: site.timeouts.globalMs,
@@ -65,16 +73,23 @@ async function push(item: PushItem, entry: Entry, site: Site, signal: AbortSigna
 /** The token of the asked revision, or the newest one of the entry where that revision is gone. */
 async function openToken(item: PushItem, entry: Entry, { sealed, seed }: PushDeps): Promise<SealedContent> {
   const key = sealedKey(entry.name)
-  const found = (await sealed.get(key, { revision: item.revision }).catch(() => null)) ?? (await sealed.get(key))
+  const found =
+    (await sealed.get(key, { revision: item.revision }).catch(() => null)) ?? (await sealed.get(key))
   const content = found?.operation === 'PUT' ? unseal(found.string(), seed) : null
   if (!content || !isWhatWasAsked(content, entry))
-    throw new Permanent(failure('seal-missing', `The sealed token of ${entry.name} is gone or cannot be opened.`))
+    throw new Permanent(
+      failure('seal-missing', `The sealed token of ${entry.name} is gone or cannot be opened.`),
+    )
   return content
 }
 
 /** Whose token it is was sealed with it: another entry's or service's is never pushed. Pure. */
 export function isWhatWasAsked(content: SealedContent, entry: Pick<Entry, 'name' | 'service'>): boolean {
-  return content.entry === entry.name && content.service === entry.service && Date.parse(content.expiry) > Date.now()
+  return (
+    content.entry === entry.name &&
+    content.service === entry.service &&
+    Date.parse(content.expiry) > Date.now()
+  )
 }
 
 function pushedEvent(item: PushItem, { tokenId, expiry }: SealedContent, warning: string | undefined): Fact {
@@ -85,5 +100,10 @@ function pushedEvent(item: PushItem, { tokenId, expiry }: SealedContent, warning
     ...{ run, entry, service, experiment, role, node, tokenId, expiry },
     ...(warning ? { warning } : {}),
   }
-  return { kind: 'fact', subject: tokenSubject('pushed', item), id: `${run}.${pushSubject(item, node)}.pushed`, body }
+  return {
+    kind: 'fact',
+    subject: tokenSubject('pushed', item),
+    id: `${run}.${pushSubject(item, node)}.pushed`,
+    body,
+  }
 }

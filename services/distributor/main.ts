@@ -15,7 +15,10 @@ import { handlePush } from './handle.ts'
 import { planReady, planStored } from './plan.ts'
 
 await runDaemon('distributor', async ({ bus, log, site, stateRoot, stateDirectory, stack }) => {
-  await ensureTopology(bus, 'distributor', { streams: [streams.tokens], buckets: [buckets.targets, buckets.sealed] })
+  await ensureTopology(bus, 'distributor', {
+    streams: [streams.tokens],
+    buckets: [buckets.targets, buckets.sealed],
+  })
   const seed = await readFile(site().sealing.seedFile ?? sealingSeedFile(stateRoot), 'utf8')
   const targets = await bus.bucket(buckets.targets)
   const deps = {
@@ -36,7 +39,8 @@ await runDaemon('distributor', async ({ bus, log, site, stateRoot, stateDirector
         handle: (received) => handlePush(received, deps),
         report: (item, failed, permanent) => failedEvent(item, 'push', item.node, failed, permanent),
         concurrency: site().distributor.concurrency,
-        choose: (waiting, working) => choosePush(waiting, working, { perNode: site().distributor.perNode, accountOf }),
+        choose: (waiting, working) =>
+          choosePush(waiting, working, { perNode: site().distributor.perNode, accountOf }),
       },
       { bus, log },
     ),

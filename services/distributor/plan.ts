@@ -1,12 +1,18 @@
 /** Makes one push of each node of an entry out of `token.ready`, or of the last `token.stored` where pushes wait for that. */
 import type { KV } from '@nats-io/kv'
+import type { TargetRecord } from '../../shared/claim.ts'
 import type { Site } from '../../shared/config/site.ts'
 import type { Received } from '../../shared/consume.ts'
 import { findEntry } from '../../shared/find-entry.ts'
-import { type PushItem, schemaVersion, timestamp, type TokenReady, type TokenStored } from '../../shared/messages.ts'
+import {
+  type PushItem,
+  schemaVersion,
+  type TokenReady,
+  type TokenStored,
+  timestamp,
+} from '../../shared/messages.ts'
 import type { Outgoing, Work } from '../../shared/publish.ts'
 import { pushSubject, storeSubject, streams } from '../../shared/subjects.ts'
-import type { TargetRecord } from '../../shared/claim.ts'
 
 export interface PlanDeps {
   readonly site: () => Site
@@ -14,13 +20,19 @@ export interface PlanDeps {
 }
 
 /** Handles `token.ready.<experiment>.<role>`. */
-export async function planReady({ body }: Received<TokenReady>, { site }: PlanDeps): Promise<readonly Outgoing[]> {
+export async function planReady(
+  { body }: Received<TokenReady>,
+  { site }: PlanDeps,
+): Promise<readonly Outgoing[]> {
   const waitsForCredds = site().distributor.pushAfter === 'stored' && body.credds.length > 0
   return waitsForCredds ? [] : pushesOf(body, site())
 }
 
 /** Handles `token.stored.<experiment>.<role>` for sites with `pushAfter: stored`: the last credd releases the pushes. */
-export async function planStored({ body }: Received<TokenStored>, { site, targets }: PlanDeps): Promise<readonly Outgoing[]> {
+export async function planStored(
+  { body }: Received<TokenStored>,
+  { site, targets }: PlanDeps,
+): Promise<readonly Outgoing[]> {
   if (site().distributor.pushAfter !== 'stored') return []
   for (const credd of body.ready.credds) {
     const record = await targets.get(storeSubject(body, credd))

@@ -93,12 +93,20 @@ export function sshInput(uid: number, files: readonly PlacedFile[]): string {
 /** The result of each file, by its number from 1; number 0 is the refusal of all. Other lines (a message of the day) are passed over. Pure. */
 export function parseResults(stdout: string): Map<number, string> {
   return new Map(
-    [...stdout.matchAll(/^managed-tokens: (\d+) (.*)$/gm)].map(([, number, result]) => [Number(number), result ?? '']),
+    [...stdout.matchAll(/^managed-tokens: (\d+) (.*)$/gm)].map(([, number, result]) => [
+      Number(number),
+      result ?? '',
+    ]),
   )
 }
 
 /** Throws for the first file that is not optional and not in place. Pure. */
-function judgeFiles(entry: Entry, node: string, files: readonly PlacedFile[], results: Map<number, string>): string | undefined {
+function judgeFiles(
+  entry: Entry,
+  node: string,
+  files: readonly PlacedFile[],
+  results: Map<number, string>,
+): string | undefined {
   let warning: string | undefined
   for (const [index, file] of files.entries()) {
     const result = results.get(index + 1) ?? 'missing'
@@ -111,10 +119,12 @@ function judgeFiles(entry: Entry, node: string, files: readonly PlacedFile[], re
 
 function fileError(entry: Entry, node: string, { path }: PlacedFile, result: string): Error {
   const where = `${path} on ${node} (${entry.account})`
-  if (result === 'disk-full') return new Transient(failure('disk-full', `No space for ${where}; the old token stays.`))
+  if (result === 'disk-full')
+    return new Transient(failure('disk-full', `No space for ${where}; the old token stays.`))
   if (result.startsWith('squatted'))
     return new Permanent(failure('destination-squatted', `Somebody else holds ${where}.`))
-  if (result === 'no-directory') return new Permanent(failure('push-failed', `The directory of ${where} does not exist.`))
+  if (result === 'no-directory')
+    return new Permanent(failure('push-failed', `The directory of ${where} does not exist.`))
   return new Transient(failure('push-failed', `${where} could not be written: ${lastLine(result)}.`))
 }
 
@@ -132,14 +142,20 @@ const texts: readonly (readonly [RegExp, ReasonCode])[] = [
   [/Connection refused/i, 'connection-refused'],
   [/No route to host|Network is unreachable|Operation timed out|Connection timed out/i, 'node-unreachable'],
   [/Permission denied/i, 'kerberos-refused'],
-  [/Connection (closed|reset)|Broken pipe|kex_exchange_identification|client_loop|Timeout, server/i, 'connection-lost'],
+  [
+    /Connection (closed|reset)|Broken pipe|kex_exchange_identification|client_loop|Timeout, server/i,
+    'connection-lost',
+  ],
 ]
 
 /** The reason for a push that did not get as far as its files. Pure. */
 export function classify(outcome: CommandOutcome): ReasonCode {
   if (outcome.kind === 'timeout') return 'push-timeout'
   if (outcome.kind !== 'exited') return 'push-failed'
-  return texts.find(([text]) => text.test(outcome.stderr))?.[1] ?? (outcome.exitCode === 255 ? 'connection-lost' : 'push-failed')
+  return (
+    texts.find(([text]) => text.test(outcome.stderr))?.[1] ??
+    (outcome.exitCode === 255 ? 'connection-lost' : 'push-failed')
+  )
 }
 
 const permanentCodes: ReadonlySet<ReasonCode> = new Set(['host-key-changed'])
@@ -156,7 +172,10 @@ const described: Partial<Record<ReasonCode, string>> = {
 
 function sshError(entry: Entry, node: string, outcome: CommandOutcome): Error {
   const code = classify(outcome)
-  const why = outcome.kind === 'missing' ? `ssh ${outcome.reason}` : (described[code] ?? (lastLine(outcome.stderr) || 'ssh failed'))
+  const why =
+    outcome.kind === 'missing'
+      ? `ssh ${outcome.reason}`
+      : (described[code] ?? (lastLine(outcome.stderr) || 'ssh failed'))
   const failed = failure(code, `No token of ${entry.service} on ${node}: ${why}.`, entry)
   return permanentCodes.has(code) ? new Permanent(failed) : new Transient(failed)
 }

@@ -7,7 +7,10 @@ import type { Outgoing } from '../../shared/publish.ts'
 import { notifySubject } from '../../shared/subjects.ts'
 
 /** Handles `dead.>`. What lies in the outbox itself is not announced: that would go round in circles. */
-export async function announceDeadLetter({ body, subject }: Received<DeadLetter>, site: () => Site): Promise<readonly Outgoing[]> {
+export async function announceDeadLetter(
+  { body, subject }: Received<DeadLetter>,
+  site: () => Site,
+): Promise<readonly Outgoing[]> {
   const { notifications, disableNotifications } = site()
   if (disableNotifications || subject.startsWith('dead.notify.')) return []
   const id = `${subject}.${body.sequence}`

@@ -24,7 +24,9 @@ export function troublesOf(rows: readonly LedgerRow[]): Omit<Trouble, 'since' | 
   return rows.flatMap((row) => {
     const { entry, service, refresh } = row
     const own =
-      refresh.state === 'failed' ? [{ entry, service, kind: 'refresh' as const, name: service, ...whyOf(refresh) }] : []
+      refresh.state === 'failed'
+        ? [{ entry, service, kind: 'refresh' as const, name: service, ...whyOf(refresh) }]
+        : []
     const targets = row.targets
       .filter(({ state }) => state === 'failed')
       .map((target) => ({ entry, service, kind: target.kind, name: target.name, ...whyOf(target) }))
@@ -32,14 +34,27 @@ export function troublesOf(rows: readonly LedgerRow[]): Omit<Trouble, 'since' | 
   })
 }
 
-const whyOf = ({ code, message, action }: { code?: string | undefined; message?: string | undefined; action?: string | undefined }) => ({
+const whyOf = ({
+  code,
+  message,
+  action,
+}: {
+  code?: string | undefined
+  message?: string | undefined
+  action?: string | undefined
+}) => ({
   code: code ?? 'unexpected',
   message: cleanLine(message ?? ''),
   action: cleanLine(action ?? ''),
 })
 
 /** The messages of a run: administrators hear everything, stakeholders what their nodes did not get. */
-export function composeDigests(run: LedgerRun, troubles: readonly Trouble[], site: Site, now: string): Notification[] {
+export function composeDigests(
+  run: LedgerRun,
+  troubles: readonly Trouble[],
+  site: Site,
+  now: string,
+): Notification[] {
   const heard = troubles.filter(({ entry }) => !isMuted(site, entry))
   if (!run.mode.notify || site.disableNotifications || heard.length === 0) return []
   const test = !run.mode.push
@@ -66,7 +81,11 @@ function isMuted(site: Site, name: string): boolean {
 }
 
 /** Each stakeholder with the nodes of theirs that did not get a token. Administrators hear everything already. */
-function stakeholdersOf(site: Site, troubles: readonly Trouble[], admins: readonly string[]): [string, Trouble[]][] {
+function stakeholdersOf(
+  site: Site,
+  troubles: readonly Trouble[],
+  admins: readonly string[],
+): [string, Trouble[]][] {
   const byAddress = new Map<string, Trouble[]>()
   for (const trouble of troubles.filter(({ kind }) => kind === 'node')) {
     const entry: Entry | undefined = site.entries.find(({ name }) => name === trouble.entry)
@@ -95,13 +114,16 @@ function shortOf({ kind, name, since, runs }: Trouble): string {
 
 function textOf(run: LedgerRun, troubles: readonly Trouble[]): string {
   const blocks = troubles.map(
-    (one) => `${one.entry}: ${shortOf(one)}\n  why:     ${one.message} [${one.code}]\n  to do:   ${one.action}`,
+    (one) =>
+      `${one.entry}: ${shortOf(one)}\n  why:     ${one.message} [${one.code}]\n  to do:   ${one.action}`,
   )
   return `${blocks.join('\n\n')}\n\nRun ${run.run}, started ${run.started}. Details: managed-tokens status --run ${run.run}\n`
 }
 
 function htmlOf(run: LedgerRun, troubles: readonly Trouble[]): string {
-  const head = ['Service', 'Where', 'Error', 'Since', 'What to do'].map((cell) => `<th align="left">${cell}</th>`).join('')
+  const head = ['Service', 'Where', 'Error', 'Since', 'What to do']
+    .map((cell) => `<th align="left">${cell}</th>`)
+    .join('')
   const rows = troubles.map(({ entry, kind, name, message, code, since, runs, action }) => {
     const where = kind === 'refresh' ? 'no token was made' : `${kind} ${name}`
     const cells = [entry, where, `${message} [${code}]`, `${since} (${runs})`, action]

@@ -40,6 +40,9 @@ export async function sendMail(mail: Notification, server: MailServer): Promise<
 }
 
 function mailError(error: Error & { responseCode?: number }, server: MailServer): Error {
-  const failed = failure('notification-failed', `${server.smtpHost} did not take the mail: ${cleanLine(error.message)}.`)
+  const failed = failure(
+    'notification-failed',
+    `${server.smtpHost} did not take the mail: ${cleanLine(error.message)}.`,
+  )
   return (error.responseCode ?? 0) >= 500 ? new Permanent(failed) : new Transient(failed)
 }

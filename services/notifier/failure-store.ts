@@ -2,7 +2,7 @@
 import type { KV } from '@nats-io/kv'
 import { attempt } from '../../shared/compare-and-set.ts'
 import { encodeToken } from '../../shared/subjects.ts'
-import { countFailure, failureCount, type FailureCount } from './threshold.ts'
+import { countFailure, type FailureCount, failureCount } from './threshold.ts'
 
 /** One thing that can fail run after run: an entry's refresh, or one of its targets. */
 export interface Failing {

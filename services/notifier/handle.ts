@@ -19,7 +19,16 @@ import type { Fact, Outgoing } from '../../shared/publish.ts'
 import { notifySubject, runSubject } from '../../shared/subjects.ts'
 import { composeDigests, type Trouble, troublesOf } from './digest.ts'
 import { clearFailure, recordFailure } from './failure-store.ts'
-import { applyEvent, endWaiting, type LedgerRow, type LedgerRun, type RowEvent, rowsOf, supersededBy, totalsOf } from './ledger.ts'
+import {
+  applyEvent,
+  endWaiting,
+  type LedgerRow,
+  type LedgerRun,
+  type RowEvent,
+  rowsOf,
+  supersededBy,
+  totalsOf,
+} from './ledger.ts'
 import type { LedgerStore } from './ledger-store.ts'
 
 export interface NotifierDeps {
@@ -47,7 +56,10 @@ const kindOf = (subject: string) => subject.split('.').slice(0, 2).join('.') as 
 export const schemaOfFact = (subject: string): z.ZodType<Event> | undefined => schemas[kindOf(subject)]
 
 /** Handles every fact in `TOKENS`. */
-export async function handleFact({ body, subject }: Received<Event>, deps: NotifierDeps): Promise<readonly Outgoing[]> {
+export async function handleFact(
+  { body, subject }: Received<Event>,
+  deps: NotifierDeps,
+): Promise<readonly Outgoing[]> {
   switch (kindOf(subject)) {
     case 'run.started':
       return startRun(body as RunStarted, deps)
@@ -100,7 +112,14 @@ export async function endOverdueRuns({ ledger }: NotifierDeps, now: Date): Promi
 }
 
 function finishedEvent({ run, started, mode }: LedgerRun, rows: readonly LedgerRow[]): Fact {
-  const body: RunFinished = { schema: schemaVersion, run, at: timestamp(), started, mode, totals: totalsOf(rows) }
+  const body: RunFinished = {
+    schema: schemaVersion,
+    run,
+    at: timestamp(),
+    started,
+    mode,
+    totals: totalsOf(rows),
+  }
   return { kind: 'fact', subject: runSubject('finished'), id: `${run}.finished`, body }
 }
 
@@ -121,14 +140,21 @@ async function finishRun(body: RunFinished, deps: NotifierDeps): Promise<readonl
   return messages
 }
 
-async function countAll(run: LedgerRun, rows: readonly LedgerRow[], threshold: number, at: string, failures: KV): Promise<Trouble[]> {
+async function countAll(
+  run: LedgerRun,
+  rows: readonly LedgerRow[],
+  threshold: number,
+  at: string,
+  failures: KV,
+): Promise<Trouble[]> {
   const told: Trouble[] = []
   for (const trouble of troublesOf(rows)) {
     const count = await recordFailure(failures, trouble, run.run, at, threshold)
     if (count.told) told.push({ ...trouble, since: count.since, runs: count.runs })
   }
   for (const { entry, service, refresh, targets } of rows) {
-    if (refresh.state === 'done') await clearFailure(failures, { entry, kind: 'refresh', name: service }, run.run)
+    if (refresh.state === 'done')
+      await clearFailure(failures, { entry, kind: 'refresh', name: service }, run.run)
     for (const { kind, name } of targets.filter(({ state }) => state === 'done'))
       await clearFailure(failures, { entry, kind, name }, run.run)
   }

@@ -36,7 +36,9 @@ export async function openLedger(runs: KV): Promise<LedgerStore> {
 
   async function readRow(run: string, entry: string) {
     const found = await runs.get(ledgerKey(run, entry))
-    return found?.operation === 'PUT' ? { row: ledgerRow.parse(found.json()), revision: found.revision } : undefined
+    return found?.operation === 'PUT'
+      ? { row: ledgerRow.parse(found.json()), revision: found.revision }
+      : undefined
   }
 
   async function rowHasEnded(run: string, entry: string): Promise<boolean> {
@@ -83,7 +85,8 @@ export async function openLedger(runs: KV): Promise<LedgerStore> {
         const next = change(found.row)
         if (next === found.row) return
         const value = JSON.stringify(next)
-        if ((await attempt(() => runs.update(ledgerKey(run, entry), value, found.revision))) !== undefined) return
+        if ((await attempt(() => runs.update(ledgerKey(run, entry), value, found.revision))) !== undefined)
+          return
       }
     },
     async allEnded(run) {

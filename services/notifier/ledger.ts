@@ -1,6 +1,14 @@
 /** The ledger of a run, as pure steps: how each event changes a row, and when everything has ended. */
 import { z } from 'zod'
-import { runMode, type RunStarted, targetState, type TokenFailed, type TokenPushed, type TokenReady, type TokenStored } from '../../shared/messages.ts'
+import {
+  type RunStarted,
+  runMode,
+  type TokenFailed,
+  type TokenPushed,
+  type TokenReady,
+  type TokenStored,
+  targetState,
+} from '../../shared/messages.ts'
 
 /** How one target of an entry stands. */
 export const targetRow = z.object({
@@ -81,7 +89,14 @@ export function applyEvent(row: LedgerRow, event: RowEvent): LedgerRow {
       return withTarget(row, { kind: 'credd', name: event.body.credd, state: 'done', at: body.at })
     case 'pushed': {
       const { node, expiry, warning } = event.body
-      return withTarget(row, { kind: 'node', name: node, state: 'done', at: body.at, expiry, ...(warning && { warning }) })
+      return withTarget(row, {
+        kind: 'node',
+        name: node,
+        state: 'done',
+        at: body.at,
+        expiry,
+        ...(warning && { warning }),
+      })
     }
     case 'failed':
       return withFailure(row, event.body)
@@ -91,9 +106,7 @@ export function applyEvent(row: LedgerRow, event: RowEvent): LedgerRow {
 /** A refresh that failed ended the targets; when it works after all, they wait again. */
 function reopen(targets: readonly TargetRow[], at: string): TargetRow[] {
   return targets.map((target) =>
-    target.cause === 'refresh'
-      ? { kind: target.kind, name: target.name, state: 'waiting', at }
-      : target,
+    target.cause === 'refresh' ? { kind: target.kind, name: target.name, state: 'waiting', at } : target,
   )
 }
 
@@ -110,11 +123,16 @@ function withTarget(row: LedgerRow, target: TargetRow): LedgerRow {
   return { ...row, targets: [...others, target] }
 }
 
-function withFailure(row: LedgerRow, { stage, target, at, code, message, action }: TokenFailed): LedgerRow {
+function withFailure(
+  row: LedgerRow,
+  { stage, target, at, code, message, action, credds = [] }: TokenFailed,
+): LedgerRow {
   const why = { state: 'failed', at, code, message, action } as const
   if (stage === 'refresh') {
     if (row.refresh.state === 'done') return row
-    const ended = row.targets.map((one) => (one.state === 'waiting' ? { ...one, ...why, cause: 'refresh' as const } : one))
+    const ended = withCredds(row.targets, credds, at).map((one) =>
+      one.state === 'waiting' ? { ...one, ...why, cause: 'refresh' as const } : one,
+    )
     return { ...row, refresh: why, targets: ended }
   }
   if (!target) return row
@@ -122,7 +140,12 @@ function withFailure(row: LedgerRow, { stage, target, at, code, message, action 
 }
 
 /** What still waits, ended as `state`: superseded by a newer run's result, or unfinished at the deadline. */
-export function endWaiting(row: LedgerRow, state: 'superseded' | 'unfinished', at: string, only?: (target: TargetRow) => boolean): LedgerRow {
+export function endWaiting(
+  row: LedgerRow,
+  state: 'superseded' | 'unfinished',
+  at: string,
+  only?: (target: TargetRow) => boolean,
+): LedgerRow {
   const whole = !only
   return {
     ...row,
@@ -152,7 +175,9 @@ export function hasEnded(row: LedgerRow): boolean {
 }
 
 /** How many of a run's targets ended how. An entry without any target (test mode, no credd) counts as one. */
-export function totalsOf(rows: readonly LedgerRow[]): Record<'done' | 'failed' | 'superseded' | 'unfinished', number> {
+export function totalsOf(
+  rows: readonly LedgerRow[],
+): Record<'done' | 'failed' | 'superseded' | 'unfinished', number> {
   const totals = { done: 0, failed: 0, superseded: 0, unfinished: 0 }
   for (const row of rows) {
     const states = row.targets.length > 0 ? row.targets.map(({ state }) => state) : [row.refresh.state]

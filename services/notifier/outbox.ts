@@ -15,11 +15,14 @@ export interface OutboxDeps {
   readonly runs: KV
 }
 
-/** Longest wait between attempts (milliseconds). */
-const maxBackoffMs = 5 * 60_000
+/** Wait between attempts (milliseconds). */
+const backoff = { firstMs: 1_000, longestMs: 5 * 60_000 }
 
 /** Handles `notify.<channel>.<addressee>`. */
-export async function deliver({ body, deliveries, log }: Received<Notification>, deps: OutboxDeps): Promise<readonly Outgoing[]> {
+export async function deliver(
+  { body, deliveries, log }: Received<Notification>,
+  deps: OutboxDeps,
+): Promise<readonly Outgoing[]> {
   const key = `${body.run}.sent.${encodeToken(body.id)}`
   const sent = await deps.runs.get(key)
   if (sent?.operation === 'PUT') return []
@@ -28,7 +31,7 @@ export async function deliver({ body, deliveries, log }: Received<Notification>,
   } catch (error) {
     if (error instanceof Transient) {
       log.warn({ channel: body.channel, code: error.failure.code }, error.failure.message)
-      throw new RetryLater(backoffMs(deliveries, maxBackoffMs))
+      throw new RetryLater(backoffMs(deliveries, backoff))
     }
     throw error
   }
@@ -39,7 +42,8 @@ export async function deliver({ body, deliveries, log }: Received<Notification>,
 
 async function send(message: Notification, site: Site): Promise<void> {
   if (message.channel === 'email') {
-    if (!site.email) throw new Permanent(failure('notification-failed', 'No mail server is configured (section email).'))
+    if (!site.email)
+      throw new Permanent(failure('notification-failed', 'No mail server is configured (section email).'))
     return sendMail(message, site.email)
   }
   const { slackUrl } = message.to === 'admin_test' ? site.notificationsTest : site.notifications

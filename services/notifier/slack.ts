@@ -27,7 +27,10 @@ export async function postToSlack(message: Notification, url: string): Promise<v
 
 /** Block Kit within Slack's limits, with a plain text for notifications; what does not fit is counted. Pure. */
 export function slackPayload({ subject, text }: Pick<Notification, 'subject' | 'text'>): object {
-  const parts = text.trim().split('\n\n').map((part) => escapeSlack(part).slice(0, longestSection))
+  const parts = text
+    .trim()
+    .split('\n\n')
+    .map((part) => escapeSlack(part).slice(0, longestSection))
   const shown = parts.slice(0, mostBlocks - 2)
   const left = parts.length - shown.length
   const sections = [...shown, ...(left > 0 ? [`… and ${left} more.`] : [])]

@@ -29,10 +29,14 @@ export interface RunStatus {
 export async function readStatus(body: unknown, ledger: LedgerStore): Promise<RunStatus> {
   const parsed = statusRequest.safeParse(body ?? {})
   if (!parsed.success)
-    throw new RequestError('bad-request', parsed.error.issues.map(({ path, message }) => `${path.join('.') || 'body'}: ${message}`).join('; '))
+    throw new RequestError(
+      'bad-request',
+      parsed.error.issues.map(({ path, message }) => `${path.join('.') || 'body'}: ${message}`).join('; '),
+    )
   const { page } = parsed.data
   const id = parsed.data.run ?? (await ledger.latestRun())
-  if (id === undefined) throw new RequestError('no-run', 'There has been no run yet: start one with managed-tokens run.')
+  if (id === undefined)
+    throw new RequestError('no-run', 'There has been no run yet: start one with managed-tokens run.')
   const run = await ledger.readRun(id)
   if (!run) throw new RequestError('unknown-run', `No run ${id} in the ledger: it keeps two weeks.`)
   const rows = await ledger.readRows(run)
@@ -57,5 +61,6 @@ function countWaiting(rows: readonly LedgerRow[]): number {
 
 /** When the last target ended: the run's end is marked a moment after that. */
 function lastEnd(rows: readonly LedgerRow[], started: string): string {
-  return rows.flatMap(({ targets, refresh }) => [refresh.at, ...targets.map(({ at }) => at)]).reduce((a, b) => (a > b ? a : b), started)
+  const ends = rows.flatMap(({ targets, refresh }) => [refresh.at, ...targets.map(({ at }) => at)])
+  return ends.sort().at(-1) ?? started
 }

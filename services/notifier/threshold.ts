@@ -17,9 +17,20 @@ export const failureCount = z.object({
 export type FailureCount = z.infer<typeof failureCount>
 
 /** The count after one more failed run, and whether people are told now. */
-export function countFailure(before: FailureCount | undefined, run: string, at: string, threshold: number): FailureCount {
+export function countFailure(
+  before: FailureCount | undefined,
+  run: string,
+  at: string,
+  threshold: number,
+): FailureCount {
   if (before && run <= before.lastRun) return before
   const count = (before?.count ?? 0) + 1
   const told = count >= threshold
-  return { count: told ? 0 : count, since: before?.since ?? at, runs: (before?.runs ?? 0) + 1, lastRun: run, told }
+  return {
+    count: told ? 0 : count,
+    since: before?.since ?? at,
+    runs: (before?.runs ?? 0) + 1,
+    lastRun: run,
+    told,
+  }
 }

@@ -20,10 +20,14 @@ export async function findCredds(entry: Entry, options: CollectorOptions): Promi
   if (entry.credds) return entry.credds
   for (const collector of entry.collectors) {
     const outcome = await askCollector(entry, collector, options)
-    if (outcome.kind === 'exited' && outcome.exitCode === 0) return parseCredds(entry, collector, outcome.stdout)
+    if (outcome.kind === 'exited' && outcome.exitCode === 0)
+      return parseCredds(entry, collector, outcome.stdout)
   }
   throw new Transient(
-    failure('collector-unreachable', `No collector answers for ${entry.name}: asked ${entry.collectors.join(', ') || 'none'}.`),
+    failure(
+      'collector-unreachable',
+      `No collector answers for ${entry.name}: asked ${entry.collectors.join(', ') || 'none'}.`,
+    ),
   )
 }
 
@@ -42,10 +46,15 @@ function askCollector(entry: Entry, collector: string, options: CollectorOptions
 
 /** One host a line; anything that is not a host name stops the entry, since it would end up in a command's environment. */
 function parseCredds(entry: Entry, collector: string, stdout: string): string[] {
-  const names = stdout.split('\n').map((line) => line.trim()).filter(Boolean)
+  const names = stdout
+    .split('\n')
+    .map((line) => line.trim())
+    .filter(Boolean)
   if (names.length === 0)
     throw new Permanent(failure('no-credd', `${collector} knows no schedd for ${entry.name}'s constraint.`))
   if (!names.every((name) => hostName.safeParse(name).success))
-    throw new Permanent(failure('no-credd', `${collector} names a schedd for ${entry.name} that is no host name.`))
+    throw new Permanent(
+      failure('no-credd', `${collector} names a schedd for ${entry.name} that is no host name.`),
+    )
   return [...new Set(names)].sort()
 }

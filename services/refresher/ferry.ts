@@ -34,18 +34,28 @@ export async function findUid(entry: Entry, site: Site, uids: KV, signal: AbortS
 }
 
 async function askFerry(entry: Entry, { ferry, timeouts }: Site, signal: AbortSignal): Promise<number> {
-  if (!ferry) throw new Permanent(failure('uid-unknown', `No UID is configured for ${entry.account}, and no FERRY to ask.`))
+  if (!ferry)
+    throw new Permanent(
+      failure('uid-unknown', `No UID is configured for ${entry.account}, and no FERRY to ask.`),
+    )
   const url = new URL(`https://${ferry.host}:${ferry.port}/getUserInfo`)
   url.searchParams.set('username', entry.account)
   const answer = await getText(url, {
     caPath: ferry.caPath,
     ...(ferry.hostCert && ferry.hostKey
-      ? { client: { cert: await readFile(ferry.hostCert, 'utf8'), key: await readFile(ferry.hostKey, 'utf8') } }
+      ? {
+          client: {
+            cert: await readFile(ferry.hostCert, 'utf8'),
+            key: await readFile(ferry.hostKey, 'utf8'),
+          },
+        }
       : {}),
     timeoutMs: timeouts.ferryRequestMs,
     signal,
   }).catch((error: Error) => {
-    throw new Transient(failure('uid-unknown', `FERRY did not say the UID of ${entry.account}: ${cleanLine(error.message)}.`))
+    throw new Transient(
+      failure('uid-unknown', `FERRY did not say the UID of ${entry.account}: ${cleanLine(error.message)}.`),
+    )
   })
   return uidIn(answer, entry.account)
 }
@@ -58,7 +68,12 @@ export function uidIn(answer: string, account: string): number {
     throw new Permanent(failure('uid-unknown', `FERRY does not know the UID of ${account}: ${words}.`))
   }
   if (info.ferry_output.banned || !info.ferry_output.status)
-    throw new Permanent(failure('account-refused', `FERRY says that ${account} is ${info.ferry_output.banned ? 'banned' : 'not active'}.`))
+    throw new Permanent(
+      failure(
+        'account-refused',
+        `FERRY says that ${account} is ${info.ferry_output.banned ? 'banned' : 'not active'}.`,
+      ),
+    )
   return info.ferry_output.uid
 }
 

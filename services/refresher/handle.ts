@@ -3,14 +3,16 @@ import { randomUUID } from 'node:crypto'
 import type { KV } from '@nats-io/kv'
 import type { Entry, Site } from '../../shared/config/site.ts'
 import type { Received } from '../../shared/consume.ts'
+import { Permanent, Transient } from '../../shared/errors.ts'
 import { findEntry } from '../../shared/find-entry.ts'
 import type { Tickets } from '../../shared/kinit.ts'
-import { type RefreshItem, schemaVersion, timestamp, type TokenReady } from '../../shared/messages.ts'
+import { type RefreshItem, schemaVersion, type TokenReady, timestamp } from '../../shared/messages.ts'
 import { lastTokenGet } from '../../shared/metrics.ts'
 import type { Fact, Outgoing } from '../../shared/publish.ts'
 import { seal } from '../../shared/seal.ts'
 import { refreshSubject, sealedKey, tokenSubject } from '../../shared/subjects.ts'
 import { type Acted, workOnTarget } from '../../shared/target.ts'
+import type { VaultPause } from '../../shared/vault-pause.ts'
 import { findVaultServer } from '../../shared/vault-server.ts'
 import { findCredds } from './condor.ts'
 import { findUid } from './ferry.ts'
@@ -23,29 +25,68 @@ export interface RefreshDeps {
   readonly uids: KV
   readonly sealed: KV
   readonly tickets: Tickets
+  readonly vaultPause: VaultPause
   /** The distributor's public curve key. */
   readonly sealTo: string
   /** Private directory with one vault token an entry. */
   readonly tokenDirectory: string
 }
 
+/** Between attempts after a failure was reported (milliseconds). */
+const backoff = { firstMs: 5_000, longestMs: 60_000 }
+
 /** Handles `refresh.<experiment>.<role>`. */
-export async function handleRefresh(received: Received<RefreshItem>, deps: RefreshDeps): Promise<readonly Outgoing[]> {
+export async function handleRefresh(
+  received: Received<RefreshItem>,
+  deps: RefreshDeps,
+): Promise<readonly Outgoing[]> {
   const item = received.body
   const site = deps.site()
   const entry = findEntry(site, item.entry)
   return workOnTarget(
-    { key: refreshSubject(item), run: item.run, entry: item.entry, retry: site.retries.store },
+    { key: refreshSubject(item), run: item.run, entry: item.entry, retry: site.retries.store, backoff },
     deps.targets,
     received,
     () => refresh(item, entry, site, received.signal, deps),
   )
 }
 
-async function refresh(item: RefreshItem, entry: Entry, site: Site, signal: AbortSignal, deps: RefreshDeps): Promise<Acted> {
+async function refresh(
+  item: RefreshItem,
+  entry: Entry,
+  site: Site,
+  signal: AbortSignal,
+  deps: RefreshDeps,
+): Promise<Acted> {
   const condor = { ...site.refresher, timeoutMs: site.timeouts.kerberosMs, signal }
   const uid = await findUid(entry, site, deps.uids, signal)
   const credds = await findCredds(entry, condor)
+  try {
+    return await deps.vaultPause.heed(item.deadline, () =>
+      makeToken(item, entry, uid, credds, site, signal, deps),
+    )
+  } catch (error) {
+    throw withCredds(error, credds)
+  }
+}
+
+/** A failure that also names the credds which get nothing now: no later event will. */
+function withCredds(error: unknown, credds: readonly string[]): unknown {
+  if (error instanceof Permanent) return new Permanent({ ...error.failure, credds })
+  if (error instanceof Transient) return new Transient({ ...error.failure, credds })
+  return error
+}
+
+async function makeToken(
+  item: RefreshItem,
+  entry: Entry,
+  uid: number,
+  credds: readonly string[],
+  site: Site,
+  signal: AbortSignal,
+  deps: RefreshDeps,
+): Promise<Acted> {
+  const condor = { ...site.refresher, timeoutMs: site.timeouts.kerberosMs, signal }
   const vaultServer = await findVaultServer(entry, condor)
   const ccache = await deps.tickets.ccacheOf(entry, {
     minLifeMs: site.timeouts.globalMs,
@@ -85,5 +126,10 @@ function readyEvent(
     ...{ run, entry, service, experiment, role, mode, deadline },
     ...facts,
   }
-  return { kind: 'fact', subject: tokenSubject('ready', item), id: `${run}.${refreshSubject(item)}.ready`, body }
+  return {
+    kind: 'fact',
+    subject: tokenSubject('ready', item),
+    id: `${run}.${refreshSubject(item)}.ready`,
+    body,
+  }
 }

@@ -5,9 +5,9 @@ import { type CommandOutcome, runCommand } from '../../shared/command.ts'
 import { commandEnvironment } from '../../shared/config/environment.ts'
 import type { Entry } from '../../shared/config/site.ts'
 import { failure, Permanent, type ReasonCode, Transient } from '../../shared/errors.ts'
-import { classifyVault } from '../../shared/vault-texts.ts'
 import { lastLine } from '../../shared/outcome-text.ts'
 import { encodeToken } from '../../shared/subjects.ts'
+import { classifyVault } from '../../shared/vault-texts.ts'
 
 export interface HtgettokenOptions {
   readonly program: string
@@ -52,7 +52,8 @@ export async function getVaultToken(entry: Entry, options: HtgettokenOptions): P
       signal: options.signal,
       attributes: { 'managed_tokens.entry': entry.name },
     })
-    if (outcome.kind !== 'exited' || outcome.exitCode !== 0) throw htgettokenError(entry, options.vaultServer, outcome)
+    if (outcome.kind !== 'exited' || outcome.exitCode !== 0)
+      throw htgettokenError(entry, options.vaultServer, outcome)
     const made = await adopt(fresh, kept)
     return { token: (await readFile(kept, 'utf8')).trim(), reused: !made }
   } finally {
@@ -99,7 +100,11 @@ const permanentCodes: ReadonlySet<ReasonCode> = new Set(['authentication-needed'
 
 function htgettokenError(entry: Entry, vaultServer: string, outcome: CommandOutcome): Error {
   const code = classifyVault(outcome) ?? 'unexpected'
-  const failed = failure(code, `No vault token for ${entry.service} from ${vaultServer}: ${describe(code, outcome)}.`, entry)
+  const failed = failure(
+    code,
+    `No vault token for ${entry.service} from ${vaultServer}: ${describe(code, outcome)}.`,
+    entry,
+  )
   return permanentCodes.has(code) ? new Permanent(failed) : new Transient(failed)
 }
 
@@ -118,6 +123,8 @@ function describe(code: ReasonCode, outcome: CommandOutcome): string {
     case 'timeout':
       return 'htgettoken did not end in time'
     default:
-      return outcome.kind === 'missing' ? `htgettoken ${outcome.reason}` : lastLine(outcome.stderr) || 'htgettoken failed'
+      return outcome.kind === 'missing'
+        ? `htgettoken ${outcome.reason}`
+        : lastLine(outcome.stderr) || 'htgettoken failed'
   }
 }

@@ -6,7 +6,12 @@ import { type RunMode, runMode } from '../../shared/messages.ts'
 import { latestRunKey, ledgerKey } from '../../shared/subjects.ts'
 
 /** What this needs of the notifier's ledger; it writes more. */
-const ledgerHead = z.object({ run: z.string(), mode: runMode, entries: z.array(z.string()), finished: z.string().optional() })
+const ledgerHead = z.object({
+  run: z.string(),
+  mode: runMode,
+  entries: z.array(z.string()),
+  finished: z.string().optional(),
+})
 const ledgerEntry = z.object({
   refresh: z.object({ state: z.string() }),
   targets: z.array(z.object({ state: z.string() })),
@@ -18,7 +23,11 @@ export function isWeaker(mode: RunMode, other: RunMode): boolean {
 }
 
 /** The entries that a fuller unfinished run is still working on: entry → that run. */
-export async function findJoined(entries: readonly Entry[], mode: RunMode, runs: KV): Promise<Record<string, string>> {
+export async function findJoined(
+  entries: readonly Entry[],
+  mode: RunMode,
+  runs: KV,
+): Promise<Record<string, string>> {
   const joined: Record<string, string> = {}
   if (mode.push && mode.notify) return joined
   for await (const key of await runs.keys('*')) {

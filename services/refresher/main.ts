@@ -10,6 +10,7 @@ import { failedEvent } from '../../shared/report.ts'
 import { sealingPublicKeyFile } from '../../shared/state.ts'
 import { buckets, consumers, requests, streams } from '../../shared/subjects.ts'
 import { ensureTopology } from '../../shared/topology.ts'
+import { openVaultPause } from '../../shared/vault-pause.ts'
 import { handleRefresh } from './handle.ts'
 import { planRun } from './plan.ts'
 import { startRun } from './run-request.ts'
@@ -27,6 +28,7 @@ await runDaemon('refresher', async ({ bus, log, site, freshSite, stateRoot, stat
     sealed: await bus.bucket(buckets.sealed),
     tickets: stack.use(await openTickets(join(stateDirectory, 'tickets'))),
     sealTo: site().sealing.publicKey ?? (await readFile(sealingPublicKeyFile(stateRoot), 'utf8')).trim(),
+    vaultPause: openVaultPause(targets, site),
     tokenDirectory: join(stateDirectory, 'tokens'),
   }
 
@@ -61,7 +63,11 @@ await runDaemon('refresher', async ({ bus, log, site, freshSite, stateRoot, stat
       bus,
       'refresher',
       [
-        { name: 'run', subject: requests.run, answer: (body) => startRun(body, 'request', { bus, runs, freshSite }) },
+        {
+          name: 'run',
+          subject: requests.run,
+          answer: (body) => startRun(body, 'request', { bus, runs, freshSite }),
+        },
         { name: 'services', subject: requests.services, answer: () => listServices({ site, targets, uids }) },
       ],
       log,

@@ -1,6 +1,7 @@
 /** Answers `managed-tokens.run`: picks the entries, mints a run, publishes its plan, and says at once what will be done. */
-import { context, SpanKind, trace } from '@opentelemetry/api'
+
 import type { KV } from '@nats-io/kv'
+import { context, SpanKind, trace } from '@opentelemetry/api'
 import { closest } from 'fastest-levenshtein'
 import { z } from 'zod'
 import type { Bus } from '../../shared/bus.ts'
@@ -36,7 +37,11 @@ export interface RunDeps {
 }
 
 /** Starts a run. Throws RequestError for a wrong body or an unknown entry. */
-export async function startRun(body: unknown, trigger: RunStarted['trigger'], deps: RunDeps): Promise<RunAnswer> {
+export async function startRun(
+  body: unknown,
+  trigger: RunStarted['trigger'],
+  deps: RunDeps,
+): Promise<RunAnswer> {
   const parsed = runRequest.safeParse(body ?? {})
   if (!parsed.success) throw new RequestError('bad-request', describeIssues(parsed.error))
   const site = deps.freshSite()
@@ -50,14 +55,23 @@ export async function startRun(body: unknown, trigger: RunStarted['trigger'], de
 }
 
 /** The entries a request names; unknown ones are refused with the nearest known. Pure. */
-export function chooseEntries(site: Pick<Site, 'entries'>, { experiment, services }: Partial<RunRequest>): readonly Entry[] {
+export function chooseEntries(
+  site: Pick<Site, 'entries'>,
+  { experiment, services }: Partial<RunRequest>,
+): readonly Entry[] {
   const names = site.entries.map(({ name }) => name)
   const unknown = (services ?? []).filter((name) => !names.includes(name.toLowerCase()))
   if (unknown.length > 0)
-    throw new RequestError('unknown-service', unknown.map((name) => `No service ${name}${nearest(name, names)}.`).join(' '))
+    throw new RequestError(
+      'unknown-service',
+      unknown.map((name) => `No service ${name}${nearest(name, names)}.`).join(' '),
+    )
   const experiments = [...new Set(site.entries.map((entry) => entry.experiment))]
   if (experiment !== undefined && !experiments.includes(experiment.toLowerCase()))
-    throw new RequestError('unknown-experiment', `No experiment ${experiment}${nearest(experiment, experiments)}.`)
+    throw new RequestError(
+      'unknown-experiment',
+      `No experiment ${experiment}${nearest(experiment, experiments)}.`,
+    )
   return site.entries.filter(
     (entry) =>
       (experiment === undefined || entry.experiment === experiment.toLowerCase()) &&
@@ -68,7 +82,13 @@ export function chooseEntries(site: Pick<Site, 'entries'>, { experiment, service
 const nearest = (name: string, known: readonly string[]) =>
   known.length === 0 ? ': none is configured' : `; did you mean ${closest(name.toLowerCase(), [...known])}?`
 
-function startedEvent(run: string, trigger: RunStarted['trigger'], mode: RunMode, entries: readonly Entry[], site: Site) {
+function startedEvent(
+  run: string,
+  trigger: RunStarted['trigger'],
+  mode: RunMode,
+  entries: readonly Entry[],
+  site: Site,
+) {
   const now = Date.now()
   const body: RunStarted = {
     schema: schemaVersion,
@@ -89,9 +109,11 @@ function startedEvent(run: string, trigger: RunStarted['trigger'], mode: RunMode
 
 /** The root of the run's trace: everything else hangs below the message published here. */
 async function inRootSpan(run: string, work: () => Promise<void>): Promise<void> {
-  const span = trace
-    .getTracer('managed-tokens')
-    .startSpan('run', { root: true, kind: SpanKind.PRODUCER, attributes: { 'messaging.message.conversation_id': run } })
+  const span = trace.getTracer('managed-tokens').startSpan('run', {
+    root: true,
+    kind: SpanKind.PRODUCER,
+    attributes: { 'messaging.message.conversation_id': run },
+  })
   await context.with(trace.setSpan(context.active(), span), work).finally(() => span.end())
 }
 

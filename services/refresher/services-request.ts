@@ -2,7 +2,7 @@
 import type { KV } from '@nats-io/kv'
 import type { TargetRecord } from '../../shared/claim.ts'
 import type { Entry, Site } from '../../shared/config/site.ts'
-import { encodeToken, refreshSubject } from '../../shared/subjects.ts'
+import { encodeToken, refreshSubject, vaultPauseKey } from '../../shared/subjects.ts'
 
 export interface ServiceStatus {
   readonly entry: string
@@ -26,18 +26,30 @@ export interface ServicesDeps {
 }
 
 /** The answer for every configured entry. */
-export async function listServices({ site, targets, uids }: ServicesDeps): Promise<{ services: ServiceStatus[] }> {
+export async function listServices({
+  site,
+  targets,
+  uids,
+}: ServicesDeps): Promise<{ services: ServiceStatus[] }> {
   const records = new Map<string, { key: string; record: TargetRecord }[]>()
   for await (const key of await targets.keys()) {
     const found = await targets.get(key)
-    if (found?.operation !== 'PUT') continue
+    if (found?.operation !== 'PUT' || key === vaultPauseKey) continue
     const record = found.json<TargetRecord>()
     records.set(record.entry, [...(records.get(record.entry) ?? []), { key, record }])
   }
-  return { services: await Promise.all(site().entries.map((entry) => statusOf(entry, records.get(entry.name) ?? [], uids))) }
+  return {
+    services: await Promise.all(
+      site().entries.map((entry) => statusOf(entry, records.get(entry.name) ?? [], uids)),
+    ),
+  }
 }
 
-async function statusOf(entry: Entry, records: readonly { key: string; record: TargetRecord }[], uids: KV): Promise<ServiceStatus> {
+async function statusOf(
+  entry: Entry,
+  records: readonly { key: string; record: TargetRecord }[],
+  uids: KV,
+): Promise<ServiceStatus> {
   const own = records.find(({ key }) => key === refreshSubject(entry))?.record
   const stores = records.filter(({ key }) => key.startsWith('store.')).map(({ record }) => record)
   const pushes = records.filter(({ key }) => key.startsWith('push.')).map(({ record }) => record)

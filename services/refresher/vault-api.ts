@@ -22,6 +22,8 @@ export async function tokenExpiry(
     const answer = await getText(url, { ...options, headers: { 'X-Vault-Token': token } })
     return new Date(Date.now() + lookup.parse(JSON.parse(answer)).data.ttl * 1_000)
   } catch {
-    throw new Transient(failure('vault-unreachable', `Vault at ${server} did not say how long the token lives.`))
+    throw new Transient(
+      failure('vault-unreachable', `Vault at ${server} did not say how long the token lives.`),
+    )
   }
 }

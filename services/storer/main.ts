@@ -11,21 +11,29 @@ import { serveRequests } from '../../shared/micro.ts'
 import { failedEvent } from '../../shared/report.ts'
 import { buckets, consumers, streams } from '../../shared/subjects.ts'
 import { ensureTopology } from '../../shared/topology.ts'
+import { openVaultPause } from '../../shared/vault-pause.ts'
 import { handleStore } from './handle.ts'
 import { planReady } from './plan.ts'
 import { openStaging } from './staging.ts'
 
 await runDaemon('storer', async ({ bus, log, site, stateDirectory, stack }) => {
-  await ensureTopology(bus, 'storer', { streams: [streams.tokens], buckets: [buckets.targets, buckets.leases] })
+  await ensureTopology(bus, 'storer', {
+    streams: [streams.tokens],
+    buckets: [buckets.targets, buckets.leases],
+  })
   const lockFile = site().storer.lockFile ?? join(homedir(), '.managed-tokens', 'storer.lock')
   await mkdir(dirname(lockFile), { recursive: true, mode: 0o700 })
   const staging = openStaging(join(stateDirectory, 'runs'))
+  const targets = await bus.bucket(buckets.targets)
   const deps = {
     site,
-    targets: await bus.bucket(buckets.targets),
+    targets,
+    vaultPause: openVaultPause(targets, site),
     tickets: stack.use(await openTickets(join(stateDirectory, 'tickets'))),
     // Whoever holds the lease ends what an earlier holder left behind, before it runs anything itself.
-    lease: stack.use(keepLease(await bus.bucket(buckets.leases), 'storer', { onTaken: staging.recover, log })),
+    lease: stack.use(
+      keepLease(await bus.bucket(buckets.leases), 'storer', { onTaken: staging.recover, log }),
+    ),
     staging,
     lockFile,
   }

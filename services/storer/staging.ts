@@ -3,7 +3,7 @@
  * the vault token of (service, credd), staged for the run and taken back after it. Also cleans up after a killed daemon.
  */
 import { randomBytes } from 'node:crypto'
-import { copyFile, constants, lstat, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { constants, copyFile, lstat, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { writeFileAtomic } from '../../shared/atomic-file.ts'
 import type { Entry } from '../../shared/config/site.ts'
@@ -43,7 +43,12 @@ export function openStaging(directory: string): Staging {
       } catch (error) {
         await cleanUp(run)
         const reason = (error as NodeJS.ErrnoException).code ?? 'unknown error'
-        throw new Transient(failure('staging-failed', `Could not prepare the files of ${entry.service} for ${credd}: ${reason}.`))
+        throw new Transient(
+          failure(
+            'staging-failed',
+            `Could not prepare the files of ${entry.service} for ${credd}: ${reason}.`,
+          ),
+        )
       }
       const staged = stagedToken(id, entry.service)
       return {
@@ -107,7 +112,9 @@ async function keep(staged: string, kept: string): Promise<void> {
 
 /** Removes the run's home and every file in /tmp that carries its id. */
 async function cleanUp(run: Run): Promise<void> {
-  const mine = (await readdir(storerTmp)).filter((name) => name.startsWith(`vt_${run.id}`) || name.startsWith(`bt_${run.id}`))
+  const mine = (await readdir(storerTmp)).filter(
+    (name) => name.startsWith(`vt_${run.id}`) || name.startsWith(`bt_${run.id}`),
+  )
   for (const name of mine) await rm(join(storerTmp, name), { force: true })
   await rm(run.home, { recursive: true, force: true })
 }

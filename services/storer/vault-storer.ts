@@ -28,7 +28,15 @@ export async function runVaultStorer(run: StorerRun): Promise<void> {
   const outcome = await runCommand({
     file: 'flock',
     name: 'condor_vault_storer',
-    args: ['-n', '-E', String(lockBusy), run.lockFile, run.site.storer.condorVaultStorer, '-v', run.entry.service],
+    args: [
+      '-n',
+      '-E',
+      String(lockBusy),
+      run.lockFile,
+      run.site.storer.condorVaultStorer,
+      '-v',
+      run.entry.service,
+    ],
     env: storerEnvironment(run),
     cwd: run.stage.home,
     timeoutMs: run.site.timeouts.vaultStorerMs,
@@ -58,7 +66,11 @@ export function storerEnvironment(
     CONDOR_CREDENTIAL_STORER_MODE: 'vault',
     _condor_CREDD_HOST: run.credd,
     _condor_COLLECTOR_HOST: entry.collectors.join(','),
-    _condor_SEC_CREDENTIAL_GETTOKEN_OPTS: ['-a', run.vaultServer, ...(caPath ? [`--capath=${caPath}`] : [])].join(' '),
+    _condor_SEC_CREDENTIAL_GETTOKEN_OPTS: [
+      '-a',
+      run.vaultServer,
+      ...(caPath ? [`--capath=${caPath}`] : []),
+    ].join(' '),
     HTGETTOKENOPTS: htgettokenOptions(entry, inherited.HTGETTOKENOPTS),
   }
 }
@@ -76,7 +88,10 @@ const creddTexts: readonly (readonly [RegExp, ReasonCode])[] = [
   [/Credentials exist that do not match/i, 'scope-mismatch'],
   [/untrusted host/i, 'untrusted-vault-host'],
   [/not allowed|ALLOW_WRITE/i, 'credd-not-allowed'],
-  [/Failed to store condor credentials|Querying condor credentials failed|credmon did not process/i, 'credd-unreachable'],
+  [
+    /Failed to store condor credentials|Querying condor credentials failed|credmon did not process/i,
+    'credd-unreachable',
+  ],
 ]
 
 /**
@@ -114,7 +129,10 @@ const described: Partial<Record<ReasonCode, string>> = {
 
 function storerError({ entry, credd }: StorerRun, outcome: CommandOutcome): Error {
   const code = classify(outcome)
-  const why = outcome.kind === 'missing' ? `condor_vault_storer ${outcome.reason}` : (described[code] ?? 'condor_vault_storer failed')
+  const why =
+    outcome.kind === 'missing'
+      ? `condor_vault_storer ${outcome.reason}`
+      : (described[code] ?? 'condor_vault_storer failed')
   const failed = failure(code, `No vault token of ${entry.service} in ${credd}: ${why}.`, entry)
   return permanentCodes.has(code) ? new Permanent(failed) : new Transient(failed)
 }

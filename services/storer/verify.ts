@@ -4,7 +4,7 @@ import { z } from 'zod'
 import { runCommand } from '../../shared/command.ts'
 import type { Entry } from '../../shared/config/site.ts'
 import { failure, Permanent, Transient } from '../../shared/errors.ts'
-import { storerEnvironment, type StorerRun } from './vault-storer.ts'
+import { type StorerRun, storerEnvironment } from './vault-storer.ts'
 
 /** Throws `wrong-token`, `nothing-stored` or `credd-unreachable`. A wrong token is not kept either. */
 export async function verifyStored(run: StorerRun): Promise<void> {
@@ -12,7 +12,10 @@ export async function verifyStored(run: StorerRun): Promise<void> {
   if (!namesService(bearer.trim(), run.entry)) {
     await run.stage.discard()
     throw new Permanent(
-      failure('wrong-token', `The token that condor_vault_storer got for ${run.entry.service} is not of ${run.entry.realExperiment}.`),
+      failure(
+        'wrong-token',
+        `The token that condor_vault_storer got for ${run.entry.service} is not of ${run.entry.realExperiment}.`,
+      ),
     )
   }
   await askCredd(run)
@@ -50,6 +53,11 @@ async function askCredd(run: StorerRun): Promise<void> {
   })
   if (outcome.kind === 'exited' && outcome.exitCode === 0) return
   if (/No credential is stored/i.test(outcome.stdout))
-    throw new Transient(failure('nothing-stored', `condor_vault_storer ended well for ${entry.service}, but ${credd} has nothing stored.`))
+    throw new Transient(
+      failure(
+        'nothing-stored',
+        `condor_vault_storer ended well for ${entry.service}, but ${credd} has nothing stored.`,
+      ),
+    )
   throw new Transient(failure('credd-unreachable', `${credd} did not say whether it has ${entry.service}.`))
 }

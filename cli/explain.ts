@@ -1,0 +1,113 @@
+/** `managed-tokens explain SERVICE`: each value of an entry, and which line of the file it comes from. */
+import type { Origin, Origins } from '../shared/config/origin.ts'
+import { nearest } from '../shared/config/problem.ts'
+import type { Entry, Site } from '../shared/config/site.ts'
+
+export interface Explained {
+  readonly value: unknown
+  readonly source: Origin['source']
+  readonly key?: string
+  readonly file?: string
+  readonly line?: number
+  readonly column?: number
+}
+
+export interface Explanation {
+  /** 0: explained; 2: no such entry. */
+  readonly exitCode: 0 | 2
+  readonly text: string
+  readonly json:
+    | { readonly entry: string; readonly values: Readonly<Record<string, Explained>> }
+    | {
+        readonly error: {
+          readonly code: 'unknown-service'
+          readonly message: string
+          readonly nearest?: string
+        }
+      }
+}
+
+const order = [
+  'service',
+  'account',
+  'desiredUid',
+  'principal',
+  'keytab',
+  'credkey',
+  'tokenGetter',
+  'vaultServer',
+  'minTokenLifetime',
+  'collectors',
+  'scheddConstraint',
+  'credds',
+  'vaultTokenRoot',
+  'nodes',
+  'roleFileTemplate',
+  'sshOptions',
+  'fileCopierOptions',
+  'emails',
+  'disableNotifications',
+] as const satisfies readonly (keyof Entry)[]
+
+const whenAbsent: Partial<Record<keyof Entry, string>> = {
+  desiredUid: '(FERRY tells it)',
+  credds: '(the collector tells them)',
+  vaultServer: '(the environment or HTCondor tells it)',
+  scheddConstraint: '(every schedd)',
+}
+
+/** Explains the entry `name` (as configured, in any case). */
+export function explainService(site: Site, origins: Origins, name: string): Explanation {
+  const entry = site.entries.find((one) => one.name === name.toLowerCase())
+  if (!entry) return unknownService(site, name)
+  const from = origins.get(entry.name)
+  const rows = order.map((key) => ({
+    key,
+    value: entry[key],
+    origin: from?.get(key) ?? { source: 'default' as const },
+  }))
+  const width = Math.max(...rows.map(({ key }) => key.length))
+  const lines = rows.map(({ key, value, origin }) => {
+    const shown = value === undefined ? (whenAbsent[key] ?? '(none)') : showValue(value)
+    return `  ${key.padEnd(width)}  ${shown}  — ${showOrigin(site.file, origin)}`
+  })
+  return {
+    exitCode: 0,
+    text: [entry.name, ...lines].join('\n'),
+    json: {
+      entry: entry.name,
+      values: Object.fromEntries(
+        rows.map(({ key, value, origin }) => [key, located(site.file, value, origin)]),
+      ),
+    },
+  }
+}
+
+function unknownService(site: Site, name: string): Explanation {
+  const names = site.entries.map((entry) => entry.name)
+  const near = nearest(name, names)
+  const advice = near ? `did you mean ${near}?` : `configured are: ${names.join(', ')}`
+  const message = `no service ${JSON.stringify(name)} in ${site.file} — ${advice}`
+  return {
+    exitCode: 2,
+    text: message,
+    json: { error: { code: 'unknown-service', message, ...(near ? { nearest: near } : {}) } },
+  }
+}
+
+const located = (file: string, value: unknown, { source, key, line, column }: Origin): Explained => ({
+  value: value ?? null,
+  source,
+  ...(key === undefined || line === undefined || column === undefined ? {} : { key, file, line, column }),
+})
+
+const showValue = (value: unknown) => (Array.isArray(value) ? value.join(' ') || '(none)' : String(value))
+
+function showOrigin(file: string, origin: Origin): string {
+  if (origin.line === undefined) return 'default'
+  const key = origin.key?.split('.').at(-1)
+  const what = { entry: key, override: key, global: key, template: `${key}, filled in`, default: key }[
+    origin.source
+  ]
+  return `${what} (${file}:${origin.line})`
+}
