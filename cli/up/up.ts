@@ -1,7 +1,7 @@
 /** `managed-tokens up`: everything on one machine in the foreground, until a signal. */
 import { loadSite } from '../../shared/config/load.ts'
 import { ConfigError } from '../../shared/config/problem.ts'
-import { operatorEnvFile } from '../../shared/state.ts'
+import { defaultStateRoot, operatorEnvFile } from '../../shared/state.ts'
 import type { ChildEvent } from './child.ts'
 import { type Supervisor, type SupervisorOptions, startSupervisor } from './supervise.ts'
 
@@ -64,9 +64,10 @@ function readServers(
 
 function greet(stateRoot: string, url: string, isOurs: boolean, print: (line: string) => void): void {
   print(`managed-tokens: all four daemons are ready. NATS is at ${url}; state is in ${stateRoot}`)
+  const state = isOurs && stateRoot !== defaultStateRoot ? ` --state ${stateRoot}` : ''
   print('In another terminal:')
-  print('  npx managed-tokens run --watch        refresh everything now and look on')
-  print('  npx managed-tokens status             the latest run, target by target')
+  print(`  npx managed-tokens run --watch${state}     refresh everything now and look on`)
+  print(`  npx managed-tokens status${state}          the latest run, target by target`)
   if (isOurs) print(`  . ${operatorEnvFile(stateRoot)} && nats sub 'token.>'`)
   else print("  nats sub 'token.>'")
   print('Ctrl-C stops everything.')
