@@ -31,7 +31,7 @@ export function parseDuration(text: string): number | undefined {
 
 /** A duration as short text: `90000` → `1m30s`. */
 export function formatDuration(ms: number): string {
-  if (ms < 1_000) return `${ms}ms`
+  if (ms < 1_000) return ms === 0 ? '0s' : `${ms}ms`
   let text = ''
   let rest = ms
   for (const unit of ['d', 'h', 'm'] as const) {

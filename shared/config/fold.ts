@@ -58,7 +58,17 @@ export function fold(
     const { line, col } = lines.linePos(offset)
     return line > 0 ? { line, column: col } : start
   }
-  const follow = (node: unknown): unknown => (isAlias(node) ? node.resolve(document) : node)
+  const lost = new Set<unknown>()
+  const follow = (node: unknown): unknown => {
+    if (!isAlias(node)) return node
+    const target = node.resolve(document)
+    if (target === undefined && !lost.has(node)) {
+      lost.add(node)
+      const message = `nothing before this is called &${node.source} — expected an anchor of that name`
+      findings.push({ severity: 'error', ...(placeOf(node) ?? start), path: '', message })
+    }
+    return target
+  }
 
   const find = (places: Map<string, Place>, path: Path): Place => {
     for (let length = path.length; length > 0; length--) {
@@ -159,11 +169,14 @@ export function fold(
     }
     if (def.valueType && isMap(node)) {
       const schema = def.valueType
-      return foldMap(node as { items: Pair[] }, path, (key) => ({
-        name: key.toLowerCase(),
-        schema,
-        required: true,
-      }))
+      return foldMap(node as { items: Pair[] }, path, (key, place) => {
+        // The one name that validation would pass over in silence.
+        if (key !== '__proto__') return { name: key.toLowerCase(), schema, required: true }
+        keys.set(indexOf([...path, key]), place)
+        const message = `${quote(key)} cannot be a name — expected letters and digits`
+        findings.push({ severity: 'error', ...place, path: showPath([...path, key]), message })
+        return undefined
+      })
     }
     if (def.element && isSeq(node)) {
       const schema = def.element

@@ -13,7 +13,7 @@ const named = (expected: string, accepts: Check) =>
 
 /** A value as it may appear in a message: one line, no control characters, not endless. */
 export function quote(value: unknown): string {
-  const text = JSON.stringify(String(value)).replace(/[\u007f-\u009f\u2028\u2029]/g, '?')
+  const text = JSON.stringify(String(value)).replace(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, '?')
   return text.length > 80 ? `${text.slice(0, 76)}…"` : text
 }
 

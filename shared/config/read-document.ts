@@ -15,7 +15,7 @@ const sentences: Partial<Record<YAMLError['code'], string>> = {
   BAD_INDENT: 'wrong indentation — expected the entries of one map or list to start in one column',
   TAB_AS_INDENT: 'a tab indents this line — expected spaces',
   MULTIPLE_DOCS: 'a second document starts here — expected one document in the file',
-  BAD_ALIAS: 'this alias has no anchor before it — expected &name before *name',
+  BAD_ALIAS: 'not valid YAML: an anchor or alias without a name — expected &name or *name',
   MISSING_CHAR:
     'not valid YAML: something that was opened is not closed — expected a closing quote, bracket, comma or colon',
   MULTILINE_IMPLICIT_KEY: 'not valid YAML: a key runs over several lines — expected "key: value" in one line',
@@ -44,7 +44,7 @@ export function readDocument(bytes: Buffer): ReadDocument {
     lineCounter: lines,
     prettyErrors: false,
     uniqueKeys: true,
-    logLevel: 'silent',
+    logLevel: 'error',
   })
   if (!isUtf8(bytes)) {
     return {

@@ -36,23 +36,16 @@ const isTimeZone = (name: string) => {
 }
 
 const cronField = /^(?:\*|[0-9]+(?:-[0-9]+)?|[a-z]{3}(?:-[a-z]{3})?)(?:\/[0-9]+)?$/i
+const isCron = (text: string) => {
+  const fields = text.trim().split(/\s+/)
+  return fields.length === 5 && fields.every((field) => field.split(',').every((one) => cronField.test(one)))
+}
+const expectedCron = 'expected a cron expression of five fields (minute hour day month weekday), or false'
 
 /** When runs start by themselves. */
 export const scheduleSection = z.strictObject({
   cron: z
-    .union(
-      [
-        z.string().refine((text) => {
-          const fields = text.trim().split(/\s+/)
-          return (
-            fields.length === 5 &&
-            fields.every((field) => field.split(',').every((one) => cronField.test(one)))
-          )
-        }),
-        z.literal(false),
-      ],
-      { error: 'expected a cron expression of five fields (minute hour day month weekday), or false' },
-    )
+    .union([z.string().refine(isCron, expectedCron), z.literal(false)], { error: expectedCron })
     .default('58 * * * *')
     .describe('Cron expression of the hourly run; `false` switches the schedule off.'),
   timeZone: z
