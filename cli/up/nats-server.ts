@@ -5,6 +5,7 @@ import { once } from 'node:events'
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { inheritedEnvironment } from '../../shared/config/environment.ts'
 import { renderNatsConf } from '../../shared/nats-conf.ts'
 import type { NatsUser } from '../../shared/nats-permissions.ts'
 import { ensurePrivateDirectory, natsFiles, operatorEnvFile, seedFile } from '../../shared/state.ts'
@@ -37,7 +38,7 @@ const startDeadlineMs = 120_000
 
 /** Starts the server and returns once it accepts connections. Throws a sentence for people when it cannot run. */
 export async function startNatsServer(options: NatsServerOptions): Promise<NatsServer> {
-  const env = options.env ?? process.env
+  const env = options.env ?? inheritedEnvironment()
   requirePrograms(env)
   const files = natsFiles(options.stateRoot)
   await mkdir(options.stateRoot, { recursive: true, mode: 0o755 })

@@ -1,6 +1,7 @@
 /** The four daemons and, where none is configured, a private nats-server: started together, kept running, stopped together. */
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import { inheritedEnvironment } from '../../shared/config/environment.ts'
 import { seedFile } from '../../shared/state.ts'
 import { type Daemon, daemons } from '../../shared/subjects.ts'
 import { type ChildEvent, type ChildPlan, keepRunning } from './child.ts'
@@ -93,7 +94,7 @@ function planOf(daemon: Daemon, options: SupervisorOptions, url: string | undefi
       ...(url ? ['--nats', url] : []),
       ...(options.allowRoot ? ['--allow-root'] : []),
     ],
-    env: options.env ?? process.env,
+    env: options.env ?? inheritedEnvironment(),
     logFile: options.logDir && join(options.logDir, `${daemon}.log`),
     ready: 'message',
     // A daemon has work to hand back and children to end: it gets the signal that it expects.

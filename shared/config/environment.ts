@@ -51,3 +51,6 @@ export function commandEnvironment(from: Environment = environment): Readonly<Re
     ...(from.KRB5_CONFIG ? { KRB5_CONFIG: from.KRB5_CONFIG } : {}),
   }
 }
+
+/** The whole environment, for programs of our own only: a daemon reads for itself what it knows. */
+export const inheritedEnvironment = (): Readonly<NodeJS.ProcessEnv> => ({ ...process.env })
