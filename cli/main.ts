@@ -28,18 +28,18 @@ Exit codes: 0 fine, 1 something failed, 2 wrong use.`,
 /** Options of every command that asks the daemons. */
 function asking(command: Command): Command {
   return command
-    .option('-c, --config FILE', 'the configuration, for where NATS is')
-    .option('--state DIR', 'the state directory of "managed-tokens up" (default: $MANAGED_TOKENS_STATE)')
-    .option('--nats URL', 'the NATS server (default: $NATS_URL)')
+    .option('-c, --config <FILE>', 'the configuration, for where NATS is')
+    .option('--state <DIR>', 'the state directory of "managed-tokens up" (default: $MANAGED_TOKENS_STATE)')
+    .option('--nats <URL>', 'the NATS server (default: $NATS_URL)')
     .option('--json', 'print one JSON object')
 }
 
 program
   .command('up')
   .description('start the four daemons, and a private NATS server unless nats.servers is configured')
-  .option('-c, --config FILE', 'the configuration (default: managedTokens.yml in the usual places)')
-  .option('--state DIR', 'private state (default: $MANAGED_TOKENS_STATE or /var/lib/managed-tokens)')
-  .option('--nats-port PORT', 'port of the private NATS server (default: 4222 when free)', Number)
+  .option('-c, --config <FILE>', 'the configuration (default: managedTokens.yml in the usual places)')
+  .option('--state <DIR>', 'private state (default: $MANAGED_TOKENS_STATE or /var/lib/managed-tokens)')
+  .option('--nats-port <PORT>', 'port of the private NATS server (default: 4222 when free)', Number)
   .option('--allow-root', 'run as root, which is otherwise refused', false)
   .action(async (options: { config?: string; state?: string; natsPort?: number; allowRoot: boolean }) => {
     const { runUp } = await import('./up/up.ts')
@@ -53,8 +53,8 @@ program
 
 asking(program.command('run'))
   .description('refresh tokens now')
-  .option('-e, --experiment NAME', 'only this experiment')
-  .option('-s, --service NAME', 'only this service; may be given several times', collect)
+  .option('-e, --experiment <NAME>', 'only this experiment')
+  .option('-s, --service <NAME>', 'only this service; may be given several times', collect)
   .option('-w, --watch', 'follow the run to its end')
   .option('-t, --test', 'the predecessor’s test mode, same as --no-push')
   .option('--no-push', 'get and store tokens, but leave nodes alone')
@@ -71,7 +71,7 @@ asking(program.command('run'))
 
 asking(program.command('status'))
   .description('show how a run stands, target by target')
-  .option('--run ID', 'which run (default: the latest)')
+  .option('--run <ID>', 'which run (default: the latest)')
   .option('-w, --watch', 'follow the run to its end')
   .action(async (options) => {
     const { status } = await import('./status.ts')
@@ -108,9 +108,9 @@ config
 
 for (const parent of [program, config])
   parent
-    .command('explain SERVICE')
+    .command('explain <SERVICE>')
     .description('show every value of a service and where it comes from')
-    .option('-c, --config FILE', 'the configuration (default: managedTokens.yml in the usual places)')
+    .option('-c, --config <FILE>', 'the configuration (default: managedTokens.yml in the usual places)')
     .option('--json', 'print one JSON object')
     .action(async (service: string, options: { config?: string; json?: boolean }) => {
       const { explainService } = await import('./explain.ts')

@@ -75,7 +75,7 @@ export async function ensureTopology(
   for (const [name, { owner, options }] of Object.entries(bucketPlans))
     if (owner === daemon) await bus.kvm.create(name, { allow_direct: false, ...options })
   for (const name of needs.streams) await untilThere(() => bus.jsm.streams.info(name))
-  for (const name of needs.buckets) await untilThere(() => bus.kvm.open(name))
+  for (const name of needs.buckets) await untilThere(() => bus.jsm.streams.info(`KV_${name}`))
 }
 
 /** Adds the stream, or brings an older one up to date. */
