@@ -1,0 +1,158 @@
+/** The whole pipe in a temporary directory: a sandbox site, the supervisor with its daemons and server, and an operator who looks on. */
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { ask, connectOperator } from '../../cli/connection.ts'
+import type { ChildEvent } from '../../cli/up/child.ts'
+import { choosePort } from '../../cli/up/port.ts'
+import { startSupervisor, type Supervisor } from '../../cli/up/supervise.ts'
+import { readWholeStatus } from '../../cli/status.ts'
+import { type SandboxSite, type SiteOptions, startSite } from '../../sandbox/site.ts'
+import type { RunStatus } from '../../services/notifier/status-request.ts'
+import type { RunAnswer } from '../../services/refresher/run-request.ts'
+import type { Bus } from '../../shared/bus.ts'
+import { consumers, type Daemon, requests, streams } from '../../shared/subjects.ts'
+import { createRecorder, type Recorder } from './recorder.ts'
+
+/** A fact as it was heard on the bus. */
+export interface Heard {
+  readonly subject: string
+  readonly body: Readonly<Record<string, unknown>> & { readonly run: string; readonly entry?: string }
+}
+
+export interface Pipeline extends AsyncDisposable {
+  readonly site: SandboxSite
+  readonly supervisor: Supervisor
+  readonly bus: Bus
+  /** What the supervisor saw of its children. */
+  readonly life: Recorder<ChildEvent>
+  /** Facts heard since the start; what is said while the server is away is not. */
+  readonly facts: Recorder<Heard>
+  /** Asks for a run; the answer comes at once. */
+  startRun(body?: object): Promise<RunAnswer>
+  status(run: string): Promise<RunStatus>
+  /** Looks at the ledger until it is as wanted; fails after `withinMs`. */
+  untilStatus(run: string, what: string, isIt: (status: RunStatus) => boolean, withinMs?: number): Promise<RunStatus>
+  /** The ledger of a run that has finished, its messages to people delivered. */
+  finish(run: string, withinMs?: number): Promise<RunStatus>
+  /** Every fact of the run as the stream keeps it. */
+  storedFacts(run: string): Promise<Heard[]>
+  /** Signals a daemon or the server and returns when it has died and the next one is ready. */
+  killAndAwait(name: Daemon | 'nats-server', signal: NodeJS.Signals): Promise<void>
+}
+
+/** A directory for one test, which removes itself. */
+export async function makeDirectory(): Promise<AsyncDisposable & { readonly path: string }> {
+  const path = await mkdtemp(join(tmpdir(), 'mt-pipeline-'))
+  return { path, [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true }) }
+}
+
+/** Starts everything and returns when all is ready; disposing stops everything and leaves the directory for inspection. */
+export async function startPipeline(options: SiteOptions): Promise<Pipeline> {
+  await using stack = new AsyncDisposableStack()
+  const site = stack.use(await startSite(options))
+  const life = createRecorder<ChildEvent>()
+  const supervisor = stack.use(
+    await startSupervisor({
+      configFile: site.config,
+      stateRoot: site.layout.state,
+      natsPort: await choosePort(0),
+      logDir: site.layout.logs,
+      allowRoot: true,
+      env: { PATH: process.env.PATH, HOME: process.env.HOME, ...site.env },
+      onEvent: (event) => life.add(event),
+    }),
+  )
+  await within(30_000, 'the daemons are ready', supervisor.ready())
+  const bus = stack.use(await connectOperator({ state: site.layout.state, nats: supervisor.url }))
+  const facts = createRecorder<Heard>()
+  for (const subject of ['token.>', 'run.*'])
+    bus.nc.subscribe(subject, {
+      callback: (_error, message) => facts.add({ subject: message.subject, body: message.json() }),
+    })
+  await bus.nc.flush()
+
+  const status = (run: string) => readWholeStatus(bus, run)
+  const untilStatus: Pipeline['untilStatus'] = async (run, what, isIt, withinMs = 30_000) => {
+    const deadline = Date.now() + withinMs
+    for (;;) {
+      // A run that was just asked for is not in the ledger yet, and a killed server does not answer.
+      const found = await status(run).catch(() => undefined)
+      if (found && isIt(found)) return found
+      if (Date.now() > deadline) throw new Error(`not within ${withinMs} ms: ${what}; ${describe(found)}`)
+      await sleep(50)
+    }
+  }
+  const running = stack.move()
+  return {
+    site,
+    supervisor,
+    bus,
+    life,
+    facts,
+    status,
+    untilStatus,
+    startRun: (body = {}) => ask<RunAnswer>(bus, requests.run, body),
+    async finish(run, withinMs = 60_000) {
+      const found = await untilStatus(run, 'the run is finished', (one) => one.finished !== null, withinMs)
+      await untilDelivered(bus)
+      return found.waiting === 0 ? status(run) : found
+    },
+    storedFacts: (run) => readFacts(bus, run),
+    async killAndAwait(name, signal) {
+      const since = life.all.length
+      const ours = (type: ChildEvent['type']) => (event: ChildEvent) =>
+        event.type === type && event.name === name && life.all.indexOf(event) >= since
+      if (!supervisor.kill(name, signal)) throw new Error(`${name} does not run`)
+      await life.until(`${name} dies of ${signal}`, ours('died'), 10_000)
+      await life.until(`${name} is ready again`, ours('ready'))
+    },
+    [Symbol.asyncDispose]: () => running.disposeAsync(),
+  }
+}
+
+/** Facts are counted and messages to people are sent after a run has finished. */
+async function untilDelivered({ jsm }: Bus): Promise<void> {
+  const deadline = Date.now() + 10_000
+  for (;;) {
+    const queues = [
+      await jsm.consumers.info(streams.tokens, consumers.notifier),
+      await jsm.consumers.info(streams.notify, consumers.notifierOutbox),
+    ]
+    if (queues.every(({ num_pending, num_ack_pending }) => num_pending + num_ack_pending === 0)) return
+    if (Date.now() > deadline) throw new Error('the outbox was not emptied within 10 s')
+    await sleep(50)
+  }
+}
+
+async function readFacts({ jsm }: Bus, run: string): Promise<Heard[]> {
+  const { state } = await jsm.streams.info(streams.tokens)
+  const found: Heard[] = []
+  for (let seq = state.first_seq; seq <= state.last_seq; seq++) {
+    const message = await jsm.streams.getMessage(streams.tokens, { seq })
+    const body = message?.json<Heard['body']>()
+    if (message && body?.run === run) found.push({ subject: message.subject, body })
+  }
+  return found
+}
+
+/** Fails when the promise takes longer. */
+export async function within<T>(ms: number, what: string, promise: Promise<T>): Promise<T> {
+  const timeout = Promise.withResolvers<never>()
+  const timer = setTimeout(() => timeout.reject(new Error(`not within ${ms} ms: ${what}`)), ms)
+  try {
+    return await Promise.race([promise, timeout.promise])
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+function describe(status: RunStatus | undefined): string {
+  if (!status) return 'the ledger does not know the run'
+  const rows = status.entries.map(
+    ({ entry, refresh, targets }) =>
+      `${entry}: ${refresh.state}, ${targets.map(({ name, state }) => `${name} ${state}`).join(', ')}`,
+  )
+  return `the ledger says ${rows.join('; ')}`
+}
