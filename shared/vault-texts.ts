@@ -4,6 +4,7 @@ import type { ReasonCode } from './errors.ts'
 
 /** Texts of htgettoken 2.x; an unreachable server outranks everything that follows from it. */
 const outages: readonly (readonly [RegExp, ReasonCode])[] = [
+  [/No space left on device|Disk quota exceeded/i, 'disk-full-here'],
   [/Too Many Requests|\b429\b/i, 'rate-limited'],
   [/certificate verify|CERTIFICATE_|\bSSL|\bTLS/i, 'vault-tls'],
   [

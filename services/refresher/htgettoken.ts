@@ -120,6 +120,8 @@ function describe(code: ReasonCode, outcome: CommandOutcome): string {
       return 'Vault cannot be reached'
     case 'vault-tls':
       return 'Vault’s certificate was not accepted'
+    case 'disk-full-here':
+      return 'there is no space to write it here'
     case 'timeout':
       return 'htgettoken did not end in time'
     default:
