@@ -7,6 +7,7 @@ import type { RunStatus } from '../../services/notifier/status-request.ts'
 import type { RunAnswer } from '../../services/refresher/run-request.ts'
 import { makeDirectory, type Pipeline, startPipeline } from '../support/pipeline.ts'
 import { assertNoMisuse, assertNothingLeft, countWork, findMisplaced, markNow } from '../support/site-ends.ts'
+import { readSpans, type Span } from '../support/spans.ts'
 
 const everything = {
   'refresh dune_production': 2,
@@ -48,7 +49,12 @@ describe('a run over the whole site', { timeout: 120_000 }, () => {
   })
 
   it('ends with all of it done', () => {
-    assert.deepEqual(answer.entries, ['dune_production', 'dune-2_production', 'mu2e_production', 'nova_analysis'])
+    assert.deepEqual(answer.entries, [
+      'dune_production',
+      'dune-2_production',
+      'mu2e_production',
+      'nova_analysis',
+    ])
     assert.deepEqual(first.totals, { done: 10, failed: 0, superseded: 0, unfinished: 0 })
     assert.equal(first.waiting, 0)
     assert.ok(Date.parse(first.finished ?? '') >= Date.parse(first.started))
@@ -83,7 +89,10 @@ describe('a run over the whole site', { timeout: 120_000 }, () => {
       )
       const text = readFileSync(join(tmp, name), 'latin1')
       assert.match(text, /^hvs\.[\w-]{20,}\n$/, 'one line, the token, with its newline')
-      assert.ok(issuedTo('nova_analysis', 'vault').includes(text.trim()), 'a token that Vault gave out for nova')
+      assert.ok(
+        issuedTo('nova_analysis', 'vault').includes(text.trim()),
+        'a token that Vault gave out for nova',
+      )
     }
     const role = join(tmp, 'jobsub_default_role_nova_46301')
     assert.equal(readFileSync(role, 'utf8'), 'analysis\n')
@@ -92,11 +101,12 @@ describe('a run over the whole site', { timeout: 120_000 }, () => {
 
   it('names the real experiment on nodes of an entry with an override', () => {
     const tmp = join(directory.path, 'nodes', 'mu2egpvm01.sandbox.test', 'tmp')
-    assert.deepEqual(readdirSync(tmp).filter((name) => name.includes('dune') || name.includes('50762')).sort(), [
-      'jobsub_default_role_dune_50762',
-      'vt_u50762',
-      'vt_u50762-dune_production',
-    ])
+    assert.deepEqual(
+      readdirSync(tmp)
+        .filter((name) => name.includes('dune') || name.includes('50762'))
+        .sort(),
+      ['jobsub_default_role_dune_50762', 'vt_u50762', 'vt_u50762-dune_production'],
+    )
   })
 
   it('leaves a vault token and its address in a credd', () => {
@@ -110,9 +120,156 @@ describe('a run over the whole site', { timeout: 120_000 }, () => {
     )
   })
 
+  describe('and a second one right after it', () => {
+    let again: RunAnswer
+    let before: Map<string, number>
+
+    it('finds the tokens still good', async () => {
+      before = tokenAges()
+      const mark = markNow(pipe.site)
+      again = await pipe.startRun()
+      const status = await pipe.finish(again.run)
+      assert.deepEqual(status.totals, { done: 10, failed: 0, superseded: 0, unfinished: 0 })
+      assert.deepEqual(
+        status.entries.map(({ refresh }) => refresh.reused),
+        [true, true, true, true],
+      )
+      assert.deepEqual(countWork(pipe.site, mark), everything)
+    })
+
+    it('has a later id, and is told from the first', async () => {
+      assert.ok(again.run > answer.run)
+      const facts = (await pipe.storedFacts(answer.run)).map(({ subject }) => subject)
+      assert.equal(facts.filter((subject) => subject === 'run.finished').length, 1)
+      assert.equal(facts.filter((subject) => subject.startsWith('token.pushed.')).length, 6)
+      assert.equal(facts.filter((subject) => subject.startsWith('token.stored.')).length, 4)
+    })
+
+    it('puts nothing older in the place of a token', async () => {
+      const now = tokenAges()
+      assert.deepEqual([...now.keys()], [...before.keys()])
+      for (const [file, age] of now)
+        assert.ok(age >= (before.get(file) ?? 0), `${file} is not older than before`)
+      assert.deepEqual(await findMisplaced(pipe.site), [])
+    })
+  })
+
+  describe('once everything has stopped', () => {
+    let spans: Span[]
+
+    before(async () => {
+      await stop.disposeAsync()
+      spans = readSpans(directory.path)
+    })
+
+    it('is gone without trace', () => assertNothingLeft(directory.path))
+
+    it('has told one trace a run, below one root span', () => {
+      const roots = spans.filter(({ parentSpanId }) => parentSpanId === '')
+      assert.deepEqual(
+        roots.map(({ name }) => name),
+        ['run', 'run'],
+      )
+      assert.equal(new Set(roots.map(({ traceId }) => traceId)).size, 2)
+      assert.equal(new Set(spans.map(({ traceId }) => traceId)).size, 2, 'no span is in a trace of its own')
+    })
+
+    it('has spans of all four daemons in the trace, none without its parent', () => {
+      const trace = traceOf(answer.run)
+      assert.deepEqual([...new Set(trace.map(({ service }) => service))].sort(), [
+        'managed-tokens-distributor',
+        'managed-tokens-notifier',
+        'managed-tokens-refresher',
+        'managed-tokens-storer',
+      ])
+      const ids = new Set(trace.map(({ spanId }) => spanId))
+      assert.deepEqual(
+        trace.filter(({ parentSpanId }) => parentSpanId && !ids.has(parentSpanId)).map(({ name }) => name),
+        [],
+      )
+    })
+
+    it('has one span for each command run, with its exit status, below the message it was run for', () => {
+      const trace = traceOf(answer.run)
+      const commands = trace.filter(({ name }) => name.startsWith('exec '))
+      const count = (name: string) => commands.filter((one) => one.name === name).length
+      assert.deepEqual(
+        ['htgettoken', 'condor_vault_storer', 'condor_store_cred', 'ssh'].map((name) =>
+          count(`exec ${name}`),
+        ),
+        [4, 4, 4, 6],
+      )
+      for (const { name, attributes } of commands) assert.equal(attributes['process.exit.code'], 0, name)
+      const parents: Record<string, string> = {
+        'exec htgettoken': 'process refresh.',
+        'exec condor_vault_storer': 'process store.',
+        'exec ssh': 'process push.',
+      }
+      for (const { name, parentSpanId, service } of commands) {
+        const parent = trace.find(({ spanId }) => spanId === parentSpanId)
+        assert.equal(parent?.service, service)
+        assert.ok(parent?.name.startsWith(parents[name] ?? 'process '), `${name} is below ${parent?.name}`)
+      }
+    })
+
+    it('goes from a push to the refresh that made its token', () => {
+      const trace = traceOf(answer.run)
+      const push = trace.find(
+        ({ name, attributes }) =>
+          name === 'exec ssh' && attributes['managed_tokens.entry'] === 'nova_analysis',
+      )
+      const ancestors: string[] = []
+      for (let span = push; span; span = trace.find(({ spanId }) => spanId === span?.parentSpanId))
+        ancestors.push(`${span.service.replace('managed-tokens-', '')} ${span.name}`)
+      assert.deepEqual(ancestors, [
+        'distributor exec ssh',
+        'distributor process push.nova',
+        'distributor process token.ready',
+        'refresher process refresh.nova',
+        'refresher process run.started',
+        'refresher run',
+      ])
+    })
+
+    function traceOf(run: string): Span[] {
+      const root = spans.find(({ attributes }) => attributes['messaging.message.conversation_id'] === run)
+      return spans.filter(({ traceId }) => traceId === root?.traceId)
+    }
+  })
+
+  interface Issued {
+    readonly token: string
+    readonly kind: string
+    readonly service: string
+  }
+
+  /** Every token ever given out, oldest first. */
+  function issued(): Issued[] {
+    const lines = readFileSync(join(directory.path, 'vault', 'tokens.jsonl'), 'utf8')
+      .trim()
+      .split('\n')
+    return lines.map((line) => JSON.parse(line) as Issued)
+  }
+
   function issuedTo(service: string, kind: string): string[] {
-    const lines = readFileSync(join(directory.path, 'vault', 'tokens.jsonl'), 'utf8').trim().split('\n')
-    const issued = lines.map((line) => JSON.parse(line) as { token: string; kind: string; service: string })
-    return issued.filter((one) => one.service === service && one.kind === kind).map(({ token }) => token)
+    return issued()
+      .filter((one) => one.service === service && one.kind === kind)
+      .map(({ token }) => token)
+  }
+
+  /** Each file with a vault token → how many tokens had been given out before it. */
+  function tokenAges(): Map<string, number> {
+    const order = issued().map(({ token }) => token)
+    const files = ['nodes', 'credds'].flatMap((ends) =>
+      readdirSync(join(directory.path, ends), { recursive: true, withFileTypes: true })
+        .filter((file) => file.isFile() && /^vt_|\.top$/.test(file.name))
+        .map((file) => join(file.parentPath, file.name)),
+    )
+    return new Map(
+      files.sort().map((file) => {
+        const [token = ''] = /hvs\.[\w-]+/.exec(readFileSync(file, 'utf8')) ?? []
+        return [file, order.indexOf(token)]
+      }),
+    )
   }
 })

@@ -4,10 +4,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { ask, connectOperator } from '../../cli/connection.ts'
+import { readWholeStatus } from '../../cli/status.ts'
 import type { ChildEvent } from '../../cli/up/child.ts'
 import { choosePort } from '../../cli/up/port.ts'
-import { startSupervisor, type Supervisor } from '../../cli/up/supervise.ts'
-import { readWholeStatus } from '../../cli/status.ts'
+import { type Supervisor, startSupervisor } from '../../cli/up/supervise.ts'
 import { type SandboxSite, type SiteOptions, startSite } from '../../sandbox/site.ts'
 import type { RunStatus } from '../../services/notifier/status-request.ts'
 import type { RunAnswer } from '../../services/refresher/run-request.ts'
@@ -33,7 +33,12 @@ export interface Pipeline extends AsyncDisposable {
   startRun(body?: object): Promise<RunAnswer>
   status(run: string): Promise<RunStatus>
   /** Looks at the ledger until it is as wanted; fails after `withinMs`. */
-  untilStatus(run: string, what: string, isIt: (status: RunStatus) => boolean, withinMs?: number): Promise<RunStatus>
+  untilStatus(
+    run: string,
+    what: string,
+    isIt: (status: RunStatus) => boolean,
+    withinMs?: number,
+  ): Promise<RunStatus>
   /** The ledger of a run that has finished, its messages to people delivered. */
   finish(run: string, withinMs?: number): Promise<RunStatus>
   /** Every fact of the run as the stream keeps it. */

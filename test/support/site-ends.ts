@@ -11,14 +11,18 @@ import { verifySite } from '../../sandbox/verify.ts'
 /** Takes every token from nodes and credds, so that finding one there proves that it was brought since. */
 export function emptyEnds({ layout, entries }: SandboxSite): void {
   for (const node of nodesOf(entries))
-    for (const name of readdirSync(nodeTmp(layout, node))) rmSync(join(nodeTmp(layout, node), name), { recursive: true })
+    for (const name of readdirSync(nodeTmp(layout, node)))
+      rmSync(join(nodeTmp(layout, node), name), { recursive: true })
   for (const credd of creddsOf(entries))
     for (const account of readdirSync(join(layout.credds, credd)))
       rmSync(join(layout.credds, credd, account), { recursive: true })
 }
 
 /** `entry kind target` of every target that is not as it should be, of these entries or all. */
-export async function findMisplaced({ dir }: Pick<SandboxSite, 'dir'>, entries?: readonly string[]): Promise<string[]> {
+export async function findMisplaced(
+  { dir }: Pick<SandboxSite, 'dir'>,
+  entries?: readonly string[],
+): Promise<string[]> {
   const findings = await verifySite({ dir })
   return findings
     .filter(({ entry, problems }) => problems.length > 0 && (!entries || !entry || entries.includes(entry)))
@@ -32,7 +36,10 @@ export interface Mark {
   readonly logins: Readonly<Record<string, number>>
 }
 
-export const markNow = (site: SandboxSite): Mark => ({ calls: readCalls(site.dir).length, logins: readLogins(site) })
+export const markNow = (site: SandboxSite): Mark => ({
+  calls: readCalls(site.dir).length,
+  logins: readLogins(site),
+})
 
 /** How often each target was acted on since the mark: htgettoken by service, storers by service and credd, logins by node and account. */
 export function countWork(site: SandboxSite, since: Mark): Record<string, number> {
@@ -45,7 +52,8 @@ export function countWork(site: SandboxSite, since: Mark): Record<string, number
     if (program === 'htgettoken') add(`refresh ${service}`)
     if (program === 'condor_vault_storer') add(`store ${service} ${credd?.split('.')[0]}`)
   }
-  for (const [login, times] of Object.entries(readLogins(site))) add(login, times - (since.logins[login] ?? 0))
+  for (const [login, times] of Object.entries(readLogins(site)))
+    add(login, times - (since.logins[login] ?? 0))
   return counts
 }
 
@@ -85,7 +93,9 @@ export function findProcesses(dir: string): string[] {
   const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid)
   return pids.flatMap((pid) => {
     const [cmdline, environ] = ['cmdline', 'environ'].map((file) => readOrEmpty(`/proc/${pid}/${file}`))
-    return cmdline?.includes(dir) || environ?.includes(dir) ? [`${pid} ${cmdline?.replaceAll('\0', ' ')}`] : []
+    return cmdline?.includes(dir) || environ?.includes(dir)
+      ? [`${pid} ${cmdline?.replaceAll('\0', ' ')}`]
+      : []
   })
 }
 
