@@ -83,6 +83,12 @@ export const storeSubject = (entry: EntryName, credd: string) =>
 export const pushSubject = (entry: EntryName, node: string) =>
   `push.${entryTokens(entry)}.${encodeToken(node)}`
 
+/** The part of a subject that does not name an entry or a target: few enough for span names. */
+export function subjectTemplate(subject: string): string {
+  const [first = '', second = ''] = subject.split('.')
+  return ['refresh', 'store', 'push'].includes(first) ? first : `${first}.${second}`
+}
+
 /** The outbox: one message to one addressee on one channel. */
 export const notifySubject = (channel: 'email' | 'slack', addressee: string) =>
   `notify.${channel}.${encodeToken(addressee)}`
