@@ -193,6 +193,8 @@ export function fold(
   }
 
   function unknownKey(key: string, known: readonly string[], path: Path, strict: boolean): Finding {
+    // A webhook's URL where its key should stand is still a secret.
+    const name = key.includes('://') ? 'a URL' : key
     const near = nearest(key, known)
     const severity = strict || (path.length === 0 && near && ownSections.includes(near)) ? 'error' : 'warning'
     const where = path.length === 0 ? 'here' : `in ${showPath(path)}`
@@ -205,8 +207,8 @@ export function fold(
     return {
       severity,
       ...start,
-      path: showPath([...path, key]),
-      message: `unknown key ${quote(key)} ${where}${effect} — ${advice}`,
+      path: showPath([...path, name]),
+      message: `unknown key ${quote(name)} ${where}${effect} — ${advice}`,
     }
   }
 

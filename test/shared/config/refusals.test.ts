@@ -284,6 +284,9 @@ test('no message quotes a webhook URL, not even where the YAML around it is brok
   for (const text of [
     siteText(`notifications: {SLACK_ALERTS_URL: "${secret}"}`),
     siteText(`notifications: {SLACK_ALERTS_URL: [https://h/${secret}]}`),
+    siteText(`notifications: {SLACK_ALERTS_URL: |https://h/${secret}}`),
+    siteText(`notifications:\n  SLACK_ALERTS_URL: |https://h/${secret}\n`),
+    siteText(`notifications: {https://h/${secret}}\nkeytabPath: /twice`),
     siteText(`notifications: {SLACK_ALERTS_URL: "https://h/${secret}`),
     siteText(`notifications:\n  SLACK_ALERTS_URL: https://h/${secret} : x\n`),
     siteText(`notifications:\n SLACK_ALERTS_URL: "https://h/${secret}" x\n`),
