@@ -3,9 +3,9 @@ import { formatDuration } from './duration.ts'
 import { type Finding, type Folded, type Path, showPath } from './fold.ts'
 import type { ResolvedEntry } from './resolve.ts'
 import type { SiteFile } from './schema.ts'
-import { renderTemplate, templateFields } from './template.ts'
+import { checkSharedFiles, checkSharedServices } from './shared-targets.ts'
 
-type Report = (severity: Finding['severity'], path: Path, message: string) => void
+export type Report = (severity: Finding['severity'], path: Path, message: string) => void
 
 /** All findings of this kind; none of them repeats what the schema has already said. */
 export function checkAcross(file: SiteFile, entries: readonly ResolvedEntry[], folded: Folded): Finding[] {
@@ -135,63 +135,5 @@ function checkExperiments(file: SiteFile, folded: Folded, report: Report) {
           `${experiment}_${role} names ${node} more than once: it gets one push`,
         )
     }
-  }
-}
-
-function groupBy<T>(items: readonly T[], keyOf: (item: T) => string): Map<string, T[]> {
-  return Map.groupBy(items, keyOf)
-}
-
-function checkSharedServices(entries: readonly ResolvedEntry[], report: Report) {
-  for (const [service, same] of groupBy(entries, ({ entry }) => entry.service)) {
-    const principals = new Set(same.map(({ entry }) => entry.principal))
-    const last = same.at(-1)
-    if (principals.size < 2 || !last) continue
-    const list = same.map(({ entry }) => `${entry.name} uses ${entry.principal}`).join(', ')
-    report(
-      'warning',
-      last.path,
-      `service ${service} has different principals: ${list} — expected one principal, or each replaces the other's token`,
-    )
-  }
-}
-
-/** One warning per set of entries, however many nodes and files they share. */
-function checkSharedFiles(entries: readonly ResolvedEntry[], report: Report) {
-  const uids = new Map(
-    entries.flatMap(({ entry }) =>
-      entry.desiredUid === undefined ? [] : [[entry.account, entry.desiredUid] as const],
-    ),
-  )
-  const writers = new Map<string, { node: string; file: string; by: ResolvedEntry[] }>()
-  for (const one of entries) {
-    const { entry } = one
-    // Entries of one account have one UID, whether or not it is known yet.
-    const uid = entry.desiredUid ?? uids.get(entry.account)
-    const shown = uid ?? `<UID of ${entry.account}>`
-    const role = renderTemplate(entry.roleFileTemplate, { ...templateFields(entry), DesiredUID: shown })
-    for (const file of new Set([`/tmp/vt_u${shown}`, `/tmp/vt_u${shown}-${entry.service}`, role])) {
-      for (const node of entry.nodes) {
-        const key = `${node}\0${file}`
-        const writer = writers.get(key) ?? { node, file, by: [] }
-        writer.by.push(one)
-        writers.set(key, writer)
-      }
-    }
-  }
-  const shared = [...writers.values()].filter(({ by }) => by.length > 1)
-  for (const same of groupBy(shared, ({ by }) => by.map(({ entry }) => entry.name).join(' and ')).values()) {
-    const last = same[0]?.by.at(-1)
-    if (!last) continue
-    const names = last && same[0]?.by.map(({ entry }) => entry.name).join(' and ')
-    const files = [...new Set(same.map(({ file }) => file))].join(', ')
-    const nodes = [...new Set(same.map(({ node }) => node))]
-    const where =
-      nodes.length > 4 ? `${nodes.slice(0, 3).join(', ')} and ${nodes.length - 3} more` : nodes.join(', ')
-    report(
-      'warning',
-      last.path,
-      `${names} write the same files on ${where} (${files}): the last run wins — expected other nodes or another account`,
-    )
   }
 }

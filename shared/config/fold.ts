@@ -2,6 +2,7 @@
 import { type Document, isAlias, isMap, isScalar, isSeq, type LineCounter, type Node, type Pair } from 'yaml'
 import { z } from 'zod'
 import { quote } from './grammar.ts'
+import { keyText, mergedPairs } from './merged-pairs.ts'
 import { nearest } from './problem.ts'
 
 export interface Place {
@@ -78,32 +79,6 @@ export function fold(
     return start
   }
 
-  /** A map's own pairs, then those it merges in with `<<` and does not have itself. */
-  function pairsOf(map: { items: Pair[] }, seen: Set<unknown>): Pair[] {
-    if (seen.has(map)) return []
-    seen.add(map)
-    const isMerge = (pair: Pair) => isScalar(pair.key) && pair.key.value === '<<'
-    const own = map.items.filter((pair) => !isMerge(pair))
-    const names = new Set(own.map((pair) => keyText(pair.key).toLowerCase()))
-    for (const pair of map.items.filter(isMerge)) {
-      const target = follow(pair.value)
-      for (const source of isSeq(target) ? target.items.map(follow) : [target]) {
-        if (!isMap(source)) continue
-        for (const merged of pairsOf(source as { items: Pair[] }, seen)) {
-          const name = keyText(merged.key).toLowerCase()
-          if (!names.has(name)) own.push(merged)
-          names.add(name)
-        }
-      }
-    }
-    return own
-  }
-
-  const keyText = (key: unknown): string => {
-    const node = follow(key)
-    return isScalar(node) ? (node.source ?? String(node.value)) : ''
-  }
-
   function foldMap(
     map: { items: Pair[] },
     path: Path,
@@ -111,8 +86,8 @@ export function fold(
   ) {
     const result: Record<string, unknown> = Object.create(null)
     const first = new Map<string, Place>()
-    for (const pair of pairsOf(map, new Set())) {
-      const text = keyText(pair.key)
+    for (const pair of mergedPairs(map, follow)) {
+      const text = keyText(pair.key, follow)
       const place = placeOf(pair.key) ?? find(values, path)
       const field = canonical(text, place)
       if (!field) continue
