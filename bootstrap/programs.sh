@@ -9,6 +9,8 @@ sshd openssh-server
 ssh openssh-client
 rsync rsync
 curl curl
+openssl openssl
+mount mount
 python3 python3
 /usr/lib/python3/dist-packages/gssapi python3-gssapi'
 
