@@ -1,0 +1,118 @@
+/** Each fault of the demo: it exits 1 in time, names what failed and why, everything else arrives, and people are told the same. */
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { findLeaks } from '../support/canary.ts'
+import { makeDirectory } from '../support/pipeline.ts'
+import { runDemo } from '../support/run-demo.ts'
+import { assertNoMisuse, assertNothingLeft, findMisplaced } from '../support/site-ends.ts'
+import { readMails, readPosts, readTable } from '../support/told.ts'
+
+interface Scenario {
+  readonly fault: string
+  readonly code: string
+  /** Entries without a token: all their targets fail with them. */
+  readonly refreshes?: readonly string[]
+  /** `<entry> <node|credd> <target>` that fail by themselves. */
+  readonly targets?: readonly string[]
+}
+
+const nodes: Record<string, readonly string[]> = {
+  dune_production: ['dunegpvm01', 'sharedgpvm01'],
+  'dune-2_production': ['mu2egpvm01'],
+  mu2e_production: ['mu2egpvm01', 'sharedgpvm01'],
+  nova_analysis: ['sharedgpvm01'],
+}
+const credds: Record<string, readonly string[]> = {
+  dune_production: ['credd1'],
+  'dune-2_production': ['credd2'],
+  mu2e_production: ['credd1', 'credd2'],
+  nova_analysis: [],
+}
+const all = Object.keys(nodes)
+const targetsOf = (entry: string) => [
+  ...(nodes[entry] ?? []).map((node) => `${entry} node ${node}`),
+  ...(credds[entry] ?? []).map((credd) => `${entry} credd ${credd}`),
+]
+
+const scenarios: readonly Scenario[] = [
+  {
+    fault: 'storer-hangs=mu2e_production',
+    code: 'storer-timeout',
+    targets: ['mu2e_production credd credd1', 'mu2e_production credd credd2'],
+  },
+  {
+    fault: 'node-down=sharedgpvm01',
+    code: 'connection-refused',
+    targets: [
+      'dune_production node sharedgpvm01',
+      'mu2e_production node sharedgpvm01',
+      'nova_analysis node sharedgpvm01',
+    ],
+  },
+  {
+    fault: 'credd-down=credd2',
+    code: 'credd-unreachable',
+    targets: ['dune-2_production credd credd2', 'mu2e_production credd credd2'],
+  },
+  {
+    fault: 'needs-onboarding=mu2e_production',
+    code: 'authentication-needed',
+    refreshes: ['mu2e_production'],
+  },
+  { fault: 'kdc-down', code: 'kdc-unreachable', refreshes: all },
+  { fault: 'vault-down', code: 'vault-unreachable', refreshes: all },
+]
+
+// A demo waits more than it works, but two cores are soon busy: a few at a time.
+describe('the demo with a fault', { concurrency: 3, timeout: 170_000 }, () => {
+  for (const { fault, code, refreshes = [], targets = [] } of scenarios)
+    it(`${fault}: names what failed, brings all the rest, tells people the same`, async () => {
+      await using directory = await makeDirectory()
+      const dir = directory.path
+      const { exitCode, stdout, stderr } = await runDemo(dir, ['--fault', fault])
+      const said = `${stdout}${stderr}`
+
+      assert.equal(exitCode, 1, said)
+      const missing = [...refreshes.flatMap(targetsOf), ...targets].sort()
+      assert.deepEqual(await findMisplaced({ dir }), missing, 'everything else has arrived')
+
+      const failed = missing.map((target) => factOf(target, code)).sort()
+      const withRefreshes = [...failed, ...refreshes.map((entry) => `${entry} → no token: ${code}`)].sort()
+      assert.deepEqual(readTable(stdout), failed)
+      assert.match(
+        stdout,
+        new RegExp(`^Total: ${10 - missing.length} done, ${missing.length} failed in `, 'm'),
+      )
+
+      const mails = await readMails(dir)
+      const [admin, ...stakeholders] = mails
+      assert.equal(admin?.to, 'admin@sandbox.test')
+      assert.deepEqual(admin?.told, withRefreshes, 'the administrators’ mail')
+      assert.deepEqual(readPosts(dir), [withRefreshes], 'the post to Slack')
+      assert.deepEqual(
+        stakeholders.map(({ to, told }) => ({ to, told })),
+        stakeholdersOf(missing).map(([entry, lost]) => ({
+          to: `${entry.split('_')[0]}-operators@sandbox.test`,
+          told: lost.map((target) => factOf(target, code)).sort(),
+        })),
+        'each experiment hears of its own nodes, and of nothing else',
+      )
+      assertNoMisuse({ dir })
+      assert.ok(!said.includes('\u001b'), 'a pipe gets no escape codes')
+      assert.doesNotMatch(said, /^ {4}at /m, 'nobody gets a stack trace')
+      assertNothingLeft(dir)
+      assert.deepEqual(findLeaks(dir), [])
+    })
+})
+
+function factOf(target: string, code: string): string {
+  const [entry, , name] = target.split(' ')
+  return `${entry} → ${name}.sandbox.test: ${code}`
+}
+
+/** Each entry with the nodes of it that are missing, by address. */
+function stakeholdersOf(missing: readonly string[]): [string, string[]][] {
+  const lost = missing.filter((target) => target.includes(' node '))
+  const entries = [...new Set(lost.map((target) => target.split(' ')[0] ?? ''))].sort()
+  return entries.map((entry) => [entry, lost.filter((target) => target.startsWith(`${entry} `))])
+}
