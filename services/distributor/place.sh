@@ -3,17 +3,21 @@
 # Answers one line a file on stdout: "managed-tokens: <number> <result>". Needs POSIX sh and GNU coreutils.
 set -u
 umask 077
+# The texts of coreutils are read below, and the node's own language may be another.
+LC_ALL=C
+export LC_ALL
 temporary=
 trap 'rm -f "$temporary"' EXIT
 trap 'exit 1' HUP INT TERM PIPE
 
-say() { echo "managed-tokens: $1 $2"; }
+say() { printf 'managed-tokens: %s %s\n' "$1" "$2"; }
 
 # place NUMBER PATH MODE CONTENT: says "ok" only after looking at what lies there afterwards.
 place() {
   directory=$(dirname -- "$2")
   temporary=$(mktemp "$directory/.managed-tokens.XXXXXXXXXX" 2>&1) || { why "$1" "$temporary"; temporary=; return; }
-  wrong=$({ printf '%s\n' "$4" >"$temporary"; } 2>&1) || { rm -f "$temporary"; why "$1" "${wrong:-No space left on device}"; return; }
+  # Through cat, which says why a write failed; dash's own printf calls every reason an I/O error.
+  wrong=$({ printf '%s\n' "$4" | cat >"$temporary"; } 2>&1) || { rm -f "$temporary"; why "$1" "$wrong"; return; }
   wrong=$(chmod "$3" "$temporary" 2>&1 && mv -fT "$temporary" "$2" 2>&1) || { rm -f "$temporary"; why "$1" "$wrong"; return; }
   temporary=
   found=$(stat -c '%F %u %a %h' -- "$2" 2>&1)
@@ -32,6 +36,8 @@ why() {
   esac
 }
 
+# What a profile printed before may not have ended its line.
+echo
 IFS= read -r uid && IFS= read -r count || exit 1
 if [ "$(id -u)" != "$uid" ]; then
   say 0 "wrong-owner $(id -u)"
