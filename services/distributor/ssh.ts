@@ -30,7 +30,7 @@ const remoteCommand = `exec /bin/sh -c 'eval "$(while IFS= read -r l; do [ "$l" 
 
 /**
  * Puts the files on the node. Returns a warning about optional files, or undefined. Throws Permanent
- * (`host-key-changed`, `destination-squatted`, `wrong-owner` …) or Transient (`node-unreachable`, `disk-full` …).
+ * (`host-key-changed`, `host-key-unknown`, `destination-squatted`, `wrong-owner` …) or Transient (`node-unreachable`, `disk-full` …).
  */
 export async function pushBySsh(
   entry: Entry,
@@ -59,8 +59,9 @@ export async function pushBySsh(
 }
 
 /**
- * ssh's argument list: the system's configuration, GSSAPI only, strict host keys; then the operator's own options. ssh
- * takes the first value of an option that it is given, so ours cannot be weakened. Pure.
+ * ssh's argument list: the system's configuration, GSSAPI only, strict host keys, the account; then the operator's own
+ * options. Of `-o` and `-l` ssh takes the first that it is given, of flags the last: so what counts stands on both sides
+ * of the operator's words, and they cannot weaken it. Pure.
  */
 export function sshArguments(entry: Pick<Entry, 'account' | 'sshOptions'>, node: string): string[] {
   const fixed = [
@@ -77,10 +78,10 @@ export function sshArguments(entry: Pick<Entry, 'account' | 'sshOptions'>, node:
     'LogLevel=INFO',
   ]
   return [
-    ...['-T', '-F', '/etc/ssh/ssh_config'],
-    ...fixed.flatMap((option) => ['-o', option]),
+    ...['-F', '/etc/ssh/ssh_config', ...fixed.flatMap((option) => ['-o', option]), '-l', entry.account],
     ...entry.sshOptions,
-    ...['-o', 'ConnectTimeout=30', '-l', entry.account, '--', node, remoteCommand],
+    // No agent (-a), no delegated ticket (-k), no X11 (-x), no terminal (-T), whatever flags stand before.
+    ...['-o', 'ConnectTimeout=30', '-a', '-k', '-x', '-T', '--', node, remoteCommand],
   ]
 }
 
@@ -100,7 +101,7 @@ export function parseResults(stdout: string): Map<number, string> {
   )
 }
 
-/** Throws for the first file that is not optional and not in place. Pure. */
+/** Throws for the first file that is not optional and not in place; returns a warning about one that is. Pure. */
 function judgeFiles(
   entry: Entry,
   node: string,
@@ -135,15 +136,23 @@ function wrongOwner(entry: Entry, node: string, uid: number, result: string): Er
   )
 }
 
-/** What ssh says (OpenSSH 9.2), and which reason that is. The first match counts. */
+/**
+ * What ssh says (OpenSSH 9.2), and which reason that is. The first match counts. Each is a whole phrase from the start of a
+ * line: a node's banner and its shell's complaints arrive on stderr too, and may speak of refusals as they like.
+ */
 const texts: readonly (readonly [RegExp, ReasonCode])[] = [
-  [/REMOTE HOST IDENTIFICATION HAS CHANGED|Host key verification failed/i, 'host-key-changed'],
-  [/Could not resolve hostname/i, 'node-unknown'],
-  [/Connection refused/i, 'connection-refused'],
-  [/No route to host|Network is unreachable|Operation timed out|Connection timed out/i, 'node-unreachable'],
-  [/Permission denied/i, 'kerberos-refused'],
+  [/REMOTE HOST IDENTIFICATION HAS CHANGED|^@ +WARNING: REVOKED HOST KEY/m, 'host-key-changed'],
+  // With BatchMode that is all it says of a key that it does not know.
+  [/^Host key verification failed|^No \S+ host key is known for/m, 'host-key-unknown'],
+  [/^ssh: Could not resolve hostname/m, 'node-unknown'],
+  [/^ssh: connect to host \S+ port \d+: Connection refused/m, 'connection-refused'],
+  [/^ssh: connect to host \S+ port \d+: |^Connection timed out during banner exchange/m, 'node-unreachable'],
   [
-    /Connection (closed|reset)|Broken pipe|kex_exchange_identification|client_loop|Timeout, server/i,
+    /^\S+: Permission denied \(|^Received disconnect from .*Too many authentication failures/m,
+    'kerberos-refused',
+  ],
+  [
+    /^(Connection (to \S+ )?(closed|reset)|kex_exchange_identification:|client_loop:|Timeout, server|Received disconnect|Disconnected from|\S+: Broken pipe)/m,
     'connection-lost',
   ],
 ]
@@ -152,16 +161,14 @@ const texts: readonly (readonly [RegExp, ReasonCode])[] = [
 export function classify(outcome: CommandOutcome): ReasonCode {
   if (outcome.kind === 'timeout') return 'push-timeout'
   if (outcome.kind !== 'exited') return 'push-failed'
-  return (
-    texts.find(([text]) => text.test(outcome.stderr))?.[1] ??
-    (outcome.exitCode === 255 ? 'connection-lost' : 'push-failed')
-  )
+  return texts.find(([text]) => text.test(outcome.stderr))?.[1] ?? 'push-failed'
 }
 
-const permanentCodes: ReadonlySet<ReasonCode> = new Set(['host-key-changed'])
+const permanentCodes: ReadonlySet<ReasonCode> = new Set(['host-key-changed', 'host-key-unknown'])
 
 const described: Partial<Record<ReasonCode, string>> = {
   'host-key-changed': 'its host key is not the known one',
+  'host-key-unknown': 'its host key is not known here',
   'node-unknown': 'its name is unknown',
   'connection-refused': 'nothing listens on its ssh port',
   'node-unreachable': 'it cannot be reached',
@@ -172,10 +179,11 @@ const described: Partial<Record<ReasonCode, string>> = {
 
 function sshError(entry: Entry, node: string, outcome: CommandOutcome): Error {
   const code = classify(outcome)
-  const why =
-    outcome.kind === 'missing'
-      ? `ssh ${outcome.reason}`
-      : (described[code] ?? (lastLine(outcome.stderr) || 'ssh failed'))
+  const why = outcome.kind === 'missing' ? `ssh ${outcome.reason}` : (described[code] ?? whatItSaid(outcome))
   const failed = failure(code, `No token of ${entry.service} on ${node}: ${why}.`, entry)
   return permanentCodes.has(code) ? new Permanent(failed) : new Transient(failed)
 }
+
+/** A shell that refuses the account says so on stdout (nologin), everything else on stderr. */
+const whatItSaid = ({ stderr, stdout }: CommandOutcome) =>
+  lastLine(stderr) || lastLine(stdout) || 'ssh failed'
