@@ -8,12 +8,12 @@ import { context, propagation, type Span, SpanKind, SpanStatusCode, trace } from
 import type { Logger } from 'pino'
 import type { z } from 'zod'
 import type { Bus } from './bus.ts'
-import { decideEnd, type End } from './ends.ts'
-import type { Failure } from './errors.ts'
+import { type Backoff, decideEnd, type End } from './ends.ts'
+import { type Failure, RetryLater } from './errors.ts'
 import { schemaVersion, timestamp } from './messages.ts'
 import { messagesTotal } from './metrics.ts'
 import { type Outgoing, publish } from './publish.ts'
-import { type ConsumerName, deadSubject, type StreamName } from './subjects.ts'
+import { type ConsumerName, deadSubject, type StreamName, subjectTemplate } from './subjects.ts'
 import { ackWaitMs, ensureConsumer } from './topology.ts'
 
 /** A message as handlers see it. */
@@ -45,24 +45,53 @@ export interface Consumption<T> {
 export interface ConsumeDeps {
   readonly bus: Bus
   readonly log: Logger
+  /** Shorter in tests. */
+  readonly timing?: Partial<ConsumeTiming>
+}
+
+/** All in milliseconds. */
+export interface ConsumeTiming {
+  /** How long the server waits for a sign of life before it delivers a message again. */
+  readonly ackWaitMs: number
+  /** How long running handlers may go on after a stop was asked for, before they are aborted. */
+  readonly stopGraceMs: number
+  /** Before the next attempt after an error that nobody expected. */
+  readonly backoff: Backoff
 }
 
 /** Messages held at most: what waits here is kept alive, the rest waits in the stream. */
 const backlog = 256
-/** How long running handlers may go on after a stop was asked for, before they are aborted (milliseconds). */
-const stopGraceMs = 4_000
+const defaults: ConsumeTiming = {
+  ackWaitMs,
+  stopGraceMs: 4_000,
+  backoff: { firstMs: 1_000, longestMs: 60_000 },
+}
+/** Before a message comes again whose failure or unreadable body could not be told to anybody (milliseconds). */
+const untoldMs = 1_000
 
 interface Held<T> {
   message: JsMsg
   readonly body: T
 }
 
+/** What tells a message from every other: sequences alone start again in a stream that was made anew. */
+const keyOf = (message: JsMsg) => `${message.seq} ${message.timestampNanos}`
+
 /** Starts consuming. Disposing hands back what waits, lets running handlers finish or aborts them, and returns when none is left. */
-export async function consume<T>(what: Consumption<T>, { bus, log }: ConsumeDeps): Promise<AsyncDisposable> {
-  await ensureConsumer(bus, what.stream, what.consumer, what.filter)
+export async function consume<T>(
+  what: Consumption<T>,
+  { bus, log, timing }: ConsumeDeps,
+): Promise<AsyncDisposable> {
+  const { ackWaitMs, stopGraceMs, backoff } = { ...defaults, ...timing }
+  const stop = new AbortController()
+  const ensure = () =>
+    ensureConsumer(bus, what.stream, what.consumer, what.filter, { ackWaitMs, signal: stop.signal })
+  await ensure()
   const consumer = await bus.js.consumers.get(what.stream, what.consumer)
-  const waiting = new Map<number, Held<T>>()
-  const working = new Map<number, Held<T>>()
+  const waiting = new Map<string, Held<T>>()
+  const working = new Map<string, Held<T>>()
+  /** How often in a row a message met an error that nobody expected. */
+  const strikes = new Map<string, number>()
   const running = new Set<Promise<void>>()
   const abort = new AbortController()
   let stopping = false
@@ -77,11 +106,11 @@ export async function consume<T>(what: Consumption<T>, { bus, log }: ConsumeDeps
     while (!stopping && working.size < what.concurrency && waiting.size > 0) {
       const next = pick()
       if (!next) return
-      const [sequence, held] = next
-      waiting.delete(sequence)
-      working.set(sequence, held)
+      const [key, held] = next
+      waiting.delete(key)
+      working.set(key, held)
       const work = workOn(held).finally(() => {
-        working.delete(sequence)
+        working.delete(key)
         running.delete(work)
         room.resolve()
         startWork()
@@ -90,7 +119,7 @@ export async function consume<T>(what: Consumption<T>, { bus, log }: ConsumeDeps
     }
   }
 
-  function pick(): [number, Held<T>] | undefined {
+  function pick(): [string, Held<T>] | undefined {
     if (!what.choose) return waiting.entries().next().value
     const chosen = what.choose(
       [...waiting.values()].map((held) => held.body),
@@ -100,23 +129,36 @@ export async function consume<T>(what: Consumption<T>, { bus, log }: ConsumeDeps
   }
 
   async function accept(message: JsMsg): Promise<void> {
-    const known = waiting.get(message.seq) ?? working.get(message.seq)
+    const key = keyOf(message)
+    const known = waiting.get(key) ?? working.get(key)
     if (known) {
       known.message = message
       return
     }
+    // What had come before the pull was stopped is handed back too, or it would lie idle for the whole ack wait.
+    if (stopping) return message.nak()
     const parsed = parse(what.schemaOf(message.subject), message.data)
     if ('reason' in parsed) {
       log.error(
         { subject: message.subject, reason: parsed.reason },
         'a message cannot be read: kept as a dead letter',
       )
-      await publish(bus, deadLetterOf(what, message, parsed.reason))
-      message.term(parsed.reason)
+      await bury(message, parsed.reason)
       return
     }
-    waiting.set(message.seq, { message, body: parsed.body })
+    waiting.set(key, { message, body: parsed.body })
     startWork()
+  }
+
+  /** The messages behind it must not suffer where the dead letters cannot be reached. */
+  async function bury(message: JsMsg, reason: string): Promise<void> {
+    try {
+      await publish(bus, deadLetterOf(what, message, reason))
+      message.term()
+    } catch (error) {
+      log.warn({ reason: messageOf(error) }, 'could not keep a dead letter yet: the message will come again')
+      message.nak(untoldMs)
+    }
   }
 
   async function workOn(held: Held<T>): Promise<void> {
@@ -147,9 +189,10 @@ export async function consume<T>(what: Consumption<T>, { bus, log }: ConsumeDeps
         log: mine,
       })
       for (const message of outgoing) await publish(bus, message)
+      strikes.delete(keyOf(held.message))
       end = { kind: 'ack' }
     } catch (error) {
-      end = decideEnd(error, deliveries, stopping)
+      end = judge(error, keyOf(held.message))
       logEnd(mine, end, error, deliveries)
     }
     try {
@@ -157,8 +200,17 @@ export async function consume<T>(what: Consumption<T>, { bus, log }: ConsumeDeps
       settle(held.message, end)
     } catch (error) {
       mine.warn({ reason: messageOf(error) }, 'could not report a failure yet: the message will come again')
-      held.message.nak(1_000)
+      held.message.nak(untoldMs)
     }
+    return end
+  }
+
+  /** Counts errors that nobody expected by themselves: a message may have come many times for good reasons. */
+  function judge(error: unknown, key: string): End {
+    const strike = (strikes.get(key) ?? 0) + 1
+    const end = decideEnd(error, strike, { stopping, aborted: abort.signal.aborted }, backoff)
+    if (end.kind === 'later' && !(error instanceof RetryLater)) strikes.set(key, strike)
+    else strikes.delete(key)
     return end
   }
 
@@ -188,8 +240,8 @@ export async function consume<T>(what: Consumption<T>, { bus, log }: ConsumeDeps
       } catch (error) {
         if (stopping) return
         log.warn({ consumer: what.consumer, reason: messageOf(error) }, 'cannot pull messages: trying again')
-        await waitOrStop(500, abort.signal)
-        await ensureConsumer(bus, what.stream, what.consumer, what.filter).catch(() => undefined)
+        await waitOrStop(500, stop.signal)
+        await ensure().catch(() => undefined)
       }
     }
   }
@@ -208,6 +260,7 @@ export async function consume<T>(what: Consumption<T>, { bus, log }: ConsumeDeps
   return {
     async [Symbol.asyncDispose]() {
       stopping = true
+      stop.abort()
       pull?.stop()
       room.resolve()
       for (const held of waiting.values()) held.message.nak()
@@ -223,10 +276,13 @@ export async function consume<T>(what: Consumption<T>, { bus, log }: ConsumeDeps
   }
 }
 
-/** Tells the server how it ended. An abandoned message is somebody else's: nothing is said of it. */
+/**
+ * Tells the server how it ended. An abandoned message is somebody else's: nothing is said of it. `term` goes without a
+ * reason: nats-server before 2.10.4 does not understand one, and would deliver the message for ever.
+ */
 function settle(message: JsMsg, end: End): void {
   if (end.kind === 'ack') message.ack()
-  else if (end.kind === 'term') message.term(end.failure.code)
+  else if (end.kind === 'term') message.term()
   else if (end.kind === 'later') message.nak(end.delayMs)
   else if (end.kind === 'handBack') message.nak()
 }
@@ -270,7 +326,7 @@ function startSpan(
   message: JsMsg,
   parent: ReturnType<typeof context.active>,
 ): Span {
-  const template = message.subject.split('.').slice(0, 2).join('.')
+  const template = subjectTemplate(message.subject)
   return trace.getTracer('managed-tokens').startSpan(
     `process ${template}`,
     {
@@ -279,6 +335,7 @@ function startSpan(
         'messaging.system': 'nats',
         'messaging.operation.type': 'process',
         'messaging.destination.name': message.subject,
+        'messaging.destination.template': template,
         'messaging.consumer.group.name': what.consumer,
         'messaging.message.id': `${message.info.stream}/${message.seq}`,
         'messaging.message.body.size': message.data.length,

@@ -17,12 +17,27 @@ export type End =
   /** We are stopping: give it back at once, nothing is reported. */
   | { readonly kind: 'handBack' }
 
-/** After this many deliveries an unexpected error counts as permanent. */
+/** Doubles from `firstMs` to `longestMs` (milliseconds). */
+export interface Backoff {
+  readonly firstMs: number
+  readonly longestMs: number
+}
+
+/** So many errors in a row that nobody expected count as permanent. */
 export const maxUnexpected = 5
 
-/** The end of a handler that threw `error` on delivery number `deliveries` (from 1). */
-export function decideEnd(error: unknown, deliveries: number, stopping: boolean): End {
+/**
+ * The end of a handler that threw `error`; where nobody expected it, for the `strike`th time in a row (from 1). Whatever an
+ * aborted handler says comes of the abort. Pure.
+ */
+export function decideEnd(
+  error: unknown,
+  strike: number,
+  { stopping, aborted }: { readonly stopping: boolean; readonly aborted: boolean },
+  backoff?: Backoff,
+): End {
   if (error instanceof ClaimLost) return { kind: 'abandon' }
+  if (aborted) return { kind: 'handBack' }
   if (error instanceof Permanent) return { kind: 'term', failure: error.failure }
   if (error instanceof RetryLater)
     return {
@@ -32,14 +47,14 @@ export function decideEnd(error: unknown, deliveries: number, stopping: boolean)
       ...(error.markReported && { markReported: error.markReported }),
     }
   if (stopping) return { kind: 'handBack' }
-  if (deliveries < maxUnexpected) return { kind: 'later', delayMs: backoffMs(deliveries) }
+  if (strike < maxUnexpected) return { kind: 'later', delayMs: backoffMs(strike, backoff) }
   return { kind: 'term', failure: failure('unexpected', 'An unexpected error kept coming back.') }
 }
 
 /** Doubles from `firstMs` with each attempt (from 1), up to `longestMs`. */
 export function backoffMs(
   attempt: number,
-  { firstMs, longestMs } = { firstMs: 1_000, longestMs: 60_000 },
+  { firstMs, longestMs }: Backoff = { firstMs: 1_000, longestMs: 60_000 },
 ): number {
   return Math.min(longestMs, firstMs * 2 ** Math.max(0, attempt - 1))
 }

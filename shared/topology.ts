@@ -84,22 +84,23 @@ async function ensureStream(bus: Bus, config: StreamPlan['config']) {
   else await bus.jsm.streams.update(config.name, config)
 }
 
-/** Adds or updates a durable pull consumer that delivers for ever: attempts are counted by the handlers. */
+/** Adds or updates a durable pull consumer that delivers for ever: attempts are counted by the handlers. Waits for the stream until `signal`. */
 export async function ensureConsumer(
   bus: Bus,
   stream: StreamName,
   name: ConsumerName,
   filter?: string,
+  { ackWaitMs: ackWait = ackWaitMs, signal }: { ackWaitMs?: number; signal?: AbortSignal } = {},
 ): Promise<void> {
   const config: Partial<ConsumerConfig> = {
     durable_name: name,
     ack_policy: AckPolicy.Explicit,
-    ack_wait: nanos(ackWaitMs),
+    ack_wait: nanos(ackWait),
     max_deliver: -1,
     max_ack_pending: maxAckPending,
     ...(filter ? { filter_subject: filter } : {}),
   }
-  await untilThere(() => bus.jsm.consumers.add(stream, config))
+  await untilThere(() => bus.jsm.consumers.add(stream, config), signal)
 }
 
 async function missing(look: () => Promise<unknown>): Promise<boolean> {
@@ -120,6 +121,6 @@ function isNotFound(error: unknown): boolean {
 }
 
 /** Polls for what another daemon makes: there is no event for a stream that does not exist yet. */
-async function untilThere(look: () => Promise<unknown>): Promise<void> {
-  while (await missing(look)) await sleep(100)
+async function untilThere(look: () => Promise<unknown>, signal?: AbortSignal): Promise<void> {
+  while (await missing(look)) await sleep(100, undefined, { ...(signal ? { signal } : {}) })
 }
