@@ -21,12 +21,27 @@ export function keepLease(
 ): Lease {
   const holder = randomUUID()
   let had = false
+  let asking = Promise.resolve(false)
 
-  async function held(): Promise<boolean> {
+  /** One question after the other: nobody hears "yes" while `onTaken` still runs for somebody else. */
+  function held(): Promise<boolean> {
+    asking = asking.catch(() => false).then(ask)
+    return asking
+  }
+
+  async function ask(): Promise<boolean> {
     const found = await leases.get(name)
-    const now = found?.operation === 'PUT' ? found.string() === holder : await take(found?.revision ?? 0)
-    if (now && !had) await onTaken()
-    if (now !== had) log.info({ lease: name }, now ? 'holding the lease' : 'another replica holds the lease')
+    let now = found?.operation === 'PUT' && found.string() === holder
+    if (!now) {
+      // Lost, by whatever sleep: others may have held it meanwhile, so it is taken anew.
+      if (had) log.warn({ lease: name }, 'the lease was lost')
+      had = false
+      now = found?.operation !== 'PUT' && (await take(found?.revision ?? 0))
+    }
+    if (now && !had) {
+      await onTaken()
+      log.info({ lease: name }, 'holding the lease')
+    }
     had = now
     return now
   }
