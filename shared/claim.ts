@@ -106,8 +106,13 @@ function claimOf(kv: KV, key: string, record: TargetRecord, revision: number): C
     },
     async change(change) {
       const next = { ...current, ...change }
-      const written = await compareAndSet(kv, key, next, expected)
-      if (written === undefined) throw new ClaimLost(`another holder has ${key} now`)
+      let written = await compareAndSet(kv, key, next, expected)
+      while (written === undefined) {
+        // Our own write may have been stored although its answer was lost.
+        const found = await readRecord(kv, key)
+        if (found?.record.holder !== current.holder) throw new ClaimLost(`another holder has ${key} now`)
+        written = await compareAndSet(kv, key, next, found.revision)
+      }
       current = next
       expected = written
     },

@@ -1,4 +1,5 @@
 /** The shape of all work on a target: claim, act, check the claim again, record the ending, and only then report. */
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { KV } from '@nats-io/kv'
 import { type Claim, takeClaim } from './claim.ts'
 import type { Retry } from './config/site.ts'
@@ -7,6 +8,9 @@ import { backoffMs } from './ends.ts'
 import { ClaimLost, type Failure, failure, Permanent, RetryLater, Transient } from './errors.ts'
 import { timestamp } from './messages.ts'
 import type { Outgoing } from './publish.ts'
+
+/** How long the bus may be away before what was done is forgotten, and done again (milliseconds). */
+const patienceMs = 5 * 60_000
 
 /** What acting on a target brought: the facts to publish, and when the token that now lies there ends. */
 export interface Acted {
@@ -47,12 +51,12 @@ export async function workOnTarget(
   const { claim } = claimed
   try {
     const { messages, expiry } = await act()
-    await claim.check()
-    await claim.change({
+    const done = {
       lastSuccess: timestamp(),
       ...(expiry ? { expiry } : {}),
-      ended: { run, kind: 'done', messages },
-    })
+      ended: { run, kind: 'done', messages } as const,
+    }
+    await writeDown(() => claim.change(done), received.signal)
     return messages
   } catch (error) {
     if (error instanceof ClaimLost) throw error
@@ -61,6 +65,19 @@ export async function workOnTarget(
       throw error
     }
     throw await endFailed(work, claim, error, received)
+  }
+}
+
+/** What was done must not be done again because the bus was away when it had to be written down. */
+async function writeDown(write: () => Promise<void>, signal: AbortSignal): Promise<void> {
+  const deadline = performance.now() + patienceMs
+  for (;;) {
+    try {
+      return await write()
+    } catch (error) {
+      if (error instanceof ClaimLost || signal.aborted || performance.now() > deadline) throw error
+      await sleep(250)
+    }
   }
 }
 
