@@ -59,9 +59,13 @@ export async function connectBus(options: BusOptions): Promise<Bus> {
     jsm,
     kvm,
     bucket(name) {
-      const known = open.get(name) ?? kvm.open(name)
-      open.set(name, known)
-      return known
+      const known = open.get(name)
+      if (known) return known
+      const opening = kvm.open(name)
+      open.set(name, opening)
+      // A server that was away for a moment must not be remembered for ever.
+      opening.catch(() => open.delete(name))
+      return opening
     },
     lastMessage: (stream, subject) => jsm.streams.getMessage(stream, { last_by_subj: subject }),
     async [Symbol.asyncDispose]() {

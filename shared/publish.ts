@@ -1,5 +1,5 @@
 /** Publishes what handlers return: facts once per message id, work items only forward (a newer run is never replaced). */
-
+import type { StoredMsg } from '@nats-io/jetstream'
 import { headers, type MsgHdrs } from '@nats-io/nats-core'
 import { context, propagation } from '@opentelemetry/api'
 import type { Bus } from './bus.ts'
@@ -35,10 +35,20 @@ export async function publish(bus: Bus, message: Outgoing): Promise<void> {
   }
   for (;;) {
     const waiting = await bus.lastMessage(message.stream, message.subject)
-    if (waiting && !replaces(message.body.run, waiting.json<{ run?: string }>().run)) return
+    if (waiting && !replaces(message.body.run, runOf(waiting))) return
     const expect = { lastSubjectSequence: waiting?.seq ?? 0 }
     const options = { headers: traceHeaders(), expect }
     if (await attempt(() => bus.js.publish(message.subject, JSON.stringify(message.body), options))) return
+  }
+}
+
+/** The run of a waiting item; undefined where it cannot be read, so that it does not stand in the way for ever. */
+function runOf(waiting: StoredMsg): string | undefined {
+  try {
+    const run: unknown = waiting.json<{ run?: unknown } | null>()?.run
+    return typeof run === 'string' ? run : undefined
+  } catch {
+    return undefined
   }
 }
 
