@@ -4,6 +4,7 @@
  * the caller alone: it is never logged, traced or put into an error here.
  */
 import type { Readable } from 'node:stream'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { SpanStatusCode, trace } from '@opentelemetry/api'
 import { execa } from 'execa'
 import { commandSeconds } from './metrics.ts'
@@ -45,6 +46,8 @@ export type CommandOutcome =
 const keptOutput = 64 * 1024
 /** Between SIGTERM and SIGKILL (milliseconds). */
 const killGraceMs = 1_000
+/** How often a group that was told to end is looked at (milliseconds): its members are not all children of ours. */
+const pollMs = 20
 
 /** Runs the command to its end. Does not throw for anything the command does. */
 export async function runCommand(command: Command): Promise<CommandOutcome> {
@@ -74,7 +77,6 @@ async function spawnAndWait(command: Command): Promise<CommandOutcome> {
     env: { ...command.env },
     extendEnv: false,
     detached: true,
-    cleanup: true,
     buffer: false,
     reject: false,
     ...(command.input === undefined ? { stdin: 'ignore' as const } : { input: command.input }),
@@ -83,7 +85,10 @@ async function spawnAndWait(command: Command): Promise<CommandOutcome> {
   const stdout = keepStart(child.stdout)
   const stderr = keepStart(child.stderr)
   let timedOut = false
-  const stop = () => stopGroup(child.pid, [child.stdout, child.stderr])
+  let stopped: Promise<void> | undefined
+  const stop = () => {
+    stopped ??= stopGroup(child.pid, [child.stdout, child.stderr])
+  }
   const deadline = setTimeout(() => {
     timedOut = true
     stop()
@@ -92,6 +97,7 @@ async function spawnAndWait(command: Command): Promise<CommandOutcome> {
   const result = await child
   clearTimeout(deadline)
   command.signal?.removeEventListener('abort', stop)
+  await stopped
   const output = { stdout: stdout(), stderr: stderr() }
   if (timedOut) return { kind: 'timeout', ...output }
   if (child.pid === undefined)
@@ -114,21 +120,27 @@ function keepStart(stream: Readable): () => string {
   return () => kept
 }
 
-/** SIGTERM, then SIGKILL, to the whole group; lets go of the pipes that a process outside the group may still hold. */
-function stopGroup(pid: number | undefined, pipes: readonly Readable[]): void {
+/**
+ * SIGTERM, then SIGKILL, to the whole group, and returns when it is gone: whoever runs the command again must not meet a
+ * grandchild of the last one. Lets go of the pipes that a process outside the group may still hold.
+ */
+async function stopGroup(pid: number | undefined, pipes: readonly Readable[]): Promise<void> {
   if (pid === undefined) return
   signalGroup(pid, 'SIGTERM')
-  setTimeout(() => {
-    signalGroup(pid, 'SIGKILL')
-    for (const pipe of pipes) pipe.destroy()
-  }, killGraceMs)
+  const patience = performance.now() + killGraceMs
+  // A number is not given out again while its group lives, so asking often also keeps us from hitting another's group.
+  const open = () => pipes.some((pipe) => !pipe.closed)
+  while ((signalGroup(pid, 0) || open()) && performance.now() < patience) await sleep(pollMs)
+  signalGroup(pid, 'SIGKILL')
+  for (const pipe of pipes) pipe.destroy()
 }
 
-/** Signals every process of the group; a group that is gone is no error. */
-export function signalGroup(pid: number, signal: NodeJS.Signals): void {
+/** Signals every process of the group (0: only asks); false when the group is gone. Whom we may not signal stays. */
+export function signalGroup(pid: number, signal: NodeJS.Signals | 0): boolean {
   try {
     process.kill(-pid, signal)
+    return true
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
+    return (error as NodeJS.ErrnoException).code !== 'ESRCH'
   }
 }
