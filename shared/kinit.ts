@@ -44,7 +44,8 @@ export interface Tickets extends AsyncDisposable {
 /** Keeps tickets in `directory`, which is emptied on dispose: none outlives the daemon. */
 export async function openTickets(directory: string): Promise<Tickets> {
   await mkdir(directory, { recursive: true, mode: 0o700 })
-  const ends = new Map<string, number>()
+  /** When the ticket ends that lies in an entry's ccache, and for whom it was made: a reload may have changed that. */
+  const made = new Map<string, { readonly from: string; readonly endMs: number }>()
   const pending = new Map<string, Promise<string>>()
 
   async function make(entry: Entry, timeoutMs: number, signal: AbortSignal): Promise<string> {
@@ -52,33 +53,39 @@ export async function openTickets(directory: string): Promise<Tickets> {
     const fresh = `${ccache}.new`
     try {
       await kinit(entry, fresh, timeoutMs, signal)
-      const end = await ticketEnd(entry, fresh, timeoutMs, signal)
+      const endMs = await ticketEnd(entry, fresh, timeoutMs, signal)
       await rename(fresh, ccache)
-      ends.set(entry.name, end)
+      made.set(entry.name, { from: sourceOf(entry), endMs })
       return ccache
     } catch (error) {
       await rm(fresh, { force: true })
-      const stillGood = (ends.get(entry.name) ?? 0) > Date.now() + timeoutMs
-      if (error instanceof Transient && stillGood) return ccache
+      if (error instanceof Transient && livesFor(entry, timeoutMs)) return ccache
       throw error
     }
   }
 
+  function livesFor(entry: Entry, ms: number): boolean {
+    const known = made.get(entry.name)
+    return known !== undefined && known.from === sourceOf(entry) && known.endMs > Date.now() + ms
+  }
+
   return {
     ccacheOf(entry, { minLifeMs, timeoutMs, signal }) {
-      if ((ends.get(entry.name) ?? 0) > Date.now() + minLifeMs)
+      if (livesFor(entry, minLifeMs))
         return Promise.resolve(join(directory, `${encodeToken(entry.name)}.ccache`))
       const known = pending.get(entry.name)
       if (known) return known
-      const made = make(entry, timeoutMs, signal).finally(() => pending.delete(entry.name))
-      pending.set(entry.name, made)
-      return made
+      const making = make(entry, timeoutMs, signal).finally(() => pending.delete(entry.name))
+      pending.set(entry.name, making)
+      return making
     },
     async [Symbol.asyncDispose]() {
       await rm(directory, { recursive: true, force: true })
     },
   }
 }
+
+const sourceOf = ({ principal, keytab }: Entry) => `${principal} ${keytab}`
 
 async function kinit(entry: Entry, ccache: string, timeoutMs: number, signal: AbortSignal): Promise<void> {
   const outcome = await runCommand({
