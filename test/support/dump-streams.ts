@@ -1,0 +1,61 @@
+/** Everything a JetStream store holds, as clients get it: a server without users, started on a copy of the store for the moment. */
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { cp, mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { jetstreamManager } from '@nats-io/jetstream'
+import { connect } from '@nats-io/transport-node'
+import { choosePort } from '../../cli/up/port.ts'
+import { natsFiles } from '../../shared/state.ts'
+
+export interface StoredMessage {
+  readonly stream: string
+  readonly subject: string
+  /** Headers and body. */
+  readonly text: string
+}
+
+/** Every message of every stream and bucket below the state directory. */
+export async function dumpStreams(stateRoot: string): Promise<StoredMessage[]> {
+  const store = await mkdtemp(join(tmpdir(), 'mt-store-'))
+  await cp(natsFiles(stateRoot).store, store, { recursive: true })
+  const port = await choosePort(0)
+  const server = spawn(
+    'setpriv',
+    ['--pdeathsig', 'KILL', 'nats-server', '-a', '127.0.0.1', '-p', String(port), '-js', '-sd', store],
+    { stdio: 'ignore' },
+  )
+  const gone = once(server, 'exit')
+  try {
+    const nc = await connect({
+      servers: `127.0.0.1:${port}`,
+      waitOnFirstConnect: true,
+      maxReconnectAttempts: 100,
+      reconnectTimeWait: 50,
+    })
+    const messages = await readAll(await jetstreamManager(nc))
+    await nc.close()
+    return messages
+  } finally {
+    server.kill('SIGKILL')
+    await gone
+    await rm(store, { recursive: true, force: true })
+  }
+}
+
+async function readAll(jsm: Awaited<ReturnType<typeof jetstreamManager>>): Promise<StoredMessage[]> {
+  const messages: StoredMessage[] = []
+  for await (const { config, state } of jsm.streams.list())
+    for (let seq = state.first_seq; seq <= state.last_seq && state.messages > 0; seq++) {
+      const message = await jsm.streams.getMessage(config.name, { seq })
+      if (!message) continue
+      const headers = [...message.header].map(([name, values]) => `${name}: ${values.join(', ')}`)
+      messages.push({
+        stream: config.name,
+        subject: message.subject,
+        text: [...headers, message.string()].join('\n'),
+      })
+    }
+  return messages
+}
