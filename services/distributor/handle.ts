@@ -1,5 +1,5 @@
 /** Pushes one entry's token to one node: opens the seal, compares it with what was asked for, pushes; answers with `token.pushed`. */
-import type { KV } from '@nats-io/kv'
+import type { KV, KvEntry } from '@nats-io/kv'
 import type { Entry, Site } from '../../shared/config/site.ts'
 import type { Received } from '../../shared/consume.ts'
 import { failure, Permanent } from '../../shared/errors.ts'
@@ -54,33 +54,47 @@ async function push(
     throw new Permanent(
       failure('entry-unknown', `${item.node} is not a node of ${item.entry} in ${site.file}.`),
     )
-  const opened = await openToken(item, entry, deps)
+  const content = await openToken(item, entry, deps)
   const ccache = await deps.tickets.ccacheOf(entry, {
     minLifeMs: site.timeouts.globalMs,
     timeoutMs: site.timeouts.kerberosMs,
     signal,
   })
-  const warning = await pushBySsh(entry, item.node, item.uid, filesFor(entry, item.uid, opened.token), {
+  const warning = await pushBySsh(entry, item.node, item.uid, filesFor(entry, item.uid, content.token), {
     program: site.distributor.ssh,
     ccache,
     timeoutMs: site.timeouts.pushMs,
     signal,
   })
   lastTokenPush.set({ service: entry.service, node: item.node }, Date.now() / 1_000)
-  return { messages: [pushedEvent(item, opened, warning)], expiry: opened.expiry }
+  return { messages: [pushedEvent(item, content, warning)], expiry: content.expiry }
 }
 
-/** The token of the asked revision, or the newest one of the entry where that revision is gone. */
-async function openToken(item: PushItem, entry: Entry, { sealed, seed }: PushDeps): Promise<SealedContent> {
+/**
+ * The token of the asked revision, or the newest one of the entry where that revision is gone, cannot be opened or is over.
+ * Throws Permanent `seal-missing`.
+ */
+export async function openToken(
+  item: Pick<PushItem, 'revision'>,
+  entry: Pick<Entry, 'name' | 'service'>,
+  { sealed, seed }: Pick<PushDeps, 'sealed' | 'seed'>,
+): Promise<SealedContent> {
   const key = sealedKey(entry.name)
-  const found =
-    (await sealed.get(key, { revision: item.revision }).catch(() => null)) ?? (await sealed.get(key))
+  const asked = opened(await sealed.get(key, { revision: item.revision }).catch(() => null), entry, seed)
+  const content = asked ?? opened(await sealed.get(key), entry, seed)
+  if (content) return content
+  throw new Permanent(
+    failure('seal-missing', `The sealed token of ${entry.name} is gone or cannot be opened.`),
+  )
+}
+
+function opened(
+  found: KvEntry | null,
+  entry: Pick<Entry, 'name' | 'service'>,
+  seed: Uint8Array,
+): SealedContent | null {
   const content = found?.operation === 'PUT' ? unseal(found.string(), seed) : null
-  if (!content || !isWhatWasAsked(content, entry))
-    throw new Permanent(
-      failure('seal-missing', `The sealed token of ${entry.name} is gone or cannot be opened.`),
-    )
-  return content
+  return content && isWhatWasAsked(content, entry) ? content : null
 }
 
 /** Whose token it is was sealed with it: another entry's or service's is never pushed. Pure. */

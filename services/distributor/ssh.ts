@@ -102,7 +102,7 @@ export function parseResults(stdout: string): Map<number, string> {
 }
 
 /** Throws for the first file that is not optional and not in place; returns a warning about one that is. Pure. */
-function judgeFiles(
+export function judgeFiles(
   entry: Entry,
   node: string,
   files: readonly PlacedFile[],

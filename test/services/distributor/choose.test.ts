@@ -1,0 +1,81 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import fc from 'fast-check'
+import { choosePush } from '../../../services/distributor/choose.ts'
+import type { PushItem } from '../../../shared/messages.ts'
+import { at, readyOf } from '../build.ts'
+
+const push = (entry: string, node: string, minutes = 0) =>
+  ({ ...readyOf({ expiry: at(minutes) }), entry, node }) as PushItem
+/** `a1` and `a2` push as account `a`. */
+const rules = (perNode: number) => ({ perNode, accountOf: (entry: string) => entry[0] })
+
+describe('which push may start next', () => {
+  it('is the one whose token ends soonest', () => {
+    const waiting = [push('a1', 'n1', 9), push('b1', 'n2', 3), push('c1', 'n3', 5)]
+    assert.equal(choosePush(waiting, [], rules(4))?.entry, 'b1')
+  })
+  it('is one for a node with less at work, though another token ends sooner', () => {
+    const waiting = [push('b1', 'n1', 1), push('c1', 'n2', 9)]
+    assert.equal(choosePush(waiting, [push('a1', 'n1')], rules(4))?.node, 'n2')
+  })
+  it('is none for a node with its bound at work', () => {
+    assert.equal(choosePush([push('b1', 'n1')], [push('a1', 'n1')], rules(1)), undefined)
+  })
+  it('is none for an account that is at work on that node: two would write the same file', () => {
+    assert.equal(choosePush([push('a2', 'n1')], [push('a1', 'n1')], rules(4)), undefined)
+    assert.equal(choosePush([push('a2', 'n2')], [push('a1', 'n1')], rules(4))?.node, 'n2')
+  })
+  it('is none when nothing waits', () => assert.equal(choosePush([], [], rules(4)), undefined))
+
+  const item = fc.record({
+    entry: fc.constantFrom('a1', 'a2', 'b1', 'c1', 'd1'),
+    node: fc.constantFrom('n1', 'n2', 'n3'),
+    minutes: fc.integer({ min: 0, max: 30 }),
+  })
+  const items = (maxLength: number) =>
+    fc
+      .array(item, { maxLength })
+      .map((all) => all.map(({ entry, node, minutes }) => push(entry, node, minutes)))
+
+  it('obeys a plain model of the rules, whatever waits and works', () => {
+    fc.assert(
+      fc.property(items(12), items(6), fc.integer({ min: 1, max: 3 }), (waiting, working, perNode) => {
+        const load = (node: string) => working.filter((one) => one.node === node).length
+        const allowed = waiting.filter(
+          ({ entry, node }) =>
+            load(node) < perNode && !working.some((one) => one.node === node && one.entry[0] === entry[0]),
+        )
+        const [best] = allowed.toSorted(
+          (x, y) => load(x.node) - load(y.node) || (x.expiry < y.expiry ? -1 : x.expiry > y.expiry ? 1 : 0),
+        )
+        assert.deepEqual(choosePush(waiting, working, rules(perNode)), best)
+      }),
+      { numRuns: 2_000 },
+    )
+  })
+
+  it('starves nobody: with any mix, everything has been pushed in the end', () => {
+    fc.assert(
+      fc.property(
+        items(30),
+        fc.integer({ min: 1, max: 3 }),
+        fc.integer({ min: 1, max: 5 }),
+        (all, perNode, most) => {
+          const waiting = [...all]
+          const working: PushItem[] = []
+          for (let ended = 0; ended < all.length; ended += 1) {
+            for (;;) {
+              const next = working.length < most ? choosePush(waiting, working, rules(perNode)) : undefined
+              if (!next) break
+              waiting.splice(waiting.indexOf(next), 1)
+              working.push(next)
+            }
+            assert.ok(working.shift(), 'something can always start when nothing is at work')
+          }
+          assert.equal(waiting.length + working.length, 0)
+        },
+      ),
+    )
+  })
+})

@@ -1,0 +1,37 @@
+/** A bucket in memory, for what only reads one: values by key, each put a new revision of the whole bucket. */
+import type { KV } from '@nats-io/kv'
+
+export interface FakeKv {
+  readonly kv: KV
+  /** Returns the revision. */
+  put(key: string, value: string | object): number
+}
+
+export function fakeKv(): FakeKv {
+  const entries: { key: string; value: string; revision: number }[] = []
+  const entryOf = (found: (typeof entries)[number] | undefined) =>
+    found
+      ? {
+          ...found,
+          operation: 'PUT',
+          string: () => found.value,
+          json: () => JSON.parse(found.value) as unknown,
+        }
+      : null
+  const kv = {
+    get: async (key: string, options?: { revision?: number }) =>
+      entryOf(
+        entries.findLast(
+          (one) => one.key === key && (options?.revision === undefined || one.revision === options.revision),
+        ),
+      ),
+    keys: async () => new Set(entries.map(({ key }) => key)),
+    put: async (key: string, value: string) => put(key, value),
+  }
+  function put(key: string, value: string | object): number {
+    const revision = entries.length + 1
+    entries.push({ key, value: typeof value === 'string' ? value : JSON.stringify(value), revision })
+    return revision
+  }
+  return { kv: kv as unknown as KV, put }
+}
