@@ -2,6 +2,7 @@
 import { dirname } from 'node:path'
 import { isWebUrl } from './cross-checks.ts'
 import type { Environment } from './environment.ts'
+import { absolutePath } from './grammar.ts'
 import type { ResolvedEntry } from './resolve.ts'
 import type { SiteFile } from './schema.ts'
 import type { Recipients, Retry, Site } from './site.ts'
@@ -55,7 +56,7 @@ export function buildSite({ path, hash, file, entries, variables }: SiteParts): 
     ...present({ dbLocation: file.dbLocation }),
     nats: file.nats,
     schedule: file.schedule,
-    vault: file.vault,
+    vault: { ...file.vault, ...present({ caPath: file.vault.caPath ?? authoritiesIn(variables) }) },
     sealing: file.sealing,
     telemetry: file.telemetry,
     refresher: file.refresher,
@@ -65,6 +66,10 @@ export function buildSite({ path, hash, file, entries, variables }: SiteParts): 
   }
   return freezeDeep(site)
 }
+
+/** It ends up among words for htgettoken, so it has to be one. */
+const authoritiesIn = ({ X509_CERT_DIR }: Environment) =>
+  absolutePath.safeParse(X509_CERT_DIR).success ? X509_CERT_DIR : undefined
 
 const loki = (host: string, responseHeaderTimeoutMs: number | undefined): Site['loki'] & object => ({
   host,

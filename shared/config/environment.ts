@@ -9,7 +9,6 @@ const known = [
   'KRB5CCNAME',
   'X509_CERT_DIR',
   'HTGETTOKENOPTS',
-  'CONDOR_CONFIG',
   'PATH',
   'HOME',
   'TZ',
@@ -20,7 +19,7 @@ const known = [
 type Known = (typeof known)[number]
 
 export interface Environment extends Readonly<Partial<Record<Known, string>>> {
-  /** `_condor_<NAME>`: each overrides a setting of HTCondor's configuration. */
+  /** What HTCondor's programs read: `CONDOR_CONFIG`, and `_condor_<NAME>`, each of which overrides a setting. */
   readonly condor: Readonly<Record<string, string>>
   /** Names of the OpenTelemetry variables that are set; its SDK reads the values itself. */
   readonly otel: readonly string[]
@@ -31,7 +30,9 @@ export function readEnvironment(variables: NodeJS.ProcessEnv): Environment {
   const set = Object.entries(variables).flatMap(([name, value]) => (value ? [[name, value] as const] : []))
   return Object.freeze({
     ...Object.fromEntries(set.filter(([name]) => known.some((one) => one === name))),
-    condor: Object.freeze(Object.fromEntries(set.filter(([name]) => name.startsWith('_condor_')))),
+    condor: Object.freeze(
+      Object.fromEntries(set.filter(([name]) => name === 'CONDOR_CONFIG' || name.startsWith('_condor_'))),
+    ),
     otel: Object.freeze(set.map(([name]) => name).filter((name) => name.startsWith('OTEL_'))),
   })
 }

@@ -1,7 +1,7 @@
 /** Our own sections of the configuration that belong to no single daemon; the daemons' are in their `config.ts`. */
 import { z } from 'zod'
 import { duration } from './duration.ts'
-import { filePath, hostName } from './grammar.ts'
+import { absolutePath, filePath, hostName } from './grammar.ts'
 import { templateOver } from './template-text.ts'
 
 /** How to reach NATS. Without `servers`, `managed-tokens up` starts a private one. */
@@ -58,7 +58,7 @@ export type ScheduleConfig = Readonly<z.output<typeof scheduleSection>>
 
 /** How Vault is asked. */
 export const vaultSection = z.strictObject({
-  caPath: filePath
+  caPath: absolutePath
     .optional()
     .describe(
       'File or directory with the authorities for Vault. Default: X509_CERT_DIR, else what htgettoken takes.',
