@@ -3,6 +3,7 @@
  * to work on next, parses, traces, calls the handler, publishes what came back and only then acks.
  */
 
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { ConsumerMessages, JsMsg } from '@nats-io/jetstream'
 import { context, propagation, type Span, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api'
 import type { Logger } from 'pino'
@@ -69,6 +70,9 @@ const defaults: ConsumeTiming = {
 /** Before a message comes again whose failure or unreadable body could not be told to anybody (milliseconds). */
 const untoldMs = 1_000
 
+/** How long a stop waits for a server that may be away (milliseconds). */
+const tidyMs = 1_000
+
 interface Held<T> {
   message: JsMsg
   readonly body: T
@@ -97,6 +101,8 @@ export async function consume<T>(
   let stopping = false
   let pull: ConsumerMessages | undefined
   let room = Promise.withResolvers<void>()
+  /** When we stop: the server has no pull request of ours any more. */
+  let pullGone: Promise<unknown> = Promise.resolve()
 
   const heartbeat = setInterval(() => {
     for (const held of [...waiting.values(), ...working.values()]) held.message.working()
@@ -136,7 +142,10 @@ export async function consume<T>(
       return
     }
     // What had come before the pull was stopped is handed back too, or it would lie idle for the whole ack wait.
-    if (stopping) return message.nak()
+    if (stopping) {
+      await pullGone
+      return message.nak()
+    }
     const parsed = parse(what.schemaOf(message.subject), message.data)
     if ('reason' in parsed) {
       log.error(
@@ -197,6 +206,7 @@ export async function consume<T>(
     }
     try {
       await reportFailure(held, end, span)
+      await pullGone
       settle(held.message, end)
     } catch (error) {
       mine.warn({ reason: messageOf(error) }, 'could not report a failure yet: the message will come again')
@@ -263,6 +273,13 @@ export async function consume<T>(
       stop.abort()
       pull?.stop()
       room.resolve()
+      // nats-server 2.9 loses track of what is handed back while it remembers a pull that nobody listens to any more, and
+      // keeps it for the ack wait. Asked for the consumer, it tidies up.
+      pullGone = Promise.race([
+        consumer.info().catch(() => undefined),
+        sleep(tidyMs, undefined, { ref: false }),
+      ])
+      await pullGone
       for (const held of waiting.values()) held.message.nak()
       waiting.clear()
       const grace = setTimeout(() => abort.abort(new Error('stopping')), stopGraceMs)

@@ -32,6 +32,8 @@ export interface RefreshQueue extends AsyncDisposable {
   /** Consumes `REFRESH`; the consumption is disposed with all the rest unless the test did. */
   consume(what: Partial<Consumption<RefreshItem>> & Handle, bus?: Bus): Promise<AsyncDisposable>
   info(): Promise<ConsumerInfo>
+  /** Kills the server; ends when all connections are back. */
+  crash(): Promise<void>
   /** Ends when the queue is empty and nothing waits for an ack. */
   settled(): Promise<void>
   /** The bodies on a subject of `TOKENS` or `DEAD`, oldest first. */
@@ -88,6 +90,11 @@ export async function openRefreshQueue(timing: ConsumeTiming = quick): Promise<R
       return once
     },
     info,
+    async crash() {
+      const back = [bus, notifier, operator].map(untilReconnected)
+      await nats.crash()
+      await Promise.all(back)
+    },
     settled: () =>
       eventually(async () => {
         const { num_ack_pending, num_pending } = await info()
@@ -100,6 +107,11 @@ export async function openRefreshQueue(timing: ConsumeTiming = quick): Promise<R
       for (const one of [bus, notifier, operator]) assert.equal(one.nc.isClosed(), true)
     },
   }
+}
+
+/** What is sent before that may be lost without a word. */
+async function untilReconnected({ nc }: Bus): Promise<void> {
+  for await (const { type } of nc.status()) if (type === 'reconnect') return
 }
 
 function disposeOnce(resource: AsyncDisposable): AsyncDisposable {
