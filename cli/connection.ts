@@ -1,6 +1,6 @@
 /** How the command line reaches the bus, as the user `operator`, and asks the daemons. */
-import { existsSync, readFileSync } from 'node:fs'
-import { type Bus, connectBus } from '../shared/bus.ts'
+import { accessSync, constants, existsSync, readFileSync } from 'node:fs'
+import { type Bus, type BusOptions, connectBus } from '../shared/bus.ts'
 import { environment } from '../shared/config/environment.ts'
 import { findConfigFile } from '../shared/config/find.ts'
 import { loadSite } from '../shared/config/load.ts'
@@ -17,7 +17,7 @@ export interface ConnectionOptions {
 /** How long a daemon may take to answer (milliseconds). */
 const answerMs = 5_000
 
-/** Connects as the operator. Throws UsageError when it is not known where NATS is, or the seed cannot be read. */
+/** Connects as the operator, within five seconds. Throws UsageError when it is not known where NATS is or the seed cannot be read, else {@link NoNats}. */
 export async function connectOperator(options: ConnectionOptions): Promise<Bus> {
   const root = stateRootOf(options.state, environment)
   const configured = options.nats || environment.NATS_URL ? undefined : configuredNats(options.config)
@@ -26,11 +26,51 @@ export async function connectOperator(options: ConnectionOptions): Promise<Bus> 
     environment.NATS_NKEY ??
     configured?.seedFile?.replaceAll('{{.Daemon}}', 'operator') ??
     seedFile(root, 'operator')
-  if (!existsSync(seed))
+  checkSeed(seed)
+  return connectInTime({ servers, user: 'operator', seedFile: seed, caFile: configured?.caFile, once: true })
+}
+
+function checkSeed(file: string): void {
+  if (!existsSync(file))
     throw new UsageError(
-      `There is no operator's seed at ${seed}: give the state directory of "managed-tokens up" with --state, or set NATS_NKEY.`,
+      `There is no operator's seed at ${file}: give the state directory of "managed-tokens up" with --state, or set NATS_NKEY.`,
     )
-  return connectBus({ servers, user: 'operator', seedFile: seed, caFile: configured?.caFile, once: true })
+  try {
+    accessSync(file, constants.R_OK)
+  } catch {
+    throw new UsageError(
+      `This user may not read the operator's seed ${file}: work as the user of the daemons, or ask for a copy and set NATS_NKEY to its path.`,
+    )
+  }
+}
+
+/** A server that does not answer at all is given up as well. */
+async function connectInTime(options: BusOptions): Promise<Bus> {
+  const timeout = Promise.withResolvers<never>()
+  const timer = setTimeout(() => timeout.reject(new Error('no answer')), answerMs)
+  const connecting = connectBus(options)
+  try {
+    return await Promise.race([connecting, timeout.promise])
+  } catch (error) {
+    // Whoever answers too late is hung up on.
+    connecting.then((late) => late[Symbol.asyncDispose]()).catch(() => {})
+    throw new NoNats(options, (error as Error).message)
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+/** No connection to NATS. The message says where, why, and what to do. */
+export class NoNats extends Error {
+  override readonly name = 'NoNats'
+  constructor({ servers, seedFile: seed }: Pick<BusOptions, 'servers' | 'seedFile'>, why: string) {
+    const at = `NATS at ${servers.join(', ')}`
+    super(
+      /authorization/i.test(why)
+        ? `${at} does not know the operator's key in ${seed}: it is of another installation.`
+        : `${at} cannot be reached (${why.toLowerCase()}): is it running? "managed-tokens up" starts it; --nats or --state say where another one is.`,
+    )
+  }
 }
 
 function serversOf(

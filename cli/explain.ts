@@ -1,7 +1,7 @@
 /** `managed-tokens explain SERVICE`: each value of an entry, and which line of the file it comes from. */
 import type { Origin, Origins } from '../shared/config/origin.ts'
-import { nearest } from '../shared/config/problem.ts'
 import type { Entry, Site } from '../shared/config/site.ts'
+import { describeUnknown, nearestService } from './find-service.ts'
 
 export interface Explained {
   readonly value: unknown
@@ -84,10 +84,8 @@ export function explainService(site: Site, origins: Origins, name: string): Expl
 }
 
 function unknownService(site: Site, name: string): Explanation {
-  const names = site.entries.map((entry) => entry.name)
-  const near = nearest(name, names)
-  const advice = near ? `did you mean ${near}?` : `configured are: ${names.join(', ')}`
-  const message = `no service ${JSON.stringify(name)} in ${site.file} — ${advice}`
+  const near = nearestService(site, name)
+  const message = describeUnknown(site, name)
   return {
     exitCode: 2,
     text: message,

@@ -1,42 +1,47 @@
 /** Tells how a run goes: one line that is rewritten on a terminal, a plain line for each piece of news otherwise. */
-import pc from 'picocolors'
 import type { RunNews } from './follow-run.ts'
-
-/** Where progress is written: standard error, so that standard output stays the answer. */
-export interface Output {
-  readonly isTTY?: boolean
-  readonly columns?: number
-  write(text: string): unknown
-}
+import { type Output, viewOf } from './view.ts'
 
 export interface Progress {
   news(one: RunNews): void
+  /** A line that stays. */
+  say(line: string): void
   /** Clears the rewritten line. */
   done(): void
 }
 
-/** Progress of a run that started `startedAt` (milliseconds since the epoch). */
+const clear = '\r\u001b[K'
+
+/** Progress on standard error, so that standard output stays the answer, of a run that started `startedAt` (milliseconds since the epoch). */
 export function showProgress(output: Output, startedAt: number): Progress {
+  const { colours, columns } = viewOf(output)
   const counts = { ready: 0, stored: 0, pushed: 0, failed: 0 }
+  const say = (line: string) => void output.write(`${output.isTTY ? clear : ''}${line}\n`)
+  /** Cut before it is coloured, and one short of the edge, where some terminals begin a new line. */
+  const rewrite = (summary: string, last: string) => {
+    const shown = `${summary}  ${last}`.slice(0, columns - 1)
+    output.write(`${clear}${shown.slice(0, summary.length)}${colours.dim(shown.slice(summary.length))}`)
+  }
   return {
     news(one) {
       if (one.kind === 'finished') return
       counts[one.kind] += 1
+      const sentence = sentenceOf(one)
       const seconds = ((Date.parse(one.body.at) - startedAt) / 1_000).toFixed(1).padStart(5)
-      const line = `${pc.dim(`${seconds} s`)}  ${sentenceOf(one)}`
-      if (!output.isTTY || one.kind === 'failed') output.write(`${output.isTTY ? '\r\u001b[K' : ''}${line}\n`)
-      if (output.isTTY) {
-        const summary = `${counts.ready} tokens ready, ${counts.stored} stored, ${counts.pushed} pushed, ${counts.failed} failed`
-        output.write(`\r\u001b[K${summary}  ${pc.dim(sentenceOf(one))}`.slice(0, (output.columns ?? 80) + 10))
-      }
+      if (!output.isTTY || one.kind === 'failed')
+        say(`${colours.dim(`${seconds} s`)}  ${one.kind === 'failed' ? colours.red(sentence) : sentence}`)
+      const { ready, stored, pushed, failed } = counts
+      if (output.isTTY)
+        rewrite(`${ready} ready, ${stored} stored, ${pushed} pushed, ${failed} failed`, sentence)
     },
+    say,
     done() {
-      if (output.isTTY) output.write('\r\u001b[K')
+      if (output.isTTY) output.write(clear)
     },
   }
 }
 
-/** One piece of news as a sentence. */
+/** One piece of news as a sentence. Pure. */
 export function sentenceOf(one: Exclude<RunNews, { kind: 'finished' }>): string {
   const { entry } = one.body
   switch (one.kind) {
@@ -47,6 +52,6 @@ export function sentenceOf(one: Exclude<RunNews, { kind: 'finished' }>): string 
     case 'pushed':
       return `${entry}: pushed to ${one.body.node}${one.body.warning ? ` (${one.body.warning})` : ''}`
     case 'failed':
-      return pc.red(`${entry}: ${one.body.message} [${one.body.code}]`)
+      return `${entry}: ${one.body.message} [${one.body.code}]`
   }
 }

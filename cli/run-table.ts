@@ -1,17 +1,19 @@
-/** The result of a run as people read it: entries × targets with state and time, then each failure with what to do. Pure. */
+/** The result of a run as people read it: entries × targets with state and time, then each failure with what to do. */
+import { stripVTControlCharacters } from 'node:util'
 import Table from 'cli-table3'
-import pc from 'picocolors'
 import type { LedgerRow, TargetRow } from '../services/notifier/ledger.ts'
 import type { RunStatus } from '../services/notifier/status-request.ts'
+import { type View, viewOf } from './view.ts'
 
-/** Beyond this many targets a grid is wider than a screen, and a list is printed. */
-const widestGrid = 6
+/** Beyond this many targets a grid is hard to read however wide the screen, and a list is printed. */
+const widestGrid = 8
 
 /** The whole text, ending in the total. */
-export function renderRun(status: RunStatus): string {
+export function renderRun(status: RunStatus, view: View = viewOf(process.stdout)): string {
   const targets = columnsOf(status.entries)
-  const table = targets.length <= widestGrid ? grid(status, targets) : list(status)
-  const failures = failuresOf(status.entries)
+  const wide = targets.length <= widestGrid ? grid(status, targets, view) : undefined
+  const table = wide !== undefined && fits(wide, view) ? wide : list(status, view)
+  const failures = failuresOf(status.entries, view)
   return [
     `Run ${status.run}`,
     table,
@@ -20,6 +22,9 @@ export function renderRun(status: RunStatus): string {
     totalLine(status),
   ].join('\n')
 }
+
+const fits = (table: string, { columns }: View) =>
+  stripVTControlCharacters(table.slice(0, table.indexOf('\n'))).length <= columns
 
 /** Every target some entry has, nodes first. */
 function columnsOf(rows: readonly LedgerRow[]): Pick<TargetRow, 'kind' | 'name'>[] {
@@ -35,60 +40,75 @@ function columnsOf(rows: readonly LedgerRow[]): Pick<TargetRow, 'kind' | 'name'>
   ]
 }
 
-function grid({ entries, started }: RunStatus, columns: readonly Pick<TargetRow, 'kind' | 'name'>[]): string {
+function grid(
+  { entries, started }: RunStatus,
+  columns: readonly Pick<TargetRow, 'kind' | 'name'>[],
+  view: View,
+): string {
   const table = new Table({
-    head: ['entry', 'token', ...columns.map(({ kind, name }) => `${kind}\n${name.split('.')[0]}`)],
+    head: ['entry', 'token', ...columns.map(({ kind, name }) => `${kind}\n${short(name)}`)],
     style: { head: [], border: [] },
   })
   for (const row of entries) {
     const cells = columns.map(({ kind, name }) => {
       const target = row.targets.find((one) => one.kind === kind && one.name === name)
-      return target ? cell(target, started) : ''
+      return target ? cell(target, started, view) : ''
     })
-    table.push([row.entry, cell(row.refresh, started), ...cells])
+    table.push([row.entry, cell(row.refresh, started, view), ...cells])
   }
   return table.toString()
 }
 
-function list({ entries, started }: RunStatus): string {
+function list({ entries, started }: RunStatus, view: View): string {
   const table = new Table({ head: ['entry', 'target', 'state', 'after'], style: { head: [], border: [] } })
   for (const { entry, refresh, targets } of entries) {
-    table.push([entry, 'token', stateOf(refresh), after(refresh.at, started)])
+    table.push([entry, 'token', stateOf(refresh, view), after(refresh.at, started)])
     for (const target of targets)
-      table.push([entry, `${target.kind} ${target.name}`, stateOf(target), after(target.at, started)])
+      table.push([
+        entry,
+        `${target.kind} ${short(target.name)}`,
+        stateOf(target, view),
+        after(target.at, started),
+      ])
   }
   return table.toString()
 }
 
-const cell = (one: { state: TargetRow['state']; code?: string | undefined; at: string }, started: string) =>
-  one.state === 'waiting' ? stateOf(one) : `${stateOf(one)}\n${after(one.at, started)}`
+const short = (host: string) => host.split('.')[0] ?? host
 
-function stateOf({ state, code }: { state: TargetRow['state']; code?: string | undefined }): string {
-  if (state === 'done') return pc.green('done')
-  if (state === 'failed') return pc.red(code ?? 'failed')
-  return pc.yellow(state)
+type Ending = Pick<TargetRow, 'state' | 'code'>
+
+const cell = (one: Ending & Pick<TargetRow, 'at'>, started: string, view: View) =>
+  one.state === 'waiting' ? stateOf(one, view) : `${stateOf(one, view)}\n${after(one.at, started)}`
+
+function stateOf({ state, code }: Ending, { colours }: View): string {
+  if (state === 'done') return colours.green('done')
+  if (state === 'failed') return colours.red(code ?? 'failed')
+  return colours.yellow(state)
 }
 
 const after = (at: string, started: string) =>
   `${((Date.parse(at) - Date.parse(started)) / 1_000).toFixed(1)} s`
 
 /** One paragraph for each thing that failed: an entry without a token once, not once for each target. */
-function failuresOf(rows: readonly LedgerRow[]): string[] {
+function failuresOf(rows: readonly LedgerRow[], view: View): string[] {
   return rows.flatMap((row) => {
     const { entry, refresh, targets } = row
     const lost = targets.filter(({ cause }) => cause === 'refresh').map(({ name }) => name)
-    const own = refresh.state === 'failed' ? [paragraph(entry, lost.join(', ') || 'no token', refresh)] : []
+    const own =
+      refresh.state === 'failed' ? [paragraph(entry, lost.join(', ') || 'no token', refresh, view)] : []
     const failed = targets.filter(({ state, cause }) => state === 'failed' && cause === undefined)
-    return [...own, ...failed.map((target) => paragraph(entry, target.name, target))]
+    return [...own, ...failed.map((target) => paragraph(entry, target.name, target, view))]
   })
 }
 
 function paragraph(
   entry: string,
   where: string,
-  why: { code?: string | undefined; message?: string | undefined; action?: string | undefined },
+  why: Pick<TargetRow, 'code' | 'message' | 'action'>,
+  { colours }: View,
 ): string {
-  return `${pc.red('failed')}  ${entry} → ${where}: ${why.message ?? ''} [${why.code ?? ''}]\n        ${why.action ?? ''}`
+  return `${colours.red('failed')}  ${entry} → ${where}: ${why.message ?? ''} [${why.code ?? ''}]\n        ${why.action ?? ''}`
 }
 
 function totalLine({ totals, waiting, started, finished }: RunStatus): string {

@@ -1,12 +1,11 @@
 /** `managed-tokens run`: asks for a run, and with `--watch` follows it to its end. */
-
 import type { RunStatus } from '../services/notifier/status-request.ts'
-import type { RunAnswer } from '../services/refresher/run-request.ts'
+import type { RunAnswer, RunRequest } from '../services/refresher/run-request.ts'
 import type { Bus } from '../shared/bus.ts'
 import { requests } from '../shared/subjects.ts'
 import { ask, type ConnectionOptions, connectOperator } from './connection.ts'
-import { listenForRuns } from './follow-run.ts'
-import { showProgress } from './progress.ts'
+import { listenForRuns, type RunFollower } from './follow-run.ts'
+import { type Progress, showProgress } from './progress.ts'
 import { renderRun } from './run-table.ts'
 import { readWholeStatus } from './status.ts'
 
@@ -21,47 +20,83 @@ export interface RunOptions extends ConnectionOptions {
 
 /** Exit code 0: asked for, or finished with everything done; 1: something failed. */
 export async function run(options: RunOptions): Promise<number> {
-  await using bus = await connectOperator(options)
-  using follower = listenForRuns(bus)
-  const asked = await ask<RunAnswer>(bus, requests.run, {
-    ...(options.experiment ? { experiment: options.experiment } : {}),
-    ...(options.service ? { services: options.service } : {}),
-    push: options.push,
-    notify: options.notify,
-  })
-  if (!options.watch) {
-    process.stdout.write(options.json ? `${JSON.stringify(asked)}\n` : `${describe(asked)}\n`)
-    return 0
+  const { experiment, service: services, push, notify, json } = options
+  const request = {
+    ...(experiment && { experiment }),
+    ...(services && { services: [...services] }),
+    push,
+    notify,
   }
-  if (!options.json) process.stderr.write(`${describe(asked)}\n`)
-  const status = await watchRun(bus, asked, follower, options.json ?? false)
-  process.stdout.write(options.json ? `${JSON.stringify(status)}\n` : `${renderRun(status)}\n`)
-  return status.totals.failed + status.totals.unfinished > 0 ? 1 : 0
+  await using bus = await connectOperator(options)
+  // Awaited: the connection would be closed under it otherwise.
+  if (options.watch) return await startAndWatch(bus, request, json)
+  const asked = await ask<RunAnswer>(bus, requests.run, request)
+  process.stdout.write(json ? `${JSON.stringify(asked)}\n` : `${describe(asked)}\n`)
+  return 0
+}
+
+/** Starts a run and looks on until it has ended. Exit code 0 with everything done, else 1. */
+export async function startAndWatch(
+  bus: Bus,
+  request: Partial<RunRequest>,
+  json: boolean | undefined,
+): Promise<number> {
+  // Before the run is asked for, so that nothing of it is missed.
+  using follower = listenForRuns(bus)
+  const asked = await ask<RunAnswer>(bus, requests.run, request)
+  if (!json) process.stderr.write(`${describe(asked)}\n`)
+  return await showToTheEnd(bus, asked, follower, json)
+}
+
+/** Follows runs, prints how they ended, and gives the exit code. Ctrl-C ends the looking on, not the run. */
+export async function showToTheEnd(
+  bus: Bus,
+  asked: RunAnswer,
+  follower: RunFollower,
+  json = false,
+): Promise<number> {
+  const progress = showProgress(json ? { write: () => true } : process.stderr, Date.now())
+  const giveUp = () => {
+    progress.done()
+    process.stderr.write(
+      `Not looking on any more; the run goes on. Come back with: managed-tokens status --watch --run ${asked.run}\n`,
+    )
+    process.exit(130)
+  }
+  process.once('SIGINT', giveUp)
+  try {
+    const status = await watchRun(bus, asked, follower, progress)
+    process.stdout.write(json ? `${JSON.stringify(status)}\n` : `${renderRun(status)}\n`)
+    return hasFailed(status) ? 1 : 0
+  } finally {
+    process.off('SIGINT', giveUp)
+  }
 }
 
 /** Follows whichever run has the entries: ours, then those that ours has joined. Returns the ledger of the last. */
 export async function watchRun(
   bus: Bus,
   asked: RunAnswer,
-  follower: ReturnType<typeof listenForRuns>,
-  quiet = false,
+  follower: RunFollower,
+  progress: Progress = showProgress(process.stderr, Date.now()),
 ): Promise<RunStatus> {
-  const runs = [
-    ...new Set([...Object.values(asked.joined), ...(asked.entries.length > 0 ? [asked.run] : [])]),
-  ]
+  const joined = [...new Set(Object.values(asked.joined))]
+  const runs = asked.entries.length > 0 || joined.length === 0 ? [...joined, asked.run] : joined
   let status: RunStatus | undefined
-  for (const one of runs.length > 0 ? runs : [asked.run]) {
-    const progress = showProgress(quiet ? { write: () => true } : process.stderr, Date.now())
-    for await (const news of follower.follow(one)) progress.news(news)
+  for (const one of runs) {
+    for await (const news of follower.follow(one, progress.say)) progress.news(news)
     progress.done()
     status = await readWholeStatus(bus, one)
   }
   return status as RunStatus
 }
 
-function describe({ run, entries, joined }: RunAnswer): string {
+/** Whether some target was not served. */
+export const hasFailed = ({ totals }: RunStatus) => totals.failed + totals.unfinished > 0
+
+function describe({ run: id, entries, joined }: RunAnswer): string {
   const lines = [
-    `Run ${run}: ${entries.length} ${entries.length === 1 ? 'entry' : 'entries'} (${entries.join(', ')})`,
+    `Run ${id}: ${entries.length} ${entries.length === 1 ? 'entry' : 'entries'}${entries.length > 0 ? ` (${entries.join(', ')})` : ''}`,
   ]
   for (const [entry, other] of Object.entries(joined))
     lines.push(`${entry} is left to the fuller run ${other}.`)

@@ -1,9 +1,10 @@
 /** `managed-tokens services`: every entry, how long its token lives, and what is failing. */
+import { stripVTControlCharacters } from 'node:util'
 import Table from 'cli-table3'
-import pc from 'picocolors'
 import type { ServiceStatus } from '../services/refresher/services-request.ts'
 import { requests } from '../shared/subjects.ts'
 import { ask, type ConnectionOptions, connectOperator } from './connection.ts'
+import { type View, viewOf } from './view.ts'
 
 /** Exit code 1 when a target of some entry is failing. */
 export async function services(options: ConnectionOptions & { json?: boolean }): Promise<number> {
@@ -15,25 +16,53 @@ export async function services(options: ConnectionOptions & { json?: boolean }):
   return answer.services.some(({ failing }) => failing.length > 0) ? 1 : 0
 }
 
-/** The table. Pure. */
-export function renderServices(services: readonly ServiceStatus[], now: number): string {
-  const table = new Table({
+/** A table where it fits, else a paragraph for each entry. */
+export function renderServices(
+  services: readonly ServiceStatus[],
+  now: number,
+  view: View = viewOf(process.stdout),
+): string {
+  const wide = table(services, now, view)
+  const width = stripVTControlCharacters(wide.slice(0, wide.indexOf('\n'))).length
+  return width <= view.columns ? wide : services.map((one) => paragraph(one, now, view)).join('\n\n')
+}
+
+function table(services: readonly ServiceStatus[], now: number, view: View): string {
+  const rows = new Table({
     head: ['entry', 'account', 'uid', 'nodes', 'credds', 'last success', 'token lives', 'failing'],
     style: { head: [], border: [] },
   })
   for (const one of services)
-    table.push([
+    rows.push([
       one.entry === one.service ? one.entry : `${one.entry}\n(${one.service})`,
       one.account,
       one.uid ?? '?',
       one.nodes.join('\n'),
       one.credds.join('\n') || 'none',
-      one.lastSuccess ? `${duration(now - Date.parse(one.lastSuccess))} ago` : 'never',
-      one.tokenExpiry ? duration(Date.parse(one.tokenExpiry) - now) : '?',
-      one.failing.length > 0 ? pc.red(one.failing.join('\n')) : pc.green('nothing'),
+      lastSuccess(one, now),
+      lifeLeft(one, now),
+      failing(one, '\n', view),
     ])
-  return table.toString()
+  return rows.toString()
 }
+
+function paragraph(one: ServiceStatus, now: number, view: View): string {
+  return [
+    `${view.colours.bold(one.entry)}${one.entry === one.service ? '' : ` (${one.service})`}`,
+    `  account  ${one.account}, uid ${one.uid ?? '?'}`,
+    `  nodes    ${one.nodes.join(' ')}`,
+    `  credds   ${one.credds.join(' ') || 'none'}`,
+    `  token    lives ${lifeLeft(one, now)}, last success ${lastSuccess(one, now)}`,
+    `  failing  ${failing(one, ' ', view)}`,
+  ].join('\n')
+}
+
+const lastSuccess = ({ lastSuccess: at }: ServiceStatus, now: number) =>
+  at ? `${duration(now - Date.parse(at))} ago` : 'never'
+const lifeLeft = ({ tokenExpiry: at }: ServiceStatus, now: number) =>
+  at ? duration(Date.parse(at) - now) : '?'
+const failing = ({ failing: names }: ServiceStatus, separator: string, { colours }: View) =>
+  names.length > 0 ? colours.red(names.join(separator)) : colours.green('nothing')
 
 /** `5d3h`, `3h20m`, `12m`, `40s`. Pure. */
 export function duration(ms: number): string {

@@ -4,7 +4,7 @@ import type { Bus } from '../shared/bus.ts'
 import { requests } from '../shared/subjects.ts'
 import { ask, type ConnectionOptions, connectOperator } from './connection.ts'
 import { listenForRuns } from './follow-run.ts'
-import { watchRun } from './run.ts'
+import { hasFailed, showToTheEnd } from './run.ts'
 import { renderRun } from './run-table.ts'
 
 export interface StatusOptions extends ConnectionOptions {
@@ -17,11 +17,16 @@ export interface StatusOptions extends ConnectionOptions {
 export async function status(options: StatusOptions): Promise<number> {
   await using bus = await connectOperator(options)
   using follower = listenForRuns(bus)
-  let found = await readWholeStatus(bus, options.run)
+  const found = await readWholeStatus(bus, options.run)
   if (options.watch && !found.finished)
-    found = await watchRun(bus, { run: found.run, entries: ['watched'], joined: {} }, follower, options.json)
+    return await showToTheEnd(
+      bus,
+      { run: found.run, entries: ['watched'], joined: {} },
+      follower,
+      options.json,
+    )
   process.stdout.write(options.json ? `${JSON.stringify(found)}\n` : `${renderRun(found)}\n`)
-  return found.totals.failed + found.totals.unfinished > 0 ? 1 : 0
+  return hasFailed(found) ? 1 : 0
 }
 
 /** Every page of the ledger, as one. */

@@ -39,7 +39,7 @@ test('an unknown service is answered with the nearest one, or with all', (t) => 
   const { site, origins } = load(t, siteText())
   const near = explainService(site, origins, 'dume_production')
   assert.equal(near.exitCode, 2)
-  assert.match(near.text, /^no service "dume_production" in .* — did you mean dune_production\?$/)
+  assert.match(near.text, /^no service "dume_production" in .*; did you mean dune_production\?$/)
   assert.ok('error' in near.json && near.json.error.nearest === 'dune_production')
   assert.match(explainService(site, origins, 'x').text, /configured are: dune_production$/)
 })

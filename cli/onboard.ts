@@ -1,0 +1,42 @@
+/** `managed-tokens onboard SERVICE`: a person logs in once, and from then on the service's tokens are made unattended. */
+import { isatty } from 'node:tty'
+import { findConfigFile } from '../shared/config/find.ts'
+import { loadSite } from '../shared/config/load.ts'
+import { type ConnectionOptions, connectOperator } from './connection.ts'
+import { findService } from './find-service.ts'
+import { logIn } from './log-in.ts'
+import { startAndWatch } from './run.ts'
+import { UsageError } from './usage-error.ts'
+
+export interface OnboardOptions extends ConnectionOptions {
+  /** Let the run afterwards push to nodes as well. */
+  readonly push: boolean
+  /** Start a run afterwards; without it no daemon needs to be there. */
+  readonly run: boolean
+  /** Log in even where Vault still has a login. */
+  readonly again: boolean
+  readonly allowRoot: boolean
+  readonly json?: boolean
+}
+
+/** Exit code 0: logged in, and the run of the service has succeeded; 1: the run has not. Throws when nobody logged in. */
+export async function onboard(name: string, options: OnboardOptions): Promise<number> {
+  if (process.getuid?.() === 0 && !options.allowRoot)
+    throw new UsageError('onboard reads the keytabs: run it as the user of the daemons, or add --allow-root.')
+  const { site } = loadSite(findConfigFile(options.config))
+  const entry = findService(site, name)
+  if (![0, 1, 2].some((fd) => isatty(fd)))
+    throw new UsageError('onboard shows a URL and waits for a person: run it on a terminal.')
+  // Before somebody takes the trouble to log in: nobody there to ask for the run afterwards is known now.
+  await using bus = options.run ? await connectOperator(options) : undefined
+  say(`Logging in for ${entry.name}, as ${entry.principal}.`)
+  await logIn(entry, site, options)
+  say(`Vault has a login for ${entry.name} now.`)
+  if (!bus) {
+    say(`Next: managed-tokens run --watch -s ${entry.name}`)
+    return 0
+  }
+  return await startAndWatch(bus, { services: [entry.name], push: options.push, notify: false }, options.json)
+}
+
+const say = (line: string) => void process.stderr.write(`${line}\n`)

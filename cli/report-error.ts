@@ -1,0 +1,41 @@
+/** How the command line says that something did not work: a sentence with the next step, and the exit code. */
+import { CommanderError } from 'commander'
+import { ConfigNotFound } from '../shared/config/find.ts'
+import { ConfigError } from '../shared/config/problem.ts'
+import { Permanent, Transient } from '../shared/errors.ts'
+import { RefusedError } from './connection.ts'
+import { UsageError } from './usage-error.ts'
+
+/** Answers of the daemons that are about what was typed. */
+const wrongUse = new Set(['unknown-service', 'unknown-experiment', 'unknown-run', 'bad-request'])
+
+/**
+ * Writes the error to standard error, and with `json` also `{"error":{"code","message"}}` to standard output. Never a stack
+ * trace: that is for nobody at a terminal. Returns the exit code: 1 something failed, 2 wrong use.
+ */
+export function reportError(error: unknown, json: boolean): 0 | 1 | 2 {
+  // Commander has said what was wrong, or printed the help that was asked for.
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
+  const { code, message, exitCode } = describeError(error)
+  process.stderr.write(`${error instanceof ConfigError ? message : `managed-tokens: ${message}`}\n`)
+  if (json) process.stdout.write(`${JSON.stringify({ error: { code, message } })}\n`)
+  return exitCode
+}
+
+/** The error's code, the whole sentence, and the exit code. Pure. */
+export function describeError(error: unknown): { code: string; message: string; exitCode: 1 | 2 } {
+  const message = error instanceof Error ? error.message : String(error)
+  if (error instanceof UsageError) return { code: 'wrong-use', message, exitCode: 2 }
+  if (error instanceof ConfigError || error instanceof ConfigNotFound)
+    return { code: 'configuration', message, exitCode: 2 }
+  if (error instanceof RefusedError)
+    return { code: error.code, message, exitCode: wrongUse.has(error.code) ? 2 : 1 }
+  if (error instanceof Permanent || error instanceof Transient) {
+    const { code, action } = error.failure
+    return { code, message: `${message} ${action}`, exitCode: 1 }
+  }
+  const code = error instanceof Error && error.name !== 'Error' ? kebab(error.name) : 'unexpected'
+  return { code, message, exitCode: 1 }
+}
+
+const kebab = (name: string) => name.replace(/(?<=[a-z])[A-Z]/g, (letter) => `-${letter}`).toLowerCase()
