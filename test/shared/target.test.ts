@@ -1,0 +1,217 @@
+import assert from 'node:assert/strict'
+import { after, before, beforeEach, describe, it } from 'node:test'
+import type { KV } from '@nats-io/kv'
+import fc from 'fast-check'
+import type { TargetRecord } from '../../shared/claim.ts'
+import { ClaimLost, failure, Permanent, RetryLater, Transient } from '../../shared/errors.ts'
+import { type Acted, decideRetry, type TargetWork, workOnTarget } from '../../shared/target.ts'
+import { factOf, makeRuns } from '../support/entry.ts'
+import { latch } from '../support/latch.ts'
+import { openRefreshQueue, type RefreshQueue, silent } from '../support/refresh-queue.ts'
+
+const [older = '', run = ''] = makeRuns(2)
+const failed = failure('vault-unreachable', 'Vault does not answer.')
+const messages = [factOf({ experiment: 'dune', role: 'production' }, { at: 'a certain time' })]
+const backoff = { firstMs: 1_000, longestMs: 5_000 }
+const received = { signal: new AbortController().signal, log: silent }
+
+describe('work on a target', { timeout: 60_000 }, () => {
+  let queue: RefreshQueue
+  let work: TargetWork
+  let count = 0
+  before(async () => {
+    queue = await openRefreshQueue()
+  })
+  after(() => queue[Symbol.asyncDispose]())
+  beforeEach(() => {
+    const key = `refresh.e${++count}.production`
+    work = { key, run, entry: 'dune_production', retry: { numRetries: 2, retrySleepMs: 70 }, backoff }
+  })
+  const recordOf = async () => (await queue.targets.get(work.key))?.json<TargetRecord>()
+  const act = (what: () => Promise<Acted>, kv: KV = queue.targets) => workOnTarget(work, kv, received, what)
+  const fail = (error: unknown) =>
+    act(() => Promise.reject(error)).then(
+      () => assert.fail('it should throw'),
+      (thrown: unknown) => thrown,
+    )
+
+  it('is done once a run, and answers with the very same messages when it comes back', async () => {
+    let acted = 0
+    const first = await act(async () => {
+      acted++
+      return { messages, expiry: '2026-02-01T00:00:00Z' }
+    })
+    const again = await act(async () => {
+      acted++
+      return { messages: [] }
+    })
+    assert.equal(acted, 1)
+    assert.deepEqual(first, messages)
+    assert.deepEqual(again, messages)
+    const record = await recordOf()
+    assert.equal(record?.expiry, '2026-02-01T00:00:00Z')
+    assert.ok(record?.lastSuccess)
+  })
+
+  it('is dropped for an older run without a word', async () => {
+    await act(async () => ({ messages }))
+    const dropped = await workOnTarget({ ...work, run: older }, queue.targets, received, () => assert.fail())
+    assert.deepEqual(dropped, [])
+  })
+
+  it('lets only the last of two holders report, and the other touches nothing', async () => {
+    const atWork = latch()
+    const mayEnd = latch()
+    const first = act(async () => {
+      atWork.open()
+      await mayEnd.opened
+      return { messages: [] }
+    })
+    await atWork.opened
+    const second = await act(async () => ({ messages }))
+    mayEnd.open()
+    await assert.rejects(first, ClaimLost)
+    assert.deepEqual(second, messages)
+    assert.equal((await recordOf())?.ended?.kind, 'done')
+  })
+
+  it('is not reported as failed by a holder that lost it', async () => {
+    const atWork = latch()
+    const mayEnd = latch()
+    const first = act(async () => {
+      atWork.open()
+      await mayEnd.opened
+      throw new Permanent(failed)
+    })
+    await atWork.opened
+    await act(async () => ({ messages }))
+    mayEnd.open()
+    await assert.rejects(first, ClaimLost)
+  })
+
+  it('is tried again quietly, then reported once, then tried ever more slowly', async () => {
+    const seen: [number, boolean][] = []
+    for (let attempt = 1; attempt <= 7; attempt++) {
+      const thrown = await fail(new Transient(failed))
+      assert.ok(thrown instanceof RetryLater)
+      seen.push([thrown.delayMs, thrown.failure === failed])
+      await thrown.markReported?.()
+    }
+    assert.deepEqual(seen, [
+      [70, false],
+      [70, false],
+      [1_000, true],
+      [2_000, false],
+      [4_000, false],
+      [5_000, false],
+      [5_000, false],
+    ])
+    assert.deepEqual(await act(async () => ({ messages })), messages, 'and a late success is a success')
+  })
+
+  it('is reported again when the report was not stored', async () => {
+    for (let attempt = 1; attempt <= 2; attempt++) await fail(new Transient(failed))
+    for (let attempt = 3; attempt <= 4; attempt++) {
+      const thrown = await fail(new Transient(failed))
+      assert.ok(thrown instanceof RetryLater && thrown.failure === failed, `attempt ${attempt}`)
+    }
+  })
+
+  it('ends for good after a permanent failure, which is told again when it comes back', async () => {
+    const thrown = await fail(new Permanent(failed))
+    assert.ok(thrown instanceof Permanent && thrown.failure === failed)
+    await assert.rejects(
+      act(() => assert.fail('not again')),
+      (error: unknown) => {
+        assert.ok(error instanceof Permanent)
+        assert.deepEqual(error.failure, failed)
+        return true
+      },
+    )
+  })
+
+  it('takes an error that nobody expected for one that may pass', async () => {
+    const thrown = [
+      await fail(new TypeError('planted')),
+      await fail(new TypeError('planted')),
+      await fail(new TypeError('planted')),
+    ]
+    const last = thrown.at(-1)
+    assert.ok(last instanceof RetryLater && last.failure?.code === 'unexpected')
+    assert.doesNotMatch(last.failure.message, /planted/
+  })
+
+  it('does not count an attempt that had to wait for others', async () => {
+    for (let attempt = 1; attempt <= 5; attempt++) {
+      const thrown = await fail(new RetryLater(30))
+      assert.ok(thrown instanceof RetryLater && !thrown.failure && thrown.delayMs === 30)
+    }
+    assert.equal((await recordOf())?.attempts, 0)
+  })
+
+  it('gives the attempt back when it is aborted', async () => {
+    await fail(new Transient(failed))
+    const abort = new AbortController()
+    const stopped = new Error('killed')
+    const thrown = workOnTarget(work, queue.targets, { ...received, signal: abort.signal }, async () => {
+      abort.abort()
+      throw stopped
+    })
+    await assert.rejects(thrown, stopped)
+    assert.equal((await recordOf())?.attempts, 1)
+  })
+
+  it('is not done twice because the bus was away when its end had to be written down', async () => {
+    let acted = 0
+    let away = 0
+    const flaky = new Proxy(queue.targets, {
+      get(target, key) {
+        const value: unknown = Reflect.get(target, key)
+        if (key === 'update')
+          return (...args: Parameters<KV['update']>) =>
+            away-- > 0 ? Promise.reject(new Error('timeout')) : target.update(...args)
+        return typeof value === 'function' ? value.bind(target) : value
+      },
+    })
+    const told = await act(async () => {
+      acted++
+      away = 2
+      return { messages }
+    }, flaky)
+    assert.equal(acted, 1)
+    assert.deepEqual(told, messages)
+    assert.equal((await recordOf())?.ended?.kind, 'done')
+  })
+})
+
+describe('when a failure is reported', () => {
+  it('is after the configured retries, once, and the wait never shrinks nor passes its limit', () => {
+    const retries = fc.record({ numRetries: fc.nat(6), retrySleepMs: fc.nat(10_000) })
+    const limits = fc.record({ firstMs: fc.integer({ min: 1, max: 5_000 }), longestMs: fc.nat(100_000) })
+    fc.assert(
+      fc.property(retries, limits, fc.integer({ min: 1, max: 60 }), (retry, backoff, attempts) => {
+        let reports = 0
+        let reported = false
+        let last = 0
+        for (let attempt = 1; attempt <= attempts; attempt++) {
+          const mark = async () => {}
+          const decided = decideRetry({ retry, backoff }, { attempts: attempt, reported }, failed, mark)
+          const quiet = attempt <= retry.numRetries
+          assert.equal(decided.failure !== undefined, !quiet && !reported)
+          assert.equal(decided.markReported !== undefined, decided.failure !== undefined)
+          if (decided.failure) {
+            reports++
+            reported = true
+          }
+          if (quiet) assert.equal(decided.delayMs, retry.retrySleepMs)
+          else {
+            assert.ok(decided.delayMs <= backoff.longestMs)
+            assert.ok(decided.delayMs >= last)
+            last = decided.delayMs
+          }
+        }
+        assert.equal(reports, attempts > retry.numRetries ? 1 : 0)
+      }),
+    )
+  })
+})
