@@ -38,6 +38,7 @@ export const faultsSchema = z.strictObject({
     'SERVICE: condor_vault_storer leaves a bearer token of another service',
   ),
   'scope-mismatch': names.describe('SERVICE: a credential with other scopes is stored in the credd'),
+  'old-condor': flag.describe('HTCondor is 10.0.5, which does not know CONDOR_VAULT_STORER_ID'),
   'ferry-down': flag.describe('connections to FERRY are reset'),
 })
 export type Faults = Readonly<z.output<typeof faultsSchema>>

@@ -10,6 +10,7 @@ export const standIns = [
   'condor_store_cred',
   'condor_status',
   'condor_config_val',
+  'condor_version',
 ] as const
 
 /** Writes a wrapper for each stand-in and for ssh. */

@@ -83,6 +83,7 @@ const ourSections = (layout: Layout, { holdSsh }: ConfigOptions) => ({
   storer: {
     condorVaultStorer: join(layout.bin, 'condor_vault_storer'),
     condorStoreCred: join(layout.bin, 'condor_store_cred'),
+    condorVersion: join(layout.bin, 'condor_version'),
     lockFile: join(layout.state, 'storer.lock'),
   },
   ...(holdSsh && { distributor: { ssh: join(layout.bin, 'ssh') } }),

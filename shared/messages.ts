@@ -83,6 +83,9 @@ export const storeItem = z.object({
   deadline: time,
   ready: z.lazy(() => tokenReady),
   credd: z.string(),
+  storedUntil: time
+    .describe('When the token ends that the credd holds, as far as is known: the soonest is served first.')
+    .optional(),
 })
 export type StoreItem = z.infer<typeof storeItem>
 

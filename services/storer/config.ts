@@ -5,6 +5,7 @@ import { absolutePath, programPath } from '../../shared/config/grammar.ts'
 export const storerSection = z.strictObject({
   condorVaultStorer: programPath.default('condor_vault_storer').describe('The condor_vault_storer program.'),
   condorStoreCred: programPath.default('condor_store_cred').describe('The condor_store_cred program.'),
+  condorVersion: programPath.default('condor_version').describe('The condor_version program.'),
   lockFile: absolutePath
     .optional()
     .describe('Held by every storer command on this host. Default: ~/.managed-tokens/storer.lock.'),

@@ -1,5 +1,11 @@
-/** Stores one entry's vault token in one credd: lease, ticket, staging, the storer itself, verification; answers with `token.stored`. */
+/**
+ * Stores one entry's vault token in one credd and answers with `token.stored`. Everything before and after the storer's own
+ * run (ticket, staging, verification) goes on beside other runs; the run itself is alone in the lane, under the lease and
+ * under the host's lock.
+ */
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { KV } from '@nats-io/kv'
+import type { Logger } from 'pino'
 import type { Entry, Site } from '../../shared/config/site.ts'
 import type { Received } from '../../shared/consume.ts'
 import { ClaimLost, RetryLater } from '../../shared/errors.ts'
@@ -13,16 +19,23 @@ import { storeSubject, tokenSubject } from '../../shared/subjects.ts'
 import { type Acted, workOnTarget } from '../../shared/target.ts'
 import type { VaultPause } from '../../shared/vault-pause.ts'
 import { findVaultServer } from '../../shared/vault-server.ts'
-import type { Staging } from './staging.ts'
-import { runVaultStorer, type StorerRun } from './vault-storer.ts'
-import { verifyStored } from './verify.ts'
+import type { CondorVersionOptions } from './condor-version.ts'
+import type { CreddHealth } from './credd-health.ts'
+import { isHeldNow, isStillHeld } from './duty.ts'
+import type { Lane } from './lane.ts'
+import type { Stage, Staging } from './staging.ts'
+import { mustBeUnlocked, runVaultStorer, type StorerRun } from './vault-storer.ts'
+import { answersCredd, type Stored, verifyStored } from './verify.ts'
 
 export interface StoreDeps {
   readonly site: () => Site
   readonly targets: KV
   readonly tickets: Tickets
   readonly lease: Lease
+  readonly lane: Lane
+  readonly credds: CreddHealth
   readonly staging: Staging
+  readonly hasOwnNames: (options: CondorVersionOptions) => Promise<boolean>
   readonly vaultPause: VaultPause
   /** Held by every storer command of this host user. */
   readonly lockFile: string
@@ -30,7 +43,7 @@ export interface StoreDeps {
 
 /** A target that fails slowly takes the one lane from all others: it comes back seldom (milliseconds). */
 const backoff = { firstMs: 60_000, longestMs: 10 * 60_000 }
-/** How soon a storer without the lease looks again (milliseconds). */
+/** How soon an item comes again that reached a storer without the lease (milliseconds). */
 const standbyMs = 1_000
 
 /** Handles `store.<experiment>.<role>.<credd>`. */
@@ -41,7 +54,6 @@ export async function handleStore(
   const item = received.body
   const site = deps.site()
   const entry = findEntry(site, item.entry)
-  if (!(await deps.lease.held())) throw new RetryLater(standbyMs)
   return workOnTarget(
     {
       key: storeSubject(item, item.credd),
@@ -53,7 +65,7 @@ export async function handleStore(
     },
     deps.targets,
     received,
-    () => deps.vaultPause.heed(item.deadline, () => store(item, entry, site, received.signal, deps)),
+    () => store(item, entry, site, received, deps),
   )
 }
 
@@ -61,36 +73,98 @@ async function store(
   item: StoreItem,
   entry: Entry,
   site: Site,
-  signal: AbortSignal,
+  received: Pick<Received<unknown>, 'signal' | 'log'>,
   deps: StoreDeps,
 ): Promise<Acted> {
   const { credd } = item
-  const ccache = await deps.tickets.ccacheOf(entry, {
-    minLifeMs: site.timeouts.globalMs,
-    timeoutMs: site.timeouts.kerberosMs,
-    signal,
-  })
-  const vaultServer = await findVaultServer(entry, {
-    ...site.refresher,
-    timeoutMs: site.timeouts.kerberosMs,
-    signal,
-  })
-  await using stage = await deps.staging.stage(entry, credd)
-  const run: StorerRun = { entry, credd, site, vaultServer, ccache, stage, lockFile: deps.lockFile, signal }
-  await runVaultStorer(run)
-  await verifyStored(run)
-  await stage.takeBack()
-  if (!(await deps.lease.held())) throw new ClaimLost('the lease went to another storer meanwhile')
+  await using run = await prepare(entry, credd, site, received.signal, deps)
+  const stored = await storeAndVerify(run, item.deadline, received.log, deps)
   lastTokenStore.set({ service: entry.service, credd }, Date.now() / 1_000)
-  return { messages: [storedEvent(item)] }
+  return { messages: [storedEvent(item, stored)], ...stored }
 }
 
-function storedEvent(item: StoreItem): Fact {
+/** All that can be done while another run has the lane. */
+async function prepare(
+  entry: Entry,
+  credd: string,
+  site: Site,
+  signal: AbortSignal,
+  deps: StoreDeps,
+): Promise<StorerRun & AsyncDisposable> {
+  const { kerberosMs: timeoutMs, globalMs: minLifeMs } = site.timeouts
+  const ccache = await deps.tickets.ccacheOf(entry, { minLifeMs, timeoutMs, signal })
+  const vaultServer = await findVaultServer(entry, { ...site.refresher, timeoutMs, signal })
+  const ownNames = await deps.hasOwnNames({ file: site.storer.condorVersion, timeoutMs, signal })
+  await using stack = new AsyncDisposableStack()
+  const stage = stack.use(await deps.staging.stage(entry, credd, { ownNames }))
+  const run = { entry, credd, site, vaultServer, ccache, stage, lockFile: deps.lockFile, signal }
+  await deps.credds.mustAnswer(credd, () => answersCredd(run))
+  const prepared = stack.move()
+  return { ...run, [Symbol.asyncDispose]: () => prepared.disposeAsync() }
+}
+
+async function storeAndVerify(
+  run: StorerRun,
+  deadline: string,
+  log: Logger,
+  deps: StoreDeps,
+): Promise<Stored> {
+  const { lane, lease, vaultPause, credds } = deps
+  const { stage, credd, signal } = run
+  try {
+    await lane.run(() => vaultPause.heed(deadline, () => runAlone(run, lease, log)), signal)
+    const stored = await verifyStored(run)
+    await mustBeOurs(stage, lease, signal)
+    await stage.takeBack()
+    credds.learn(credd, undefined)
+    return stored
+  } catch (error) {
+    // Whatever went wrong: where somebody has taken over, it went wrong because of that.
+    if (!signal.aborted && !(error instanceof RetryLater)) await mustBeOurs(stage, lease, signal)
+    credds.learn(credd, error)
+    throw error
+  }
+}
+
+/** With the lease, and waiting for whoever else has the host's lock: an orphan, or a person at a terminal. */
+async function runAlone(run: StorerRun, lease: Lease, log: Logger): Promise<void> {
+  for (let busy = 0; ; busy++) {
+    if (!(await isHeldNow(lease).catch(() => false))) throw new RetryLater(standbyMs)
+    try {
+      return await runOnce(run)
+    } catch (error) {
+      if (!(error instanceof RetryLater)) throw error
+      if (busy === 0) log.warn({ lockFile: run.lockFile }, 'another storer runs on this host: waiting for it')
+      await sleep(error.delayMs, undefined, { signal: run.signal })
+    }
+  }
+}
+
+async function runOnce(run: StorerRun): Promise<void> {
+  // Names that it shares with others may be touched only when nobody else uses them.
+  if (!run.stage.hasOwnNames) await mustBeUnlocked(run)
+  await run.stage.enter()
+  let endedWell = false
+  try {
+    await runVaultStorer(run)
+    endedWell = true
+  } finally {
+    await run.stage.leave(endedWell)
+  }
+}
+
+async function mustBeOurs(stage: Stage, lease: Lease, signal: AbortSignal): Promise<void> {
+  if ((await isStillHeld(lease, signal)) && (await stage.isOurs())) return
+  throw new ClaimLost('another storer has taken over meanwhile')
+}
+
+function storedEvent(item: StoreItem, stored: Stored): Fact {
   const { run, entry, service, experiment, role, mode, deadline, credd, ready } = item
   const body: TokenStored = {
     schema: schemaVersion,
     at: timestamp(),
     ...{ run, entry, service, experiment, role, mode, deadline, credd, ready },
+    ...stored,
   }
   return {
     kind: 'fact',

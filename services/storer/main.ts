@@ -2,6 +2,8 @@
 import { mkdir } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { dirname, join } from 'node:path'
+import type { KV } from '@nats-io/kv'
+import { targetRecord } from '../../shared/claim.ts'
 import { consume } from '../../shared/consume.ts'
 import { runDaemon } from '../../shared/daemon.ts'
 import { openTickets } from '../../shared/kinit.ts'
@@ -9,12 +11,22 @@ import { keepLease } from '../../shared/lease.ts'
 import { storeItem, tokenReady } from '../../shared/messages.ts'
 import { serveRequests } from '../../shared/micro.ts'
 import { failedEvent } from '../../shared/report.ts'
+import { ensurePrivateDirectory } from '../../shared/state.ts'
 import { buckets, consumers, streams } from '../../shared/subjects.ts'
 import { ensureTopology } from '../../shared/topology.ts'
 import { openVaultPause } from '../../shared/vault-pause.ts'
+import { chooseStore } from './choose.ts'
+import { askOwnNames } from './condor-version.ts'
+import { watchCredds } from './credd-health.ts'
+import { serveWhileHeld } from './duty.ts'
 import { handleStore } from './handle.ts'
+import { openLane } from './lane.ts'
 import { planReady } from './plan.ts'
+import { joinReplicas } from './replicas.ts'
 import { openStaging } from './staging.ts'
+
+/** Items in hand: one has the lane, the others are being prepared or verified beside it. */
+const besideTheLane = 4
 
 await runDaemon('storer', async ({ bus, log, site, stateDirectory, stack }) => {
   await ensureTopology(bus, 'storer', {
@@ -23,34 +35,42 @@ await runDaemon('storer', async ({ bus, log, site, stateDirectory, stack }) => {
   })
   const lockFile = site().storer.lockFile ?? join(homedir(), '.managed-tokens', 'storer.lock')
   await mkdir(dirname(lockFile), { recursive: true, mode: 0o700 })
-  const staging = openStaging(join(stateDirectory, 'runs'))
+  const runs = await ensurePrivateDirectory(join(stateDirectory, 'runs'))
+  const staging = openStaging(runs, await joinReplicas(lockFile, runs))
   const targets = await bus.bucket(buckets.targets)
+  // Whoever holds the lease ends what an earlier holder left behind, before it runs anything itself.
+  const lease = stack.use(
+    keepLease(await bus.bucket(buckets.leases), 'storer', { onTaken: staging.recover, log }),
+  )
+  const credds = watchCredds()
   const deps = {
-    site,
-    targets,
+    ...{ site, targets, lease, credds, staging, lockFile },
     vaultPause: openVaultPause(targets, site),
     tickets: stack.use(await openTickets(join(stateDirectory, 'tickets'))),
-    // Whoever holds the lease ends what an earlier holder left behind, before it runs anything itself.
-    lease: stack.use(
-      keepLease(await bus.bucket(buckets.leases), 'storer', { onTaken: staging.recover, log }),
-    ),
-    staging,
-    lockFile,
+    hasOwnNames: askOwnNames(),
+    lane: openLane(),
   }
 
-  stack.use(
-    await consume(
+  const turns = new Map<string, number>()
+  let turn = 0
+  const consumeStores = () =>
+    consume(
       {
         stream: streams.store,
         consumer: consumers.storer,
         schemaOf: () => storeItem,
         handle: (received) => handleStore(received, deps),
         report: (item, failed, permanent) => failedEvent(item, 'store', item.credd, failed, permanent),
-        concurrency: site().storer.lanes,
+        concurrency: besideTheLane,
+        choose(waiting, working) {
+          const next = chooseStore(waiting, working, { isTroubled: credds.isTroubled, turns })
+          if (next) turns.set(next.experiment, ++turn)
+          return next
+        },
       },
       { bus, log },
-    ),
-  )
+    )
+  stack.use(serveWhileHeld(lease, consumeStores, log))
   stack.use(
     await consume(
       {
@@ -58,7 +78,7 @@ await runDaemon('storer', async ({ bus, log, site, stateDirectory, stack }) => {
         consumer: consumers.storerPlan,
         filter: 'token.ready.*.*',
         schemaOf: () => tokenReady,
-        handle: (received) => planReady(received, site),
+        handle: (received) => planReady(received, site, (key) => readExpiry(targets, key)),
         concurrency: 1,
       },
       { bus, log },
@@ -66,3 +86,8 @@ await runDaemon('storer', async ({ bus, log, site, stateDirectory, stack }) => {
   )
   stack.use(await serveRequests(bus, 'storer', [], log))
 })
+
+async function readExpiry(targets: KV, key: string): Promise<string | undefined> {
+  const found = await targets.get(key)
+  return found?.operation === 'PUT' ? targetRecord.parse(found.json()).expiry : undefined
+}

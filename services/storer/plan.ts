@@ -6,21 +6,29 @@ import { type StoreItem, schemaVersion, type TokenReady, timestamp } from '../..
 import type { Outgoing, Work } from '../../shared/publish.ts'
 import { storeSubject, streams } from '../../shared/subjects.ts'
 
+/** When the token ends that a target holds, as far as is known. `key` is the target's in the bucket `targets`. */
+export type ReadExpiry = (key: string) => Promise<string | undefined>
+
 /** Handles `token.ready.<experiment>.<role>`. Where our configuration names the credds, no other is believed. */
 export async function planReady(
-  { body }: Received<TokenReady>,
+  { body }: Pick<Received<TokenReady>, 'body'>,
   site: () => Site,
+  readExpiry: ReadExpiry = async () => undefined,
 ): Promise<readonly Outgoing[]> {
   const { credds } = findEntry(site(), body.entry)
-  return body.credds.filter((credd) => !credds || credds.includes(credd)).map((credd) => storeOf(body, credd))
+  const wanted = body.credds.filter((credd) => !credds || credds.includes(credd))
+  return Promise.all(
+    wanted.map(async (credd) => storeOf(body, credd, await readExpiry(storeSubject(body, credd)))),
+  )
 }
 
-function storeOf(ready: TokenReady, credd: string): Work {
+function storeOf(ready: TokenReady, credd: string, storedUntil: string | undefined): Work {
   const { run, entry, service, experiment, role, mode, deadline } = ready
   const body: StoreItem = {
     schema: schemaVersion,
     at: timestamp(),
     ...{ run, entry, service, experiment, role, mode, deadline, credd, ready },
+    ...(storedUntil ? { storedUntil } : {}),
   }
   return { kind: 'work', stream: streams.store, subject: storeSubject(ready, credd), body }
 }

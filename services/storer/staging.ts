@@ -24,13 +24,15 @@ import { namesService } from './verify.ts'
 export interface Stage extends AsyncDisposable {
   /** `CONDOR_VAULT_STORER_ID`: replaces `u<uid>` in every file name of the run, where HTCondor knows it. */
   readonly id: string
+  /** False: its files in /tmp are `u<uid>`'s. */
+  readonly hasOwnNames: boolean
   /** HOME and XDG_RUNTIME_DIR of the run. */
   readonly home: string
   readonly bearerFile: string
   /** Right before the storer runs, with nobody beside it: makes room in /tmp where the run has no names of its own. */
   enter(): Promise<void>
-  /** Right after it, still alone: /tmp is as it was found. `ended` is false when the storer had to be killed. */
-  leave(ended: boolean): Promise<void>
+  /** Right after it, still alone: /tmp is as it was found. What a storer left that did not end well is swept. */
+  leave(endedWell: boolean): Promise<void>
   /** False when another storer has taken over meanwhile and tidied this run up: nothing of it may be used any more. */
   isOurs(): Promise<boolean>
   /** Keeps the vault token that the run left, for the next one. */
@@ -81,6 +83,7 @@ export function openStaging(
       }
       return {
         id,
+        hasOwnNames: ownNames,
         home: run.home,
         bearerFile: run.bearerFile,
         async enter() {
@@ -89,9 +92,9 @@ export function openStaging(
             throw stagingFailed(entry, credd, error)
           })
         },
-        async leave(ended) {
+        async leave(endedWell) {
           await giveRoom(run)
-          if (!ended) await sweepUnfinished(run)
+          if (!endedWell) await sweepUnfinished(run)
         },
         isOurs: async () => (await readNote(run)) !== undefined,
         takeBack: () => takeBack(run),

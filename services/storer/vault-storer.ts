@@ -21,7 +21,9 @@ export interface StorerRun {
 /** flock's exit status when another storer runs on this host. */
 const lockBusy = 75
 /** How soon to look again whether the lock is free (milliseconds). */
-const lockRetryMs = 500
+const lockRetryMs = 200
+/** Asking for the lock takes no time (milliseconds). */
+const lockProbeMs = 5_000
 
 /** Returns when the storer says that it stored. Throws Permanent, Transient, or RetryLater while the lock is held elsewhere. */
 export async function runVaultStorer(run: StorerRun): Promise<void> {
@@ -46,6 +48,18 @@ export async function runVaultStorer(run: StorerRun): Promise<void> {
   if (outcome.kind === 'exited' && outcome.exitCode === 0) return
   if (outcome.kind === 'exited' && outcome.exitCode === lockBusy) throw new RetryLater(lockRetryMs)
   throw storerError(run, outcome)
+}
+
+/** Throws RetryLater while the host's lock is held elsewhere. */
+export async function mustBeUnlocked({ lockFile, signal }: StorerRun): Promise<void> {
+  const outcome = await runCommand({
+    file: 'flock',
+    args: ['-n', '-E', String(lockBusy), lockFile, 'true'],
+    env: commandEnvironment(),
+    timeoutMs: lockProbeMs,
+    signal,
+  })
+  if (outcome.kind === 'exited' && outcome.exitCode === lockBusy) throw new RetryLater(lockRetryMs)
 }
 
 /** The whole environment of a storer run: private names for everything, and nothing inherited that names a token. Pure. */
@@ -100,8 +114,12 @@ const creddTexts: readonly (readonly [RegExp, ReasonCode])[] = [
  */
 export function classify(outcome: CommandOutcome): ReasonCode {
   if (outcome.kind === 'timeout') return 'storer-timeout'
-  const credd = creddTexts.find(([text]) => text.test(outcome.stderr))?.[1]
-  return credd ?? classifyVault(outcome) ?? 'storer-failed'
+  return creddReason(outcome.stderr) ?? classifyVault(outcome) ?? 'storer-failed'
+}
+
+/** What HTCondor's programs say of a credd, as a reason; undefined when they say nothing known. Pure. */
+export function creddReason(said: string): ReasonCode | undefined {
+  return creddTexts.find(([text]) => text.test(said))?.[1]
 }
 
 const permanentCodes: ReadonlySet<ReasonCode> = new Set([

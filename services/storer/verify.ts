@@ -1,36 +1,82 @@
-/** Exit 0 is not enough: the credd is asked whether it has the credential, and the bearer must name this service. */
+/** Exit 0 is not enough: the bearer it left must name this service, and the credd is asked whether it has the credential. */
 import { readFile } from 'node:fs/promises'
 import { z } from 'zod'
-import { runCommand } from '../../shared/command.ts'
+import { type CommandOutcome, runCommand } from '../../shared/command.ts'
 import type { Entry } from '../../shared/config/site.ts'
-import { failure, Permanent, Transient } from '../../shared/errors.ts'
-import { type StorerRun, storerEnvironment } from './vault-storer.ts'
+import { failure, Permanent, type ReasonCode, Transient } from '../../shared/errors.ts'
+import { timestamp } from '../../shared/messages.ts'
+import { creddReason, type StorerRun, storerEnvironment } from './vault-storer.ts'
 
-/** Throws `wrong-token`, `nothing-stored` or `credd-unreachable`. A wrong token is not kept either. */
-export async function verifyStored(run: StorerRun): Promise<void> {
-  const bearer = await readFile(run.stage.bearerFile, 'utf8').catch(() => '')
-  if (!namesService(bearer.trim(), run.entry)) {
+/** What the credd has, as far as it says so. */
+export interface Stored {
+  /** When the vault token ends that the credd holds. */
+  readonly expiry?: string
+}
+
+/** condor_vault_storer asks Vault for tokens of 28 days to be stored (milliseconds). */
+const storedLifeMs = 28 * 24 * 60 * 60_000
+
+/** Throws `wrong-token`, `nothing-stored` or the credd's reason. A wrong token is not kept either. */
+export async function verifyStored(run: StorerRun): Promise<Stored> {
+  const { entry, credd } = run
+  const bearer = (await readFile(run.stage.bearerFile, 'utf8').catch(() => '')).trim()
+  if (!namesService(bearer, entry)) {
     await run.stage.discard()
     throw new Permanent(
       failure(
         'wrong-token',
-        `The token that condor_vault_storer got for ${run.entry.service} is not of ${run.entry.realExperiment}.`,
+        `The token that condor_vault_storer got for ${entry.service} is not one of ${entry.realExperiment} and ${entry.role}.`,
       ),
     )
   }
-  await askCredd(run)
+  const outcome = await askCredd(run)
+  if (outcome.kind === 'exited' && outcome.exitCode === 0) {
+    if (bearer !== '') return readStored(outcome.stdout, entry)
+    throw new Transient(
+      failure(
+        'nothing-stored',
+        `condor_vault_storer ended well for ${entry.service} and ${credd}, but got no token.`,
+      ),
+    )
+  }
+  if (/No credential is stored/i.test(outcome.stdout))
+    throw new Transient(
+      failure(
+        'nothing-stored',
+        `condor_vault_storer ended well for ${entry.service}, but ${credd} has nothing stored.`,
+      ),
+    )
+  const code: ReasonCode = creddReason(outcome.stderr) ?? 'credd-unreachable'
+  throw new Transient(failure(code, `${credd} did not say whether it has ${entry.service}.`))
 }
+
+/** Whether the credd answers at all, whatever it answers. */
+export async function answersCredd(run: Omit<StorerRun, 'lockFile'>): Promise<boolean> {
+  const outcome = await askCredd(run)
+  if (outcome.kind !== 'exited') return false
+  return outcome.exitCode === 0 || /No credential is stored|not allowed|do not match/i.test(textOf(outcome))
+}
+
+const textOf = ({ stdout, stderr }: CommandOutcome) => `${stdout}\n${stderr}`
 
 /** Claims of a WLCG token (profile 1.3); `wlcg.groups` where the issuer sets them. */
 const claims = z.object({ 'wlcg.groups': z.array(z.string()).optional() })
 
-/** False only when the bearer's groups are those of other experiments. Does not check the signature: it asks *whose*, not *whether*. Pure. */
-export function namesService(bearer: string, entry: Pick<Entry, 'realExperiment'>): boolean {
-  const groups = decodeClaims(bearer)?.['wlcg.groups']
+/**
+ * False only when the bearer's groups are those of another experiment or of another role of it. An issuer gives every token
+ * the experiment's own group, and that of a role where it knows one. Does not check the signature: it asks *whose*, not
+ * *whether*. Pure.
+ */
+export function namesService(bearer: string, { realExperiment, role }: Whose): boolean {
+  const groups = decodeClaims(bearer)?.['wlcg.groups']?.map((group) => group.toLowerCase())
   if (!groups || groups.length === 0) return true
-  const own = `/${entry.realExperiment}`
-  return groups.some((group) => group === own || group.startsWith(`${own}/`))
+  const own = `/${realExperiment}`.toLowerCase()
+  const ofRole = `${own}/${role}`.toLowerCase()
+  if (groups.some((group) => group === ofRole || group.startsWith(`${ofRole}/`))) return true
+  return groups.includes(own) && !groups.some((group) => group.startsWith(`${own}/`))
 }
+
+type Whose = Pick<Entry, 'realExperiment' | 'role'>
 
 function decodeClaims(bearer: string): z.infer<typeof claims> | undefined {
   try {
@@ -40,24 +86,26 @@ function decodeClaims(bearer: string): z.infer<typeof claims> | undefined {
   }
 }
 
-async function askCredd(run: StorerRun): Promise<void> {
+/** `Top<service>Time` is when the credential was last stored, in seconds since the epoch. Pure. */
+export function readStored(printed: string, { service }: Pick<Entry, 'service'>): Stored {
+  const time = printed.split('\n').find((line) => line.startsWith(`Top${service}Time = `))
+  const storedAt = Number(time?.split('= ')[1]) * 1_000
+  return storedAt > 0 ? { expiry: timestamp(new Date(storedAt + storedLifeMs)) } : {}
+}
+
+function askCredd(run: Omit<StorerRun, 'lockFile'>): Promise<CommandOutcome> {
   const { entry, credd, site } = run
-  const outcome = await runCommand({
+  return runCommand({
     file: site.storer.condorStoreCred,
     name: 'condor_store_cred',
     args: ['query-oauth', '-s', entry.service],
     env: storerEnvironment(run),
-    timeoutMs: site.timeouts.vaultStorerMs,
+    cwd: run.stage.home,
+    timeoutMs: Math.min(site.timeouts.vaultStorerMs, answerMs),
     signal: run.signal,
     attributes: { 'managed_tokens.entry': entry.name, 'managed_tokens.credd': credd },
   })
-  if (outcome.kind === 'exited' && outcome.exitCode === 0) return
-  if (/No credential is stored/i.test(outcome.stdout))
-    throw new Transient(
-      failure(
-        'nothing-stored',
-        `condor_vault_storer ended well for ${entry.service}, but ${credd} has nothing stored.`,
-      ),
-    )
-  throw new Transient(failure('credd-unreachable', `${credd} did not say whether it has ${entry.service}.`))
 }
+
+/** A credd answers such a question at once, and at most after its polling timeout of 20 s (milliseconds). */
+const answerMs = 30_000

@@ -1,13 +1,16 @@
 /** What must never happen to a storer, noticed when it does: two under one identity, an environment of somebody else, a token of another service. */
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { readFaults } from '../../fault-file.ts'
 import type { Program } from '../program.ts'
 import { readCondorValue } from '../site-files.ts'
 import type { StoreRequest } from './arguments.ts'
 
 /** `u<uid>` unless CONDOR_VAULT_STORER_ID says otherwise: the middle of all file names in /tmp. */
-export const identityOf = (env: Readonly<NodeJS.ProcessEnv>) =>
-  env.CONDOR_VAULT_STORER_ID || `u${process.geteuid?.()}`
+export function identityOf({ dir, env }: Pick<Program, 'dir' | 'env'>): string {
+  const heeded = readFaults(dir)['old-condor'] ? undefined : env.CONDOR_VAULT_STORER_ID
+  return heeded || `u${process.geteuid?.()}`
+}
 
 /** Ends the program when its environment could send a token to a wrong place. */
 export function checkEnvironment(program: Program): void {
@@ -20,9 +23,9 @@ export function checkEnvironment(program: Program): void {
 
 /** Says that this storer runs, and ends the program when another one does that shares files with it. */
 export function claimIdentity(program: Program): void {
-  const { dir, env, fail } = program
+  const { dir, fail } = program
   const directory = join(dir, 'storers')
-  const identity = identityOf(env)
+  const identity = identityOf(program)
   mkdirSync(directory, { recursive: true })
   // Own mark first: of two that start together, at least one then sees the other.
   writeFileSync(join(directory, String(process.pid)), identity)

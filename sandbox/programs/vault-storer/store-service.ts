@@ -26,10 +26,10 @@ interface Tokens {
 export async function storeService(storer: Storer, request: StoreRequest): Promise<string> {
   const { program, verbosity } = storer
   const { env } = program
-  const vaultTokenFile = `/tmp/vt_${identityOf(env)}-${request.service}`
+  const vaultTokenFile = `/tmp/vt_${identityOf(program)}-${request.service}`
   const ownBearer = env.BEARER_TOKEN_FILE
     ? undefined
-    : `${env.XDG_RUNTIME_DIR ?? '/tmp'}/bt_${identityOf(env)}`
+    : `${env.XDG_RUNTIME_DIR ?? '/tmp'}/bt_${identityOf(program)}`
   const bearerFile = env.BEARER_TOKEN_FILE ?? `${ownBearer}-${request.service}`
   let announces = verbosity !== ''
 
@@ -75,8 +75,8 @@ export async function storeService(storer: Storer, request: StoreRequest): Promi
   if (tokens.vaultToken === undefined && !request.handle) return bearerFile
 
   const handleUrl = await exchange(storer, request, tokens.vaultToken, vaultTokenFile, ownBearer)
-  verbose(storer, `Copying ${vaultTokenFile} to /tmp/vt_${identityOf(env)}`)
-  copyBeside(vaultTokenFile, `/tmp/vt_${identityOf(env)}`)
+  verbose(storer, `Copying ${vaultTokenFile} to /tmp/vt_${identityOf(program)}`)
+  copyBeside(vaultTokenFile, `/tmp/vt_${identityOf(program)}`)
   if (tokens.vaultToken !== undefined) {
     await store(
       storer,

@@ -120,6 +120,7 @@ describe('whose token it is', () => {
   const table: Record<string, [string, boolean]> = {
     'the experiment’s group': [bearer({ 'wlcg.groups': ['/dune'] }), true],
     'a group below the experiment’s': [bearer({ 'wlcg.groups': ['/fermilab', '/dune/production'] }), true],
+    'a group of another role': [bearer({ 'wlcg.groups': ['/dune', '/dune/analysis'] }), false],
     'another experiment’s group': [bearer({ 'wlcg.groups': ['/nova/production'] }), false],
     'a group that only begins like it': [bearer({ 'wlcg.groups': ['/dune2', '/dunepro/x'] }), false],
     'the experiment’s name inside another’s group': [bearer({ 'wlcg.groups': ['/nova/dune'] }), false],
@@ -131,5 +132,5 @@ describe('whose token it is', () => {
   }
   for (const [what, [text, expected]] of Object.entries(table))
     it(`${expected ? 'may be' : 'is not'} dune’s with ${what}`, () =>
-      assert.equal(namesService(text, { realExperiment: 'dune' }), expected))
+      assert.equal(namesService(text, { realExperiment: 'dune', role: 'production' }), expected))
 })

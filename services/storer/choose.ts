@@ -1,0 +1,52 @@
+/** Which store is prepared next: credds that answer first, then what expires soonest, then experiments in turn. Pure. */
+import type { StoreItem } from '../../shared/messages.ts'
+
+/** What choosing needs beyond the items. */
+export interface StoreOrder {
+  /** A credd that lately did not answer: it has to wait for all others, and gets one item at a time. */
+  readonly isTroubled: (credd: string) => boolean
+  /** When an experiment had its last turn, as a count; absent: never yet. */
+  readonly turns: ReadonlyMap<string, number>
+}
+
+/** Expiries are told apart by the hour: minutes say nothing where tokens live for weeks, and experiments take turns within it. */
+const hour = 'YYYY-MM-DDTHH'.length
+
+/** The next item to work on beside those at work, or undefined while none may start. */
+export function chooseStore(
+  waiting: readonly StoreItem[],
+  working: readonly StoreItem[],
+  { isTroubled, turns }: StoreOrder,
+): StoreItem | undefined {
+  // Two entries of one service share the vault token that is kept for a credd.
+  const taken = new Set(working.map(sharedBy))
+  const held = new Set(working.map(({ credd }) => credd).filter(isTroubled))
+  const free = waiting.filter((item) => !taken.has(sharedBy(item)) && !held.has(item.credd))
+  const rank = (item: StoreItem): readonly (number | string)[] => [
+    isTroubled(item.credd) ? 1 : 0,
+    // Nothing known to be stored there comes before everything that is.
+    item.storedUntil?.slice(0, hour) ?? '',
+    turns.get(item.experiment) ?? 0,
+  ]
+  return free.reduce<StoreItem | undefined>(
+    (best, item) => (best && !goesBefore(item, best, rank) ? best : item),
+    undefined,
+  )
+}
+
+const sharedBy = ({ service, credd }: StoreItem) => `${service} ${credd}`
+
+function goesBefore(
+  item: StoreItem,
+  best: StoreItem,
+  rank: (item: StoreItem) => readonly (number | string)[],
+): boolean {
+  // Of one target the newest run: the older one is then dropped without being done.
+  if (item.entry === best.entry && item.credd === best.credd) return item.run > best.run
+  const theirs = rank(best)
+  for (const [place, ours] of rank(item).entries()) {
+    const other = theirs[place] as typeof ours
+    if (ours !== other) return ours < other
+  }
+  return false
+}

@@ -1,0 +1,46 @@
+/** Asks HTCondor how old it is: from 10.6 on a storer run may have names of its own in /tmp. */
+import { runCommand } from '../../shared/command.ts'
+import { commandEnvironment, environment } from '../../shared/config/environment.ts'
+
+export interface CondorVersionOptions {
+  /** The condor_version program. */
+  readonly file: string
+  readonly timeoutMs: number
+  readonly signal: AbortSignal
+}
+
+/** HTCondor is upgraded under a running daemon now and then (milliseconds). */
+const rememberedMs = 60 * 60_000
+
+/**
+ * Whether condor_vault_storer heeds CONDOR_VAULT_STORER_ID; asked once an hour. True where the version cannot be found out:
+ * only installations of before 2023 do not.
+ */
+export function askOwnNames(now: () => number = () => performance.now()) {
+  let known: { readonly answer: Promise<boolean>; readonly until: number } | undefined
+  return (options: CondorVersionOptions): Promise<boolean> => {
+    if (!known || now() > known.until) known = { answer: ask(options), until: now() + rememberedMs }
+    return known.answer
+  }
+}
+
+async function ask({ file, timeoutMs, signal }: CondorVersionOptions): Promise<boolean> {
+  const outcome = await runCommand({
+    file,
+    args: [],
+    env: { ...commandEnvironment(), ...environment.condor },
+    name: 'condor_version',
+    timeoutMs,
+    signal,
+  })
+  return outcome.kind === 'exited' && outcome.exitCode === 0 ? hasOwnNames(outcome.stdout) : true
+}
+
+/** Reads what condor_version prints. The first releases with it are 10.0.6 and 10.6.0; 10.1 to 10.5 are older. Pure. */
+export function hasOwnNames(printed: string): boolean {
+  const found = /\$CondorVersion:\s+(\d+)\.(\d+)\.(\d+)/.exec(printed)
+  if (!found) return true
+  const [major = 0, minor = 0, patch = 0] = found.slice(1).map(Number)
+  if (major !== 10) return major > 10
+  return minor === 0 ? patch >= 6 : minor >= 6
+}
