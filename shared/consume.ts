@@ -15,7 +15,7 @@ import { schemaVersion, timestamp } from './messages.ts'
 import { messagesTotal } from './metrics.ts'
 import { type Outgoing, publish } from './publish.ts'
 import { type ConsumerName, deadSubject, type StreamName, subjectTemplate } from './subjects.ts'
-import { ackWaitMs, ensureConsumer } from './topology.ts'
+import { ackWaitMs, ensureConsumer, keepsNewest } from './topology.ts'
 
 /** A message as handlers see it. */
 export interface Received<T> {
@@ -155,8 +155,19 @@ export async function consume<T>(
       await bury(message, parsed.reason)
       return
     }
+    dropReplaced(message)
     waiting.set(key, { message, body: parsed.body })
     startWork()
+  }
+
+  /** A newer run's item has taken an older one's place in the queue: what of that still waits here is not to be done. */
+  function dropReplaced({ subject, seq }: JsMsg): void {
+    if (!keepsNewest(what.stream)) return
+    for (const [key, { message }] of waiting)
+      if (message.subject === subject && message.seq < seq) {
+        waiting.delete(key)
+        message.term()
+      }
   }
 
   /** The messages behind it must not suffer where the dead letters cannot be reached. */

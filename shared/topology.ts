@@ -55,6 +55,10 @@ const streamPlans: readonly StreamPlan[] = [
   { owner: 'notifier', config: { name: streams.dead, subjects: ['dead.>'], max_age: nanos(30 * day) } },
 ]
 
+/** True for a queue in which a newer item of a subject takes the place of the one that waits there. */
+export const keepsNewest = (name: StreamName): boolean =>
+  streamPlans.some(({ config }) => config.name === name && config.max_msgs_per_subject === 1)
+
 /** Reads of KV go to the leader (`allow_direct: false`): a claim or a lease may not be read from a lagging replica. */
 const bucketPlans: Record<BucketName, { readonly owner: Daemon; readonly options: Partial<KvOptions> }> = {
   targets: { owner: 'refresher', options: {} },
