@@ -64,13 +64,13 @@ export function chooseEntries(
   if (unknown.length > 0)
     throw new RequestError(
       'unknown-service',
-      unknown.map((name) => `No service ${name}${nearest(name, names)}.`).join(' '),
+      unknown.map((name) => `No service ${name}${nearest(name, names)}`).join(' '),
     )
   const experiments = [...new Set(site.entries.map((entry) => entry.experiment))]
   if (experiment !== undefined && !experiments.includes(experiment.toLowerCase()))
     throw new RequestError(
       'unknown-experiment',
-      `No experiment ${experiment}${nearest(experiment, experiments)}.`,
+      `No experiment ${experiment}${nearest(experiment, experiments)}`,
     )
   return site.entries.filter(
     (entry) =>
@@ -80,7 +80,7 @@ export function chooseEntries(
 }
 
 const nearest = (name: string, known: readonly string[]) =>
-  known.length === 0 ? ': none is configured' : `; did you mean ${closest(name.toLowerCase(), [...known])}?`
+  known.length === 0 ? ': none is configured.' : `; did you mean ${closest(name.toLowerCase(), [...known])}?`
 
 function startedEvent(
   run: string,
