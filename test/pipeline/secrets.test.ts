@@ -77,7 +77,7 @@ describe('after a run in which some things failed', { timeout: 120_000 }, () => 
     assert.deepEqual(leaks, [])
     assert.ok(sample.passes > 100, `${sample.passes} looks at all processes`)
     const commands = sample.texts.map((text) => text.replaceAll('\0', ' '))
-    for (const command of ['htgettoken.ts', 'condor_vault_storer.ts', 'ssh -T', 'kinit -k'])
+    for (const command of ['htgettoken.ts', 'condor_vault_storer.ts', 'ssh -F', 'kinit -k'])
       assert.ok(
         commands.some((text) => text.includes(command)),
         `${command} was seen while it ran`,

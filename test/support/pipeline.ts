@@ -1,4 +1,5 @@
 /** The whole pipe in a temporary directory: a sandbox site, the supervisor with its daemons and server, and an operator who looks on. */
+import { existsSync, readFileSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -12,7 +13,7 @@ import { type SandboxSite, type SiteOptions, startSite } from '../../sandbox/sit
 import type { RunStatus } from '../../services/notifier/status-request.ts'
 import type { RunAnswer } from '../../services/refresher/run-request.ts'
 import type { Bus } from '../../shared/bus.ts'
-import { consumers, type Daemon, requests, streams } from '../../shared/subjects.ts'
+import { consumers, type Daemon, daemons, requests, streams } from '../../shared/subjects.ts'
 import { createRecorder, type Recorder } from './recorder.ts'
 
 /** A fact as it was heard on the bus. */
@@ -69,7 +70,9 @@ export async function startPipeline(options: SiteOptions): Promise<Pipeline> {
       onEvent: (event) => life.add(event),
     }),
   )
-  await within(30_000, 'the daemons are ready', supervisor.ready())
+  await within(30_000, 'the daemons are ready', supervisor.ready()).catch((error: Error) => {
+    throw new Error(`${error.message}\n${lastWords(site.layout.logs)}`)
+  })
   const bus = stack.use(await connectOperator({ state: site.layout.state, nats: supervisor.url }))
   const facts = createRecorder<Heard>()
   for (const subject of ['token.>', 'run.*'])
@@ -115,6 +118,12 @@ export async function startPipeline(options: SiteOptions): Promise<Pipeline> {
     },
     [Symbol.asyncDispose]: () => running.disposeAsync(),
   }
+}
+
+/** What each daemon wrote last. */
+function lastWords(logs: string): string {
+  const files = daemons.map((daemon) => join(logs, `${daemon}.log`)).filter((file) => existsSync(file))
+  return files.map((file) => `${file}:\n${readFileSync(file, 'utf8').slice(-500)}`).join('\n')
 }
 
 /** Facts are counted and messages to people are sent after a run has finished. */
