@@ -1,4 +1,6 @@
 /** Sends one mail by SMTP, and tells apart what may work later from what never will. */
+import { once } from 'node:events'
+import { connect, type Socket } from 'node:net'
 import { createTransport } from 'nodemailer'
 import { failure, Permanent, Transient } from '../../shared/errors.ts'
 import type { Notification } from '../../shared/messages.ts'
@@ -10,20 +12,22 @@ export interface MailServer {
   readonly smtpPort: number
 }
 
-/** How long an SMTP server may be silent (milliseconds). */
-const patienceMs = 10_000
+/** How long an SMTP server may be silent, and three times that is how long a mail may take in all (milliseconds). */
+const usualPatienceMs = 10_000
 
 /** Sends the mail. Throws Permanent when the server refuses the addressee for good (5xx), Transient otherwise. */
-export async function sendMail(mail: Notification, server: MailServer): Promise<void> {
-  const transport = createTransport({
-    host: server.smtpHost,
-    port: server.smtpPort,
-    connectionTimeout: patienceMs,
-    greetingTimeout: patienceMs,
-    socketTimeout: patienceMs,
-  })
+export async function sendMail(
+  mail: Notification,
+  server: MailServer,
+  patienceMs = usualPatienceMs,
+): Promise<void> {
+  const socket = connect(server.smtpPort, server.smtpHost)
+  // A server that says a word now and then is never silent: only a deadline of ours ends it.
+  const deadline = setTimeout(() => socket.destroy(), 3 * patienceMs)
+  socket.on('error', () => undefined)
   try {
-    await transport.sendMail({
+    await once(socket, 'connect', { signal: AbortSignal.timeout(patienceMs) })
+    await transportOver(socket, server, patienceMs).sendMail({
       from: server.from,
       to: mail.to,
       subject: mail.subject,
@@ -35,8 +39,19 @@ export async function sendMail(mail: Notification, server: MailServer): Promise<
   } catch (error) {
     throw mailError(error as Error & { responseCode?: number }, server)
   } finally {
-    transport.close()
+    clearTimeout(deadline)
+    socket.destroy()
   }
+}
+
+function transportOver(connection: Socket, { smtpHost, smtpPort }: MailServer, patienceMs: number) {
+  return createTransport({
+    host: smtpHost,
+    port: smtpPort,
+    connection,
+    greetingTimeout: patienceMs,
+    socketTimeout: patienceMs,
+  })
 }
 
 function mailError(error: Error & { responseCode?: number }, server: MailServer): Error {

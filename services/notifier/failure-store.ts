@@ -14,7 +14,7 @@ export interface Failing {
 const keyOf = ({ entry, kind, name }: Failing) =>
   [encodeToken(entry), kind, ...(name ? [encodeToken(name)] : [])].join('.')
 
-/** Counts one failed run and returns the count. */
+/** Counts one failed run and returns the count. A run that is older than the last one counted changes and tells nothing. */
 export async function recordFailure(
   failures: KV,
   failing: Failing,
@@ -27,7 +27,7 @@ export async function recordFailure(
     const found = await failures.get(key)
     const before = found?.operation === 'PUT' ? failureCount.parse(found.json()) : undefined
     const next = countFailure(before, run, at, threshold)
-    if (next === before) return next
+    if (next === before) return { ...next, told: next.told && next.lastRun === run }
     const value = JSON.stringify(next)
     const written = await attempt(() =>
       found?.operation === 'PUT' ? failures.update(key, value, found.revision) : failures.create(key, value),

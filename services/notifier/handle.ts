@@ -3,6 +3,7 @@ import type { KV } from '@nats-io/kv'
 import type { z } from 'zod'
 import type { Site } from '../../shared/config/site.ts'
 import type { Received } from '../../shared/consume.ts'
+import { RetryLater } from '../../shared/errors.ts'
 import {
   type RunFinished,
   type RunStarted,
@@ -57,7 +58,7 @@ export const schemaOfFact = (subject: string): z.ZodType<Event> | undefined => s
 
 /** Handles every fact in `TOKENS`. */
 export async function handleFact(
-  { body, subject }: Received<Event>,
+  { body, subject, deliveries }: Received<Event>,
   deps: NotifierDeps,
 ): Promise<readonly Outgoing[]> {
   switch (kindOf(subject)) {
@@ -67,7 +68,7 @@ export async function handleFact(
       return finishRun(body as RunFinished, deps)
     default: {
       const kind = subject.split('.')[1]
-      return changeRows({ kind, body } as RowEvent, deps)
+      return changeRows({ kind, body } as RowEvent, deliveries, deps)
     }
   }
 }
@@ -84,9 +85,20 @@ async function startRun(body: RunStarted, { ledger }: NotifierDeps): Promise<rea
   return finishedIfEnded(run, ledger)
 }
 
-async function changeRows(event: RowEvent, { ledger }: NotifierDeps): Promise<readonly Outgoing[]> {
+/**
+ * How often an event is looked at again, a second apart, when its run is not in the ledger yet: `run.started` may lie with a
+ * notifier that was killed, and comes back only after the server's wait. Later it is of a run that nobody keeps.
+ */
+const patienceForStart = 20
+
+async function changeRows(
+  event: RowEvent,
+  deliveries: number,
+  { ledger }: NotifierDeps,
+): Promise<readonly Outgoing[]> {
   const { run, entry, at } = event.body
-  await ledger.changeRow(run, entry, (row) => applyEvent(row, event))
+  const known = await ledger.changeRow(run, entry, (row) => applyEvent(row, event))
+  if (!known && deliveries < patienceForStart) throw new RetryLater(1_000)
   const finished: Outgoing[] = []
   for (const open of ledger.openRuns().filter((one) => one.run <= run && one.entries.includes(entry))) {
     if (open.run < run) await ledger.changeRow(open.run, entry, (row) => supersededBy(row, event, at))

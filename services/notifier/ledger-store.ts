@@ -14,9 +14,12 @@ export interface LedgerStore {
   /** The run that started last. */
   latestRun(): Promise<string | undefined>
   readRows(run: LedgerRun): Promise<LedgerRow[]>
-  /** Changes a row if there is one; the change may be tried several times. */
-  changeRow(run: string, entry: string, change: (row: LedgerRow) => LedgerRow): Promise<void>
-  /** True when every row of the run has ended. Rows known to have ended are not read again: an end is for ever. */
+  /** Changes a row, and is false when there is none; the change may be tried several times. */
+  changeRow(run: string, entry: string, change: (row: LedgerRow) => LedgerRow): Promise<boolean>
+  /**
+   * True when every row of the run has ended. Rows known to have ended are not read again until all seem to have: a late
+   * token opens a row again, and another replica may have seen it.
+   */
   allEnded(run: LedgerRun): Promise<boolean>
 }
 
@@ -81,15 +84,17 @@ export async function openLedger(runs: KV): Promise<LedgerStore> {
     async changeRow(run, entry, change) {
       for (;;) {
         const found = await readRow(run, entry)
-        if (!found) return
+        if (!found) return false
         const next = change(found.row)
-        if (next === found.row) return
+        if (next === found.row) return true
         const value = JSON.stringify(next)
         if ((await attempt(() => runs.update(ledgerKey(run, entry), value, found.revision))) !== undefined)
-          return
+          return true
       }
     },
     async allEnded(run) {
+      for (const entry of run.entries) if (!(await rowHasEnded(run.run, entry))) return false
+      ended.delete(run.run)
       for (const entry of run.entries) if (!(await rowHasEnded(run.run, entry))) return false
       return true
     },

@@ -75,7 +75,10 @@ export type RowEvent =
   | { readonly kind: 'pushed'; readonly body: TokenPushed }
   | { readonly kind: 'failed'; readonly body: TokenFailed }
 
-/** The row after an event of its run. Seen twice, an event changes nothing; a late result overwrites an earlier end. */
+/**
+ * The row after an event of its run. Events may come twice and in any order: what is done stays done, of two failures the
+ * later one counts, and a late result overwrites an earlier end.
+ */
 export function applyEvent(row: LedgerRow, event: RowEvent): LedgerRow {
   const { body } = event
   switch (event.kind) {
@@ -83,7 +86,7 @@ export function applyEvent(row: LedgerRow, event: RowEvent): LedgerRow {
       return {
         ...row,
         refresh: { state: 'done', at: body.at, expiry: event.body.expiry, reused: event.body.reused },
-        targets: withCredds(reopen(row.targets, body.at), event.body.credds, body.at),
+        targets: withCredds(reopen(row.targets, event.body), event.body.credds, body.at),
       }
     case 'stored':
       return withTarget(row, { kind: 'credd', name: event.body.credd, state: 'done', at: body.at })
@@ -103,11 +106,13 @@ export function applyEvent(row: LedgerRow, event: RowEvent): LedgerRow {
   }
 }
 
-/** A refresh that failed ended the targets; when it works after all, they wait again. */
-function reopen(targets: readonly TargetRow[], at: string): TargetRow[] {
-  return targets.map((target) =>
-    target.cause === 'refresh' ? { kind: target.kind, name: target.name, state: 'waiting', at } : target,
-  )
+/** A refresh that failed ended the targets; when it works after all, they wait again, except credds that are none any more. */
+function reopen(targets: readonly TargetRow[], { credds, at }: TokenReady): TargetRow[] {
+  return targets
+    .filter(({ kind, name, cause }) => cause !== 'refresh' || kind === 'node' || credds.includes(name))
+    .map((target) =>
+      target.cause === 'refresh' ? { kind: target.kind, name: target.name, state: 'waiting', at } : target,
+    )
 }
 
 function withCredds(targets: readonly TargetRow[], credds: readonly string[], at: string): TargetRow[] {
@@ -116,11 +121,15 @@ function withCredds(targets: readonly TargetRow[], credds: readonly string[], at
   return [...targets, ...added.map((name) => ({ kind: 'credd', name, state: 'waiting', at }) as const)]
 }
 
+/** The target's new state in its place, unless what is known already is better or later. */
 function withTarget(row: LedgerRow, target: TargetRow): LedgerRow {
-  const others = row.targets.filter(({ kind, name }) => kind !== target.kind || name !== target.name)
-  const before = row.targets.find(({ kind, name }) => kind === target.kind && name === target.name)
-  if (before?.state === 'done' && target.state !== 'done') return row
-  return { ...row, targets: [...others, target] }
+  const place = row.targets.findIndex(({ kind, name }) => kind === target.kind && name === target.name)
+  const before = row.targets[place]
+  if (!before) return { ...row, targets: [...row.targets, target] }
+  if (before.state === 'done' && target.state !== 'done') return row
+  if (before.state === 'failed' && target.state === 'failed' && !before.cause && before.at > target.at)
+    return row
+  return { ...row, targets: row.targets.with(place, target) }
 }
 
 function withFailure(
@@ -128,18 +137,21 @@ function withFailure(
   { stage, target, at, code, message, action, credds = [] }: TokenFailed,
 ): LedgerRow {
   const why = { state: 'failed', at, code, message, action } as const
-  if (stage === 'refresh') {
-    if (row.refresh.state === 'done') return row
-    const ended = withCredds(row.targets, credds, at).map((one) =>
-      one.state === 'waiting' ? { ...one, ...why, cause: 'refresh' as const } : one,
-    )
-    return { ...row, refresh: why, targets: ended }
-  }
-  if (!target) return row
-  return withTarget(row, { kind: stage === 'store' ? 'credd' : 'node', name: target, ...why })
+  if (stage !== 'refresh')
+    return target
+      ? withTarget(row, { kind: stage === 'store' ? 'credd' : 'node', name: target, ...why })
+      : row
+  if (row.refresh.state === 'done') return row
+  const refresh = row.refresh.state === 'failed' && row.refresh.at > at ? row.refresh : why
+  const targets = withCredds(row.targets, credds, at).map((one) =>
+    one.state === 'waiting' || one.cause === 'refresh'
+      ? { kind: one.kind, name: one.name, ...refresh, cause: 'refresh' as const }
+      : one,
+  )
+  return { ...row, refresh, targets }
 }
 
-/** What still waits, ended as `state`: superseded by a newer run's result, or unfinished at the deadline. */
+/** What still waits, ended as `state` (the same row when nothing does): superseded by a newer run's result, or unfinished at the deadline. */
 export function endWaiting(
   row: LedgerRow,
   state: 'superseded' | 'unfinished',
@@ -147,12 +159,13 @@ export function endWaiting(
   only?: (target: TargetRow) => boolean,
 ): LedgerRow {
   const whole = !only
+  const endsRefresh = whole && row.refresh.state === 'waiting'
+  const ends = (target: TargetRow) => target.state === 'waiting' && (whole || only(target))
+  if (!endsRefresh && !row.targets.some(ends)) return row
   return {
     ...row,
-    refresh: whole && row.refresh.state === 'waiting' ? { state, at } : row.refresh,
-    targets: row.targets.map((target) =>
-      target.state === 'waiting' && (whole || only(target)) ? { ...target, state, at } : target,
-    ),
+    refresh: endsRefresh ? { state, at } : row.refresh,
+    targets: row.targets.map((target) => (ends(target) ? { ...target, state, at } : target)),
   }
 }
 

@@ -6,10 +6,14 @@ import type { Notification } from '../../shared/messages.ts'
 const longestSection = 3_000
 /** Slack refuses more blocks in a message. */
 const mostBlocks = 50
-const patienceMs = 10_000
+/** Slack refuses a longer header (characters). */
+const longestHeader = 150
 
-/** Posts the message. Throws Permanent when the hook is gone or refuses (403, 404, 410), Transient otherwise. */
-export async function postToSlack(message: Notification, url: string): Promise<void> {
+/**
+ * Posts the message. Throws Permanent when the hook is gone or does not take such a message (4xx), Transient when it may
+ * later (408, 429, 5xx, no answer within `patienceMs`).
+ */
+export async function postToSlack(message: Notification, url: string, patienceMs = 10_000): Promise<void> {
   const answer = await fetch(url, {
     method: 'POST',
     headers: { 'Content-Type': 'application/json' },
@@ -22,25 +26,44 @@ export async function postToSlack(message: Notification, url: string): Promise<v
   await answer.body?.cancel()
   if (answer.ok) return
   const failed = failure('notification-failed', `Slack answered with status ${answer.status}.`)
-  throw [403, 404, 410].includes(answer.status) ? new Permanent(failed) : new Transient(failed)
+  const isFinal = answer.status >= 400 && answer.status < 500 && ![408, 429].includes(answer.status)
+  throw isFinal ? new Permanent(failed) : new Transient(failed)
 }
 
-/** Block Kit within Slack's limits, with a plain text for notifications; what does not fit is counted. Pure. */
+/**
+ * Block Kit within Slack's limits, with a plain text for notifications. What does not fit is counted; the last part, which
+ * says where to read it all, is always there. Pure.
+ */
 export function slackPayload({ subject, text }: Pick<Notification, 'subject' | 'text'>): object {
-  const parts = text
-    .trim()
-    .split('\n\n')
-    .map((part) => escapeSlack(part).slice(0, longestSection))
-  const shown = parts.slice(0, mostBlocks - 2)
-  const left = parts.length - shown.length
-  const sections = [...shown, ...(left > 0 ? [`… and ${left} more.`] : [])]
+  const parts = text.split(/\n{2,}/).filter((part) => part.trim() !== '')
+  const most = mostBlocks - 1
+  const fits = parts.length <= most
+  const shown = fits ? parts : parts.slice(0, most - 2)
+  const rest = fits ? [] : [`… and ${parts.length - 1 - shown.length} more.`, parts.at(-1) ?? '']
   return {
-    text: escapeSlack(subject),
+    text: escapeSlack(shorten(subject, longestSection)),
     blocks: [
-      { type: 'header', text: { type: 'plain_text', text: subject.slice(0, 150) } },
-      ...sections.map((part) => ({ type: 'section', text: { type: 'mrkdwn', text: part } })),
+      { type: 'header', text: { type: 'plain_text', text: shorten(subject, longestHeader) } },
+      ...[...shown, ...rest].map((part) => ({
+        type: 'section',
+        text: { type: 'mrkdwn', text: section(part) },
+      })),
     ],
   }
+}
+
+/** Escaped first, since that makes it longer; then cut where no escape is cut in two. */
+function section(text: string): string {
+  const escaped = escapeSlack(text.toWellFormed())
+  if (escaped.length <= longestSection) return escaped
+  return `${shorten(escaped, longestSection - 10).replace(/&[a-z]*…$/, '…')}`
+}
+
+/** At most `longest` characters, of which none is half a pair. */
+function shorten(text: string, longest: number): string {
+  const whole = text.toWellFormed()
+  if (whole.length <= longest) return whole
+  return `${whole.slice(0, longest - 1).replace(/[\uD800-\uDBFF]$/, '')}…`
 }
 
 /** The three characters Slack's markup is made of: nothing in a failure can mention or link. */
