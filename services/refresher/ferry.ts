@@ -14,7 +14,7 @@ const userInfo = z.object({
   ferry_status: z.string(),
   ferry_error: z.array(z.string()).default([]),
   ferry_output: z
-    .object({ uid: z.int(), banned: z.boolean().default(false), status: z.boolean().default(true) })
+    .object({ uid: z.int().min(1), banned: z.boolean().default(false), status: z.boolean().default(true) })
     .optional()
     .catch(undefined),
 })

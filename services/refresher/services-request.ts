@@ -14,7 +14,7 @@ export interface ServiceStatus {
   readonly credds: readonly string[]
   readonly lastSuccess: string | null
   readonly tokenExpiry: string | null
-  /** Nodes and credds whose last attempt did not succeed. */
+  /** Configured nodes and credds whose last attempt did not succeed. */
   readonly failing: readonly string[]
 }
 
@@ -53,7 +53,8 @@ async function statusOf(
   const own = records.find(({ key }) => key === refreshSubject(entry))?.record
   const stores = records.filter(({ key }) => key.startsWith('store.')).map(({ record }) => record)
   const pushes = records.filter(({ key }) => key.startsWith('push.')).map(({ record }) => record)
-  const configured = pushes.filter(({ target }) => entry.nodes.includes(target ?? ''))
+  const nodes = pushes.filter(({ target }) => entry.nodes.includes(target ?? ''))
+  const credds = stores.filter(({ target }) => !entry.credds || entry.credds.includes(target ?? ''))
   return {
     entry: entry.name,
     service: entry.service,
@@ -63,7 +64,7 @@ async function statusOf(
     credds: entry.credds ?? stores.flatMap(({ target }) => target ?? []),
     lastSuccess: own?.lastSuccess ?? null,
     tokenExpiry: own?.expiry ?? null,
-    failing: [...stores, ...configured].filter(isFailing).flatMap(({ target }) => target ?? []),
+    failing: [...credds, ...nodes].filter(isFailing).flatMap(({ target }) => target ?? []),
   }
 }
 
