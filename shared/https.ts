@@ -47,7 +47,8 @@ export async function getText(url: URL, options: GetOptions): Promise<string> {
   return promise
 }
 
-async function readCertificates(caPath: string | undefined): Promise<string[] | undefined> {
+/** PEM texts of a file, or of all files in a directory of authorities; undefined: the system’s. */
+export async function readCertificates(caPath: string | undefined): Promise<string[] | undefined> {
   if (!caPath) return undefined
   if (!(await stat(caPath)).isDirectory()) return [await readFile(caPath, 'utf8')]
   const names = (await readdir(caPath)).filter((name) => /\.(pem|crt|0)$/.test(name))

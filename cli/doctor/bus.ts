@@ -1,0 +1,79 @@
+/** NATS: does it answer, is it new enough, may this user do what an operator does, and are the daemons there? */
+import type { Site } from '../../shared/config/site.ts'
+import { requests } from '../../shared/subjects.ts'
+import { ask, type ConnectionOptions, connectOperator, NoNats, RefusedError } from '../connection.ts'
+import { UsageError } from '../usage-error.ts'
+import { type Check, type Finding, ok, problem, warning } from './check.ts'
+import { judgeNatsServer } from './programs.ts'
+
+/** Connecting and two answers take at most five seconds each. */
+const deadlineMs = 20_000
+
+/** The bus, as the command line reaches it. */
+export function checkBus(site: Site | undefined, options: ConnectionOptions): Check {
+  return { about: 'nats', deadlineMs, look: () => lookAtBus(site, options) }
+}
+
+async function lookAtBus(site: Site | undefined, options: ConnectionOptions): Promise<Finding[]> {
+  try {
+    await using bus = await connectOperator(options)
+    const { version = '', jetstream } = bus.nc.info ?? {}
+    const server = bus.nc.getServer()
+    return [
+      ok('nats', `${server} answers`),
+      // The private server's version was judged as a program.
+      ...(site?.nats.servers ? [judgeNatsServer('nats', version)] : []),
+      jetstream
+        ? ok('nats', 'JetStream is on')
+        : problem('nats', 'JetStream is off', 'add a jetstream block to the server’s configuration'),
+      await maySubscribe(bus),
+      await mayAsk(bus, 'refresher', requests.services),
+      await mayAsk(bus, 'notifier', requests.status),
+    ]
+  } catch (error) {
+    return [describe(error, site)]
+  }
+}
+
+/** Where nobody was told about NATS, the private server is simply not up yet. */
+function describe(error: unknown, site: Site | undefined): Finding {
+  const { message } = error as Error
+  if (site?.nats.servers || !(error instanceof UsageError || error instanceof NoNats))
+    return problem('nats', message, 'check nats.servers, nats.seedFile and nats.caFile')
+  return warning(
+    'nats',
+    'the private server is not up',
+    'start it with "managed-tokens up"; give the same --state',
+  )
+}
+
+async function maySubscribe({ nc }: Awaited<ReturnType<typeof connectOperator>>): Promise<Finding> {
+  const refused: string[] = []
+  const subscriptions = ['token.>', 'run.*'].map((subject) =>
+    nc.subscribe(subject, { callback: (error) => void (error && refused.push(subject)) }),
+  )
+  await nc.flush()
+  for (const one of subscriptions) one.unsubscribe()
+  if (refused.length === 0) return ok('nats', 'this operator may follow runs')
+  return problem('nats', `this operator may not subscribe to ${refused.join(', ')}`, permissions)
+}
+
+const permissions = 'give the user the permissions of an operator (docs/bus.md, shared/nats-permissions.ts)'
+
+async function mayAsk(
+  bus: Awaited<ReturnType<typeof connectOperator>>,
+  daemon: string,
+  subject: string,
+): Promise<Finding> {
+  try {
+    await ask(bus, subject, {})
+  } catch (error) {
+    if (!(error instanceof RefusedError)) throw error
+    if (/permission/i.test(error.message))
+      return problem('nats', `this operator may not ask ${subject}`, permissions)
+    // An answer such as "no run yet" comes from a daemon that is there.
+    if (error.code === 'no-answer')
+      return warning('nats', `no ${daemon} answers`, 'start it, or see its log for why it is gone')
+  }
+  return ok('nats', `the ${daemon} answers`)
+}

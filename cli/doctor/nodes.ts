@@ -1,0 +1,98 @@
+/** Each node: is its host key known to the distributor's ssh, and does somebody listen where that would connect? */
+import { sshArguments } from '../../services/distributor/ssh.ts'
+import { runCommand } from '../../shared/command.ts'
+import { commandEnvironment } from '../../shared/config/environment.ts'
+import type { Entry, Site } from '../../shared/config/site.ts'
+import { reasons } from '../../shared/errors.ts'
+import { lastLine } from '../../shared/outcome-text.ts'
+import { type Check, type Finding, ok, problem } from './check.ts'
+import { describeNetworkError, openTcp } from './network.ts'
+
+const commandMs = 5_000
+
+/** A check for each node, with the options of an entry that goes there. */
+export function checkNodes(site: Site): Check[] {
+  const entryOf = new Map(site.entries.flatMap((entry) => entry.nodes.map((node) => [node, entry] as const)))
+  return [...entryOf].map(([node, entry]) => ({
+    about: 'node',
+    deadlineMs: 3 * commandMs + site.timeouts.pingMs,
+    look: (signal) => lookAtNode(node, entry, site, signal),
+  }))
+}
+
+async function lookAtNode(node: string, entry: Entry, site: Site, signal: AbortSignal): Promise<Finding[]> {
+  const outcome = await run(site.distributor.ssh, ['-G', ...sshArguments(entry, node)], signal)
+  if (outcome.kind !== 'exited' || outcome.exitCode !== 0)
+    return [
+      problem('node', `${node}: ${lastLine(outcome.stderr) || `ssh ${outcome.kind}`}`, 'check sshOptions'),
+    ]
+  const target = readSshTarget(outcome.stdout)
+  const [reach, key] = await Promise.all([
+    lookAtPort(node, target, site.timeouts.pingMs, signal),
+    lookAtHostKey(node, target, signal),
+  ])
+  const found = [reach, key].flatMap((one) => one ?? [])
+  return found.length > 0 ? found : [ok('node', `${node} listens, and its host key is known`)]
+}
+
+export interface SshTarget {
+  readonly host: string
+  readonly port: number
+  /** Connections go through another program or host. */
+  readonly isProxied: boolean
+  /** The name the host key is looked up by. */
+  readonly keyName: string
+  readonly knownHosts: readonly string[]
+}
+
+/** Reads what `ssh -G` prints. Pure. */
+export function readSshTarget(text: string): SshTarget {
+  const options = new Map(text.split('\n').map((line) => splitOnce(line)))
+  const host = options.get('hostname') ?? ''
+  const port = Number(options.get('port') ?? 22)
+  const proxy = options.get('proxycommand') ?? options.get('proxyjump') ?? 'none'
+  return {
+    host,
+    port,
+    isProxied: proxy !== 'none',
+    keyName: options.get('hostkeyalias') ?? (port === 22 ? host : `[${host}]:${port}`),
+    knownHosts: (options.get('globalknownhostsfile') ?? '').split(' ').filter(Boolean),
+  }
+}
+
+function splitOnce(line: string): [string, string] {
+  const at = line.indexOf(' ')
+  return at < 0 ? [line, ''] : [line.slice(0, at), line.slice(at + 1)]
+}
+
+async function lookAtPort(
+  node: string,
+  { host, port, isProxied }: SshTarget,
+  pingMs: number,
+  signal: AbortSignal,
+): Promise<Finding | undefined> {
+  if (isProxied) return undefined
+  try {
+    await openTcp(host, port, AbortSignal.any([signal, AbortSignal.timeout(pingMs)]))
+    return undefined
+  } catch (error) {
+    const where = host === node ? `port ${port}` : `${host} port ${port}`
+    return problem('node', `${node} (${where}): ${describeNetworkError(error)}`, reasons['node-unreachable'])
+  }
+}
+
+async function lookAtHostKey(
+  node: string,
+  { keyName, knownHosts }: SshTarget,
+  signal: AbortSignal,
+): Promise<Finding | undefined> {
+  for (const file of knownHosts) {
+    const outcome = await run('ssh-keygen', ['-F', keyName, '-f', file], signal)
+    if (outcome.kind === 'exited' && outcome.exitCode === 0 && outcome.stdout.trim() !== '') return undefined
+  }
+  const says = `the host key of ${node} is not in ${knownHosts.join(' or ') || 'any file'}`
+  return problem('node', says, reasons['host-key-unknown'])
+}
+
+const run = (file: string, args: readonly string[], signal: AbortSignal) =>
+  runCommand({ file, args, env: commandEnvironment(), timeoutMs: commandMs, signal })

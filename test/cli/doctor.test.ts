@@ -1,0 +1,228 @@
+/** The doctor on a healthy site, and on one where nearly everything is wrong that a first-time operator gets wrong. */
+import assert from 'node:assert/strict'
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, describe, it, test } from 'node:test'
+import { parse, stringify } from 'yaml'
+import { type Check, type Finding, ok, runChecks } from '../../cli/doctor/check.ts'
+import { readSshTarget } from '../../cli/doctor/nodes.ts'
+import { judgeSlack } from '../../cli/doctor/people.ts'
+import { judgeNatsServer } from '../../cli/doctor/programs.ts'
+import { judgeClock } from '../../cli/doctor/servers.ts'
+import { writeFaults } from '../../sandbox/faults.ts'
+import { makeDirectory, type Pipeline, startPipeline } from '../support/pipeline.ts'
+import { type } from '../support/terminal.ts'
+
+describe('managed-tokens doctor', { timeout: 120_000 }, () => {
+  const stack = new AsyncDisposableStack()
+  let pipe: Pipeline
+  const look = async (config = pipe.site.config, state = pipe.site.layout.state) => {
+    const { exit, stdout, stderr } = await type(['doctor', '--json', '-c', config, '--state', state], {
+      env: pipe.site.env,
+    })
+    assert.equal(stderr, '')
+    const { problems, results } = JSON.parse(stdout) as { problems: number; results: Finding[] }
+    return { exit, problems, results, lines: results.map(({ about, says }) => `${about}: ${says}`) }
+  }
+  const problemsOf = (results: readonly Finding[]) => results.filter(({ state }) => state === 'problem')
+
+  before(async () => {
+    const directory = stack.use(await makeDirectory())
+    pipe = stack.use(await startPipeline({ dir: directory.path }))
+  })
+  after(() => stack.disposeAsync())
+
+  it('finds no problem on a healthy site, and has looked at everything', async () => {
+    const { exit, results } = await look()
+    assert.deepEqual(problemsOf(results), [])
+    assert.equal(exit, 0)
+    const looked = new Set(results.map(({ about }) => about))
+    const programs = ['nats-server', 'kinit', 'ssh', 'flock', 'setpriv', 'htgettoken', 'condor_version']
+    const servers = ['kerberos', 'vault', 'clock', 'collector', 'ferry', 'nats', 'mail', 'slack', 'node']
+    for (const about of ['config', 'state', 'keytab', ...programs, ...servers])
+      assert.ok(looked.has(about), `looked at ${about}`)
+  })
+
+  it('prints a line for each on a pipe, without colours, and a last one that says ready', async () => {
+    const { stdout } = await type(['doctor', '-c', pipe.site.config, '--state', pipe.site.layout.state], {
+      env: { ...pipe.site.env, CI: '1' },
+    })
+    const lines = stdout.trimEnd().split('\n')
+    assert.match(lines.pop() ?? '', /^0 problems, \d warnings?: ready\.$/)
+    assert.equal(lines.pop(), '')
+    for (const line of lines) assert.match(line, /^(ok {6}|warning ) \S.{18} \S/)
+  })
+
+  it('names each thing that is wrong, with a fix, and does not stop at the first', async () => {
+    const { site } = pipe
+    const keytab = join(site.layout.keytabs, 'mu2epro.keytab')
+    const hosts = readFileSync(site.layout.sshKnownHosts, 'utf8')
+    chmodSync(keytab, 0o644)
+    chmodSync(join(site.layout.state, 'refresher', 'nats.nk'), 0o640)
+    writeFileSync(site.layout.sshKnownHosts, hosts.replace(/^dunegpvm01.*\n/m, ''))
+    writeFaults(site.dir, { 'vault-down': true, 'collector-down': ['collector'], 'old-condor': true })
+    await site.stopKdc()
+    await site.stopNode('mu2egpvm01.sandbox.test')
+    const { exit, results, lines } = await look()
+    chmodSync(keytab, 0o600)
+    chmodSync(join(site.layout.state, 'refresher', 'nats.nk'), 0o600)
+    writeFileSync(site.layout.sshKnownHosts, hosts)
+    writeFaults(site.dir, {})
+    await Promise.all([site.startKdc(), site.startNode('mu2egpvm01.sandbox.test')])
+
+    assert.equal(exit, 1)
+    const wrong = problemsOf(results)
+    assert.deepEqual(
+      [...new Set(wrong.map(({ about }) => about))],
+      ['condor_version', 'state', 'keytab', 'kerberos', 'vault', 'collector', 'node'],
+    )
+    for (const { fix } of wrong) assert.ok(fix, 'every problem has a fix')
+    const saysAndFix = wrong.map(({ says, fix }) => `${says} → ${fix}`).join('\n')
+    assert.match(saysAndFix, /HTCondor 10\.0\.5 gives all runs .* the same files.*10\.6/)
+    assert.match(saysAndFix, /refresher\/nats\.nk is open to others \(mode 0640\) → chmod 600 /)
+    assert.match(saysAndFix, /mu2epro\.keytab is open to others \(mode 0644\) → chmod 600 \S+mu2epro\.keytab/)
+    assert.match(
+      saysAndFix,
+      /No Kerberos ticket for dunepro\S+ .*: no KDC answers → Check the network and the KDCs/,
+    )
+    assert.match(saysAndFix, /localhost:\d+: the connection was reset → check vaultServer/)
+    assert.match(saysAndFix, /No collector answers for dune_production: asked collector\.sandbox\.test/)
+    assert.match(
+      saysAndFix,
+      /mu2egpvm01\.sandbox\.test .*nobody listens there .* → Check that the node is up/,
+    )
+    assert.match(
+      saysAndFix,
+      /the host key of dunegpvm01\.sandbox\.test is not in \S+ssh_known_hosts → Put the node’s host key/,
+    )
+    assert.ok(lines.includes('nats: the refresher answers'), 'what is well is still told')
+  })
+
+  it('tells a certificate that nobody trusts from a server that is away', async () => {
+    writeFaults(pipe.site.dir, { 'vault-tls': true })
+    const { results } = await look()
+    writeFaults(pipe.site.dir, {})
+    const [found] = problemsOf(results)
+    assert.equal(found?.about, 'vault')
+    assert.match(found?.fix ?? '', /certificate.*vault\.caPath/)
+  })
+
+  it('a Vault that accepts and never answers costs its deadline, not more', async () => {
+    writeFaults(pipe.site.dir, { 'vault-hangs': true })
+    const started = performance.now()
+    const { results } = await look()
+    writeFaults(pipe.site.dir, {})
+    assert.ok(performance.now() - started < 25_000)
+    assert.match(problemsOf(results)[0]?.says ?? '', /localhost:\d+: no answer/)
+  })
+
+  it('finds a wrong mail server, webhook, keytab and node name in the configuration', async () => {
+    const { site } = pipe
+    const config = parse(readFileSync(site.config, 'utf8'))
+    config.email.smtpPort = 1
+    config.notifications.SLACK_ALERTS_URL = 'https://hooks.slack.com/FILL_IN_URL_HERE'
+    config.experiments.nova.roles.analysis.keytabPathOverride = '/nonexistent/nova.keytab'
+    config.experiments.nova.roles.analysis.destinationNodes = ['nowhere.invalid']
+    const file = join(site.dir, 'wrong.yml')
+    writeFileSync(file, stringify(config))
+    const { exit, results } = await look(file)
+    assert.equal(exit, 1)
+    const saysAndFix = problemsOf(results)
+      .map(({ about, says, fix }) => `${about} ${says} → ${fix}`)
+      .join('\n')
+    assert.match(saysAndFix, /^mail 127\.0\.0\.1:1: nobody listens there .*smtpPort/m)
+    assert.match(saysAndFix, /^slack notifications\.SLACK_ALERTS_URL is no webhook of Slack’s/m)
+    assert.match(saysAndFix, /^keytab \S*nova\S*keytab is not there → /m)
+    assert.match(saysAndFix, /^node nowhere\.invalid .*(no such host|name server)/m)
+    assert.doesNotMatch(JSON.stringify(results), /FILL_IN/, 'the URL is a secret')
+  })
+
+  it('before anything is configured or started it still says what is missing', async () => {
+    const empty = mkdtempSync(join(tmpdir(), 'doctor-'))
+    const nothing = await look(join(empty, 'none.yml'), join(empty, 'state'))
+    assert.equal(nothing.exit, 1)
+    assert.match(problemsOf(nothing.results)[0]?.says ?? '', /none\.yml:1:1: there is no such file/)
+    const early = await look(pipe.site.config, join(empty, 'state'))
+    rmSync(empty, { recursive: true })
+    assert.deepEqual(problemsOf(early.results), [], 'what "up" will make is no problem')
+    assert.ok(early.lines.includes('nats: the private server is not up'))
+  })
+})
+
+test('checks run a few at a time, come in order, and none outlives its deadline', async () => {
+  let running = 0
+  let most = 0
+  const check = (about: string, ms: number, deadlineMs = 5_000): Check => ({
+    about,
+    deadlineMs,
+    async look() {
+      running += 1
+      most = Math.max(most, running)
+      await new Promise((resolve) => setTimeout(resolve, ms))
+      running -= 1
+      return [ok(about, 'fine')]
+    },
+  })
+  const deaf: Check = { about: 'deaf', deadlineMs: 50, look: () => new Promise(() => {}) }
+  const broken: Check = {
+    about: 'broken',
+    deadlineMs: 50,
+    async look() {
+      throw new Error('it fell over')
+    },
+  }
+  const found: Finding[] = []
+  for await (const one of runChecks(
+    [check('slow', 60), deaf, check('quick', 1), broken, check('last', 1)],
+    2,
+  ))
+    found.push(one)
+  assert.deepEqual(
+    found.map(({ state, about, says }) => `${state} ${about} ${says}`),
+    [
+      'ok slow fine',
+      'problem deaf no answer within 0.05 s',
+      'ok quick fine',
+      'problem broken it fell over',
+      'ok last fine',
+    ],
+  )
+  assert.equal(most, 2)
+})
+
+const judgements: Readonly<Record<string, readonly [Finding | undefined, Finding['state'] | undefined]>> = {
+  'a clock that is right': [judgeClock('v', new Date(100_000), 100_900)[0], 'ok'],
+  'a clock half a minute off': [judgeClock('v', new Date(100_000), 140_000)[0], 'warning'],
+  'a clock five minutes behind': [judgeClock('v', new Date(400_000), 100_000)[0], 'problem'],
+  'a server that does not tell its time': [judgeClock('v', undefined)[0], undefined],
+  'nats-server 2.9.9': [judgeNatsServer('n', 'nats-server: v2.9.9'), 'problem'],
+  'nats-server 2.9.10': [judgeNatsServer('n', 'nats-server: v2.9.10'), 'warning'],
+  'nats-server 2.12.8': [judgeNatsServer('n', 'nats-server: v2.12.8'), 'warning'],
+  'nats-server 2.12.9': [judgeNatsServer('n', 'nats-server: v2.12.9'), 'ok'],
+  'nats-server 3.0.0': [judgeNatsServer('n', '3.0.0'), 'ok'],
+  'a webhook of Slack’s': [slack('https://hooks.slack.com/services/T0/B0/abc'), 'ok'],
+  'no webhook': [slack(undefined), 'warning'],
+  'a webhook without TLS': [slack('http://hooks.slack.com/services/T0/B0/abc'), 'problem'],
+  'a webhook that was cut off': [slack('https://hooks.slack.com/services/T0'), 'problem'],
+}
+
+function slack(slackUrl: string | undefined): Finding {
+  return judgeSlack('notifications', { ...(slackUrl === undefined ? {} : { slackUrl }), adminEmail: [] })
+}
+
+for (const [what, [finding, state]] of Object.entries(judgements))
+  test(`${what}: ${state ?? 'nothing to say'}`, () => assert.equal(finding?.state, state))
+
+test('where ssh would go is read from what ssh itself says', () => {
+  const text = 'user x\nhostname 127.0.0.9\nport 2222\nglobalknownhostsfile /a /b\n'
+  assert.deepEqual(readSshTarget(text), {
+    host: '127.0.0.9',
+    port: 2222,
+    isProxied: false,
+    keyName: '[127.0.0.9]:2222',
+    knownHosts: ['/a', '/b'],
+  })
+  assert.equal(readSshTarget(`${text}hostkeyalias node1\n`).keyName, 'node1')
+  assert.equal(readSshTarget(`${text}proxyjump gate\n`).isProxied, true)
+})
