@@ -1,0 +1,95 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { findUid, uidIn } from '../../../services/refresher/ferry.ts'
+import type { Permanent } from '../../../shared/errors.ts'
+import { encodeToken } from '../../../shared/subjects.ts'
+import { at, entryOf, siteOf } from '../build.ts'
+import { fakeKv } from '../fake-kv.ts'
+
+const answer = (output: object | undefined, status = 'success', error: unknown = []) =>
+  JSON.stringify({ ferry_status: status, ferry_error: error, ferry_output: output })
+const good = {
+  uid: 4711,
+  banned: false,
+  status: true,
+  fullname: 'Robot',
+  groupaccount: true,
+  expirationdate: '2038-01-01T00:00:00Z',
+}
+
+describe('the UID in FERRY’s answer', () => {
+  it('is the account’s', () => assert.equal(uidIn(answer(good), 'dunepro'), 4711))
+
+  const refused: Record<string, [string, string, RegExp]> = {
+    'a failure, which comes as a good HTTP answer': [
+      answer({}, 'failure', ['User dunepro is not known.', 'Sorry.']),
+      'uid-unknown',
+      /: User dunepro is not known\.; Sorry\.\.$/,
+    ],
+    'a failure without a word': [
+      answer(undefined, 'failure'),
+      'uid-unknown',
+      /an answer that cannot be read/,
+    ],
+    'a failure that brings a UID all the same': [answer(good, 'failure', ['no']), 'uid-unknown', /: no\.$/],
+    'a banned account': [answer({ ...good, banned: true }), 'account-refused', /dunepro is banned/],
+    'an account that is not active': [
+      answer({ ...good, status: false }),
+      'account-refused',
+      /dunepro is not active/,
+    ],
+    'a UID that is no number': [answer({ ...good, uid: 'root' }), 'uid-unknown', /cannot be read/],
+    'the UID of root': [answer({ ...good, uid: 0 }), 'uid-unknown', /cannot be read/],
+    'a negative UID': [answer({ ...good, uid: -1 }), 'uid-unknown', /cannot be read/],
+    'half a UID': [answer({ ...good, uid: 1.5 }), 'uid-unknown', /cannot be read/],
+    'no output': [answer(undefined), 'uid-unknown', /cannot be read/],
+    HTML: ['<html>503</html>', 'uid-unknown', /cannot be read/],
+    nothing: ['', 'uid-unknown', /cannot be read/],
+    'a list': ['[]', 'uid-unknown', /cannot be read/],
+    'hostile words': [
+      answer({}, 'failure', [`\u001b[31mx\r\nBcc: y ${'z'.repeat(10_000)}`]),
+      'uid-unknown',
+      /^[^\r\n]{1,300}$/,
+    ],
+  }
+  for (const [what, [text, code, message]] of Object.entries(refused))
+    it(`is not taken from ${what}`, () => {
+      assert.throws(
+        () => uidIn(text, 'dunepro'),
+        (error: Permanent) => {
+          assert.deepEqual([error.name, error.failure.code], ['Permanent', code])
+          assert.match(error.message, message)
+          return true
+        },
+      )
+    })
+})
+
+describe('the UID of an account', () => {
+  const signal = AbortSignal.timeout(10_000)
+  const withoutUid = () => {
+    const { desiredUid: _, ...entry } = entryOf()
+    return entry
+  }
+  it('is the configured one, without asking', async () => {
+    assert.equal(await findUid(entryOf(), siteOf(), fakeKv().kv, signal), 61_234)
+  })
+  it('is the one FERRY said last, without asking', async () => {
+    const uids = fakeKv()
+    uids.put(encodeToken('dunepro'), { account: 'dunepro', uid: 4711, at: at(0) })
+    assert.equal(await findUid(withoutUid(), siteOf(), uids.kv, signal), 4711)
+  })
+  it('is unknown where there is no FERRY to ask', async () => {
+    await assert.rejects(findUid(withoutUid(), siteOf(), fakeKv().kv, signal), {
+      name: 'Permanent',
+      message: /no FERRY to ask/,
+    })
+  })
+  it('may be known later when FERRY does not answer', async () => {
+    const site = siteOf('ferry: { host: 127.0.0.1, port: 1 }')
+    await assert.rejects(findUid(withoutUid(), site, fakeKv().kv, signal), {
+      name: 'Transient',
+      message: /FERRY did not say/,
+    })
+  })
+})

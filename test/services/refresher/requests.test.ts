@@ -1,0 +1,145 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { findJoined, isWeaker } from '../../../services/refresher/joined.ts'
+import { chooseEntries, type RunRequest } from '../../../services/refresher/run-request.ts'
+import { listServices } from '../../../services/refresher/services-request.ts'
+import type { TargetRecord } from '../../../shared/claim.ts'
+import {
+  encodeToken,
+  latestRunKey,
+  ledgerKey,
+  pushSubject,
+  refreshSubject,
+  runKey,
+  storeSubject,
+} from '../../../shared/subjects.ts'
+import { at, dune, runIds, siteOf } from '../build.ts'
+import { fakeKv } from '../fake-kv.ts'
+
+describe('the entries a request names', () => {
+  const choose = (request: Partial<RunRequest>) => chooseEntries(siteOf(), request).map(({ name }) => name)
+  const table: Record<string, [Partial<RunRequest>, string[]]> = {
+    'are all when it names none': [{}, ['dune_production', 'nova_production']],
+    'are those of its experiment': [{ experiment: 'dune' }, ['dune_production']],
+    'are its services, in the configuration’s order': [
+      { services: ['nova_production', 'dune_production'] },
+      ['dune_production', 'nova_production'],
+    ],
+    'are found whatever the case': [
+      { services: ['DUNE_Production'], experiment: 'Dune' },
+      ['dune_production'],
+    ],
+    'are both wishes at once': [{ services: ['nova_production'], experiment: 'dune' }, []],
+    'are none when it names an empty list': [{ services: [] }, []],
+  }
+  for (const [what, [request, expected]] of Object.entries(table))
+    it(what, () => assert.deepEqual(choose(request), expected))
+
+  const refused: Record<string, [Partial<RunRequest>, RegExp]> = {
+    'a service that is nearly one': [
+      { services: ['dune_prodution'] },
+      /No service dune_prodution; did you mean dune_production\?/,
+    ],
+    'several that are none': [
+      { services: ['nova_x', 'dune_y', 'dune_production'] },
+      /nova_x.*did you mean.*dune_y.*did you mean/,
+    ],
+    'an experiment that is nearly one': [{ experiment: 'nov' }, /No experiment nov; did you mean nova\?/],
+  }
+  for (const [what, [request, message]] of Object.entries(refused))
+    it(`are refused with the nearest known for ${what}`, () => {
+      assert.throws(() => choose(request), { name: 'RequestError', message })
+    })
+  it('are refused where nothing is configured', () => {
+    assert.throws(() => chooseEntries({ entries: [] }, { services: ['x_y'] }), /none is configured/)
+  })
+})
+
+describe('a weaker run', () => {
+  const mode = (push: boolean, notify: boolean) => ({ push, notify })
+  const table: [boolean, boolean, boolean, boolean, boolean][] = [
+    [true, true, true, true, false],
+    [false, true, true, true, true],
+    [true, false, true, true, true],
+    [false, false, true, true, true],
+    [true, true, false, false, false],
+    [false, true, true, false, true],
+    [false, false, false, false, false],
+  ]
+  for (const [push, notify, otherPush, otherNotify, expected] of table)
+    it(`push ${push}, notify ${notify} is ${expected ? '' : 'not '}weaker than push ${otherPush}, notify ${otherNotify}`, () =>
+      assert.equal(isWeaker(mode(push, notify), mode(otherPush, otherNotify)), expected))
+
+  const ledger = (finished: boolean, state: string, fullMode = mode(true, true)) => {
+    const runs = fakeKv()
+    runs.put(latestRunKey, runIds[0])
+    runs.put(runKey(runIds[0]), {
+      run: runIds[0],
+      mode: fullMode,
+      entries: ['dune_production'],
+      ...(finished ? { finished: at(1) } : {}),
+    })
+    runs.put(ledgerKey(runIds[0], 'dune_production'), { refresh: { state: 'done' }, targets: [{ state }] })
+    return runs.kv
+  }
+  const joined = (asked: { push: boolean; notify: boolean }, runs = ledger(false, 'waiting')) =>
+    findJoined(siteOf().entries, asked, runs)
+  it('leaves alone what a fuller one is working on', async () => {
+    assert.deepEqual(await joined(mode(false, true)), { dune_production: runIds[0] })
+  })
+  it('leaves alone nothing that has ended there', async () => {
+    assert.deepEqual(await joined(mode(false, true), ledger(true, 'waiting')), {})
+    assert.deepEqual(await joined(mode(false, true), ledger(false, 'done')), {})
+  })
+  it('leaves alone nothing of a run that does no more than itself', async () => {
+    assert.deepEqual(await joined(mode(false, true), ledger(false, 'waiting', mode(false, true))), {})
+  })
+  it('is not a full one, which takes over everything', async () =>
+    assert.deepEqual(await joined(mode(true, true)), {}))
+})
+
+describe('the answer about services', () => {
+  const done = { run: runIds[1], kind: 'done', messages: [] } as const
+  const record = (more: Partial<TargetRecord>): TargetRecord => ({
+    ...{ entry: dune.entry, run: runIds[1], holder: 'h', attempts: 1, lastAttempt: at(1), ...more },
+  })
+  const ask = async (records: Record<string, TargetRecord>, role = '') => {
+    const [targets, uids] = [fakeKv(), fakeKv()]
+    for (const [key, value] of Object.entries(records)) targets.put(key, value)
+    uids.put(encodeToken('novapro'), { account: 'novapro', uid: 4711, at: at(0) })
+    return (await listServices({ site: () => siteOf('', role), targets: targets.kv, uids: uids.kv })).services
+  }
+
+  it('has every configured entry, also before any run', async () => {
+    const [first, second] = await ask({})
+    assert.deepEqual(first, {
+      ...{ entry: 'dune_production', service: 'dune_production', account: 'dunepro', uid: 61_234 },
+      ...{ nodes: ['node1.lab.example', 'node2.lab.example'], credds: [] },
+      ...{ lastSuccess: null, tokenExpiry: null, failing: [] },
+    })
+    assert.equal(second?.uid, 4711)
+  })
+  it('knows the token’s age and end, the credds met, and what failed last', async () => {
+    const [first] = await ask({
+      [refreshSubject(dune)]: record({ lastSuccess: at(3), expiry: at(600), ended: done }),
+      [storeSubject(dune, 'c1')]: record({ target: 'c1', ended: done }),
+      [pushSubject(dune, 'node1.lab.example')]: record({ target: 'node1.lab.example', ended: done }),
+      [pushSubject(dune, 'node2.lab.example')]: record({
+        target: 'node2.lab.example',
+        ended: { ...done, run: runIds[0] },
+      }),
+    })
+    assert.deepEqual([first?.lastSuccess, first?.tokenExpiry, first?.credds], [at(3), at(600), ['c1']])
+    assert.deepEqual(first?.failing, ['node2.lab.example'])
+  })
+  it('does not speak of nodes and credds that are configured no more', async () => {
+    const [first] = await ask(
+      {
+        [storeSubject(dune, 'old-credd')]: record({ target: 'old-credd' }),
+        [pushSubject(dune, 'old-node')]: record({ target: 'old-node' }),
+      },
+      'condorCreddHostOverride: c1.lab.example',
+    )
+    assert.deepEqual([first?.credds, first?.failing], [['c1.lab.example'], []])
+  })
+})
