@@ -14,6 +14,7 @@ import type { RunStatus } from '../../services/notifier/status-request.ts'
 import type { RunAnswer } from '../../services/refresher/run-request.ts'
 import type { Bus } from '../../shared/bus.ts'
 import { consumers, type Daemon, daemons, requests, streams } from '../../shared/subjects.ts'
+import { compileCache } from './compile-cache.ts'
 import { createRecorder, type Recorder } from './recorder.ts'
 
 /** A fact as it was heard on the bus. */
@@ -66,7 +67,7 @@ export async function startPipeline(options: SiteOptions): Promise<Pipeline> {
       natsPort: await choosePort(0),
       logDir: site.layout.logs,
       allowRoot: true,
-      env: { PATH: process.env.PATH, HOME: process.env.HOME, ...site.env },
+      env: { PATH: process.env.PATH, HOME: process.env.HOME, ...compileCache, ...site.env },
       onEvent: (event) => life.add(event),
     }),
   )

@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
+import { compileCache } from './compile-cache.ts'
 
 export interface DemoOutcome {
   readonly exitCode: number | null
@@ -18,7 +19,7 @@ export async function runDemo(
   withinMs = 90_000,
 ): Promise<DemoOutcome> {
   const child = spawn(process.execPath, [demo, '--dir', dir, ...args], {
-    env: { PATH: process.env.PATH, HOME: process.env.HOME },
+    env: { PATH: process.env.PATH, HOME: process.env.HOME, ...compileCache },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   const output = { stdout: '', stderr: '' }
