@@ -6,7 +6,7 @@ import { findConfigFile } from '../shared/config/find.ts'
 import { loadSite } from '../shared/config/load.ts'
 import type { NatsConfig } from '../shared/config/sections.ts'
 import { natsFiles, seedFile, stateRootOf } from '../shared/state.ts'
-import { UsageError } from './usage-error.ts'
+import { NoNats, RefusedError, UsageError } from './errors.ts'
 
 export interface ConnectionOptions {
   readonly config?: string | undefined
@@ -60,19 +60,6 @@ async function connectInTime(options: BusOptions): Promise<Bus> {
   }
 }
 
-/** No connection to NATS. The message says where, why, and what to do. */
-export class NoNats extends Error {
-  override readonly name = 'NoNats'
-  constructor({ servers, seedFile: seed }: Pick<BusOptions, 'servers' | 'seedFile'>, why: string) {
-    const at = `NATS at ${servers.join(', ')}`
-    super(
-      /authorization/i.test(why)
-        ? `${at} does not know the operator's key in ${seed}: it is of another installation.`
-        : `${at} cannot be reached (${why.toLowerCase()}): is it running? "managed-tokens up" starts it; --nats or --state say where another one is.`,
-    )
-  }
-}
-
 function serversOf(
   { nats }: ConnectionOptions,
   configured: NatsConfig | undefined,
@@ -111,14 +98,4 @@ export async function ask<T>({ nc }: Bus, subject: string, body: object): Promis
   const parsed = answer.json<T & { error?: { code: string; message: string } }>()
   if (parsed.error) throw new RefusedError(parsed.error.code, parsed.error.message)
   return parsed
-}
-
-/** A daemon said no. */
-export class RefusedError extends Error {
-  override readonly name = 'RefusedError'
-  readonly code: string
-  constructor(code: string, message: string) {
-    super(message)
-    this.code = code
-  }
 }

@@ -1,7 +1,7 @@
 /** A service as somebody typed it, looked up in a configuration. */
 import { nearest } from '../shared/config/problem.ts'
 import type { Entry, Site } from '../shared/config/site.ts'
-import { UsageError } from './usage-error.ts'
+import { UsageError } from './errors.ts'
 
 /** The entry `name`, in any case. Throws UsageError with the nearest known name otherwise. */
 export function findService(site: Site, name: string): Entry {

@@ -4,7 +4,8 @@ import type { RunStatus } from '../services/notifier/status-request.ts'
 import type { Bus } from '../shared/bus.ts'
 import type { RunFinished, TokenFailed, TokenPushed, TokenReady, TokenStored } from '../shared/messages.ts'
 import { requests } from '../shared/subjects.ts'
-import { ask, RefusedError } from './connection.ts'
+import { ask } from './connection.ts'
+import { RefusedError } from './errors.ts'
 
 /** One thing that happened in a run. */
 export type RunNews =

@@ -34,4 +34,6 @@ try {
   await program.parseAsync()
 } catch (error) {
   process.exitCode = reportError(error, process.argv.includes('--json'))
+  // What still waits for a server that never answers must not keep us: where nothing waits, this does not either.
+  setTimeout(() => process.exit(), 100).unref()
 }

@@ -3,8 +3,7 @@ import { CommanderError } from 'commander'
 import { ConfigNotFound } from '../shared/config/find.ts'
 import { ConfigError } from '../shared/config/problem.ts'
 import { Permanent, Transient } from '../shared/errors.ts'
-import { RefusedError } from './connection.ts'
-import { UsageError } from './usage-error.ts'
+import { RefusedError, UsageError } from './errors.ts'
 
 /** Answers of the daemons that are about what was typed. */
 const wrongUse = new Set(['unknown-service', 'unknown-experiment', 'unknown-run', 'bad-request'])

@@ -1,0 +1,32 @@
+/** What can go wrong between somebody at a terminal and the daemons; the messages are for people and say the next step. */
+
+/** Wrong use: what was typed cannot be done. Ends in exit code 2 and this sentence alone. */
+export class UsageError extends Error {
+  override readonly name = 'UsageError'
+}
+
+/** A daemon said no. */
+export class RefusedError extends Error {
+  override readonly name = 'RefusedError'
+  readonly code: string
+  constructor(code: string, message: string) {
+    super(message)
+    this.code = code
+  }
+}
+
+/** No connection to NATS. The message says where, why, and what to do. */
+export class NoNats extends Error {
+  override readonly name = 'NoNats'
+  constructor(
+    { servers, seedFile: seed }: { readonly servers: readonly string[]; readonly seedFile: string },
+    why: string,
+  ) {
+    const at = `NATS at ${servers.join(', ')}`
+    super(
+      /authorization/i.test(why)
+        ? `${at} does not know the operator's key in ${seed}: it is of another installation.`
+        : `${at} cannot be reached (${why.toLowerCase()}): is it running? "managed-tokens up" starts it; --nats or --state say where another one is.`,
+    )
+  }
+}
