@@ -201,9 +201,9 @@ describe('a run over the whole site', { timeout: 120_000 }, () => {
       )
       for (const { name, attributes } of commands) assert.equal(attributes['process.exit.code'], 0, name)
       const parents: Record<string, string> = {
-        'exec htgettoken': 'process refresh.',
-        'exec condor_vault_storer': 'process store.',
-        'exec ssh': 'process push.',
+        'exec htgettoken': 'process refresh',
+        'exec condor_vault_storer': 'process store',
+        'exec ssh': 'process push',
       }
       for (const { name, parentSpanId, service } of commands) {
         const parent = trace.find(({ spanId }) => spanId === parentSpanId)
@@ -223,9 +223,9 @@ describe('a run over the whole site', { timeout: 120_000 }, () => {
         ancestors.push(`${span.service.replace('managed-tokens-', '')} ${span.name}`)
       assert.deepEqual(ancestors, [
         'distributor exec ssh',
-        'distributor process push.nova',
+        'distributor process push',
         'distributor process token.ready',
-        'refresher process refresh.nova',
+        'refresher process refresh',
         'refresher process run.started',
         'refresher run',
       ])
