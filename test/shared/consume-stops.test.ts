@@ -12,7 +12,7 @@ import { workOnTarget } from '../../shared/target.ts'
 import { factOf, makeRuns } from '../support/entry.ts'
 import { collect, eventually, latch, within } from '../support/latch.ts'
 import { expectNothingLeftOpen } from '../support/left-open.ts'
-import { openRefreshQueue, quick, silent } from '../support/refresh-queue.ts'
+import { openRefreshQueue, quick } from '../support/refresh-queue.ts'
 
 const [run = ''] = makeRuns(1)
 /** So long that only what is handed back can come again within a test. */

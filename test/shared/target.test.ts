@@ -138,7 +138,7 @@ describe('work on a target', { timeout: 60_000 }, () => {
     ]
     const last = thrown.at(-1)
     assert.ok(last instanceof RetryLater && last.failure?.code === 'unexpected')
-    assert.doesNotMatch(last.failure.message, /planted/
+    assert.doesNotMatch(last.failure.message, /planted/)
   })
 
   it('does not count an attempt that had to wait for others', async () => {

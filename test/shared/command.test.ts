@@ -1,0 +1,203 @@
+import assert from 'node:assert/strict'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, it } from 'node:test'
+import { SpanStatusCode } from '@opentelemetry/api'
+import { type Command, runCommand } from '../../shared/command.ts'
+import { keepSpans } from '../support/kept-spans.ts'
+import { eventually } from '../support/latch.ts'
+import { expectNothingLeftOpen } from '../support/left-open.ts'
+import { isGone, runs } from '../support/processes.ts'
+
+const bin = (name: string) => join(import.meta.dirname, '..', 'bin', name)
+const env = { PATH: '/usr/bin:/bin' }
+const command = (fields: Partial<Command> & { file: string }): Command => ({
+  ...{ args: [], env, timeoutMs: 20_000 },
+  ...fields,
+})
+const shell = (script: string, fields: Partial<Command> = {}) =>
+  runCommand(command({ file: 'sh', args: ['-c', script], ...fields }))
+
+describe('running a command', { timeout: 60_000 }, () => {
+  expectNothingLeftOpen()
+
+  it('tells its exit code and both outputs', async () => {
+    const outcome = await shell('echo out; echo err >&2; exit 7')
+    assert.deepEqual(outcome, { kind: 'exited', exitCode: 7, stdout: 'out\n', stderr: 'err\n' })
+  })
+
+  it('gives it exactly the environment it is told, and nothing of ours', async () => {
+    process.env.PLANTED_SECRET = 'planted'
+    try {
+      const outcome = await runCommand(command({ file: '/usr/bin/env', env: { ONLY: 'this' } }))
+      assert.equal(outcome.stdout, 'ONLY=this\n')
+    } finally {
+      delete process.env.PLANTED_SECRET
+    }
+  })
+
+  it('closes its stdin, or gives it what it is told and closes it then', async () => {
+    assert.match((await runCommand(command({ file: bin('say.sh'), args: ['0'] }))).stdout, /^stdin=\[\]$/m)
+    const told = await runCommand(command({ file: bin('say.sh'), args: ['0'], input: 'hvs.planted\n' }))
+    assert.match(told.stdout, /^stdin=\[hvs.planted\]$/m)
+  })
+
+  it('does not mind that its input is not read', async () => {
+    const outcome = await shell('exec <&-; exit 3', { input: 'x'.repeat(1_000_000) })
+    assert.ok(outcome.kind === 'exited' && outcome.exitCode === 3)
+  })
+
+  it('takes arguments as they are, without a shell', async () => {
+    const outcome = await runCommand(command({ file: 'printf', args: ['%s|', '$HOME', '; exit 1', '*', ''] }))
+    assert.equal(outcome.stdout, '$HOME|; exit 1|*||')
+  })
+
+  it('runs it where it is told', async () => {
+    assert.equal((await shell('pwd', { cwd: '/usr' })).stdout, '/usr\n')
+  })
+
+  it('says that a program is missing or cannot be started', async () => {
+    const missing = await runCommand(command({ file: '/nowhere/kinit' }))
+    assert.ok(missing.kind === 'missing' && missing.reason === 'not found')
+    const unusable = await runCommand(command({ file: '/etc/passwd' }))
+    assert.ok(unusable.kind === 'missing' && unusable.reason === 'EACCES')
+    const nowhere = await shell('true', { cwd: '/nowhere' })
+    assert.equal(nowhere.kind, 'missing')
+  })
+
+  it('keeps the first 64 kB of an output of 50 MB, and no more memory than that', async () => {
+    const before = process.memoryUsage().rss
+    let most = before
+    const watch = setInterval(() => {
+      most = Math.max(most, process.memoryUsage().rss)
+    }, 20)
+    const outcome = await runCommand(command({ file: bin('flood.sh') }))
+    clearInterval(watch)
+    assert.ok(outcome.kind === 'exited' && outcome.exitCode === 0)
+    assert.deepEqual([outcome.stdout.length, outcome.stderr.length], [65_536, 65_536])
+    assert.ok(most - before < 64 * 1024 * 1024, `grew by ${Math.round((most - before) / 1e6)} MB`)
+  })
+
+  it('tells by which signal it died', async () => {
+    const outcome = await shell('kill -KILL $$')
+    assert.ok(outcome.kind === 'killed' && outcome.signal === 'SIGKILL')
+  })
+
+  it('does not start at all when the daemon is stopping already', async () => {
+    const outcome = await shell('echo started', { signal: AbortSignal.abort() })
+    assert.deepEqual(outcome, { kind: 'killed', signal: 'SIGTERM', stdout: '', stderr: '' })
+  })
+})
+
+describe('stopping a command', { timeout: 60_000 }, () => {
+  expectNothingLeftOpen()
+  let directory = ''
+  let file = ''
+  beforeEach(async () => {
+    directory = await mkdtemp(join(tmpdir(), 'mt-command-'))
+    file = join(directory, 'pids')
+  })
+  afterEach(() => rm(directory, { recursive: true, force: true }))
+
+  const pids = async () => (await readFile(file, 'utf8')).split(' ').map(Number)
+  const stubborn = (kind: string, fields: Partial<Command>) =>
+    runCommand(command({ file: bin('stubborn.sh'), args: [file, kind], ...fields }))
+
+  for (const [says, kind] of [
+    ['that ignores SIGTERM and holds the output open', 'pipe'],
+    ['that ignores SIGTERM and has let go of the output', 'quiet'],
+  ] as const)
+    it(`at its deadline ends the whole group, with a grandchild ${says}`, async () => {
+      const started = performance.now()
+      const outcome = await stubborn(kind, { timeoutMs: 500 })
+      const took = performance.now() - started
+      assert.equal(outcome.kind, 'timeout')
+      assert.equal(outcome.stdout, 'started\n')
+      assert.ok(took < 4_000, `took ${took} ms`)
+      for (const pid of await pids()) await isGone(pid, 500)
+    })
+
+  it('comes back although a process outside the group holds the output open', async () => {
+    const outcome = await stubborn('outside', { timeoutMs: 500 })
+    const [shellPid = 0, outside = 0] = await pids()
+    try {
+      assert.equal(outcome.kind, 'timeout')
+      await isGone(shellPid, 500)
+      assert.equal(await runs(outside), true, 'whoever left the group is not ours to end')
+    } finally {
+      process.kill(-outside, 'SIGKILL')
+    }
+  })
+
+  it('gives the group time to tidy up, and waits for that', async () => {
+    const outcome = await stubborn('patient', { timeoutMs: 500 })
+    assert.equal(outcome.kind, 'timeout')
+    assert.equal(await readFile(`${file}.tidied`, 'utf8'), 'tidied\n')
+    for (const pid of await pids()) await isGone(pid, 500)
+  })
+
+  it('ends it when the daemon stops, and does not call that a timeout', async () => {
+    const abort = new AbortController()
+    const outcome = stubborn('patient', { signal: abort.signal })
+    await eventually(
+      () =>
+        pids().then(
+          () => true,
+          () => false,
+        ),
+      'the command at work',
+    )
+    abort.abort()
+    const { kind } = await outcome
+    assert.equal(kind, 'killed')
+    for (const pid of await pids()) await isGone(pid, 500)
+  })
+})
+
+describe('what is told of a command', { timeout: 60_000 }, () => {
+  it('is one span, with its exit code and the facts that were given, and nothing it said or was told', async () => {
+    await using kept = keepSpans()
+    await runCommand(
+      command({
+        file: bin('say.sh'),
+        name: 'htgettoken',
+        args: ['9'],
+        env: { ...env, PLANTED: 'planted-in-env' },
+        input: 'planted-on-stdin',
+        attributes: { 'managed_tokens.entry': 'dune_production' },
+      }),
+    )
+    const { spans } = kept
+    assert.deepEqual(
+      spans.map(({ name }) => name),
+      ['exec htgettoken'],
+    )
+    assert.deepEqual(spans[0]?.attributes, {
+      'process.executable.name': 'htgettoken',
+      'managed_tokens.entry': 'dune_production',
+      'managed_tokens.outcome': 'exited',
+      'process.exit.code': 9,
+    })
+    assert.equal(spans[0]?.status.code, SpanStatusCode.ERROR)
+    assert.deepEqual(spans[0]?.events, [])
+    assert.doesNotMatch(JSON.stringify([spans[0]?.attributes, spans[0]?.status]), /planted|secret/)
+  })
+
+  it('is no error where it went well, and one where it timed out or is missing', async () => {
+    await using kept = keepSpans()
+    await shell('true')
+    await shell('sleep 5', { timeoutMs: 100 })
+    await runCommand(command({ file: '/nowhere/kinit' }))
+    const told = kept.spans.map(({ name, status, attributes }) => [
+      name,
+      status.code,
+      attributes['managed_tokens.outcome'],
+    ])
+    assert.deepEqual(told, [
+      ['exec sh', SpanStatusCode.UNSET, 'exited'],
+      ['exec sh', SpanStatusCode.ERROR, 'timeout'],
+      ['exec kinit', SpanStatusCode.ERROR, 'missing'],
+    ])
+  })
+})

@@ -1,0 +1,62 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import fc from 'fast-check'
+import { z } from 'zod'
+import { mintRunId, nextRunId } from '../../shared/run-id.ts'
+import { openRefreshQueue } from '../support/refresh-queue.ts'
+
+const hour = 3_600_000
+const now = Date.UTC(2026, 0, 1)
+
+describe('run ids', { timeout: 60_000 }, () => {
+  it('tell the time of their making when the clock is right', () => {
+    assert.ok(nextRunId(undefined, now) < nextRunId(undefined, now + 1))
+    assert.ok(nextRunId(nextRunId(undefined, now), now + hour) > nextRunId(undefined, now + hour - 1))
+  })
+
+  it('only grow, whatever the clock does, and are ULIDs', () => {
+    const jump = fc.integer({ min: -30 * 24 * hour, max: 30 * 24 * hour })
+    fc.assert(
+      fc.property(fc.array(jump, { maxLength: 50 }), (jumps) => {
+        let clock = now
+        let last: string | undefined
+        for (const by of [0, ...jumps]) {
+          clock += by
+          const id = nextRunId(last, clock)
+          assert.ok(z.ulid().safeParse(id).success, id)
+          assert.ok(last === undefined || id > last, `${id} after ${last}`)
+          last = id
+        }
+      }),
+    )
+  })
+
+  it('go on from the greatest id of a millisecond', () => {
+    const last = `${nextRunId(undefined, now).slice(0, 10)}${'Z'.repeat(16)}`
+    const id = nextRunId(last, now - hour)
+    assert.ok(id > last)
+    assert.ok(z.ulid().safeParse(id).success, id)
+  })
+
+  it('are minted in order by two who mint at once, although one clock is an hour behind', async () => {
+    await using queue = await openRefreshQueue()
+    const second = await queue.nats.connect('refresher')
+    try {
+      const runs = [await queue.bus.bucket('runs'), await second.bucket('runs')] as const
+      const order: string[] = []
+      const mintTen = async (which: 0 | 1, clock: () => number) => {
+        for (let count = 0; count < 10; count++) {
+          const before = order.length
+          const id = await mintRunId(runs[which], clock)
+          // Whatever had been minted before we asked is less than what we got.
+          for (const earlier of order.slice(0, before)) assert.ok(earlier < id)
+          order.push(id)
+        }
+      }
+      await Promise.all([mintTen(0, () => now), mintTen(1, () => now - hour)])
+      assert.equal(new Set(order).size, 20)
+    } finally {
+      await second.nc.close()
+    }
+  })
+})
