@@ -14,7 +14,7 @@ const texts: readonly (readonly [RegExp, ReasonCode])[] = [
   [/not found in Kerberos database|Realm not local/i, 'kinit-unknown-principal'],
   [/has expired|have been revoked|locked out/i, 'kinit-expired-principal'],
   [
-    /keytab.*(not found|No such file|Permission denied)|(No such file|Permission denied).*keytab|Key table file/i,
+    /Key table file|key table format|(No such file or directory|Permission denied|Is a directory) while getting initial/i,
     'kinit-no-keytab',
   ],
   [

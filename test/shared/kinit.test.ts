@@ -1,0 +1,182 @@
+import assert from 'node:assert/strict'
+import { existsSync, mkdirSync, mkdtempSync } from 'node:fs'
+import { chmod, readdir, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, beforeEach, describe, it } from 'node:test'
+import { createRealm, type Kdc } from '../../sandbox/kdc.ts'
+import { layoutOf } from '../../sandbox/layout.ts'
+import type { CommandOutcome } from '../../shared/command.ts'
+import { Permanent, type ReasonCode, Transient } from '../../shared/errors.ts'
+import type { Tickets } from '../../shared/kinit.ts'
+import { makeEntry } from '../support/entry.ts'
+
+const layout = layoutOf(mkdtempSync(join(tmpdir(), 'mt-kinit-')))
+// Read once, when the modules are loaded: what a daemon's unit would set.
+process.env.KRB5_CONFIG = layout.krb5Config
+process.env.PATH = `${process.env.PATH}:/usr/sbin:/sbin`
+const { classify, openTickets, parseKlist } = await import('../../shared/kinit.ts')
+
+const exited = (stderr: string): CommandOutcome => ({ kind: 'exited', exitCode: 1, stdout: '', stderr })
+
+describe('what kinit of MIT Kerberos 1.20 says', () => {
+  // Each was read off a real one.
+  const said: Record<string, ReasonCode> = {
+    "Cannot contact any KDC for realm 'FNAL.GOV'": 'kdc-unreachable',
+    'Cannot find KDC for realm "FNAL.GOV"': 'kdc-unreachable',
+    'Clock skew too great': 'clock-skew',
+    "Client 'dunepro/x@FNAL.GOV' not found in Kerberos database": 'kinit-unknown-principal',
+    "Client's entry in database has expired": 'kinit-expired-principal',
+    "Client's credentials have been revoked": 'kinit-expired-principal',
+    'Password has expired': 'kinit-expired-principal',
+    "Key table file '/nowhere/x.keytab' not found": 'kinit-no-keytab',
+    'Permission denied': 'kinit-no-keytab',
+    'Is a directory': 'kinit-no-keytab',
+    'Unsupported key table format version number': 'kinit-no-keytab',
+    'Preauthentication failed': 'kinit-wrong-keytab',
+    'Keytab contains no suitable keys for x@FNAL.GOV': 'kinit-wrong-keytab',
+    'Password incorrect': 'kinit-wrong-keytab',
+    'Something new': 'kinit-failed',
+  }
+  for (const [text, code] of Object.entries(said))
+    it(`is ${code}: ${text}`, () =>
+      assert.equal(classify(exited(`kinit: ${text} while getting initial credentials\n`)), code))
+
+  it('is kinit-failed where a library, not the keytab, is not ours to read', () => {
+    const text = 'kinit: Permission denied while initializing Kerberos 5 library\n'
+    assert.equal(classify(exited(text)), 'kinit-failed')
+  })
+
+  it('nothing within its time: no KDC answers', () => {
+    assert.equal(classify({ kind: 'timeout', stdout: '', stderr: '' }), 'kdc-unreachable')
+  })
+})
+
+describe('what klist says', () => {
+  const principal = 'dunepro/managedtokens/h@FNAL.GOV'
+  const listing = (dates: string) => `Ticket cache: FILE:/x
+Default principal: ${principal}
+
+Valid starting     Expires            Service principal
+${dates}  krbtgt/FNAL.GOV@FNAL.GOV
+\trenew until 01/09/26 03:04:05
+`
+  it('tells the principal and the end of the ticket, with years of two digits or four', () => {
+    const expected = { principal, endMs: Date.UTC(2026, 0, 3, 3, 4, 5) }
+    assert.deepEqual(parseKlist(listing('01/02/26 03:04:05  01/03/26 03:04:05')), expected)
+    assert.deepEqual(parseKlist(listing('01/02/2026 03:04:05  01/03/2026 03:04:05')), expected)
+  })
+
+  it('tells nothing without a ticket-granting ticket, or without anything', () => {
+    assert.equal(
+      parseKlist(`Ticket cache: FILE:/x\nDefault principal: ${principal}\n\nValid starting  Expires\n`),
+      undefined,
+    )
+    assert.equal(
+      parseKlist(listing('01/02/26 03:04:05  01/03/26 03:04:05').replace('krbtgt', 'host')),
+      undefined,
+    )
+    assert.equal(parseKlist(''), undefined)
+  })
+})
+
+describe('tickets from a real KDC', { timeout: 60_000 }, () => {
+  const keytab = (name: string) => join(layout.keytabs, `${name}.keytab`)
+  const principal = (name: string) => `${name}/managedtokens/sandbox.test@SANDBOX.TEST`
+  const entry = makeEntry({ principal: principal('dunepro'), keytab: keytab('dunepro') })
+  const limits = { minLifeMs: 60_000, timeoutMs: 5_000, signal: new AbortController().signal }
+  const directory = join(layout.state, 'tickets')
+  let kdc: Kdc
+
+  before(async () => {
+    for (const made of [layout.logs, layout.keytabs]) mkdirSync(made)
+    mkdirSync(layout.state, { mode: 0o700 })
+    kdc = await createRealm(
+      layout,
+      [
+        { file: keytab('dunepro'), principals: [principal('dunepro')] },
+        { file: keytab('novapro'), principals: [principal('novapro')] },
+      ],
+      '127.0.0.1',
+    )
+  })
+  after(async () => {
+    await kdc?.[Symbol.asyncDispose]()
+    await rm(layout.dir, { recursive: true, force: true })
+  })
+  beforeEach(() => kdc.start())
+
+  const open = (): Promise<Tickets> => openTickets(directory)
+
+  it('are made, private, and the principal is the configured one', async () => {
+    await using tickets = await open()
+    const ccache = await tickets.ccacheOf(entry, limits)
+    assert.ok(ccache.startsWith(directory))
+    assert.deepEqual(await readdir(directory), ['dune=5Fproduction.ccache'])
+  })
+
+  it('are made once for all who ask together, and used again', async () => {
+    await using tickets = await open()
+    const all = await Promise.all([1, 2, 3].map(() => tickets.ccacheOf(entry, limits)))
+    await kdc.stop()
+    assert.deepEqual(new Set([...all, await tickets.ccacheOf(entry, limits)]).size, 1)
+  })
+
+  it('are kept while the KDC is away and they still live, although longer life was asked for', async () => {
+    await using tickets = await open()
+    const ccache = await tickets.ccacheOf(entry, limits)
+    await kdc.stop()
+    assert.equal(await tickets.ccacheOf(entry, { ...limits, minLifeMs: 48 * 3_600_000 }), ccache)
+    assert.ok(existsSync(ccache))
+    assert.deepEqual(await readdir(directory), ['dune=5Fproduction.ccache'], 'no half-made one is left')
+  })
+
+  it('fail for the time being when the KDC is away and there is none', async () => {
+    await kdc.stop()
+    await using tickets = await open()
+    await assert.rejects(tickets.ccacheOf(entry, limits), (error: unknown) => {
+      assert.ok(error instanceof Transient)
+      assert.equal(error.failure.code, 'kdc-unreachable')
+      return true
+    })
+  })
+
+  for (const [says, change, code] of [
+    ['the KDC does not know the principal', { principal: principal('nobody') }, 'kinit-wrong-keytab'],
+    ['the keytab is missing', { keytab: '/nowhere/x.keytab' }, 'kinit-no-keytab'],
+    ["the keytab is another principal's", { keytab: keytab('novapro') }, 'kinit-wrong-keytab'],
+  ] as const)
+    it(`fail for good when ${says}`, async () => {
+      await using tickets = await open()
+      await assert.rejects(tickets.ccacheOf({ ...entry, ...change }, limits), (error: unknown) => {
+        assert.ok(error instanceof Permanent, String(error))
+        assert.equal(error.failure.code, code)
+        return true
+      })
+    })
+
+  it('fail for good when the file is no keytab', async () => {
+    const file = keytab('rubbish')
+    await writeFile(file, 'this is no keytab')
+    await chmod(file, 0o600)
+    await using tickets = await open()
+    await assert.rejects(tickets.ccacheOf({ ...entry, keytab: file }, limits), Permanent)
+  })
+
+  it('are made anew when a reload gives the entry another principal', async () => {
+    await using tickets = await open()
+    await tickets.ccacheOf(entry, limits)
+    const moved = { ...entry, principal: principal('novapro'), keytab: keytab('novapro') }
+    await tickets.ccacheOf(moved, limits)
+    await kdc.stop()
+    await tickets.ccacheOf(moved, limits)
+    await assert.rejects(tickets.ccacheOf(entry, limits), Transient)
+  })
+
+  it('do not outlive the daemon', async () => {
+    const tickets = await open()
+    await tickets.ccacheOf(entry, limits)
+    await tickets[Symbol.asyncDispose]()
+    assert.equal(existsSync(directory), false)
+  })
+})
