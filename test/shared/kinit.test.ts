@@ -20,7 +20,7 @@ const { classify, openTickets, parseKlist } = await import('../../shared/kinit.t
 const exited = (stderr: string): CommandOutcome => ({ kind: 'exited', exitCode: 1, stdout: '', stderr })
 
 describe('what kinit of MIT Kerberos 1.20 says', () => {
-  // Each was read off a real one.
+  // As clients of a real KDC said them, but for the skewed clock, the unknown client and the failed preauthentication.
   const said: Record<string, ReasonCode> = {
     "Cannot contact any KDC for realm 'FNAL.GOV'": 'kdc-unreachable',
     'Cannot find KDC for realm "FNAL.GOV"': 'kdc-unreachable',
