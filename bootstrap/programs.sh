@@ -10,6 +10,8 @@ ssh openssh-client
 rsync rsync
 curl curl
 openssl openssl
+busybox busybox
+tcsh tcsh
 mount mount
 python3 python3
 /usr/lib/python3/dist-packages/gssapi python3-gssapi'

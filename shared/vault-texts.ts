@@ -23,7 +23,7 @@ export function classifyVault(outcome: CommandOutcome): ReasonCode | undefined {
   const outage = outages.find(([text]) => text.test(said))?.[1]
   if (outage) return outage
   if (/Kerberos negotiate with .* failed/i.test(said)) return 'permission-denied'
-  if (/Failure getting token from/i.test(said)) return 'authentication-needed'
   if (/Forbidden|permission denied/i.test(said)) return 'permission-denied'
+  if (/Read token from \S+ failed/i.test(said)) return 'authentication-needed'
   return undefined
 }

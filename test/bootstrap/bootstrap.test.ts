@@ -139,7 +139,7 @@ case $1 in
 update) touch "$NOTES.lists" ;;
 install)
   [ -e "$NOTES.lists" ] || { echo "E: Unable to locate package"; exit 100; }
-  for program in nats-server krb5kdc kadmin.local kinit sshd ssh rsync curl python3; do
+  for program in nats-server krb5kdc kadmin.local kinit sshd ssh rsync curl openssl busybox tcsh mount python3; do
     printf '#!/bin/sh\\n' > "$STUBS/$program"; chmod 755 "$STUBS/$program"
   done ;;
 esac`

@@ -85,17 +85,25 @@ describe('why htgettoken failed', () => {
   const said = (...lines: string[]) => exited(1, lines.map((line) => `htgettoken: ${line}\n`).join(''))
   const table: Record<string, [ReturnType<typeof exited>, string | undefined]> = {
     'nobody has logged in for it': [
-      said(`Failure getting token from ${read}: HTTPError: Bad Request: no credentials`),
+      said(`Read token from ${read} failed: HTTPError: Bad Request: no credentials`),
       'authentication-needed',
     ],
-    'reading the bearer is refused after a good login': [
-      said(`Failure getting token from ${read}: HTTPError: Forbidden: permission denied`),
+    'nobody has logged in, as a server without the credential says it': [
+      said(
+        `Read token from ${read} failed: HTTPError: Not Found: `,
+        'Failure getting token from https://vault',
+      ),
       'authentication-needed',
+    ],
+    'a right is missing at the bearer after a good login': [
+      said(`Read token from ${read} failed: HTTPError: Forbidden: permission denied`),
+      'permission-denied',
     ],
     'the ticket is refused': [
       said(`Kerberos negotiate with ${login} failed: HTTPError: Forbidden: permission denied`),
       'permission-denied',
     ],
+    'no cause is given': [said('Failure getting token from https://vault'), undefined],
     'a right is missing elsewhere': [
       said('Looking up token: HTTPError: Forbidden: permission denied'),
       'permission-denied',
@@ -104,12 +112,9 @@ describe('why htgettoken failed', () => {
       said(`Kerberos negotiate with ${login} failed: HTTPError: Too Many Requests`),
       'rate-limited',
     ],
-    'a rate limit at the bearer': [
-      said(`Failure getting token from ${read}: HTTPError: 429`),
-      'rate-limited',
-    ],
+    'a rate limit at the bearer': [said(`Read token from ${read} failed: HTTPError: 429`), 'rate-limited'],
     'nothing listens': [
-      said(`Failure getting token from ${read}: <urlopen error [Errno 111] Connection refused>`),
+      said(`Read token from ${read} failed: <urlopen error [Errno 111] Connection refused>`),
       'vault-unreachable',
     ],
     'the name does not resolve': [
@@ -117,13 +122,13 @@ describe('why htgettoken failed', () => {
       'vault-unreachable',
     ],
     'no route': [said('<urlopen error [Errno 113] No route to host>'), 'vault-unreachable'],
-    silence: [said(`Failure getting token from ${read}: The read operation timed out`), 'vault-unreachable'],
+    silence: [said(`Read token from ${read} failed: The read operation timed out`), 'vault-unreachable'],
     'a server error': [
-      said(`Failure getting token from ${read}: HTTPError: 500 Internal Server Error`),
+      said(`Read token from ${read} failed: HTTPError: 500 Internal Server Error`),
       'vault-unreachable',
     ],
     'a sealed Vault': [
-      said(`Failure getting token from ${read}: HTTPError: Service Unavailable: Vault is sealed`),
+      said(`Read token from ${read} failed: HTTPError: Service Unavailable: Vault is sealed`),
       'vault-unreachable',
     ],
     'a connection that breaks': [
@@ -135,7 +140,7 @@ describe('why htgettoken failed', () => {
       'vault-tls',
     ],
     'a cause on stdout, where -v has it': [
-      exited(1, '', `Failure getting token from ${read}: HTTPError: Bad Gateway\n`),
+      exited(1, '', `Read token from ${read} failed: HTTPError: Bad Gateway\n`),
       'vault-unreachable',
     ],
     'its deadline': [timedOut, 'timeout'],

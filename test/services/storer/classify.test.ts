@@ -16,7 +16,7 @@ condor_vault_storer: htgettoken failed
 const kerberosWorked =
   'Attempting kerberos auth with https://vault.lab.example:8200 as host@vault.lab.example ... succeeded\n'
 const refused =
-  'htgettoken: Failure getting token from https://vault.lab.example:8200/v1/secret/oauth/creds/dune/dunepro:production: '
+  'Read token from https://vault.lab.example:8200/v1/secret/oauth/creds/dune/dunepro:production failed: '
 const asked = 'https://vault.lab.example:8200/v1/auth/kerberos-dune_production/login'
 
 describe('why a storer run failed', () => {
