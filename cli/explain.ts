@@ -1,7 +1,7 @@
 /** `managed-tokens explain SERVICE`: each value of an entry, and which line of the file it comes from. */
 import type { Origin, Origins } from '../shared/config/origin.ts'
 import type { Entry, Site } from '../shared/config/site.ts'
-import { describeUnknown, nearestService } from './find-service.ts'
+import { describeUnknown, nearestService, serviceName } from './find-service.ts'
 
 export interface Explained {
   readonly value: unknown
@@ -58,7 +58,7 @@ const whenAbsent: Partial<Record<keyof Entry, string>> = {
 
 /** Explains the entry `name` (as configured, in any case). */
 export function explainService(site: Site, origins: Origins, name: string): Explanation {
-  const entry = site.entries.find((one) => one.name === name.toLowerCase())
+  const entry = site.entries.find((one) => one.name === serviceName(name))
   if (!entry) return unknownService(site, name)
   const from = origins.get(entry.name)
   const rows = order.map((key) => ({

@@ -3,9 +3,18 @@ import { nearest } from '../shared/config/problem.ts'
 import type { Entry, Site } from '../shared/config/site.ts'
 import { UsageError } from './errors.ts'
 
+/** The role of a service that is named by its experiment alone, as the predecessor and htgettoken have it. */
+const defaultRole = 'analysis'
+
+/** The configured name for what was typed: in any case, and `nova` for `nova_analysis`. Pure. */
+export function serviceName(typed: string): string {
+  const name = typed.toLowerCase()
+  return name.includes('_') ? name : `${name}_${defaultRole}`
+}
+
 /** The entry `name`, in any case. Throws UsageError with the nearest known name otherwise. */
 export function findService(site: Site, name: string): Entry {
-  const entry = site.entries.find((one) => one.name === name.toLowerCase())
+  const entry = site.entries.find((one) => one.name === serviceName(name))
   if (entry) return entry
   throw new UsageError(describeUnknown(site, name))
 }

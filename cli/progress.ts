@@ -46,7 +46,7 @@ export function sentenceOf(one: Exclude<RunNews, { kind: 'finished' }>): string 
   const { entry } = one.body
   switch (one.kind) {
     case 'ready':
-      return `${entry}: token ready${one.body.reused ? ' (the last one is still good)' : ''}`
+      return `${entry}: token ready${one.body.reused ? ` (the last one is still good${one.body.left ? ` for ${one.body.left}` : ''})` : ''}`
     case 'stored':
       return `${entry}: stored in ${one.body.credd}`
     case 'pushed':

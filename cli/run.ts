@@ -4,6 +4,7 @@ import type { RunAnswer, RunRequest } from '../services/refresher/run-request.ts
 import type { Bus } from '../shared/bus.ts'
 import { requests } from '../shared/subjects.ts'
 import { ask, type ConnectionOptions, connectOperator } from './connection.ts'
+import { serviceName } from './find-service.ts'
 import { listenForRuns, type RunFollower } from './follow-run.ts'
 import { type Progress, showProgress } from './progress.ts'
 import { renderRun } from './run-table.ts'
@@ -23,7 +24,7 @@ export async function run(options: RunOptions): Promise<number> {
   const { experiment, service: services, push, notify, json } = options
   const request = {
     ...(experiment && { experiment }),
-    ...(services && { services: [...services] }),
+    ...(services && { services: services.map(serviceName) }),
     push,
     notify,
   }

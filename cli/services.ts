@@ -38,7 +38,7 @@ function table(services: readonly ServiceStatus[], now: number, view: View): str
       one.account,
       one.uid ?? '?',
       one.nodes.join('\n'),
-      one.credds.join('\n') || 'none',
+      one.credds.map((credd) => `${credd}${storedIn(credd, one, now, '\n  ')}`).join('\n') || 'none',
       lastSuccess(one, now),
       lifeLeft(one, now),
       failing(one, '\n', view),
@@ -51,10 +51,20 @@ function paragraph(one: ServiceStatus, now: number, view: View): string {
     `${view.colours.bold(one.entry)}${one.entry === one.service ? '' : ` (${one.service})`}`,
     `  account  ${one.account}, uid ${one.uid ?? '?'}`,
     `  nodes    ${one.nodes.join(' ')}`,
-    `  credds   ${one.credds.join(' ') || 'none'}`,
+    ...(one.credds.length > 0 ? one.credds : ['none']).map(
+      (credd, index) => `  ${index === 0 ? 'credds' : '      '}   ${credd}${storedIn(credd, one, now, ': ')}`,
+    ),
     `  token    lives ${lifeLeft(one, now)}, last success ${lastSuccess(one, now)}`,
     `  failing  ${failing(one, ' ', view)}`,
   ].join('\n')
+}
+
+/** How long the token in a credd still lives, and when it was stored last. */
+function storedIn(credd: string, { stored }: ServiceStatus, now: number, before: string): string {
+  const found = stored.find((one) => one.credd === credd)
+  if (!found?.lastSuccess) return `${before}nothing stored yet`
+  const life = found.expiry ? `lives ${duration(Date.parse(found.expiry) - now)}, ` : ''
+  return `${before}${life}${duration(now - Date.parse(found.lastSuccess))} ago`
 }
 
 const lastSuccess = ({ lastSuccess: at }: ServiceStatus, now: number) =>

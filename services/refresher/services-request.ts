@@ -2,7 +2,7 @@
 import type { KV } from '@nats-io/kv'
 import type { TargetRecord } from '../../shared/claim.ts'
 import type { Entry, Site } from '../../shared/config/site.ts'
-import { encodeToken, refreshSubject, vaultPauseKey } from '../../shared/subjects.ts'
+import { encodeToken, refreshSubject } from '../../shared/subjects.ts'
 
 export interface ServiceStatus {
   readonly entry: string
@@ -12,6 +12,12 @@ export interface ServiceStatus {
   readonly uid: number | null
   readonly nodes: readonly string[]
   readonly credds: readonly string[]
+  /** Per credd that was served: when it last was, and until when its vault token lives, as far as that is known. */
+  readonly stored: readonly {
+    readonly credd: string
+    readonly lastSuccess: string | null
+    readonly expiry: string | null
+  }[]
   readonly lastSuccess: string | null
   readonly tokenExpiry: string | null
   /** Configured nodes and credds whose last attempt did not succeed. */
@@ -33,8 +39,10 @@ export async function listServices({
 }: ServicesDeps): Promise<{ services: ServiceStatus[] }> {
   const records = new Map<string, { key: string; record: TargetRecord }[]>()
   for await (const key of await targets.keys()) {
+    // Vault's pause and the schedules lie there too.
+    if (!/^(refresh|store|push)\./.test(key)) continue
     const found = await targets.get(key)
-    if (found?.operation !== 'PUT' || key === vaultPauseKey) continue
+    if (found?.operation !== 'PUT') continue
     const record = found.json<TargetRecord>()
     records.set(record.entry, [...(records.get(record.entry) ?? []), { key, record }])
   }
@@ -62,6 +70,9 @@ async function statusOf(
     uid: entry.desiredUid ?? (await knownUid(entry, uids)),
     nodes: entry.nodes,
     credds: entry.credds ?? stores.flatMap(({ target }) => target ?? []),
+    stored: credds.flatMap(({ target: credd, lastSuccess, expiry }) =>
+      credd ? [{ credd, lastSuccess: lastSuccess ?? null, expiry: expiry ?? null }] : [],
+    ),
     lastSuccess: own?.lastSuccess ?? null,
     tokenExpiry: own?.expiry ?? null,
     failing: [...credds, ...nodes].filter(isFailing).flatMap(({ target }) => target ?? []),

@@ -114,7 +114,7 @@ describe('the answer about services', () => {
     const [first, second] = await ask({})
     assert.deepEqual(first, {
       ...{ entry: 'dune_production', service: 'dune_production', account: 'dunepro', uid: 61_234 },
-      ...{ nodes: ['node1.lab.example', 'node2.lab.example'], credds: [] },
+      ...{ nodes: ['node1.lab.example', 'node2.lab.example'], credds: [], stored: [] },
       ...{ lastSuccess: null, tokenExpiry: null, failing: [] },
     })
     assert.equal(second?.uid, 4711)
@@ -122,7 +122,7 @@ describe('the answer about services', () => {
   it('knows the token’s age and end, the credds met, and what failed last', async () => {
     const [first] = await ask({
       [refreshSubject(dune)]: record({ lastSuccess: at(3), expiry: at(600), ended: done }),
-      [storeSubject(dune, 'c1')]: record({ target: 'c1', ended: done }),
+      [storeSubject(dune, 'c1')]: record({ target: 'c1', lastSuccess: at(4), expiry: at(900), ended: done }),
       [pushSubject(dune, 'node1.lab.example')]: record({ target: 'node1.lab.example', ended: done }),
       [pushSubject(dune, 'node2.lab.example')]: record({
         target: 'node2.lab.example',
@@ -130,6 +130,7 @@ describe('the answer about services', () => {
       }),
     })
     assert.deepEqual([first?.lastSuccess, first?.tokenExpiry, first?.credds], [at(3), at(600), ['c1']])
+    assert.deepEqual(first?.stored, [{ credd: 'c1', lastSuccess: at(4), expiry: at(900) }])
     assert.deepEqual(first?.failing, ['node2.lab.example'])
   })
   it('does not speak of nodes and credds that are configured no more', async () => {
