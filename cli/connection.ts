@@ -5,6 +5,7 @@ import { environment } from '../shared/config/environment.ts'
 import { findConfigFile } from '../shared/config/find.ts'
 import { loadSite } from '../shared/config/load.ts'
 import type { NatsConfig } from '../shared/config/sections.ts'
+import type { NatsUser } from '../shared/nats-permissions.ts'
 import { natsFiles, seedFile, stateRootOf } from '../shared/state.ts'
 import { NoNats, RefusedError, UsageError } from './errors.ts'
 
@@ -18,31 +19,36 @@ export interface ConnectionOptions {
 const answerMs = 5_000
 
 /** Connects as the operator, within five seconds. Throws UsageError when it is not known where NATS is or the seed cannot be read, else {@link NoNats}. */
-export async function connectOperator(options: ConnectionOptions): Promise<Bus> {
+export const connectOperator = (options: ConnectionOptions): Promise<Bus> => connectAs('operator', options)
+
+/** The same as any user: whoever may read a daemon's seed may do what that daemon may. */
+export async function connectAs(user: NatsUser, options: ConnectionOptions): Promise<Bus> {
   const root = stateRootOf(options.state, environment)
   const configured = options.nats || environment.NATS_URL ? undefined : configuredNats(options.config)
   const servers = serversOf(options, configured, root)
   const seed =
-    environment.NATS_NKEY ??
-    configured?.seedFile?.replaceAll('{{.Daemon}}', 'operator') ??
-    seedFile(root, 'operator')
-  checkSeed(seed)
-  return connectInTime({ servers, user: 'operator', seedFile: seed, caFile: configured?.caFile, once: true })
+    (user === 'operator' ? environment.NATS_NKEY : undefined) ??
+    configured?.seedFile?.replaceAll('{{.Daemon}}', user) ??
+    seedFile(root, user)
+  checkSeed(user, seed)
+  return connectInTime({ servers, user, seedFile: seed, caFile: configured?.caFile, once: true })
 }
 
-function checkSeed(file: string): void {
+function checkSeed(user: NatsUser, file: string): void {
   if (!existsSync(file))
     throw new UsageError(
-      `There is no operator's seed at ${file}: give the state directory of "managed-tokens up" with --state, or set NATS_NKEY.`,
+      `There is no ${user}'s seed at ${file}: give the state directory of "managed-tokens up" with --state${orElse(user)}.`,
     )
   try {
     accessSync(file, constants.R_OK)
   } catch {
     throw new UsageError(
-      `This user may not read the operator's seed ${file}: work as the user of the daemons, or ask for a copy and set NATS_NKEY to its path.`,
+      `This user may not read the ${user}'s seed ${file}: work as the user of the daemons${orElse(user)}.`,
     )
   }
 }
+
+const orElse = (user: NatsUser) => (user === 'operator' ? ', or set NATS_NKEY to the path of a copy' : '')
 
 /** A server that does not answer at all is given up as well. */
 async function connectInTime(options: BusOptions): Promise<Bus> {

@@ -25,7 +25,7 @@ export class NoNats extends Error {
     const at = `NATS at ${servers.join(', ')}`
     super(
       /authorization/i.test(why)
-        ? `${at} does not know the operator's key in ${seed}: it is of another installation.`
+        ? `${at} does not know the key in ${seed}: it is of another installation.`
         : `${at} cannot be reached (${why.toLowerCase()}): is it running? "managed-tokens up" starts it; --nats or --state say where another one is.`,
     )
   }

@@ -5,6 +5,7 @@ import { addAskingCommands } from './commands/asking.ts'
 import { examples } from './commands/examples.ts'
 import { addLocalCommands } from './commands/local.ts'
 import { addReadingCommands } from './commands/reading.ts'
+import { addUidsCommands } from './commands/uids.ts'
 import { reportError } from './report-error.ts'
 
 const program = new Command('managed-tokens')
@@ -28,6 +29,7 @@ Exit codes: 0 fine, 1 something failed, 2 wrong use. "managed-tokens COMMAND --h
 
 addLocalCommands(program)
 addAskingCommands(program)
+addUidsCommands(program)
 addReadingCommands(program)
 
 try {

@@ -20,6 +20,8 @@ const commands = [
   ['explain'],
   ['onboard'],
   ['doctor'],
+  ['uids', 'refresh'],
+  ['uids', 'import'],
   ['config', 'check'],
   ['config', 'schema'],
   ['config', 'explain'],

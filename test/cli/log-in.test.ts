@@ -8,7 +8,7 @@ import { entryOf } from '../services/build.ts'
 
 const home = '/tmp/home'
 const server = { vaultServer: 'vault.lab.example:8200', caPath: '/etc/grid-security/certificates' }
-const valueOf = (words: readonly string[], option: string) =>
+const wordsOf = (words: readonly string[], option: string) =>
   words.filter((word) => word.startsWith(`--${option}=`))
 
 test('a login is kept where the unattended runs look for it', () => {
@@ -17,8 +17,8 @@ test('a login is kept where the unattended runs look for it', () => {
   const files = { home, kept: `${home}/kept`, fresh: `${home}/fresh` }
   const unattended = htgettokenArguments(entry, server, files)
   for (const option of ['vaultserver', 'issuer', 'role', 'credkey', 'capath']) {
-    assert.equal(valueOf(login, option).length, 1, option)
-    assert.deepEqual(valueOf(login, option), valueOf(unattended, option))
+    assert.equal(wordsOf(login, option).length, 1, option)
+    assert.deepEqual(wordsOf(login, option), wordsOf(unattended, option))
   }
 })
 
@@ -30,9 +30,9 @@ test('a person may log in, unlike in the unattended runs; and must, where somebo
 
 test('the vault token of the login, which may store logins, lives an hour and only in a directory of its own', () => {
   const words = loginArguments(entryOf(), { ...server, again: false }, home)
-  assert.deepEqual(valueOf(words, 'vaulttokenttl'), ['--vaulttokenttl=1h'])
+  assert.deepEqual(wordsOf(words, 'vaulttokenttl'), ['--vaulttokenttl=1h'])
   for (const option of ['vaulttokenfile', 'vaulttokeninfile', 'outfile', 'configdir'])
-    assert.match(valueOf(words, option)[0] ?? '', new RegExp(`^--${option}=${home}/`))
+    assert.match(wordsOf(words, option)[0] ?? '', new RegExp(`^--${option}=${home}/`))
 })
 
 test('whatever a service, its key and its servers are called, every word is an option of ours', () => {

@@ -1,0 +1,35 @@
+/** `managed-tokens uids refresh`: has FERRY asked for every UID now, and waits for what came of it. */
+import { type RunUids, runUids } from '../shared/messages.ts'
+import { requests, runSubject } from '../shared/subjects.ts'
+import { ask, type ConnectionOptions, connectOperator } from './connection.ts'
+
+/** FERRY is slow at times, and there may be hundreds of accounts (milliseconds). */
+const patienceMs = 120_000
+
+/** Exit code 0: every UID is known; 1: FERRY did not tell some, or nothing was heard in time. */
+export async function refreshUids(options: ConnectionOptions & { json?: boolean }): Promise<number> {
+  await using bus = await connectOperator(options)
+  // Before it is asked for, so that the outcome is not missed.
+  const facts = bus.nc.subscribe(runSubject('uids'))
+  const { id } = await ask<{ id: string }>(bus, requests.uidsRefresh, {})
+  const timer = setTimeout(() => facts.unsubscribe(), patienceMs)
+  try {
+    for await (const fact of facts) {
+      const outcome = runUids.parse(fact.json())
+      if (outcome.run !== id) continue
+      process.stdout.write(options.json ? `${JSON.stringify(outcome)}\n` : `${describe(outcome)}\n`)
+      return outcome.failed.length > 0 ? 1 : 0
+    }
+  } finally {
+    clearTimeout(timer)
+  }
+  throw new Error(
+    `FERRY was asked, but nothing was heard of it within ${patienceMs / 1_000} s: see the refresher’s log.`,
+  )
+}
+
+function describe({ known, failed }: RunUids): string {
+  const told = known.map(({ account, uid }) => `${account}  ${uid}`)
+  const refused = failed.map(({ account, message }) => `${account}  failed: ${message}`)
+  return [...told, ...refused].join('\n') || 'Every UID is in the configuration: FERRY need not be asked.'
+}
