@@ -1,8 +1,13 @@
 /** The one lane in front of condor_vault_storer: whoever waits runs strictly alone, in the order of asking. */
 
 export interface Lane {
-  /** Runs `work` when all who asked before have ended. Throws the signal's reason where it is aborted while waiting. */
-  run<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T>
+  /**
+   * Runs `work` when all who asked before have ended; it calls `underway` once its command has been started. Throws the
+   * signal's reason where it is aborted while waiting.
+   */
+  run<T>(work: (underway: () => void) => Promise<T>, signal: AbortSignal): Promise<T>
+  /** Ends when nobody is just about to start a command: what can wait gives way to that. */
+  calm(): Promise<void>
   /** How long the lane has been taken since it was opened (milliseconds). */
   busyMs(): number
 }
@@ -11,12 +16,15 @@ export interface Lane {
 export function openLane(now: () => number = () => performance.now()): Lane {
   const waiting: (() => void)[] = []
   let takenAt: number | undefined
+  let starting = Promise.withResolvers<void>()
+  starting.resolve()
   let busyMs = 0
 
   function take(signal: AbortSignal): Promise<void> {
     signal.throwIfAborted()
     if (takenAt === undefined) {
       takenAt = now()
+      starting = Promise.withResolvers()
       return Promise.resolve()
     }
     const { promise, resolve, reject } = Promise.withResolvers<void>()
@@ -39,18 +47,23 @@ export function openLane(now: () => number = () => performance.now()): Lane {
     busyMs += at - (takenAt ?? at)
     const next = waiting.shift()
     takenAt = next ? at : undefined
-    next?.()
+    if (!next) return
+    starting = Promise.withResolvers()
+    next()
   }
 
   return {
     async run(work, signal) {
       await take(signal)
+      const { resolve: underway } = starting
       try {
-        return await work()
+        return await work(underway)
       } finally {
+        underway()
         free()
       }
     },
+    calm: () => starting.promise,
     busyMs: () => busyMs + (takenAt === undefined ? 0 : now() - takenAt),
   }
 }

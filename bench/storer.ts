@@ -1,0 +1,143 @@
+/**
+ * How busy the storer keeps its lane: 40 entries × 2 credds, with a condor_vault_storer that takes 0.2 s and writes down
+ * when it started and ended. The daemon, the bus, the KDC and the tickets are real; the rest of the pipe is left out.
+ */
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { entryName, serviceName } from '../sandbox/entry.ts'
+import { generateEntries } from '../sandbox/generated-entries.ts'
+import { type SandboxSite, startSite } from '../sandbox/site.ts'
+import { type Bus, connectBus } from '../shared/bus.ts'
+import { type TokenReady, timestamp } from '../shared/messages.ts'
+import { publish } from '../shared/publish.ts'
+import { nextRunId } from '../shared/run-id.ts'
+import { seedFile } from '../shared/state.ts'
+import { tokenSubject } from '../shared/subjects.ts'
+import { ensureTopology } from '../shared/topology.ts'
+import { type Benchmark, percentile, round } from './support/benchmark.ts'
+import { startDaemon, startServer } from './support/daemon.ts'
+
+const entries = generateEntries({ entries: 40, nodes: 0, credds: 2 })
+const targets = entries.length * 2
+/** Many times what it takes (milliseconds). */
+const patienceMs = 60_000
+
+export const benchmark: Benchmark = {
+  about: `storer: ${targets} stores (40 entries × 2 credds) with a stand-in of 0.2 s each, one at a time`,
+  thresholds: { laneBusy: { atLeast: 0.97 }, gapP50Ms: { atMost: 5 }, gapP99Ms: { atMost: 25 } },
+  async run(say) {
+    const dir = mkdtempSync(join(tmpdir(), 'mt-bench-'))
+    try {
+      return judge(await measure(dir, say))
+    } finally {
+      rmSync(dir, { recursive: true, force: true })
+    }
+  },
+}
+
+/** One run of the stand-in, in seconds since the epoch. */
+interface Span {
+  readonly start: number
+  readonly end: number
+}
+
+async function measure(dir: string, say: (line: string) => void): Promise<Span[]> {
+  say('making a site with 40 accounts …')
+  const log = join(dir, 'spans')
+  writeFileSync(log, '')
+  await using site = await startSite({
+    dir: join(dir, 'site'),
+    entries,
+    settings: {
+      // Vault is not asked at all here, so nothing need be spread over time for its sake.
+      vault: { requestsPer5Min: 1_000_000 },
+      storer: {
+        condorVaultStorer: program(dir, 'condor_vault_storer', standIn(log)),
+        condorStoreCred: program(dir, 'condor_store_cred', answer),
+      },
+    },
+  })
+  await using server = await startServer(site)
+  await using bus = await connectBus({
+    servers: [server.url],
+    user: 'refresher',
+    seedFile: seedFile(site.layout.state, 'refresher'),
+  })
+  await ensureTopology(bus, 'refresher', { streams: [], buckets: [] })
+  await using _storer = await startDaemon('storer', site, server.url)
+  say(`storing ${targets} times …`)
+  await Promise.all(readyFacts(site).map((ready) => tellReady(bus, ready)))
+  return await untilDone(log)
+}
+
+/** Two lines of builtins beside the sleep: what is measured is the storer daemon, not the stand-in. */
+const standIn = (log: string) => `#!/bin/bash
+start=$EPOCHREALTIME
+printf opaque >"$BEARER_TOKEN_FILE"
+sleep 0.2
+printf '%s %s\\n' "$start" "$EPOCHREALTIME" >>${log}
+`
+
+const answer = `#!/bin/sh
+echo 'A credential was stored on 2031-01-01 06:00:00 and is valid.'
+`
+
+function program(dir: string, name: string, script: string): string {
+  const file = join(dir, name)
+  writeFileSync(file, script)
+  chmodSync(file, 0o755)
+  return file
+}
+
+function readyFacts({ entries }: SandboxSite): TokenReady[] {
+  const run = nextRunId(undefined, Date.now())
+  const later = timestamp(new Date(Date.now() + 60 * 60_000))
+  return entries.map((entry) => ({
+    schema: '1.0',
+    at: timestamp(),
+    ...{ run, entry: entryName(entry), service: serviceName(entry) },
+    ...{ experiment: entry.experiment, role: entry.role, credds: [...entry.credds], uid: entry.uid },
+    mode: { push: true, notify: true },
+    ...{ deadline: later, expiry: later, tokenId: 'none', key: 'none', revision: 1, reused: false },
+  }))
+}
+
+const tellReady = (bus: Bus, ready: TokenReady) =>
+  publish(bus, {
+    kind: 'fact',
+    subject: tokenSubject('ready', ready),
+    id: `${ready.run}.${ready.entry}`,
+    body: ready,
+  })
+
+async function untilDone(log: string): Promise<Span[]> {
+  const deadline = Date.now() + patienceMs
+  for (;;) {
+    const lines = readFileSync(log, 'utf8').split('\n').filter(Boolean)
+    if (lines.length >= targets) return lines.map(readSpan)
+    if (Date.now() > deadline)
+      throw new Error(`only ${lines.length} of ${targets} stores within ${patienceMs / 1_000} s`)
+    await sleep(200)
+  }
+}
+
+function readSpan(line: string): Span {
+  const [start = 0, end = 0] = line.split(' ').map(Number)
+  return { start, end }
+}
+
+function judge(spans: readonly Span[]) {
+  const sorted = spans.toSorted((one, other) => one.start - other.start)
+  const gaps = sorted.slice(1).map(({ start }, index) => (start - (sorted[index]?.end ?? start)) * 1_000)
+  const busy = sorted.reduce((sum, { start, end }) => sum + end - start, 0)
+  const whole = (sorted.at(-1)?.end ?? 0) - (sorted[0]?.start ?? 0)
+  return {
+    laneBusy: round(busy / whole),
+    gapP50Ms: round(percentile(gaps, 0.5)),
+    gapP99Ms: round(percentile(gaps, 0.99)),
+    stores: sorted.length,
+    overlaps: gaps.filter((gap) => gap < 0).length,
+  }
+}

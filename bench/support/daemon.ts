@@ -1,0 +1,49 @@
+/** One daemon by itself on a sandbox site, with a private nats-server: what a benchmark of that daemon needs and no more. */
+import { join } from 'node:path'
+import { type KeptChild, keepRunning } from '../../cli/up/child.ts'
+import { ensureSealingKeys } from '../../cli/up/credentials.ts'
+import { startNatsServer } from '../../cli/up/nats-server.ts'
+import { choosePort } from '../../cli/up/port.ts'
+import type { SandboxSite } from '../../sandbox/site.ts'
+import type { Daemon } from '../../shared/subjects.ts'
+
+/** With the users, permissions and keys of production. Disposing stops it. */
+export async function startServer({
+  layout,
+}: SandboxSite): Promise<AsyncDisposable & { readonly url: string }> {
+  const server = await startNatsServer({
+    stateRoot: layout.state,
+    port: await choosePort(0),
+    logFile: join(layout.logs, 'nats-server.log'),
+    onEvent: () => {},
+  })
+  await ensureSealingKeys(layout.state)
+  return { url: server.url, [Symbol.asyncDispose]: () => server.stop() }
+}
+
+/** Returns when it is ready. Disposing stops it. */
+export async function startDaemon(
+  daemon: Daemon,
+  site: SandboxSite,
+  url: string,
+): Promise<AsyncDisposable & Pick<KeptChild, 'pid'>> {
+  const child = keepRunning(
+    {
+      name: daemon,
+      command: process.execPath,
+      args: [
+        join(import.meta.dirname, '../../services', daemon, 'main.ts'),
+        ...['--config', site.config, '--state', site.layout.state, '--nats', url, '--allow-root'],
+      ],
+      env: { PATH: process.env.PATH, HOME: process.env.HOME, ...site.env },
+      logFile: join(site.layout.logs, `${daemon}.log`),
+      ready: 'message',
+      deathSignal: 'TERM',
+      hopeless: { 2: `The ${daemon} refused its configuration: see its log.` },
+      stopGraceMs: 9_000,
+    },
+    () => {},
+  )
+  await child.ready()
+  return { pid: () => child.pid(), [Symbol.asyncDispose]: () => child.stop() }
+}
