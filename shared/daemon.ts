@@ -6,9 +6,10 @@ import type { Logger } from 'pino'
 import { type Bus, connectBus } from './bus.ts'
 import { environment } from './config/environment.ts'
 import { findConfigFile } from './config/find.ts'
-import { ConfigError, formatProblem } from './config/problem.ts'
+import { ConfigError, formatProblem, type Problem } from './config/problem.ts'
 import type { Site } from './config/site.ts'
 import { openSiteSource, type SiteSource } from './config/source.ts'
+import { followConfig, reloadSite } from './follow-config.ts'
 import { createLog } from './log.ts'
 import { serveMetrics } from './metrics-server.ts'
 import { ensureDaemonState, natsFiles, seedFile, stateRootOf } from './state.ts'
@@ -23,6 +24,8 @@ export interface DaemonContext {
   readonly site: () => Site
   /** The same after reading the file again: what a run starts with. A broken file is logged and the last good one stays. */
   readonly freshSite: () => Site
+  /** What is wrong with the file where the last good one stays; empty while it is good. */
+  readonly configProblems: () => readonly Problem[]
   readonly stateRoot: string
   /** `<state root>/<daemon>`, mode 0700. */
   readonly stateDirectory: string
@@ -59,10 +62,12 @@ export async function runDaemon(
     const bus = stack.use(await connect(daemon, config.current(), stateRoot, options.nats, log))
     if (config.current().telemetry.metricsPort !== undefined)
       stack.use(await serveMetrics(daemon, config.current().telemetry))
+    followConfig(config, { bus, log })
     await start({
       ...{ bus, log, stateRoot, stateDirectory, stack },
       site: () => config.current(),
       freshSite: () => reloadSite(config, log),
+      configProblems: () => config.problems(),
     })
     log.info('ready')
     process.send?.('ready')
@@ -106,15 +111,6 @@ function openConfig(daemon: Daemon, file: string | undefined): SiteSource {
     if (error instanceof ConfigError) return refuse(error.problems.map(formatProblem).join('\n'))
     return refuse(`${daemon}: ${(error as Error).message}`)
   }
-}
-
-function reloadSite(config: SiteSource, log: Logger): Site {
-  for (const problem of config.reload().problems ?? [])
-    log.error(
-      { problem: formatProblem(problem) },
-      'the configuration was changed and is wrong: the last good one stays',
-    )
-  return config.current()
 }
 
 function refuse(message: string): never {

@@ -18,6 +18,10 @@ const versioned = {
 const time = z.iso.datetime({ offset: true })
 const runId = z.ulid().describe('ULID of the run; later runs have greater ids.')
 
+const reasonCode = z
+  .enum(Object.keys(reasons) as [ReasonCode, ...ReasonCode[]])
+  .describe('Stable reason code, see docs/reasons.md.')
+
 /** What a run may do: `push: false` leaves nodes alone, `notify: false` mutes it. */
 export const runMode = z.object({ push: z.boolean(), notify: z.boolean() })
 export type RunMode = z.infer<typeof runMode>
@@ -40,6 +44,12 @@ export const runStarted = z.object({
   configHash: z.string().describe("SHA-256 of the planner's configuration file."),
   trigger: z.enum(['request', 'schedule']),
   mode: runMode,
+  configProblems: z
+    .array(z.string())
+    .describe(
+      '`file:line:column: …` of a configuration file that was refused: the last good one is in force.',
+    )
+    .optional(),
   entries: z.array(
     z.object({
       entry: z.string(),
@@ -72,6 +82,7 @@ export const tokenReady = z.object({
   ...sealedToken,
   uid: z.int().describe("The account's UID on nodes."),
   reused: z.boolean().describe('The last token was still good for long enough.'),
+  left: z.string().describe('How long the token lives from now on, for people: `27d23h`.').optional(),
   credds: z.array(z.string()),
 })
 export type TokenReady = z.infer<typeof tokenReady>
@@ -129,9 +140,7 @@ export const tokenFailed = z.object({
   ...ofEntry,
   stage: z.enum(['refresh', 'store', 'push']),
   target: z.string().describe('The credd or node; absent for stage `refresh`.').optional(),
-  code: z
-    .enum(Object.keys(reasons) as [ReasonCode, ...ReasonCode[]])
-    .describe('Stable reason code, see docs/reasons.md.'),
+  code: reasonCode,
   message: z.string().describe('One sentence for people.'),
   action: z.string().describe('What to do.'),
   credds: z
@@ -155,6 +164,25 @@ export const runFinished = z.object({
   totals: z.object({ done: z.int(), failed: z.int(), superseded: z.int(), unfinished: z.int() }),
 })
 export type RunFinished = z.infer<typeof runFinished>
+
+/** `run.uids`: FERRY was asked for the UIDs of all accounts. `run` is the id that the request was answered with. */
+export const runUids = z.object({
+  ...ofRun,
+  trigger: z.enum(['request', 'schedule']),
+  known: z.array(z.object({ account: z.string(), uid: z.int() })),
+  failed: z
+    .array(
+      z.object({
+        account: z.string(),
+        code: reasonCode,
+        message: z.string().describe('With FERRY’s own words.'),
+        action: z.string(),
+        uid: z.int().describe('The last good one, which stays in force.').optional(),
+      }),
+    )
+    .describe('The last good UID stays in force, unless FERRY refuses the account.'),
+})
+export type RunUids = z.infer<typeof runUids>
 
 /** `notify.<channel>.<addressee>`: one message to one addressee, waiting until the channel has taken it. */
 export const notification = z.object({

@@ -9,7 +9,9 @@ import {
   latestRunKey,
   requests,
   type StreamName,
+  scheduleKey,
   streams,
+  vaultBudgetKey,
   vaultPauseKey,
 } from './subjects.ts'
 
@@ -64,7 +66,9 @@ const rows: Record<Daemon, () => string[]> = {
     ...[buckets.targets, buckets.uids, buckets.sealed, buckets.leases].flatMap(ownsBucket),
     ...readsBucket(buckets.targets),
     ...writesBucket(buckets.targets, 'refresh.>'),
-    ...writesBucket(buckets.targets, vaultPauseKey),
+    ...[vaultPauseKey, vaultBudgetKey, scheduleKey('run'), scheduleKey('uids')].flatMap((key) =>
+      writesBucket(buckets.targets, key),
+    ),
     ...readsBucket(buckets.uids),
     ...writesBucket(buckets.uids),
     ...writesBucket(buckets.sealed),
@@ -83,7 +87,7 @@ const rows: Record<Daemon, () => string[]> = {
     ...consumesAll(streams.store, consumers.storer),
     ...readsBucket(buckets.targets),
     ...writesBucket(buckets.targets, 'store.>'),
-    ...writesBucket(buckets.targets, vaultPauseKey),
+    ...[vaultPauseKey, vaultBudgetKey].flatMap((key) => writesBucket(buckets.targets, key)),
     ...readsBucket(buckets.leases),
     ...writesBucket(buckets.leases),
   ],

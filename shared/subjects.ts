@@ -102,8 +102,10 @@ export const runKey = (run: string) => run
 export const ledgerKey = (run: string, entry: string) => `${run}.${encodeToken(entry)}`
 export const latestRunKey = 'latest'
 
-/** Key in `targets`: until when Vault is left alone. */
+/** Keys in `targets` that are no targets: until when Vault is left alone, how much it may be asked, what a schedule fired last. */
 export const vaultPauseKey = 'vault.pause'
+export const vaultBudgetKey = 'vault.budget'
+export const scheduleKey = (name: 'run' | 'uids') => `schedule.${name}`
 
 /** The key of an entry's sealed token: one revision per run. */
 export const sealedKey = (entry: string) => encodeToken(entry)

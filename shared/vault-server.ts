@@ -8,14 +8,18 @@ export interface VaultServerOptions {
   readonly condorConfigVal: string
   readonly timeoutMs: number
   readonly signal: AbortSignal
+  /** Asks once for all entries. */
+  readonly once?: <T>(question: readonly unknown[], ask: () => Promise<T>) => Promise<T>
 }
 
 /** HTCondor's variable, else our configuration, else HTCondor's configuration. Throws Permanent `no-vault-server`. */
 export async function findVaultServer(entry: Entry, options: VaultServerOptions): Promise<string> {
+  const name = 'SEC_CREDENTIAL_GETTOKEN_OPTS'
+  const once = options.once ?? ((_question, ask) => ask())
   const found =
     serverOption(environment.condor._condor_SEC_CREDENTIAL_GETTOKEN_OPTS) ??
     entry.vaultServer ??
-    serverOption(await configValue('SEC_CREDENTIAL_GETTOKEN_OPTS', options))
+    serverOption(await once(['condor_config_val', name], () => configValue(name, options)))
   if (found) return found
   throw new Permanent(failure('no-vault-server', `No Vault server is configured for ${entry.name}.`))
 }

@@ -7,8 +7,10 @@ import { RetryLater } from '../../shared/errors.ts'
 import {
   type RunFinished,
   type RunStarted,
+  type RunUids,
   runFinished,
   runStarted,
+  runUids,
   schemaVersion,
   timestamp,
   tokenFailed,
@@ -18,6 +20,7 @@ import {
 } from '../../shared/messages.ts'
 import type { Fact, Outgoing } from '../../shared/publish.ts'
 import { notifySubject, runSubject } from '../../shared/subjects.ts'
+import { announceConfigProblems } from './config-problems.ts'
 import { composeDigests, type Trouble, troublesOf } from './digest.ts'
 import { clearFailure, recordFailure } from './failure-store.ts'
 import {
@@ -31,6 +34,7 @@ import {
   totalsOf,
 } from './ledger.ts'
 import type { LedgerStore } from './ledger-store.ts'
+import { announceUidFailures } from './uid-failures.ts'
 
 export interface NotifierDeps {
   readonly site: () => Site
@@ -42,6 +46,7 @@ export interface NotifierDeps {
 const schemas = {
   'run.started': runStarted,
   'run.finished': runFinished,
+  'run.uids': runUids,
   'token.ready': tokenReady,
   'token.stored': tokenStored,
   'token.pushed': tokenPushed,
@@ -66,6 +71,8 @@ export async function handleFact(
       return startRun(body as RunStarted, deps)
     case 'run.finished':
       return finishRun(body as RunFinished, deps)
+    case 'run.uids':
+      return announceUidFailures(body as RunUids, deps.site())
     default: {
       const kind = subject.split('.')[1]
       return changeRows({ kind, body } as RowEvent, deliveries, deps)
@@ -73,7 +80,10 @@ export async function handleFact(
   }
 }
 
-async function startRun(body: RunStarted, { ledger }: NotifierDeps): Promise<readonly Outgoing[]> {
+async function startRun(
+  body: RunStarted,
+  { ledger, failures, site }: NotifierDeps,
+): Promise<readonly Outgoing[]> {
   const run: LedgerRun = {
     run: body.run,
     started: body.at,
@@ -82,7 +92,7 @@ async function startRun(body: RunStarted, { ledger }: NotifierDeps): Promise<rea
     entries: body.entries.map(({ entry }) => entry),
   }
   await ledger.startRun(run, rowsOf(body))
-  return finishedIfEnded(run, ledger)
+  return [...(await announceConfigProblems(body, site(), failures)), ...(await finishedIfEnded(run, ledger))]
 }
 
 /**

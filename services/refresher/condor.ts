@@ -1,4 +1,5 @@
 /** The credds of an entry: the configured ones, or those its collector names. */
+import type { Logger } from 'pino'
 import { type CommandOutcome, runCommand } from '../../shared/command.ts'
 import { commandEnvironment, environment } from '../../shared/config/environment.ts'
 import { hostName } from '../../shared/config/grammar.ts'
@@ -9,6 +10,16 @@ export interface CollectorOptions {
   readonly condorStatus: string
   readonly timeoutMs: number
   readonly signal: AbortSignal
+  /** Asks once for all entries that have the same question. */
+  readonly once?: <T>(question: readonly unknown[], ask: () => Promise<T>) => Promise<T>
+  /** Hears which collector answered. */
+  readonly log?: Logger
+}
+
+/** What the first collector that answers knows. */
+interface CollectorAnswer {
+  readonly collector: string
+  readonly names: readonly string[]
 }
 
 /**
@@ -18,17 +29,33 @@ export interface CollectorOptions {
 export async function findCredds(entry: Entry, options: CollectorOptions): Promise<readonly string[]> {
   if (entry.tokenGetter === 'getToken') return []
   if (entry.credds) return entry.credds
-  for (const collector of entry.collectors) {
-    const outcome = await askCollector(entry, collector, options)
-    if (outcome.kind === 'exited' && outcome.exitCode === 0)
-      return parseCredds(entry, collector, outcome.stdout)
-  }
+  const { collectors, scheddConstraint } = entry
+  const once = options.once ?? ((_question, ask) => ask())
+  const answer = await once(['schedds', collectors, scheddConstraint], () => askCollectors(entry, options))
+  if (answer) return creddsIn(answer, entry)
   throw new Transient(
     failure(
       'collector-unreachable',
-      `No collector answers for ${entry.name}: asked ${entry.collectors.join(', ') || 'none'}.`,
+      `No collector answers for ${entry.name}: asked ${collectors.join(', ') || 'none'}.`,
     ),
   )
+}
+
+/** In the order of the configuration, until one answers. */
+async function askCollectors(entry: Entry, options: CollectorOptions): Promise<CollectorAnswer | undefined> {
+  for (const collector of entry.collectors) {
+    const outcome = await askCollector(entry, collector, options)
+    if (outcome.kind === 'exited' && outcome.exitCode === 0) {
+      const names = outcome.stdout
+        .split('\n')
+        .map((line) => line.trim())
+        .filter(Boolean)
+      options.log?.info({ collector, schedds: names.length }, 'a collector answered')
+      return { collector, names }
+    }
+    options.log?.warn({ collector }, 'a collector does not answer: the next one is asked')
+  }
+  return undefined
 }
 
 function askCollector(entry: Entry, collector: string, options: CollectorOptions): Promise<CommandOutcome> {
@@ -44,12 +71,8 @@ function askCollector(entry: Entry, collector: string, options: CollectorOptions
   })
 }
 
-/** One host a line; anything that is not a host name stops the entry, since it would end up in a command's environment. */
-function parseCredds(entry: Entry, collector: string, stdout: string): string[] {
-  const names = stdout
-    .split('\n')
-    .map((line) => line.trim())
-    .filter(Boolean)
+/** Anything that is not a host name stops the entry, since it would end up in a command's environment. */
+function creddsIn({ collector, names }: CollectorAnswer, entry: Entry): string[] {
   if (names.length === 0)
     throw new Permanent(failure('no-credd', `${collector} knows no schedd for ${entry.name}'s constraint.`))
   if (!names.every((name) => hostName.safeParse(name).success))

@@ -5,76 +5,100 @@ import { z } from 'zod'
 import type { Entry, Site } from '../../shared/config/site.ts'
 import { failure, Permanent, Transient } from '../../shared/errors.ts'
 import { getText } from '../../shared/https.ts'
-import { timestamp } from '../../shared/messages.ts'
+import { readUid, writeUid } from '../../shared/known-uids.ts'
 import { cleanLine } from '../../shared/outcome-text.ts'
-import { encodeToken } from '../../shared/subjects.ts'
 
 /** FERRY's `getUserInfo` (API of Fermilab's FERRY; a failure comes as HTTP 200). */
 const userInfo = z.object({
   ferry_status: z.string(),
   ferry_error: z.array(z.string()).default([]),
   ferry_output: z
-    .object({ uid: z.int().min(1), banned: z.boolean().default(false), status: z.boolean().default(true) })
+    .object({
+      uid: z.int().min(1),
+      banned: z.boolean().default(false),
+      status: z.boolean().default(true),
+      expirationdate: z.string().nullish().catch(undefined),
+    })
     .optional()
     .catch(undefined),
 })
 
-/** The value of a key in the bucket `uids`. */
-const knownUid = z.object({ account: z.string(), uid: z.int(), at: z.string() })
+/** How FERRY is asked besides a client certificate: gives a bearer token, or undefined where none is configured. */
+export type FerryBearer = (signal: AbortSignal) => Promise<string | undefined>
 
 /** The UID of the entry's account on nodes. Throws `uid-unknown` or `account-refused`. */
-export async function findUid(entry: Entry, site: Site, uids: KV, signal: AbortSignal): Promise<number> {
+export async function findUid(
+  entry: Entry,
+  site: Site,
+  uids: KV,
+  signal: AbortSignal,
+  bearer?: FerryBearer,
+): Promise<number> {
   if (entry.desiredUid !== undefined) return entry.desiredUid
-  const key = encodeToken(entry.account)
-  const known = await uids.get(key)
-  if (known?.operation === 'PUT') return knownUid.parse(known.json()).uid
-  const uid = await askFerry(entry, site, signal)
-  await uids.put(key, JSON.stringify({ account: entry.account, uid, at: timestamp() }))
+  const known = await readUid(uids, entry.account)
+  if (known?.refused) throw new Permanent(failure('account-refused', known.refused))
+  if (known) return known.uid
+  const uid = await askFerry(entry.account, site, signal, bearer)
+  await writeUid(uids, { account: entry.account, uid })
   return uid
 }
 
-async function askFerry(entry: Entry, { ferry, timeouts }: Site, signal: AbortSignal): Promise<number> {
+/** FERRY's word on one account. Throws Transient where it does not answer, else Permanent with its own words. */
+export async function askFerry(
+  account: string,
+  { ferry, timeouts }: Pick<Site, 'ferry' | 'timeouts'>,
+  signal: AbortSignal,
+  bearer?: FerryBearer,
+): Promise<number> {
   if (!ferry)
-    throw new Permanent(
-      failure('uid-unknown', `No UID is configured for ${entry.account}, and no FERRY to ask.`),
-    )
+    throw new Permanent(failure('uid-unknown', `No UID is configured for ${account}, and no FERRY to ask.`))
   const url = new URL(`https://${ferry.host}:${ferry.port}/getUserInfo`)
-  url.searchParams.set('username', entry.account)
-  const answer = await getText(url, {
-    caPath: ferry.caPath,
-    ...(ferry.hostCert && ferry.hostKey
-      ? {
-          client: {
-            cert: await readFile(ferry.hostCert, 'utf8'),
-            key: await readFile(ferry.hostKey, 'utf8'),
-          },
-        }
-      : {}),
-    timeoutMs: timeouts.ferryRequestMs,
-    signal,
-  }).catch((error: Error) => {
+  url.searchParams.set('username', account)
+  try {
+    const token = ferry.hostCert && ferry.hostKey ? undefined : await bearer?.(signal)
+    const answer = await getText(url, {
+      caPath: ferry.caPath,
+      ...(ferry.hostCert && ferry.hostKey
+        ? {
+            client: {
+              cert: await readFile(ferry.hostCert, 'utf8'),
+              key: await readFile(ferry.hostKey, 'utf8'),
+            },
+          }
+        : {}),
+      ...(token ? { headers: { Authorization: `Bearer ${token}` } } : {}),
+      timeoutMs: timeouts.ferryRequestMs,
+      signal,
+    })
+    return uidIn(answer, account)
+  } catch (error) {
+    if (error instanceof Permanent) throw error
     throw new Transient(
-      failure('uid-unknown', `FERRY did not say the UID of ${entry.account}: ${cleanLine(error.message)}.`),
+      failure(
+        'uid-unknown',
+        `FERRY did not say the UID of ${account}: ${cleanLine((error as Error).message)}.`,
+      ),
     )
-  })
-  return uidIn(answer, entry.account)
+  }
 }
 
 /** The UID in FERRY's answer. Throws Permanent with FERRY's own words otherwise. Pure. */
-export function uidIn(answer: string, account: string): number {
+export function uidIn(answer: string, account: string, now = Date.now()): number {
   const info = userInfo.safeParse(safeJson(answer)).data
   if (info?.ferry_status !== 'success' || !info.ferry_output) {
     const words = cleanLine(info?.ferry_error.join('; ') ?? '') || 'an answer that cannot be read'
     throw new Permanent(failure('uid-unknown', `FERRY does not know the UID of ${account}: ${words}.`))
   }
-  if (info.ferry_output.banned || !info.ferry_output.status)
-    throw new Permanent(
-      failure(
-        'account-refused',
-        `FERRY says that ${account} is ${info.ferry_output.banned ? 'banned' : 'not active'}.`,
-      ),
-    )
-  return info.ferry_output.uid
+  const { uid, banned, status, expirationdate } = info.ferry_output
+  const refused = banned
+    ? 'banned'
+    : Date.parse(expirationdate ?? '') < now
+      ? `expired since ${cleanLine(expirationdate ?? '')}`
+      : status
+        ? undefined
+        : 'not active'
+  if (refused) throw new Permanent(failure('account-refused', `FERRY says that ${account} is ${refused}.`))
+  return uid
 }
 
 function safeJson(text: string): unknown {

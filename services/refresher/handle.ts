@@ -9,15 +9,17 @@ import type { Tickets } from '../../shared/kinit.ts'
 import { type RefreshItem, schemaVersion, type TokenReady, timestamp } from '../../shared/messages.ts'
 import { lastTokenGet } from '../../shared/metrics.ts'
 import type { Fact, Outgoing } from '../../shared/publish.ts'
+import type { RunCache } from '../../shared/run-cache.ts'
 import { seal } from '../../shared/seal.ts'
 import { refreshSubject, sealedKey, tokenSubject } from '../../shared/subjects.ts'
 import { type Acted, workOnTarget } from '../../shared/target.ts'
+import { requestsPerToken } from '../../shared/vault-budget.ts'
 import type { VaultPause } from '../../shared/vault-pause.ts'
-import { findVaultServer } from '../../shared/vault-server.ts'
-import { findCredds } from './condor.ts'
+import { findVaultServer, type VaultServerOptions } from '../../shared/vault-server.ts'
+import { type CollectorOptions, findCredds } from './condor.ts'
 import { findUid } from './ferry.ts'
 import { getVaultToken } from './htgettoken.ts'
-import { tokenExpiry } from './vault-api.ts'
+import { lifeLeft, tokenExpiry } from './vault-api.ts'
 
 export interface RefreshDeps {
   readonly site: () => Site
@@ -26,11 +28,14 @@ export interface RefreshDeps {
   readonly sealed: KV
   readonly tickets: Tickets
   readonly vaultPause: VaultPause
+  readonly answers: RunCache
   /** The distributor's public curve key. */
   readonly sealTo: string
   /** Private directory with one vault token an entry. */
   readonly tokenDirectory: string
 }
+
+type Condor = CollectorOptions & VaultServerOptions
 
 /** Between attempts after a failure was reported (milliseconds). */
 const backoff = { firstMs: 5_000, longestMs: 60_000 }
@@ -47,7 +52,7 @@ export async function handleRefresh(
     { key: refreshSubject(item), run: item.run, entry: item.entry, retry: site.retries.store, backoff },
     deps.targets,
     received,
-    () => refresh(item, entry, site, received.signal, deps),
+    () => refresh(item, entry, site, received, deps),
   )
 }
 
@@ -55,15 +60,32 @@ async function refresh(
   item: RefreshItem,
   entry: Entry,
   site: Site,
-  signal: AbortSignal,
+  { signal, log }: Pick<Received<RefreshItem>, 'signal' | 'log'>,
   deps: RefreshDeps,
 ): Promise<Acted> {
-  const condor = { ...site.refresher, timeoutMs: site.timeouts.kerberosMs, signal }
+  const condor: Condor = {
+    ...site.refresher,
+    timeoutMs: site.timeouts.kerberosMs,
+    ...{ signal, log },
+    once: (question, ask) => deps.answers.once(item.run, question, ask),
+  }
   const uid = await findUid(entry, site, deps.uids, signal)
   const credds = await findCredds(entry, condor)
   try {
-    return await deps.vaultPause.heed(item.deadline, () =>
-      makeToken(item, entry, uid, credds, site, signal, deps),
+    const vaultServer = await findVaultServer(entry, condor)
+    const ccache = await deps.tickets.ccacheOf(entry, {
+      minLifeMs: site.timeouts.globalMs,
+      timeoutMs: site.timeouts.kerberosMs,
+      signal,
+    })
+    const asks = { requests: requestsPerToken, signal }
+    return await deps.vaultPause.heed(
+      item.deadline,
+      (paused) => {
+        const stop = AbortSignal.any([signal, paused])
+        return makeToken(item, entry, { uid, credds, vaultServer, ccache }, site, stop, deps)
+      },
+      asks,
     )
   } catch (error) {
     throw withCredds(error, credds)
@@ -77,22 +99,22 @@ function withCredds(error: unknown, credds: readonly string[]): unknown {
   return error
 }
 
+/** What is known before Vault is asked. */
+interface Gathered {
+  readonly uid: number
+  readonly credds: readonly string[]
+  readonly vaultServer: string
+  readonly ccache: string
+}
+
 async function makeToken(
   item: RefreshItem,
   entry: Entry,
-  uid: number,
-  credds: readonly string[],
+  { uid, credds, vaultServer, ccache }: Gathered,
   site: Site,
   signal: AbortSignal,
   deps: RefreshDeps,
 ): Promise<Acted> {
-  const condor = { ...site.refresher, timeoutMs: site.timeouts.kerberosMs, signal }
-  const vaultServer = await findVaultServer(entry, condor)
-  const ccache = await deps.tickets.ccacheOf(entry, {
-    minLifeMs: site.timeouts.globalMs,
-    timeoutMs: site.timeouts.kerberosMs,
-    signal,
-  })
   const vault = { caPath: site.vault.caPath, timeoutMs: site.timeouts.vaultStorerMs, signal }
   const { token, reused } = await getVaultToken(entry, {
     ...vault,
@@ -101,10 +123,14 @@ async function makeToken(
     ccache,
     directory: deps.tokenDirectory,
   })
-  const expiry = timestamp(await tokenExpiry(vaultServer, token, vault))
+  const end = await tokenExpiry(vaultServer, token, vault)
+  const [expiry, left] = [timestamp(end), lifeLeft(end.getTime() - Date.now())]
   lastTokenGet.set({ service: entry.service }, Date.now() / 1_000)
   const sealed = await sealToken(entry, item.run, token, expiry, deps)
-  return { messages: [readyEvent(item, { ...sealed, uid, reused, credds: [...credds], expiry })], expiry }
+  return {
+    messages: [readyEvent(item, { ...sealed, uid, reused, left, credds: [...credds], expiry })],
+    expiry,
+  }
 }
 
 /** Puts the sealed token where the distributor finds it. */
@@ -117,7 +143,7 @@ async function sealToken(entry: Entry, run: string, token: string, expiry: strin
 
 function readyEvent(
   item: RefreshItem,
-  facts: Pick<TokenReady, 'tokenId' | 'key' | 'revision' | 'uid' | 'reused' | 'credds' | 'expiry'>,
+  facts: Pick<TokenReady, 'tokenId' | 'key' | 'revision' | 'uid' | 'reused' | 'left' | 'credds' | 'expiry'>,
 ): Fact {
   const { run, entry, service, experiment, role, mode, deadline } = item
   const body: TokenReady = {

@@ -6,8 +6,9 @@ import { type RunMode, runMode } from '../../shared/messages.ts'
 import { latestRunKey, ledgerKey } from '../../shared/subjects.ts'
 
 /** What this needs of the notifier's ledger; it writes more. */
-const ledgerHead = z.object({
+export const ledgerHead = z.object({
   run: z.string(),
+  deadline: z.string().optional(),
   mode: runMode,
   entries: z.array(z.string()),
   finished: z.string().optional(),

@@ -1,22 +1,31 @@
 /** The refresher: plans runs, makes a vault token per entry, seals it, and says that it is ready. */
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { ulid } from 'ulid'
+import type { Site } from '../../shared/config/site.ts'
 import { consume } from '../../shared/consume.ts'
 import { runDaemon } from '../../shared/daemon.ts'
 import { openTickets } from '../../shared/kinit.ts'
 import { refreshItem, runStarted } from '../../shared/messages.ts'
 import { serveRequests } from '../../shared/micro.ts'
 import { failedEvent } from '../../shared/report.ts'
+import { openRunCache } from '../../shared/run-cache.ts'
 import { sealingPublicKeyFile } from '../../shared/state.ts'
 import { buckets, consumers, requests, streams } from '../../shared/subjects.ts'
 import { ensureTopology } from '../../shared/topology.ts'
+import { openVaultBudget } from '../../shared/vault-budget.ts'
 import { openVaultPause } from '../../shared/vault-pause.ts'
+import { type CronTimes, cronTimes } from './cron-times.ts'
 import { handleRefresh } from './handle.ts'
+import { keepSchedule } from './keep-schedule.ts'
 import { planRun } from './plan.ts'
+import { refreshUids, startUidRefresh } from './refresh-uids.ts'
 import { startRun } from './run-request.ts'
+import { startScheduledRun } from './scheduled-run.ts'
 import { listServices } from './services-request.ts'
 
-await runDaemon('refresher', async ({ bus, log, site, freshSite, stateRoot, stateDirectory, stack }) => {
+await runDaemon('refresher', async (context) => {
+  const { bus, log, site, freshSite, configProblems, stateRoot, stateDirectory, stack } = context
   await ensureTopology(bus, 'refresher', { streams: [], buckets: [buckets.runs] })
   const targets = await bus.bucket(buckets.targets)
   const uids = await bus.bucket(buckets.uids)
@@ -28,9 +37,14 @@ await runDaemon('refresher', async ({ bus, log, site, freshSite, stateRoot, stat
     sealed: await bus.bucket(buckets.sealed),
     tickets: stack.use(await openTickets(join(stateDirectory, 'tickets'))),
     sealTo: site().sealing.publicKey ?? (await readFile(sealingPublicKeyFile(stateRoot), 'utf8')).trim(),
-    vaultPause: openVaultPause(targets, site),
+    vaultPause: openVaultPause(targets, site, { budget: openVaultBudget(targets, site), log }),
+    answers: openRunCache(),
     tokenDirectory: join(stateDirectory, 'tokens'),
   }
+  const runDeps = { bus, runs, freshSite, problems: configProblems }
+  const stopping = new AbortController()
+  stack.defer(() => stopping.abort(new Error('stopping')))
+  const uidDeps = { bus, uids, freshSite, log, signal: stopping.signal }
 
   stack.use(
     await consume(
@@ -66,11 +80,45 @@ await runDaemon('refresher', async ({ bus, log, site, freshSite, stateRoot, stat
         {
           name: 'run',
           subject: requests.run,
-          answer: (body) => startRun(body, 'request', { bus, runs, freshSite }),
+          answer: (body) => startRun(body, 'request', runDeps),
         },
         { name: 'services', subject: requests.services, answer: () => listServices({ site, targets, uids }) },
+        { name: 'uids-refresh', subject: requests.uidsRefresh, answer: () => startUidRefresh(uidDeps) },
       ],
       log,
     ),
   )
+  stack.use(
+    keepSchedule({
+      ...{ name: 'run', targets, log, patienceMs: 10_000 },
+      times: scheduleOf(() => site().schedule.cron, site),
+      jitterMs: () => site().schedule.jitter,
+      act: (firing) => startScheduledRun(firing, runDeps, log),
+    }),
+  )
+  stack.use(
+    keepSchedule({
+      ...{ name: 'uids', targets, log, patienceMs: 5 * 60_000 },
+      times: scheduleOf(() => (site().ferry ? site().schedule.uids : false), site),
+      jitterMs: () => site().schedule.jitter,
+      act: async ({ begun, begin }) => {
+        const id = begun ?? ulid()
+        if (!begun) await begin(id)
+        await refreshUids(id, 'schedule', uidDeps)
+      },
+    }),
+  )
 })
+
+/** What a schedule goes by now; made anew only when a reload has changed it. */
+function scheduleOf(cron: () => string | false, site: () => Site): () => CronTimes | undefined {
+  let known: { readonly of: string; readonly times: CronTimes } | undefined
+  return () => {
+    const expression = cron()
+    if (expression === false) return undefined
+    const { timeZone } = site().schedule
+    const of = `${expression} ${timeZone}`
+    if (known?.of !== of) known = { of, times: cronTimes(expression, timeZone) }
+    return known.times
+  }
+}

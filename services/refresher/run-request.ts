@@ -5,6 +5,7 @@ import { context, SpanKind, trace } from '@opentelemetry/api'
 import { closest } from 'fastest-levenshtein'
 import { z } from 'zod'
 import type { Bus } from '../../shared/bus.ts'
+import { formatProblem, type Problem } from '../../shared/config/problem.ts'
 import type { Entry, Site } from '../../shared/config/site.ts'
 import { type RunMode, type RunStarted, schemaVersion, timestamp } from '../../shared/messages.ts'
 import { RequestError } from '../../shared/micro.ts'
@@ -22,6 +23,9 @@ export const runRequest = z.strictObject({
 })
 export type RunRequest = z.output<typeof runRequest>
 
+/** More problems of a broken configuration than these help nobody. */
+const toldProblems = 20
+
 export interface RunAnswer {
   readonly run: string
   readonly entries: readonly string[]
@@ -34,13 +38,19 @@ export interface RunDeps {
   readonly runs: KV
   /** The configuration, read again: every run starts with the newest good file. */
   readonly freshSite: () => Site
+  /** What is wrong with the file where the last good one stays in force; administrators are told. */
+  readonly problems?: () => readonly Problem[]
 }
 
-/** Starts a run. Throws RequestError for a wrong body or an unknown entry. */
+/**
+ * Starts a run: all that has to be published for that is its plan, `run.started`. Throws RequestError for a wrong body or
+ * an unknown entry. `mint` makes the run's id; the same one again starts nothing twice.
+ */
 export async function startRun(
   body: unknown,
   trigger: RunStarted['trigger'],
   deps: RunDeps,
+  mint: () => Promise<string> = () => mintRunId(deps.runs),
 ): Promise<RunAnswer> {
   const parsed = runRequest.safeParse(body ?? {})
   if (!parsed.success) throw new RequestError('bad-request', describeIssues(parsed.error))
@@ -49,8 +59,9 @@ export async function startRun(
   const mode: RunMode = { push: parsed.data.push, notify: parsed.data.notify }
   const joined = await findJoined(wanted, mode, deps.runs)
   const entries = wanted.filter(({ name }) => !(name in joined))
-  const run = await mintRunId(deps.runs)
-  await inRootSpan(run, () => publish(deps.bus, startedEvent(run, trigger, mode, entries, site)))
+  const run = await mint()
+  const started = startedEvent(run, trigger, mode, entries, site, deps.problems?.() ?? [])
+  await inRootSpan(run, () => publish(deps.bus, started))
   return { run, entries: entries.map(({ name }) => name), joined }
 }
 
@@ -88,7 +99,9 @@ function startedEvent(
   mode: RunMode,
   entries: readonly Entry[],
   site: Site,
+  wrong: readonly Problem[],
 ) {
+  const problems = wrong.filter(({ severity }) => severity === 'error')
   const now = Date.now()
   const body: RunStarted = {
     schema: schemaVersion,
@@ -98,6 +111,7 @@ function startedEvent(
     configHash: site.hash,
     trigger,
     mode,
+    ...(problems.length > 0 && { configProblems: problems.slice(0, toldProblems).map(formatProblem) }),
     entries: entries.map(({ name, service, experiment, role, nodes }) => ({
       entry: name,
       ...{ service, experiment, role },

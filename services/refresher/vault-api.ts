@@ -27,3 +27,24 @@ export async function tokenExpiry(
     )
   }
 }
+
+/** A life (milliseconds) for people, in its two largest units: `5d3h`, `3h20m`, `40s`. Pure. */
+export function lifeLeft(ms: number): string {
+  const units = [
+    ['d', 86_400_000],
+    ['h', 3_600_000],
+    ['m', 60_000],
+    ['s', 1_000],
+  ] as const
+  const first = units.findIndex(([, size]) => ms >= size)
+  if (first < 0) return '0s'
+  let rest = ms
+  return units
+    .slice(first, first + 2)
+    .map(([unit, size]) => {
+      const whole = Math.floor(rest / size)
+      rest -= whole * size
+      return whole > 0 ? `${whole}${unit}` : ''
+    })
+    .join('')
+}

@@ -14,6 +14,7 @@ import { failedEvent } from '../../shared/report.ts'
 import { ensurePrivateDirectory } from '../../shared/state.ts'
 import { buckets, consumers, streams } from '../../shared/subjects.ts'
 import { ensureTopology } from '../../shared/topology.ts'
+import { openVaultBudget } from '../../shared/vault-budget.ts'
 import { openVaultPause } from '../../shared/vault-pause.ts'
 import { chooseStore } from './choose.ts'
 import { askOwnNames } from './condor-version.ts'
@@ -45,7 +46,7 @@ await runDaemon('storer', async ({ bus, log, site, stateDirectory, stack }) => {
   const credds = watchCredds()
   const deps = {
     ...{ site, targets, lease, credds, staging, lockFile },
-    vaultPause: openVaultPause(targets, site),
+    vaultPause: openVaultPause(targets, site, { budget: openVaultBudget(targets, site), log }),
     tickets: stack.use(await openTickets(join(stateDirectory, 'tickets'))),
     hasOwnNames: askOwnNames(),
     lane: openLane(),

@@ -1,4 +1,5 @@
 /** Our own sections of the configuration that belong to no single daemon; the daemons' are in their `config.ts`. */
+import { Cron } from 'croner'
 import { z } from 'zod'
 import { duration } from './duration.ts'
 import { absolutePath, filePath, hostName } from './grammar.ts'
@@ -35,19 +36,29 @@ const isTimeZone = (name: string) => {
   }
 }
 
-const cronField = /^(?:\*|[0-9]+(?:-[0-9]+)?|[a-z]{3}(?:-[a-z]{3})?)(?:\/[0-9]+)?$/i
 const isCron = (text: string) => {
-  const fields = text.trim().split(/\s+/)
-  return fields.length === 5 && fields.every((field) => field.split(',').every((one) => cronField.test(one)))
+  if (text.trim().split(/\s+/).length !== 5) return false
+  try {
+    // Also refused: a day that never comes, such as 30 February.
+    return new Cron(text, { mode: '5-part', sloppyRanges: true }).nextRun() !== null
+  } catch {
+    return false
+  }
 }
 const expectedCron = 'expected a cron expression of five fields (minute hour day month weekday), or false'
+const cron = z.union([z.string().refine(isCron, expectedCron), z.literal(false)], { error: expectedCron })
 
 /** When runs start by themselves. */
 export const scheduleSection = z.strictObject({
-  cron: z
-    .union([z.string().refine(isCron, expectedCron), z.literal(false)], { error: expectedCron })
+  cron: cron
     .default('58 * * * *')
     .describe('Cron expression of the hourly run; `false` switches the schedule off.'),
+  uids: cron
+    .default('0 6 * * *')
+    .describe('Cron expression of the daily questions to FERRY; `false` switches them off.'),
+  jitter: duration
+    .prefault('10s')
+    .describe('Each firing comes up to so much later, by a quarter of its interval at most.'),
   timeZone: z
     .string()
     .refine(isTimeZone, 'not a time zone: expected an IANA name such as UTC or America/Chicago')
@@ -66,6 +77,12 @@ export const vaultSection = z.strictObject({
   rateLimitPause: duration
     .prefault('5m')
     .describe('How long refresher and storer leave Vault alone after "Too Many Requests".'),
+  requestsPer5Min: z
+    .int()
+    .min(30)
+    .max(1_000_000)
+    .default(300)
+    .describe('Requests to Vault in any five minutes, those of refresher and storer together.'),
 })
 export type VaultConfig = Readonly<z.output<typeof vaultSection>>
 

@@ -12,14 +12,18 @@ export interface SiteSource {
    * good one stays; given once per distinct content, so that admins hear of it once.
    */
   reload(): { readonly changed: boolean; readonly problems?: readonly Problem[] }
+  /** What is wrong with the file as it was last read; empty while it is good. */
+  problems(): readonly Problem[]
 }
 
 /** Opens `file`. Throws {@link ConfigError} when it is wrong: there is no last good one yet. */
 export function openSiteSource(file: string, variables: Environment = environment): SiteSource {
   let { site } = loadSiteFrom(file, readSiteFile(file), variables)
   let reported: string | undefined
+  let wrong: readonly Problem[] = []
 
   const broken = (content: string, problems: readonly Problem[]) => {
+    wrong = problems
     if (content === reported) return { changed: false }
     reported = content
     return { changed: false, problems }
@@ -32,10 +36,12 @@ export function openSiteSource(file: string, variables: Environment = environmen
       content = hashOf(bytes)
       if (content === site.hash) {
         reported = undefined
+        wrong = []
         return { changed: false }
       }
       site = loadSiteFrom(file, bytes, variables).site
       reported = undefined
+      wrong = []
       return { changed: true }
     } catch (error) {
       if (!(error instanceof ConfigError)) throw error
@@ -43,5 +49,5 @@ export function openSiteSource(file: string, variables: Environment = environmen
     }
   }
 
-  return { current: () => site, reload }
+  return { current: () => site, reload, problems: () => wrong }
 }

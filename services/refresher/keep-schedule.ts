@@ -1,0 +1,172 @@
+/**
+ * Fires a schedule among replicas: who writes the firing into the bucket `targets` first may act on it, and a firing that
+ * its holder did not finish is taken over. A firing is lost only together with the bus's whole store.
+ */
+import { randomUUID } from 'node:crypto'
+import { uptime } from 'node:os'
+import type { KV } from '@nats-io/kv'
+import type { Logger } from 'pino'
+import { z } from 'zod'
+import { attempt } from '../../shared/compare-and-set.ts'
+import { timestamp } from '../../shared/messages.ts'
+import { scheduleKey } from '../../shared/subjects.ts'
+import type { CronTimes } from './cron-times.ts'
+import { type Clocks, firstMemory, lookAtClocks, type ScheduleMemory } from './schedule.ts'
+
+const instant = z.iso.datetime({ offset: true })
+
+/** The value of `schedule.<name>` in the bucket `targets`. */
+const firingRecord = z.object({
+  due: instant.describe('The time of the schedule this was fired for.'),
+  at: instant.describe('When it was claimed, by the clock of whoever did.'),
+  holder: z.string().describe('Random id of the replica that acts on it.'),
+  /** What the holder wrote down about what it began, for whoever takes over. */
+  begun: z.string().optional(),
+  done: z.boolean(),
+})
+type FiringRecord = z.infer<typeof firingRecord>
+
+/** A firing that is ours to act on. */
+export interface Firing {
+  readonly due: string
+  /** What an earlier holder, who did not finish, wrote down. */
+  readonly begun: string | undefined
+  /** Writes down what is about to begin. Throws when the firing was taken over meanwhile. */
+  begin(what: string): Promise<void>
+}
+
+export interface ScheduleOptions {
+  readonly name: 'run' | 'uids'
+  readonly targets: KV
+  readonly log: Logger
+  /** Undefined: switched off now. */
+  readonly times: () => CronTimes | undefined
+  /** The longest delay after the due time (milliseconds); each firing picks its own. */
+  readonly jitterMs: () => number
+  /** Must be safe to run again with what it said that it had begun. */
+  readonly act: (firing: Firing) => Promise<void>
+  /** How long a holder may take before it is given up (milliseconds). */
+  readonly patienceMs: number
+  readonly clocks?: () => Clocks
+  readonly random?: () => number
+}
+
+const systemClocks = (): Clocks => ({ wallMs: Date.now(), elapsedMs: uptime() * 1_000 })
+/** How often the clocks are looked at (milliseconds). */
+const periodMs = 1_000
+
+/** Looks once a second until disposed. A look that fails is repeated at the next. */
+export function keepSchedule(options: ScheduleOptions): AsyncDisposable {
+  const schedule = openSchedule(options)
+  let looking: Promise<void> | undefined
+  const timer = setInterval(() => {
+    looking ??= schedule
+      .look()
+      .catch((error: unknown) => options.log.warn({ err: error }, `schedule ${options.name}: trying again`))
+      .finally(() => {
+        looking = undefined
+      })
+  }, periodMs)
+  return {
+    async [Symbol.asyncDispose]() {
+      clearInterval(timer)
+      await looking
+    },
+  }
+}
+
+/** What was last found on record, and when by the time since boot. */
+interface Seen {
+  readonly revision: number
+  readonly firing: string
+  readonly elapsedMs: number
+}
+
+interface Found {
+  readonly revision: number
+  /** Undefined where it cannot be read. */
+  readonly record: FiringRecord | undefined
+}
+
+/** The same without a timer of its own: `look` fires when it is time. */
+export function openSchedule(options: ScheduleOptions): { look(): Promise<void> } {
+  const { targets, log, clocks = systemClocks, random = Math.random } = options
+  const key = scheduleKey(options.name)
+  const holder = randomUUID()
+  let memory: ScheduleMemory | undefined
+  let seen: Seen | undefined
+
+  async function look(): Promise<void> {
+    const times = options.times()
+    if (!times) {
+      memory = undefined
+      return
+    }
+    const now = clocks()
+    const found = await read()
+    memory = learn(found, now)
+    if (found?.record && !found.record.done && isGivenUp(now)) {
+      log.warn(
+        { due: found.record.due },
+        `schedule ${options.name}: its holder did not finish, going on for it`,
+      )
+      return fire(found.record.due, found, found.record.begun)
+    }
+    const looked = lookAtClocks(memory, now, times, options.jitterMs() * random())
+    memory = looked.memory
+    const { decision } = looked
+    if (decision.kind === 'pass')
+      log.info({ due: timestamp(new Date(decision.dueMs)) }, `schedule ${options.name}: fired a moment ago`)
+    if (decision.kind === 'fire') await fire(timestamp(new Date(decision.dueMs)), found, undefined)
+  }
+
+  /** Whoever fired last: this is when we learned of it. */
+  function learn(found: Found | undefined, now: Clocks): ScheduleMemory {
+    const record = found?.record
+    const firing = record ? `${record.holder} ${record.at}` : ''
+    const isNews = firing !== '' && firing !== seen?.firing
+    if (found && found.revision !== seen?.revision)
+      seen = { revision: found.revision, firing, elapsedMs: now.elapsedMs }
+    const [dueMs, atMs] = [Date.parse(record?.due ?? ''), Date.parse(record?.at ?? '')]
+    if (!memory) return firstMemory(now, record && { dueMs, atMs })
+    return isNews ? { ...memory, firedElapsedMs: now.elapsedMs, firedDueMs: dueMs } : memory
+  }
+
+  const isGivenUp = ({ elapsedMs }: Clocks) =>
+    seen !== undefined && elapsedMs - seen.elapsedMs >= options.patienceMs
+
+  async function fire(due: string, found: Found | undefined, begun: string | undefined): Promise<void> {
+    let record: FiringRecord = {
+      ...{ due, holder, done: false, at: timestamp(new Date(clocks().wallMs)) },
+      ...(begun ? { begun } : {}),
+    }
+    let revision = await write(record, found?.revision ?? 0)
+    if (revision === undefined) return
+    const { wallMs, elapsedMs } = clocks()
+    memory = { lookedMs: wallMs, firedElapsedMs: elapsedMs, firedDueMs: Date.parse(due) }
+    seen = { revision, firing: `${holder} ${record.at}`, elapsedMs }
+    const change = async (next: FiringRecord) => {
+      revision = await write(next, revision ?? 0)
+      if (revision === undefined) throw new Error(`schedule ${options.name}: another replica has taken over`)
+      record = next
+    }
+    await options.act({ due, begun, begin: (what) => change({ ...record, begun: what }) })
+    await change({ ...record, done: true })
+  }
+
+  async function read(): Promise<Found | undefined> {
+    const found = await targets.get(key)
+    if (!found) return undefined
+    const record = found.operation === 'PUT' ? firingRecord.safeParse(found.json()).data : undefined
+    return { record, revision: found.revision }
+  }
+
+  const write = (record: FiringRecord, revision: number) =>
+    attempt(() =>
+      revision === 0
+        ? targets.create(key, JSON.stringify(record))
+        : targets.update(key, JSON.stringify(record), revision),
+    )
+
+  return { look }
+}

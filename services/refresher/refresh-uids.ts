@@ -1,0 +1,87 @@
+/** Asks FERRY for the UID of every account that needs one, daily and on request; the outcome is the fact `run.uids`. */
+import type { KV } from '@nats-io/kv'
+import type { Logger } from 'pino'
+import { ulid } from 'ulid'
+import type { Bus } from '../../shared/bus.ts'
+import type { Site } from '../../shared/config/site.ts'
+import { Permanent, Transient } from '../../shared/errors.ts'
+import { readUid, writeUid } from '../../shared/known-uids.ts'
+import { type RunUids, schemaVersion, timestamp } from '../../shared/messages.ts'
+import { publish } from '../../shared/publish.ts'
+import { runSubject } from '../../shared/subjects.ts'
+import { askFerry, type FerryBearer } from './ferry.ts'
+
+export interface RefreshUidsDeps {
+  readonly bus: Bus
+  readonly uids: KV
+  readonly freshSite: () => Site
+  readonly log: Logger
+  /** Aborted when the daemon stops. */
+  readonly signal: AbortSignal
+  readonly bearer?: FerryBearer
+}
+
+/** Questions to FERRY at the same time. */
+const concurrency = 4
+
+/** Answers `managed-tokens.uids.refresh` at once with the id that `run.uids` will carry. */
+export async function startUidRefresh(deps: RefreshUidsDeps): Promise<{ id: string }> {
+  const id = ulid()
+  refreshUids(id, 'request', deps).catch((error: unknown) => {
+    if (!deps.signal.aborted) deps.log.error({ err: error, run: id }, 'the UIDs could not be refreshed')
+  })
+  return { id }
+}
+
+/** Asks for every account without `desiredUIDOverride`, stores what is good, and says how it went. */
+export async function refreshUids(
+  id: string,
+  trigger: RunUids['trigger'],
+  deps: RefreshUidsDeps,
+): Promise<RunUids> {
+  const site = deps.freshSite()
+  const waiting = accountsToAsk(site)
+  const known: RunUids['known'] = []
+  const failed: RunUids['failed'] = []
+  const askOn = async () => {
+    for (let account = waiting.shift(); account !== undefined; account = waiting.shift())
+      await askOne(account, site, deps, { known, failed })
+  }
+  await Promise.all(Array.from({ length: concurrency }, askOn))
+  deps.signal.throwIfAborted()
+  const byAccount = (a: { account: string }, b: { account: string }) => (a.account < b.account ? -1 : 1)
+  const body: RunUids = {
+    ...{ schema: schemaVersion, run: id, at: timestamp(), trigger },
+    known: known.sort(byAccount),
+    failed: failed.sort(byAccount),
+  }
+  deps.log.info({ run: id, known: known.length, failed: failed.length }, 'FERRY was asked for UIDs')
+  await publish(deps.bus, { kind: 'fact', subject: runSubject('uids'), id: `${id}.uids`, body })
+  return body
+}
+
+/** Each account once. Pure. */
+export function accountsToAsk({ entries }: Pick<Site, 'entries'>): string[] {
+  return [
+    ...new Set(entries.filter(({ desiredUid }) => desiredUid === undefined).map(({ account }) => account)),
+  ]
+}
+
+async function askOne(
+  account: string,
+  site: Site,
+  { uids, signal, bearer }: RefreshUidsDeps,
+  { known, failed }: Pick<RunUids, 'known' | 'failed'>,
+): Promise<void> {
+  try {
+    const uid = await askFerry(account, site, signal, bearer)
+    await writeUid(uids, { account, uid })
+    known.push({ account, uid })
+  } catch (error) {
+    if (!(error instanceof Permanent || error instanceof Transient)) throw error
+    const { code, message, action } = error.failure
+    const last = await readUid(uids, account)
+    if (last && code === 'account-refused') await writeUid(uids, { ...last, refused: message })
+    failed.push({ account, code, message, action, ...(last ? { uid: last.uid } : {}) })
+  }
+}

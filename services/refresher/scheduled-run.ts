@@ -1,0 +1,50 @@
+/** What the schedule does at its time: one run of everything, unless the last one of everything is still going on. */
+import type { KV } from '@nats-io/kv'
+import type { Logger } from 'pino'
+import { decodeTime, isValid } from 'ulid'
+import type { Site } from '../../shared/config/site.ts'
+import { mintRunId } from '../../shared/run-id.ts'
+import { ledgerHead } from './joined.ts'
+import type { Firing } from './keep-schedule.ts'
+import { type RunDeps, startRun } from './run-request.ts'
+
+/** Older runs are not looked at: their deadline has passed, whatever clock they were planned by (milliseconds). */
+const lookBackMs = 2 * 60 * 60_000
+
+/** Acts on a firing. Taken over from a replica that died, it goes on with the run id that was minted there. */
+export async function startScheduledRun(firing: Firing, deps: RunDeps, log: Logger): Promise<void> {
+  const overlap = firing.begun
+    ? undefined
+    : await findUnfinishedFullRun(deps.freshSite(), deps.runs, Date.now())
+  if (overlap) {
+    log.warn(
+      { due: firing.due, unfinished: overlap },
+      'skipped a scheduled run: the last one is not finished',
+    )
+    return
+  }
+  const { run, entries } = await startRun({}, 'schedule', deps, async () => {
+    const id = firing.begun ?? (await mintRunId(deps.runs))
+    if (!firing.begun) await firing.begin(id)
+    return id
+  })
+  log.info({ run, due: firing.due, entries: entries.length }, 'the schedule started a run')
+}
+
+/** The run of every entry, with all it does, that is neither finished nor past its deadline. */
+export async function findUnfinishedFullRun(
+  { entries, timeouts }: Pick<Site, 'entries' | 'timeouts'>,
+  runs: KV,
+  now: number,
+): Promise<string | undefined> {
+  const oldest = now - Math.max(lookBackMs, timeouts.globalMs)
+  for await (const key of await runs.keys('*')) {
+    if (!isValid(key) || decodeTime(key) < oldest) continue
+    const found = await runs.get(key)
+    const head = found?.operation === 'PUT' ? ledgerHead.safeParse(found.json()).data : undefined
+    if (!head || head.finished || !head.mode.push || !head.mode.notify) continue
+    const isFull = entries.every(({ name }) => head.entries.includes(name))
+    if (isFull && Date.parse(head.deadline ?? '') > now) return head.run
+  }
+  return undefined
+}

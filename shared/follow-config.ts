@@ -1,0 +1,52 @@
+/** Every daemon uses the newest good configuration when a run starts, and says so where it is not the planner's. */
+import type { Logger } from 'pino'
+import type { Bus } from './bus.ts'
+import { formatProblem } from './config/problem.ts'
+import type { Site } from './config/site.ts'
+import type { SiteSource } from './config/source.ts'
+import { runStarted } from './messages.ts'
+import { runSubject } from './subjects.ts'
+
+/** Reads the file again. A broken one is logged once, and the last good one stays in force. */
+export function reloadSite(config: SiteSource, log: Logger): Site {
+  const { changed, problems } = config.reload()
+  if (changed) log.info({ configHash: config.current().hash }, 'a new configuration is in force')
+  for (const problem of problems ?? [])
+    log.error(
+      { problem: formatProblem(problem) },
+      'the configuration was changed and is wrong: the last good one stays',
+    )
+  return config.current()
+}
+
+/**
+ * Reloads at every `run.started`, which is heard before any work of that run can come; and after the bus was away, when one
+ * may have been missed.
+ */
+export function followConfig(config: SiteSource, { bus, log }: { bus: Bus; log: Logger }): void {
+  bus.nc.subscribe(runSubject('started'), {
+    callback: (_error, message) => {
+      const site = reloadSite(config, log)
+      const planned = planOf(message.data)
+      if (planned && planned.configHash !== site.hash)
+        log.error(
+          { run: planned.run, ours: site.hash, theirs: planned.configHash, file: site.file },
+          'this run was planned with another configuration than this daemon’s: make the files the same',
+        )
+    },
+  })
+  void reloadOnReconnect()
+
+  async function reloadOnReconnect(): Promise<void> {
+    for await (const status of bus.nc.status()) if (status.type === 'reconnect') reloadSite(config, log)
+  }
+}
+
+/** Undefined for what is no plan: the planners' consumers say what is wrong with it. */
+function planOf(data: Uint8Array) {
+  try {
+    return runStarted.safeParse(JSON.parse(new TextDecoder().decode(data))).data
+  } catch {
+    return undefined
+  }
+}

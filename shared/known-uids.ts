@@ -1,0 +1,25 @@
+/** The bucket `uids`: what is known of an account's UID. The last good one stays until a better one is known. */
+import type { KV } from '@nats-io/kv'
+import { z } from 'zod'
+import { timestamp } from './messages.ts'
+import { encodeToken } from './subjects.ts'
+
+/** The value of a key in the bucket `uids`. */
+const knownUid = z.object({
+  account: z.string(),
+  uid: z.int(),
+  at: z.string().describe('When this was learned.'),
+  refused: z.string().describe('Why the account gets no token: FERRY says so, in one sentence.').optional(),
+})
+export type KnownUid = z.infer<typeof knownUid>
+
+/** What is known of an account; undefined where nothing is. */
+export async function readUid(uids: KV, account: string): Promise<KnownUid | undefined> {
+  const found = await uids.get(encodeToken(account))
+  return found?.operation === 'PUT' ? knownUid.parse(found.json()) : undefined
+}
+
+export async function writeUid(uids: KV, { account, uid, refused }: Omit<KnownUid, 'at'>): Promise<void> {
+  const value: KnownUid = { account, uid, at: timestamp(), ...(refused ? { refused } : {}) }
+  await uids.put(encodeToken(account), JSON.stringify(value))
+}
