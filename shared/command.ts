@@ -51,11 +51,53 @@ const pollMs = 20
 
 /** Runs the command to its end. Does not throw for anything the command does. */
 export async function runCommand(command: Command): Promise<CommandOutcome> {
+  return observe(command, async () => {
+    if (command.signal?.aborted) return neverStarted
+    return await untilEnded(spawn(command, 'ignore'), command)
+  })
+}
+
+/** A command whose process is there already and waits: what it costs to make one is paid beforehand. */
+export interface PreparedCommand extends AsyncDisposable {
+  /** Lets it go on, and returns when it has ended. Time, span and deadline count from here. Once only. */
+  run(): Promise<CommandOutcome>
+}
+
+/**
+ * Starts a process that becomes the command when `run` is called, and ends by itself when we die before that. It has the
+ * command's environment and group from the beginning. Disposing ends it. The command's stdin is empty.
+ */
+export function prepareCommand(command: Omit<Command, 'input'>): PreparedCommand {
+  const { file, args, ...rest } = command
+  const name = command.name ?? file.split('/').at(-1) ?? file
+  const wait = 'read -r go && exec "$@" </dev/null'
+  const spawned = spawn({ ...rest, file: '/bin/sh', args: ['-c', wait, 'sh', file, ...args] }, 'pipe')
+  const { stdin } = spawned.child
+  // It may be gone before it is told to go on.
+  stdin?.on('error', () => undefined)
+  return {
+    run: () =>
+      observe({ ...command, name }, async () => {
+        if (command.signal?.aborted) return neverStarted
+        stdin?.end('go\n')
+        return await untilEnded(spawned, command)
+      }),
+    async [Symbol.asyncDispose]() {
+      stdin?.end()
+      await spawned.child
+    },
+  }
+}
+
+const neverStarted: CommandOutcome = { kind: 'killed', signal: 'SIGTERM', stdout: '', stderr: '' }
+
+/** One span and one duration for each command. */
+function observe(command: Command, run: () => Promise<CommandOutcome>): Promise<CommandOutcome> {
   const name = command.name ?? command.file.split('/').at(-1) ?? command.file
   const started = performance.now()
   return trace.getTracer('managed-tokens').startActiveSpan(`exec ${name}`, async (span) => {
     span.setAttributes({ 'process.executable.name': name, ...command.attributes })
-    const outcome = await spawnAndWait(command)
+    const outcome = await run()
     commandSeconds.observe(
       { program: name, outcome: outcomeLabel(outcome) },
       (performance.now() - started) / 1_000,
@@ -71,19 +113,25 @@ export async function runCommand(command: Command): Promise<CommandOutcome> {
 const outcomeLabel = (outcome: CommandOutcome) =>
   outcome.kind === 'exited' ? (outcome.exitCode === 0 ? 'ok' : 'exit') : outcome.kind
 
-async function spawnAndWait(command: Command): Promise<CommandOutcome> {
-  if (command.signal?.aborted) return { kind: 'killed', signal: 'SIGTERM', stdout: '', stderr: '' }
+type Spawned = ReturnType<typeof spawn>
+
+function spawn(command: Omit<Command, 'timeoutMs'>, stdin: 'ignore' | 'pipe') {
   const child = execa(command.file, [...command.args], {
     env: { ...command.env },
     extendEnv: false,
     detached: true,
     buffer: false,
     reject: false,
-    ...(command.input === undefined ? { stdin: 'ignore' as const } : { input: command.input }),
+    ...(command.input === undefined ? { stdin } : { input: command.input }),
     ...(command.cwd ? { cwd: command.cwd } : {}),
   })
-  const stdout = keepStart(child.stdout)
-  const stderr = keepStart(child.stderr)
+  return { child, stdout: keepStart(child.stdout), stderr: keepStart(child.stderr) }
+}
+
+async function untilEnded(
+  { child, stdout, stderr }: Spawned,
+  { timeoutMs, signal }: Pick<Command, 'timeoutMs' | 'signal'>,
+): Promise<CommandOutcome> {
   let timedOut = false
   let stopped: Promise<void> | undefined
   const stop = () => {
@@ -92,11 +140,11 @@ async function spawnAndWait(command: Command): Promise<CommandOutcome> {
   const deadline = setTimeout(() => {
     timedOut = true
     stop()
-  }, command.timeoutMs)
-  command.signal?.addEventListener('abort', stop, { once: true })
+  }, timeoutMs)
+  signal?.addEventListener('abort', stop, { once: true })
   const result = await child
   clearTimeout(deadline)
-  command.signal?.removeEventListener('abort', stop)
+  signal?.removeEventListener('abort', stop)
   await stopped
   const output = { stdout: stdout(), stderr: stderr() }
   if (timedOut) return { kind: 'timeout', ...output }

@@ -17,6 +17,7 @@ import { lastTokenStore } from '../../shared/metrics.ts'
 import type { Fact, Outgoing } from '../../shared/publish.ts'
 import { storeSubject, tokenSubject } from '../../shared/subjects.ts'
 import { type Acted, workOnTarget } from '../../shared/target.ts'
+import { requestsPerToken } from '../../shared/vault-budget.ts'
 import type { VaultPause } from '../../shared/vault-pause.ts'
 import { findVaultServer } from '../../shared/vault-server.ts'
 import type { CondorVersionOptions } from './condor-version.ts'
@@ -24,7 +25,7 @@ import type { CreddHealth } from './credd-health.ts'
 import { isHeldNow, isStillHeld } from './duty.ts'
 import type { Lane } from './lane.ts'
 import type { Stage, Staging } from './staging.ts'
-import { mustBeUnlocked, runVaultStorer, type StorerRun } from './vault-storer.ts'
+import { mustBeUnlocked, type PreparedStorer, prepareVaultStorer, type StorerRun } from './vault-storer.ts'
 import { answersCredd, type Stored, verifyStored } from './verify.ts'
 
 export interface StoreDeps {
@@ -109,10 +110,12 @@ async function storeAndVerify(
   log: Logger,
   deps: StoreDeps,
 ): Promise<Stored> {
-  const { lane, lease, vaultPause, credds } = deps
+  const { lease, vaultPause, credds } = deps
   const { stage, credd, signal } = run
   try {
-    await lane.run(() => vaultPause.heed(deadline, () => runAlone(run, lease, log)), signal)
+    const asks = { requests: requestsPerToken, signal }
+    await vaultPause.heed(deadline, (paused) => runInLane(run, paused, log, deps), asks)
+    await deps.lane.calm()
     const stored = await verifyStored(run)
     await mustBeOurs(stage, lease, signal)
     await stage.takeBack()
@@ -126,30 +129,49 @@ async function storeAndVerify(
   }
 }
 
+async function runInLane(ours: StorerRun, paused: AbortSignal, log: Logger, deps: StoreDeps): Promise<void> {
+  const run = { ...ours, signal: AbortSignal.any([ours.signal, paused]) }
+  await using prepared = prepareVaultStorer(run)
+  await deps.lane.run((underway) => runAlone(run, prepared, underway, deps.lease, log), run.signal)
+}
+
 /** With the lease, and waiting for whoever else has the host's lock: an orphan, or a person at a terminal. */
-async function runAlone(run: StorerRun, lease: Lease, log: Logger): Promise<void> {
-  for (let busy = 0; ; busy++) {
+async function runAlone(
+  run: StorerRun,
+  first: PreparedStorer,
+  underway: () => void,
+  lease: Lease,
+  log: Logger,
+): Promise<void> {
+  for (let tries = 0; ; tries++) {
+    await using again = tries === 0 ? undefined : prepareVaultStorer(run)
     if (!(await isHeldNow(lease).catch(() => false))) throw new RetryLater(standbyMs)
     try {
-      return await runOnce(run)
+      return await runOnce(run, again ?? first, underway)
     } catch (error) {
       if (!(error instanceof RetryLater)) throw error
-      if (busy === 0) log.warn({ lockFile: run.lockFile }, 'another storer runs on this host: waiting for it')
+      if (tries === 0)
+        log.warn({ lockFile: run.lockFile }, 'another storer runs on this host: waiting for it')
       await sleep(error.delayMs, undefined, { signal: run.signal })
     }
   }
 }
 
-async function runOnce(run: StorerRun): Promise<void> {
+async function runOnce(run: StorerRun, prepared: PreparedStorer, underway: () => void): Promise<void> {
+  const { stage } = run
   // Names that it shares with others may be touched only when nobody else uses them.
-  if (!run.stage.hasOwnNames) await mustBeUnlocked(run)
-  await run.stage.enter()
+  if (!stage.hasOwnNames) {
+    await mustBeUnlocked(run)
+    await stage.enter()
+  }
   let endedWell = false
   try {
-    await runVaultStorer(run)
+    const running = prepared.run()
+    underway()
+    await running
     endedWell = true
   } finally {
-    await run.stage.leave(endedWell)
+    if (!stage.hasOwnNames || !endedWell) await stage.leave(endedWell)
   }
 }
 

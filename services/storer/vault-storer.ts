@@ -1,5 +1,5 @@
 /** Runs condor_vault_storer for one (service, credd) under the host's lock, and says why when it did not do its work. */
-import { type CommandOutcome, runCommand } from '../../shared/command.ts'
+import { type CommandOutcome, prepareCommand, runCommand } from '../../shared/command.ts'
 import { commandEnvironment, environment } from '../../shared/config/environment.ts'
 import type { Entry, Site } from '../../shared/config/site.ts'
 import { failure, Permanent, type ReasonCode, RetryLater, Transient } from '../../shared/errors.ts'
@@ -25,12 +25,19 @@ const lockRetryMs = 200
 /** Asking for the lock takes no time (milliseconds). */
 const lockProbeMs = 5_000
 
-/** Returns when the storer says that it stored. Throws Permanent, Transient, or RetryLater while the lock is held elsewhere. */
-export async function runVaultStorer(run: StorerRun): Promise<void> {
-  const outcome = await runCommand({
+/** A storer whose process waits for its turn. */
+export interface PreparedStorer extends AsyncDisposable {
+  /** Returns when the storer says that it stored. Throws Permanent, Transient, or RetryLater while the lock is held elsewhere. */
+  run(): Promise<void>
+}
+
+/** Makes the storer's process, which does nothing before its turn has come. */
+export function prepareVaultStorer(run: StorerRun): PreparedStorer {
+  const command = prepareCommand({
     file: 'flock',
     name: 'condor_vault_storer',
     args: [
+      '--no-fork',
       '-n',
       '-E',
       String(lockBusy),
@@ -45,9 +52,15 @@ export async function runVaultStorer(run: StorerRun): Promise<void> {
     signal: run.signal,
     attributes: { 'managed_tokens.entry': run.entry.name, 'managed_tokens.credd': run.credd },
   })
-  if (outcome.kind === 'exited' && outcome.exitCode === 0) return
-  if (outcome.kind === 'exited' && outcome.exitCode === lockBusy) throw new RetryLater(lockRetryMs)
-  throw storerError(run, outcome)
+  return {
+    async run() {
+      const outcome = await command.run()
+      if (outcome.kind === 'exited' && outcome.exitCode === 0) return
+      if (outcome.kind === 'exited' && outcome.exitCode === lockBusy) throw new RetryLater(lockRetryMs)
+      throw storerError(run, outcome)
+    },
+    [Symbol.asyncDispose]: () => command[Symbol.asyncDispose](),
+  }
 }
 
 /** Throws RetryLater while the host's lock is held elsewhere. */
