@@ -5,16 +5,18 @@
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { ConsumerMessages, JsMsg } from '@nats-io/jetstream'
-import { context, propagation, type Span, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api'
+import { type Span, SpanStatusCode } from '@opentelemetry/api'
 import type { Logger } from 'pino'
 import type { z } from 'zod'
 import type { Bus } from './bus.ts'
+import { deadLetterOf } from './dead-letter.ts'
 import { type Backoff, decideEnd, type End } from './ends.ts'
 import { type Failure, RetryLater } from './errors.ts'
-import { schemaVersion, timestamp } from './messages.ts'
+import { inMessageSpan } from './message-span.ts'
 import { messagesTotal } from './metrics.ts'
+import { parseMessage } from './parse-message.ts'
 import { type Outgoing, publish } from './publish.ts'
-import { type ConsumerName, deadSubject, type StreamName, subjectTemplate } from './subjects.ts'
+import type { ConsumerName, StreamName } from './subjects.ts'
 import { ackWaitMs, ensureConsumer, keepsNewest } from './topology.ts'
 
 /** A message as handlers see it. */
@@ -146,7 +148,7 @@ export async function consume<T>(
       await pullGone
       return message.nak()
     }
-    const parsed = parse(what.schemaOf(message.subject), message.data)
+    const parsed = parseMessage(what.schemaOf(message.subject), message.data)
     if ('reason' in parsed) {
       log.error(
         { subject: message.subject, reason: parsed.reason },
@@ -181,17 +183,12 @@ export async function consume<T>(
     }
   }
 
-  async function workOn(held: Held<T>): Promise<void> {
-    const parent = propagation.extract(context.active(), held.message.headers, {
-      keys: (carrier) => carrier?.keys() ?? [],
-      get: (carrier, key) => carrier?.get(key),
-    })
-    const span = startSpan(what, held.message, parent)
-    await context.with(trace.setSpan(parent, span), async () => {
+  function workOn(held: Held<T>): Promise<void> {
+    const { run } = held.body as { run?: string }
+    return inMessageSpan(what.consumer, held.message, run, async (span) => {
       const end = await runHandler(held, span)
       messagesTotal.inc({ consumer: what.consumer, end: end.kind })
       span.setAttribute('managed_tokens.end', end.kind)
-      span.end()
     })
   }
 
@@ -261,7 +258,7 @@ export async function consume<T>(
       } catch (error) {
         if (stopping) return
         log.warn({ consumer: what.consumer, reason: messageOf(error) }, 'cannot pull messages: trying again')
-        await waitOrStop(500, stop.signal)
+        await sleep(500, undefined, { signal: stop.signal }).catch(() => undefined)
         await ensure().catch(() => undefined)
       }
     }
@@ -315,64 +312,6 @@ function settle(message: JsMsg, end: End): void {
   else if (end.kind === 'handBack') message.nak()
 }
 
-function parse<T>(schema: z.ZodType<T> | undefined, data: Uint8Array): { body: T } | { reason: string } {
-  if (!schema) return { reason: 'no message of this subject is known' }
-  let json: unknown
-  try {
-    json = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(data))
-  } catch {
-    return { reason: 'not JSON in UTF-8' }
-  }
-  const result = schema.safeParse(json)
-  if (result.success) return { body: result.data }
-  const issue = result.error.issues[0]
-  return { reason: `${issue?.path.join('.') || 'message'}: ${issue?.message ?? 'invalid'}` }
-}
-
-function deadLetterOf(
-  what: { stream: StreamName; consumer: ConsumerName },
-  message: JsMsg,
-  reason: string,
-): Outgoing {
-  return {
-    kind: 'fact',
-    subject: deadSubject(what.stream, what.consumer),
-    id: `dead.${what.stream}.${what.consumer}.${message.seq}.${message.timestampNanos}`,
-    body: {
-      schema: schemaVersion,
-      at: timestamp(),
-      reason,
-      subject: message.subject,
-      sequence: message.seq,
-      body: Buffer.from(message.data.subarray(0, 4_096)).toString('utf8'),
-    },
-  }
-}
-
-function startSpan(
-  what: { consumer: ConsumerName },
-  message: JsMsg,
-  parent: ReturnType<typeof context.active>,
-): Span {
-  const template = subjectTemplate(message.subject)
-  return trace.getTracer('managed-tokens').startSpan(
-    `process ${template}`,
-    {
-      kind: SpanKind.CONSUMER,
-      attributes: {
-        'messaging.system': 'nats',
-        'messaging.operation.type': 'process',
-        'messaging.destination.name': message.subject,
-        'messaging.destination.template': template,
-        'messaging.consumer.group.name': what.consumer,
-        'messaging.message.id': `${message.info.stream}/${message.seq}`,
-        'messaging.message.body.size': message.data.length,
-      },
-    },
-    parent,
-  )
-}
-
 /** What every log line of this message carries. */
 function describe(body: unknown): Record<string, unknown> {
   const { run, entry, credd, node } = body as Record<string, unknown>
@@ -391,17 +330,3 @@ function logEnd(log: Logger, end: End, error: unknown, deliveries: number): void
 }
 
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
-
-function waitOrStop(ms: number, signal: AbortSignal): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>()
-  const timer = setTimeout(resolve, ms)
-  signal.addEventListener(
-    'abort',
-    () => {
-      clearTimeout(timer)
-      resolve()
-    },
-    { once: true },
-  )
-  return promise
-}
