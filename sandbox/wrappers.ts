@@ -24,7 +24,7 @@ const write = (layout: Layout, program: string, script: string) =>
   writeFileSync(join(layout.bin, program), script, { mode: 0o755 })
 
 /** Half of a stand-in's time is the compiling of its modules; what was compiled serves every later sandbox. */
-const compileCache = fileURLToPath(new URL('../node_modules/.cache/sandbox', import.meta.url))
+const compileCache = fileURLToPath(new URL('../node_modules/.cache/node', import.meta.url))
 
 const standInScript = (layout: Layout, program: string) => `#!/bin/sh
 SANDBOX_DIR=${quote(layout.dir)}

@@ -63,12 +63,16 @@ export async function runDaemon(
     if (config.current().telemetry.metricsPort !== undefined)
       stack.use(await serveMetrics(daemon, config.current().telemetry))
     followConfig(config, { bus, log })
-    await start({
+    const started = start({
       ...{ bus, log, stateRoot, stateDirectory, stack },
       site: () => config.current(),
       freshSite: () => reloadSite(config, log),
       configProblems: () => config.problems(),
     })
+    if (await isStoppedBefore(started, stopped)) {
+      log.info('stopped before everything it needs was there')
+      process.exit(0)
+    }
     log.info('ready')
     process.send?.('ready')
     await stopped
@@ -151,6 +155,11 @@ function logConnection({ nc }: Bus, log: Logger): void {
     }
   }
   void follow()
+}
+
+/** A daemon may wait long for what others make. It holds no work yet, so it can go at once. */
+async function isStoppedBefore(started: Promise<void>, stopped: Promise<void>): Promise<boolean> {
+  return Promise.race([started.then(() => false), stopped.then(() => true)])
 }
 
 /** Resolves when somebody wants the daemon to stop. */

@@ -3,5 +3,5 @@ import { fileURLToPath } from 'node:url'
 
 /** For the environment of the processes a test starts. */
 export const compileCache = {
-  NODE_COMPILE_CACHE: fileURLToPath(new URL('../../node_modules/.cache/sandbox', import.meta.url)),
+  NODE_COMPILE_CACHE: fileURLToPath(new URL('../../node_modules/.cache/node', import.meta.url)),
 }
