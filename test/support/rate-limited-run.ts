@@ -1,0 +1,48 @@
+/** A run over a site whose Vault refuses everybody for a while: it ends late and whole, and nobody asks during the pause. */
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { startPipeline } from './pipeline.ts'
+import { assertNoMisuse, findMisplaced } from './site-ends.ts'
+
+interface Asked {
+  readonly at: string
+  readonly path: string
+  readonly status: number
+}
+
+/** Both in seconds; Vault's refusal is a little shorter than the pause, as its block interval is in production. */
+export async function checkRateLimitedRun(dir: string, pauseSeconds: number, refusalSeconds: number) {
+  await using pipe = await startPipeline({
+    dir,
+    faults: { 'vault-rate-limit': refusalSeconds },
+    settings: {
+      vault: { rateLimitPause: `${pauseSeconds}s` },
+      timeouts: { globalTimeout: `${pauseSeconds + 60}s` },
+    },
+  })
+  const { run } = await pipe.startRun()
+  const status = await pipe.finish(run, (pauseSeconds + 60) * 1_000)
+  assert.deepEqual(status.totals, { done: 10, failed: 0, superseded: 0, unfinished: 0 })
+  assert.deepEqual(await findMisplaced(pipe.site), [])
+  assertNoMisuse(pipe.site)
+  const tookMs = Date.parse(status.finished ?? '') - Date.parse(status.started)
+  assert.ok(tookMs > pauseSeconds * 1_000, `it ends late: after ${tookMs} ms`)
+
+  const asked = readFileSync(join(dir, 'vault', 'requests.jsonl'), 'utf8')
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as Asked)
+  const refused = asked.filter(({ status: answer }) => answer === 429)
+  const from = Date.parse(refused[0]?.at ?? '')
+  assert.ok(from > 0, 'Vault did refuse')
+  // The answer has to come back, be understood, and stop whoever is in the middle of asking.
+  const heardMs = 1_500
+  const late = asked.filter(({ at }) => {
+    const after = Date.parse(at) - from
+    return after > heardMs && after < pauseSeconds * 1_000
+  })
+  assert.deepEqual(late, [], 'nobody asks during the pause')
+  assert.ok(refused.length <= 4, `${refused.length} were refused: at most one of each that was at work`)
+  return { tookMs, refused: refused.length }
+}
