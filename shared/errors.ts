@@ -49,7 +49,8 @@ export const reasons = {
   'node-unknown': 'Check the node’s name in destinationNodes and DNS.',
   'connection-refused': 'Check sshd on the node.',
   'host-key-changed': 'Security: find out why the host key changed before you accept it in ssh_known_hosts.',
-  'host-key-unknown': 'Put the node’s host key into /etc/ssh/ssh_known_hosts of this machine, after checking it.',
+  'host-key-unknown':
+    'Put the node’s host key into /etc/ssh/ssh_known_hosts of this machine, after checking it.',
   'kerberos-refused': 'Check the node’s keytab and the account’s .k5login.',
   'disk-full': 'Free space in the destination directory on the node.',
   'destination-squatted':

@@ -7,7 +7,7 @@ import { registry } from '../../shared/metrics.ts'
 const page = readFileSync(new URL('../../docs/metrics.md', import.meta.url), 'utf8')
 
 test('the page lists every metric with its type and labels, and no other', () => {
-  const documented = [...page.matchAll(/^\| `(\w+)` \| (\w+) \| (.*?) \|/gm)].map(
+  const documented = [...page.matchAll(/^\| `(\w+)` *\| (\w+) *\| (.*?) *\|/gm)].map(
     ([, name, type, labels]) => ({
       name,
       type,

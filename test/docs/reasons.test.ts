@@ -6,7 +6,10 @@ import { reasons } from '../../shared/errors.ts'
 
 const page = readFileSync(new URL('../../docs/reasons.md', import.meta.url), 'utf8')
 const rows = new Map(
-  [...page.matchAll(/^\| `([a-z-]+)` \| (.+?) \| (.+?) \|$/gm)].map(([, code, , action]) => [code, action]),
+  [...page.matchAll(/^\| `([a-z-]+)` *\| (.+?) *\| (.+?) *\|$/gm)].map(([, code, , action]) => [
+    code,
+    action,
+  ]),
 )
 
 test('every reason code is documented with the advice people get', () => {
