@@ -30,13 +30,16 @@ const transientCodes: ReadonlySet<ReasonCode> = new Set([
   'kinit-failed',
 ])
 
+/** Whose ticket: an entry, or whatever else has a name, a principal and a keytab. */
+export type TicketOf = Pick<Entry, 'name' | 'principal' | 'keytab'>
+
 export interface Tickets extends AsyncDisposable {
   /**
    * The path of a ccache with a ticket of this entry's principal that lives at least `minLifeMs` longer. Throws
    * Permanent or Transient with a `kinit-…`, `kdc-…` or `clock-…` reason.
    */
   ccacheOf(
-    entry: Entry,
+    entry: TicketOf,
     limits: { minLifeMs: number; timeoutMs: number; signal: AbortSignal },
   ): Promise<string>
 }
@@ -48,7 +51,7 @@ export async function openTickets(directory: string): Promise<Tickets> {
   const made = new Map<string, { readonly from: string; readonly endMs: number }>()
   const pending = new Map<string, Promise<string>>()
 
-  async function make(entry: Entry, timeoutMs: number, signal: AbortSignal): Promise<string> {
+  async function make(entry: TicketOf, timeoutMs: number, signal: AbortSignal): Promise<string> {
     const ccache = join(directory, `${encodeToken(entry.name)}.ccache`)
     const fresh = `${ccache}.new`
     try {
@@ -64,7 +67,7 @@ export async function openTickets(directory: string): Promise<Tickets> {
     }
   }
 
-  function livesFor(entry: Entry, ms: number): boolean {
+  function livesFor(entry: TicketOf, ms: number): boolean {
     const known = made.get(entry.name)
     return known !== undefined && known.from === sourceOf(entry) && known.endMs > Date.now() + ms
   }
@@ -85,9 +88,9 @@ export async function openTickets(directory: string): Promise<Tickets> {
   }
 }
 
-const sourceOf = ({ principal, keytab }: Entry) => `${principal} ${keytab}`
+const sourceOf = ({ principal, keytab }: TicketOf) => `${principal} ${keytab}`
 
-async function kinit(entry: Entry, ccache: string, timeoutMs: number, signal: AbortSignal): Promise<void> {
+async function kinit(entry: TicketOf, ccache: string, timeoutMs: number, signal: AbortSignal): Promise<void> {
   const outcome = await runCommand({
     file: 'kinit',
     args: ['-k', '-t', entry.keytab, '-c', `FILE:${ccache}`, entry.principal],
@@ -100,7 +103,7 @@ async function kinit(entry: Entry, ccache: string, timeoutMs: number, signal: Ab
   throw kinitError(entry, outcome)
 }
 
-function kinitError(entry: Entry, outcome: CommandOutcome): Error {
+function kinitError(entry: TicketOf, outcome: CommandOutcome): Error {
   const code = classify(outcome)
   const failed: Failure = failure(
     code,
@@ -127,7 +130,7 @@ const describe = (code: ReasonCode) => described[code] ?? 'kinit failed'
 
 /** When the ticket ends (milliseconds since the epoch). Checks that the ccache is really this principal's. */
 async function ticketEnd(
-  entry: Entry,
+  entry: TicketOf,
   ccache: string,
   timeoutMs: number,
   signal: AbortSignal,

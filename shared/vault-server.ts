@@ -1,7 +1,6 @@
 /** Which Vault server an entry uses, in the predecessor's order. */
 import { runCommand } from './command.ts'
 import { commandEnvironment, environment } from './config/environment.ts'
-import type { Entry } from './config/site.ts'
 import { failure, Permanent } from './errors.ts'
 
 export interface VaultServerOptions {
@@ -13,7 +12,10 @@ export interface VaultServerOptions {
 }
 
 /** HTCondor's variable, else our configuration, else HTCondor's configuration. Throws Permanent `no-vault-server`. */
-export async function findVaultServer(entry: Entry, options: VaultServerOptions): Promise<string> {
+export async function findVaultServer(
+  entry: { readonly name: string; readonly vaultServer?: string | undefined },
+  options: VaultServerOptions,
+): Promise<string> {
   const name = 'SEC_CREDENTIAL_GETTOKEN_OPTS'
   const once = options.once ?? ((_question, ask) => ask())
   const found =

@@ -17,7 +17,7 @@ import { requestsPerToken } from '../../shared/vault-budget.ts'
 import type { VaultPause } from '../../shared/vault-pause.ts'
 import { findVaultServer, type VaultServerOptions } from '../../shared/vault-server.ts'
 import { type CollectorOptions, findCredds } from './condor.ts'
-import { findUid } from './ferry.ts'
+import { type FerryBearer, findUid } from './ferry.ts'
 import { getVaultToken } from './htgettoken.ts'
 import { lifeLeft, tokenExpiry } from './vault-api.ts'
 
@@ -29,6 +29,7 @@ export interface RefreshDeps {
   readonly tickets: Tickets
   readonly vaultPause: VaultPause
   readonly answers: RunCache
+  readonly ferryBearer?: FerryBearer
   /** The distributor's public curve key. */
   readonly sealTo: string
   /** Private directory with one vault token an entry. */
@@ -69,7 +70,7 @@ async function refresh(
     ...{ signal, log },
     once: (question, ask) => deps.answers.once(item.run, question, ask),
   }
-  const uid = await findUid(entry, site, deps.uids, signal)
+  const uid = await findUid(entry, site, deps.uids, signal, deps.ferryBearer)
   const credds = await findCredds(entry, condor)
   try {
     const vaultServer = await findVaultServer(entry, condor)

@@ -98,7 +98,12 @@ async function adopt(fresh: string, kept: string): Promise<boolean> {
 
 const permanentCodes: ReadonlySet<ReasonCode> = new Set(['authentication-needed', 'permission-denied'])
 
-function htgettokenError(entry: Entry, vaultServer: string, outcome: CommandOutcome): Error {
+/** What an htgettoken that failed means: which reason, and whether it may pass. */
+export function htgettokenError(
+  entry: Pick<Entry, 'service'>,
+  vaultServer: string,
+  outcome: CommandOutcome,
+): Error {
   const code = classifyVault(outcome) ?? 'unexpected'
   const failed = failure(
     code,

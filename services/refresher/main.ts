@@ -16,6 +16,7 @@ import { ensureTopology } from '../../shared/topology.ts'
 import { openVaultBudget } from '../../shared/vault-budget.ts'
 import { openVaultPause } from '../../shared/vault-pause.ts'
 import { type CronTimes, cronTimes } from './cron-times.ts'
+import { openFerryBearer } from './ferry-bearer.ts'
 import { handleRefresh } from './handle.ts'
 import { keepSchedule } from './keep-schedule.ts'
 import { planRun } from './plan.ts'
@@ -30,21 +31,19 @@ await runDaemon('refresher', async (context) => {
   const targets = await bus.bucket(buckets.targets)
   const uids = await bus.bucket(buckets.uids)
   const runs = await bus.bucket(buckets.runs)
+  const tickets = stack.use(await openTickets(join(stateDirectory, 'tickets')))
+  const vaultPause = openVaultPause(targets, site, { budget: openVaultBudget(targets, site), log })
   const deps = {
-    site,
-    targets,
-    uids,
+    ...{ site, targets, uids, tickets, vaultPause },
     sealed: await bus.bucket(buckets.sealed),
-    tickets: stack.use(await openTickets(join(stateDirectory, 'tickets'))),
     sealTo: site().sealing.publicKey ?? (await readFile(sealingPublicKeyFile(stateRoot), 'utf8')).trim(),
-    vaultPause: openVaultPause(targets, site, { budget: openVaultBudget(targets, site), log }),
     answers: openRunCache(),
+    ferryBearer: openFerryBearer({ site, tickets, vaultPause, directory: join(stateDirectory, 'ferry') }),
     tokenDirectory: join(stateDirectory, 'tokens'),
   }
   const runDeps = { bus, runs, freshSite, problems: configProblems }
   const stopping = new AbortController()
-  stack.defer(() => stopping.abort(new Error('stopping')))
-  const uidDeps = { bus, uids, freshSite, log, signal: stopping.signal }
+  const uidDeps = { bus, uids, freshSite, log, signal: stopping.signal, bearer: deps.ferryBearer }
 
   stack.use(
     await consume(
@@ -108,6 +107,8 @@ await runDaemon('refresher', async (context) => {
       },
     }),
   )
+  // First of all, or a FERRY that hangs would be waited for.
+  stack.defer(() => stopping.abort(new Error('stopping')))
 })
 
 /** What a schedule goes by now; made anew only when a reload has changed it. */

@@ -1,0 +1,104 @@
+/** What becomes of FERRY's word on an account, and of the predecessor's database. */
+import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { describe, it, type TestContext } from 'node:test'
+import { findUid, uidIn } from '../../../services/refresher/ferry.ts'
+import { askerOf } from '../../../services/refresher/ferry-bearer.ts'
+import { accountsToAsk } from '../../../services/refresher/refresh-uids.ts'
+import { importUids, readPredecessorUids } from '../../../shared/import-uids.ts'
+import { readUid, writeUid } from '../../../shared/known-uids.ts'
+import { entryOf, siteOf } from '../build.ts'
+import { fakeKv } from '../fake-kv.ts'
+
+const answer = (expirationdate: unknown) =>
+  JSON.stringify({
+    ferry_status: 'success',
+    ferry_output: { uid: 4711, banned: false, status: true, expirationdate },
+  })
+
+describe('an account’s expiry', () => {
+  const now = Date.parse('2031-01-01T00:00:00Z')
+  it('refuses it from that day on', () => {
+    assert.throws(() => uidIn(answer('2030-12-31'), 'dunepro', now), {
+      message: 'FERRY says that dunepro is expired since 2030-12-31.',
+    })
+  })
+  for (const still of ['2031-01-02T00:00:00Z', null, '', 'never', undefined])
+    it(`does not refuse it: ${still}`, () => assert.equal(uidIn(answer(still), 'dunepro', now), 4711))
+})
+
+describe('an account that FERRY refused', () => {
+  it('gets no token although its UID is known, and the reason is FERRY’s', async () => {
+    const { kv } = fakeKv()
+    await writeUid(kv, { account: 'dunepro', uid: 4711, refused: 'FERRY says that dunepro is banned.' })
+    const { desiredUid: _, ...entry } = entryOf()
+    await assert.rejects(findUid(entry, siteOf(), kv, AbortSignal.timeout(1_000)), {
+      name: 'Permanent',
+      message: 'FERRY says that dunepro is banned.',
+    })
+    assert.equal(await findUid(entryOf(), siteOf(), kv, AbortSignal.timeout(1_000)), 61_234, 'override first')
+  })
+})
+
+it('FERRY is asked once for each account without a UID of its own', () => {
+  assert.deepEqual(accountsToAsk(siteOf()), ['novapro'])
+})
+
+describe('who FERRY is asked as', () => {
+  it('is nobody where the section names no service', () => {
+    assert.equal(askerOf(siteOf('ferry: { host: f.lab.example, port: 1 }')), undefined)
+    assert.equal(askerOf(siteOf()), undefined)
+  })
+  it('is the service of the section', () => {
+    const site = siteOf(
+      'ferry: { host: f.lab.example, port: 1, serviceExperiment: fermilab, serviceKerberosPrincipal: r/x@LAB.EXAMPLE, serviceKeytabPath: /k }',
+    )
+    const asker = askerOf(site)
+    assert.deepEqual(
+      [asker?.service, asker?.role, asker?.principal, asker?.keytab],
+      ['fermilab_Analysis', undefined, 'r/x@LAB.EXAMPLE', '/k'],
+    )
+  })
+})
+
+describe('the predecessor’s database', () => {
+  function file(t: TestContext, sql?: string): string {
+    const directory = mkdtempSync(join(tmpdir(), 'mt-uids-'))
+    t.after(() => rmSync(directory, { recursive: true, force: true }))
+    const path = join(directory, 'uid.db')
+    if (sql !== undefined) {
+      const database = new DatabaseSync(path)
+      database.exec(sql)
+      database.close()
+    }
+    return path
+  }
+  const head = `PRAGMA application_id=${0x5da82553}; CREATE TABLE uids (username STRING PRIMARY KEY, uid INTEGER);`
+
+  it('gives UIDs of accounts that nothing is known of', async (t) => {
+    const path = file(t, `${head} INSERT INTO uids VALUES ('dunepro', 1), ('novapro', 2);`)
+    const { kv } = fakeKv()
+    await writeUid(kv, { account: 'dunepro', uid: 4711 })
+    assert.deepEqual(await importUids(path, kv), { imported: ['novapro'], kept: ['dunepro'] })
+    assert.equal((await readUid(kv, 'dunepro'))?.uid, 4711)
+    assert.equal((await readUid(kv, 'novapro'))?.uid, 2)
+  })
+  it('is refused when it is another program’s', (t) => {
+    assert.throws(() => readPredecessorUids(file(t, 'CREATE TABLE uids (username, uid)')), /another program/)
+  })
+  it('is refused when it holds what are no UIDs', (t) => {
+    const path = file(t, `${head} INSERT INTO uids VALUES ('dunepro', 0);`)
+    assert.throws(() => readPredecessorUids(path), /does not hold account names and UIDs/)
+  })
+  it('is refused when it is no database', (t) => {
+    const path = file(t)
+    writeFileSync(path, 'not a database, but long enough for a header to be looked for in it'.repeat(20))
+    assert.throws(() => readPredecessorUids(path), /is not the predecessor’s database/)
+  })
+  it('is refused when it is not there', (t) => {
+    assert.throws(() => readPredecessorUids(file(t)), /there is no .*uid\.db/)
+  })
+})
