@@ -45,8 +45,7 @@ export async function startAndWatch(
   // Before the run is asked for, so that nothing of it is missed.
   using follower = listenForRuns(bus)
   const asked = await ask<RunAnswer>(bus, requests.run, request)
-  if (!json) process.stderr.write(`${describe(asked)}\n`)
-  return await showToTheEnd(bus, asked, follower, json)
+  return await showToTheEnd(bus, asked, follower, { json, announce: describe(asked) })
 }
 
 /** Follows runs, prints how they ended, and gives the exit code. Ctrl-C ends the looking on, not the run. */
@@ -54,7 +53,7 @@ export async function showToTheEnd(
   bus: Bus,
   asked: RunAnswer,
   follower: RunFollower,
-  json = false,
+  { json, announce }: { json?: boolean | undefined; announce?: string },
 ): Promise<number> {
   const progress = showProgress(json ? { write: () => true } : process.stderr, Date.now())
   const giveUp = () => {
@@ -65,6 +64,8 @@ export async function showToTheEnd(
     process.exit(130)
   }
   process.once('SIGINT', giveUp)
+  // Only now: whoever reads this may already press Ctrl-C.
+  if (announce && !json) progress.say(announce)
   try {
     const status = await watchRun(bus, asked, follower, progress)
     process.stdout.write(json ? `${JSON.stringify(status)}\n` : `${renderRun(status)}\n`)

@@ -19,12 +19,7 @@ export async function status(options: StatusOptions): Promise<number> {
   using follower = listenForRuns(bus)
   const found = await readWholeStatus(bus, options.run)
   if (options.watch && !found.finished)
-    return await showToTheEnd(
-      bus,
-      { run: found.run, entries: ['watched'], joined: {} },
-      follower,
-      options.json,
-    )
+    return await showToTheEnd(bus, { run: found.run, entries: ['watched'], joined: {} }, follower, options)
   process.stdout.write(options.json ? `${JSON.stringify(found)}\n` : `${renderRun(found)}\n`)
   return hasFailed(found) ? 1 : 0
 }

@@ -7,7 +7,7 @@ import { test } from 'node:test'
 const root = join(import.meta.dirname, '../..')
 const rows = readFileSync(join(root, 'docs/parity.md'), 'utf8')
   .split('\n')
-  .filter((line) => /^\| (?!capability|there \|)/.test(line))
+  .filter((line) => /^\| (?!capability |there +\||-)/.test(line))
   .map((line) => line.split('|').map((cell) => cell.trim()))
   .map(([, capability = '', shown = '']) => ({ capability, shown }))
 
