@@ -2,6 +2,7 @@
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { isAffected, readFaults } from '../fault-file.ts'
+import { passHoldPoint } from '../hold.ts'
 import { Exit, type Program, print, runProgram } from './program.ts'
 import { accountOf, readCondorValue, readPrincipal } from './site-files.ts'
 
@@ -26,6 +27,16 @@ await runProgram('condor_store_cred', async (program: Program) => {
   if (!readCondorValue(dir, env, 'COLLECTOR_HOST'))
     return program.fail('_condor_COLLECTOR_HOST is missing: the credd would be looked for in another pool')
 
+  // Only what a daemon itself asks is held, not what a storer does on its way.
+  const holdPoint = program.caller === undefined ? 'condor_store_cred' : undefined
+  if (holdPoint) await passHoldPoint(dir, `${holdPoint}:${request.service}`)
+  const exit = await serve(program, request, credd)
+  if (holdPoint) await passHoldPoint(dir, `${holdPoint}-done:${request.service}`)
+  return exit
+})
+
+async function serve(program: Program, request: Request, credd: string): Promise<number> {
+  const { dir, env } = program
   const principal = readPrincipal(env)
   print(
     1,
@@ -52,7 +63,7 @@ await runProgram('condor_store_cred', async (program: Program) => {
   if (!isAffected(faults['credd-forgets'], credd)) keep(file, credential)
   print(1, 'Operation succeeded.\n')
   return 0
-})
+}
 
 function query(program: Program, request: Request, file: string): number {
   // The storer asks without scopes; what counts there is only that other ones are stored.

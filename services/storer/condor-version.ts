@@ -13,18 +13,20 @@ export interface CondorVersionOptions {
 const rememberedMs = 60 * 60_000
 
 /**
- * Whether condor_vault_storer heeds CONDOR_VAULT_STORER_ID; asked once an hour. True where the version cannot be found out:
- * only installations of before 2023 do not.
+ * Whether condor_vault_storer heeds CONDOR_VAULT_STORER_ID; an answer holds for an hour. True where the version cannot be
+ * found out: only installations of before 2023 do not.
  */
 export function askOwnNames(now: () => number = () => performance.now()) {
-  let known: { readonly answer: Promise<boolean>; readonly until: number } | undefined
-  return (options: CondorVersionOptions): Promise<boolean> => {
-    if (!known || now() > known.until) known = { answer: ask(options), until: now() + rememberedMs }
-    return known.answer
+  let known: { readonly answer: boolean; readonly until: number } | undefined
+  return async (options: CondorVersionOptions): Promise<boolean> => {
+    if (known && now() < known.until) return known.answer
+    const answer = await ask(options)
+    if (answer !== undefined) known = { answer, until: now() + rememberedMs }
+    return answer ?? true
   }
 }
 
-async function ask({ file, timeoutMs, signal }: CondorVersionOptions): Promise<boolean> {
+async function ask({ file, timeoutMs, signal }: CondorVersionOptions): Promise<boolean | undefined> {
   const outcome = await runCommand({
     file,
     args: [],
@@ -33,7 +35,9 @@ async function ask({ file, timeoutMs, signal }: CondorVersionOptions): Promise<b
     timeoutMs,
     signal,
   })
-  return outcome.kind === 'exited' && outcome.exitCode === 0 ? hasOwnNames(outcome.stdout) : true
+  // A program that is not there will not be there next time either.
+  if (outcome.kind === 'missing') return true
+  return outcome.kind === 'exited' && outcome.exitCode === 0 ? hasOwnNames(outcome.stdout) : undefined
 }
 
 /** Reads what condor_version prints. The first releases with it are 10.0.6 and 10.6.0; 10.1 to 10.5 are older. Pure. */

@@ -1,15 +1,15 @@
 /** Remembers which credds did not answer, so that a dead one costs the lane one deadline and not one for each service. */
-import { failure, Transient } from '../../shared/errors.ts'
+import { failure, Permanent, type ReasonCode, Transient } from '../../shared/errors.ts'
 
 export interface CreddHealth {
   /** It did not answer lately, and nothing has been heard of it since. */
   isTroubled(credd: string): boolean
   /**
    * Call before taking the lane. A troubled credd is asked by `probe`, outside the lane; whoever comes soon after an
-   * unanswered question gets the same answer. Throws Transient `credd-unreachable`.
+   * unanswered question, in the same run, gets the same answer. Throws Transient `credd-unreachable`.
    */
-  mustAnswer(credd: string, probe: () => Promise<boolean>): Promise<void>
-  /** Learns from how a run ended. Undefined: it went well. */
+  mustAnswer(credd: string, run: string, probe: () => Promise<boolean>): Promise<void>
+  /** Learns from how a run of the storer ended. Undefined: it went well. */
   learn(credd: string, error: unknown): void
 }
 
@@ -18,26 +18,33 @@ const silenceMs = 20_000
 
 /** `now` is a monotonic clock in milliseconds. */
 export function watchCredds(now: () => number = () => performance.now()): CreddHealth {
-  /** Troubled credds, each with when it last left a question unanswered; 0: it is to be asked. */
-  const troubled = new Map<string, number>()
+  /** Troubled credds, with the question that was last left unanswered, if one was asked. */
+  const troubled = new Map<string, { readonly run: string; readonly at: number } | undefined>()
   return {
     isTroubled: (credd) => troubled.has(credd),
-    async mustAnswer(credd, probe) {
-      const silentSince = troubled.get(credd)
-      if (silentSince === undefined) return
-      if (silentSince === 0 || now() - silentSince >= silenceMs) {
+    async mustAnswer(credd, run, probe) {
+      if (!troubled.has(credd)) return
+      const asked = troubled.get(credd)
+      if (asked?.run !== run || now() - asked.at >= silenceMs) {
         if (await probe()) return void troubled.delete(credd)
-        troubled.set(credd, now())
+        troubled.set(credd, { run, at: now() })
       }
       throw new Transient(failure('credd-unreachable', `${credd} does not answer.`))
     },
     learn(credd, error) {
-      if (error === undefined) troubled.delete(credd)
-      else if (error instanceof Transient && isSilence.has(error.failure.code) && !troubled.has(credd))
-        troubled.set(credd, 0)
+      const code = error instanceof Permanent || error instanceof Transient ? error.failure.code : undefined
+      if (error === undefined || (code && isAnswer.has(code))) troubled.delete(credd)
+      else if (code && isSilence.has(code) && !troubled.has(credd)) troubled.set(credd, undefined)
     },
   }
 }
 
 /** A storer that was killed may have waited for the credd or for something else: the probe tells. */
-const isSilence: ReadonlySet<string> = new Set(['credd-unreachable', 'storer-timeout'])
+const isSilence: ReadonlySet<ReasonCode> = new Set(['credd-unreachable', 'storer-timeout'])
+/** Reasons that only a credd which answers can have. */
+const isAnswer: ReadonlySet<ReasonCode> = new Set([
+  'credd-not-allowed',
+  'untrusted-vault-host',
+  'scope-mismatch',
+  'nothing-stored',
+])

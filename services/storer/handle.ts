@@ -78,7 +78,7 @@ async function store(
   deps: StoreDeps,
 ): Promise<Acted> {
   const { credd } = item
-  await using run = await prepare(entry, credd, site, received.signal, deps)
+  await using run = await prepare(item, entry, site, received.signal, deps)
   const stored = await storeAndVerify(run, item.deadline, received.log, deps)
   lastTokenStore.set({ service: entry.service, credd }, Date.now() / 1_000)
   return { messages: [storedEvent(item, stored)], ...stored }
@@ -86,12 +86,13 @@ async function store(
 
 /** All that can be done while another run has the lane. */
 async function prepare(
+  item: StoreItem,
   entry: Entry,
-  credd: string,
   site: Site,
   signal: AbortSignal,
   deps: StoreDeps,
 ): Promise<StorerRun & AsyncDisposable> {
+  const { credd } = item
   const { kerberosMs: timeoutMs, globalMs: minLifeMs } = site.timeouts
   const ccache = await deps.tickets.ccacheOf(entry, { minLifeMs, timeoutMs, signal })
   const vaultServer = await findVaultServer(entry, { ...site.refresher, timeoutMs, signal })
@@ -99,7 +100,7 @@ async function prepare(
   await using stack = new AsyncDisposableStack()
   const stage = stack.use(await deps.staging.stage(entry, credd, { ownNames }))
   const run = { entry, credd, site, vaultServer, ccache, stage, lockFile: deps.lockFile, signal }
-  await deps.credds.mustAnswer(credd, () => answersCredd(run))
+  await deps.credds.mustAnswer(item.credd, item.run, () => answersCredd(run))
   const prepared = stack.move()
   return { ...run, [Symbol.asyncDispose]: () => prepared.disposeAsync() }
 }

@@ -109,12 +109,15 @@ export function htgettokenOptions(entry: Entry, inherited: string | undefined): 
   return [inherited ?? `--vaulttokenminttl=${entry.minTokenLifetime}`, ...ours].join(' ')
 }
 
-/** Texts of condor_store_cred and of the storer once Vault has answered: the credd's side. */
+/**
+ * Texts of condor_store_cred and of the storer once Vault has answered: the credd's side. The hint at ALLOW_WRITE says
+ * nothing: it follows every "Operation failed", also where no credd answers.
+ */
 const creddTexts: readonly (readonly [RegExp, ReasonCode])[] = [
   [/Only one underscore allowed|usage:/i, 'misuse'],
   [/Credentials exist that do not match/i, 'scope-mismatch'],
   [/untrusted host/i, 'untrusted-vault-host'],
-  [/not allowed|ALLOW_WRITE/i, 'credd-not-allowed'],
+  [/because it is not allowed/i, 'credd-not-allowed'],
   [
     /Failed to store condor credentials|Querying condor credentials failed|credmon did not process/i,
     'credd-unreachable',

@@ -20,7 +20,7 @@ function probeOf(answer: boolean) {
 describe('the health of credds', () => {
   it('asks nothing of a credd of which nothing bad is known', async () => {
     const probe = probeOf(false)
-    await watchCredds().mustAnswer('c1', probe)
+    await watchCredds().mustAnswer('c1', 'one', probe)
     assert.equal(probe.asked, 0)
   })
 
@@ -30,7 +30,7 @@ describe('the health of credds', () => {
       credds.learn('c1', error)
       assert.equal(credds.isTroubled('c1'), true)
       assert.equal(credds.isTroubled('c2'), false)
-      await credds.mustAnswer('c1', probeOf(true))
+      await credds.mustAnswer('c1', 'one', probeOf(true))
       assert.equal(credds.isTroubled('c1'), false)
     })
 
@@ -40,10 +40,25 @@ describe('the health of credds', () => {
     credds.learn('c1', unreachable)
     const silent = probeOf(false)
     for (let tries = 0; tries < 5; tries++)
-      await assert.rejects(credds.mustAnswer('c1', silent), { message: 'c1 does not answer.' })
+      await assert.rejects(credds.mustAnswer('c1', 'one', silent), { message: 'c1 does not answer.' })
     assert.equal(silent.asked, 1)
     now += 60_000
-    await credds.mustAnswer('c1', probeOf(true))
+    await credds.mustAnswer('c1', 'one', probeOf(true))
+    assert.equal(credds.isTroubled('c1'), false)
+  })
+
+  it('asks again for a newer run, however soon', async () => {
+    const credds = watchCredds(() => 1)
+    credds.learn('c1', unreachable)
+    await assert.rejects(credds.mustAnswer('c1', 'one', probeOf(false)))
+    await credds.mustAnswer('c1', 'two', probeOf(true))
+    assert.equal(credds.isTroubled('c1'), false)
+  })
+
+  it('takes a refusal for an answer', () => {
+    const credds = watchCredds()
+    credds.learn('c1', unreachable)
+    credds.learn('c1', new Permanent(failure('credd-not-allowed', 'not you')))
     assert.equal(credds.isTroubled('c1'), false)
   })
 

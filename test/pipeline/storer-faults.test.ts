@@ -1,0 +1,192 @@
+/** What goes wrong around condor_vault_storer: each has its own reason, holds up nobody else, and leaves nothing behind. */
+import assert from 'node:assert/strict'
+import { chmodSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { after, before, beforeEach, describe, it } from 'node:test'
+import { readCalls } from '../../sandbox/calls.ts'
+import { type Faults, writeFaults } from '../../sandbox/faults.ts'
+import { hold, release, waitHeld } from '../../sandbox/hold.ts'
+import type { RunStatus } from '../../services/notifier/status-request.ts'
+import { makeDirectory, type Pipeline, startPipeline } from '../support/pipeline.ts'
+import { assertNoMisuse, assertNothingLeft, findMisplaced } from '../support/site-ends.ts'
+
+const credd1 = 'credd1.sandbox.test'
+const credd2 = 'credd2.sandbox.test'
+/** Long enough for a storer that works, on a machine that has other things to do (milliseconds). */
+const deadlineMs = 8_000
+
+describe('a storer run that goes wrong', { timeout: 170_000 }, () => {
+  let directory: Awaited<ReturnType<typeof makeDirectory>>
+  let pipe: Pipeline
+  const stop = new AsyncDisposableStack()
+
+  before(async () => {
+    directory = await makeDirectory()
+    const { path } = directory
+    pipe = await startPipeline({
+      dir: join(path, 'site'),
+      settings: {
+        timeouts: {
+          vaultStorerTimeout: `${deadlineMs / 1_000}s`,
+          globalTimeout: '60s',
+          kerberosTimeout: '10s',
+        },
+        storer: { condorVaultStorer: talkative(path) },
+        vault: { requestsPer5Min: 1_000_000 },
+      },
+    })
+    stop.use(pipe)
+    const { totals } = await runWith({})
+    assert.equal(totals.failed, 0)
+  })
+
+  beforeEach(() => writeFaults(pipe.site.dir, {}))
+
+  after(async () => {
+    await stop.disposeAsync()
+    assertNothingLeft(join(directory.path, 'site'))
+    await directory[Symbol.asyncDispose]()
+  })
+
+  async function runWith(faults: Faults, body: object = {}): Promise<RunStatus> {
+    writeFaults(pipe.site.dir, faults)
+    const { run } = await pipe.startRun(body)
+    return pipe.finish(run)
+  }
+
+  const silences: Record<string, [Faults, string[]]> = {
+    dead: [{ 'credd-down': ['credd2'] }, ['credd-unreachable']],
+    hanging: [{ 'credd-hangs': ['credd2'] }, ['storer-timeout', 'credd-unreachable']],
+    refusing: [{ 'credd-refuses': ['credd2'] }, ['credd-not-allowed']],
+  }
+  for (const [what, [faults, codes]] of Object.entries(silences))
+    it(`one credd ${what}: the other has everything, nodes wait for nobody, only that one is reported`, async () => {
+      forgetStored(pipe, credd1)
+      const status = await runWith(faults)
+      assert.deepEqual(failedOf(status), ['dune-2_production credd2', 'mu2e_production credd2'])
+      assert.deepEqual(await findMisplaced(pipe.site), [])
+      const facts = await pipe.storedFacts(status.run)
+      const reported = facts.filter(({ subject }) => subject.startsWith('token.failed.'))
+      assert.deepEqual(
+        reported.filter(({ body }) => body.target !== credd2 || !codes.includes(String(body.code))),
+        [],
+      )
+      const pushed = facts.filter(({ subject }) => subject.startsWith('token.pushed.')).map(timeOf)
+      const firstStore = Math.min(...storesOf(pipe, status).map(({ start }) => start))
+      assert.equal(pushed.length, 6)
+      assert.ok(
+        Math.max(...pushed) < firstStore + deadlineMs,
+        'pushes end before the first storer’s deadline',
+      )
+      assertNoMisuse(pipe.site)
+    })
+
+  it('Vault away in the middle of a run: an outage, and nobody is asked to log in', async () => {
+    hold(pipe.site.dir, 'condor_vault_storer:mu2e_production')
+    const { run } = await pipe.startRun({ services: ['mu2e_production'] })
+    await waitHeld(pipe.site.dir, 'condor_vault_storer:mu2e_production')
+    writeFaults(pipe.site.dir, { 'vault-down': true })
+    release(pipe.site.dir, 'condor_vault_storer:mu2e_production')
+    const status = await pipe.finish(run)
+    assert.deepEqual(failedOf(status), ['mu2e_production credd1', 'mu2e_production credd2'])
+    assert.deepEqual(await codesOf(pipe, run), ['vault-unreachable'])
+  })
+
+  const ends: Record<string, [Faults, string]> = {
+    'hangs, immune to SIGTERM, with a child': [{ 'storer-hangs': ['dune_production'] }, 'storer-timeout'],
+    'ends well having done nothing': [{ 'storer-stores-nothing': ['dune_production'] }, 'nothing-stored'],
+    'leaves another service’s token': [{ 'storer-wrong-service': ['dune_production'] }, 'wrong-token'],
+  }
+  for (const [what, [faults, code]] of Object.entries(ends))
+    it(`a storer that ${what}: ${code}, and no process of it is left`, async () => {
+      const status = await runWith(faults, { services: ['dune_production', 'mu2e_production'] })
+      assert.deepEqual(failedOf(status), ['dune_production credd1'])
+      assert.deepEqual(await codesOf(pipe, status.run), [code])
+      assert.deepEqual(storerProcesses(pipe.site.dir), [])
+      assertNoMisuse(pipe.site)
+    })
+
+  it('a storer that prints 1 GB does its work, and the daemon stays small', async () => {
+    const flood = join(directory.path, 'flood')
+    writeFileSync(flood, '')
+    const status = await runWith({}, { services: ['dune_production'] })
+    rmSync(flood)
+    assert.deepEqual([failedOf(status), existsSync(`${flood}ed`)], [[], true])
+    const pid = pipe.supervisor.pids().storer
+    const peak = Number(/^VmHWM:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1_024
+    assert.ok(peak < 150, `the storer took ${peak} MB at most`)
+  })
+
+  it('a credd swept empty behind our back is filled again by the next run, without a login', async () => {
+    forgetStored(pipe, credd1)
+    const logins = personsLogins(pipe)
+    const status = await runWith({})
+    assert.deepEqual(failedOf(status), [])
+    assert.deepEqual(await findMisplaced(pipe.site), [])
+    assert.deepEqual(personsLogins(pipe), logins)
+  })
+})
+
+/** condor_vault_storer after 1 GB on its standard error, while the file `flood` is there. */
+function talkative(path: string): string {
+  const file = join(path, 'talkative')
+  writeFileSync(
+    file,
+    `#!/bin/sh
+if [ -e ${path}/flood ]; then
+  head -c 1G /dev/zero >&2
+  : >${path}/flooded
+fi
+exec ${path}/site/bin/condor_vault_storer "$@"
+`,
+  )
+  chmodSync(file, 0o755)
+  return file
+}
+
+/** Takes every credential from a credd, as its sweeper or a reinstallation would. */
+function forgetStored({ site }: Pipeline, credd: string): void {
+  for (const account of readdirSync(join(site.layout.credds, credd)))
+    rmSync(join(site.layout.credds, credd, account), { recursive: true })
+}
+
+/** How often Vault was asked for a login by a person. */
+const personsLogins = ({ site }: Pipeline) =>
+  read(join(site.layout.vault, 'requests.jsonl')).split('/oidc/').length
+
+/** `entry target` of what failed in the run. */
+const failedOf = ({ entries }: RunStatus) =>
+  entries
+    .flatMap(({ entry, targets }) =>
+      targets.filter(({ state }) => state === 'failed').map(({ name }) => `${entry} ${name.split('.')[0]}`),
+    )
+    .sort()
+
+const timeOf = ({ body }: { body: Readonly<Record<string, unknown>> }) => Date.parse(String(body.at))
+
+async function codesOf(pipe: Pipeline, run: string): Promise<string[]> {
+  const facts = await pipe.storedFacts(run)
+  const failed = facts.filter(({ subject }) => subject.startsWith('token.failed.'))
+  return [...new Set(failed.map(({ body }) => String(body.code)))].sort()
+}
+
+const storesOf = ({ site }: Pipeline, { started }: RunStatus) =>
+  readCalls(site.dir).filter(
+    ({ program, start }) => program === 'condor_vault_storer' && start >= Date.parse(started),
+  )
+
+/** Processes of any storer run: all of them carry its id. */
+function storerProcesses(dir: string): string[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .filter((pid) => read(`/proc/${pid}/environ`).includes(`=${dir}`))
+    .filter((pid) => read(`/proc/${pid}/environ`).includes('\0CONDOR_VAULT_STORER_ID='))
+}
+
+function read(file: string): string {
+  try {
+    return readFileSync(file, 'utf8')
+  } catch {
+    return ''
+  }
+}
