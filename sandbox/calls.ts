@@ -61,10 +61,20 @@ export function readCalls(dir: string): Call[] {
 /** What was noticed that must never happen; a sound run leaves none. */
 export const readMisuse = (dir: string): Misuse[] => readLines<Misuse>(join(dir, 'misuse.jsonl'))
 
+/** Two storers that ran at the same moment: not misuse where each has names of its own, yet more than one host's lock lets in. */
+export interface Together {
+  readonly at: string
+  readonly pid: number
+  readonly other: number
+}
+
+/** Storers that met another one in the sandbox `dir`. */
+export const readTogether = (dir: string): Together[] => readLines<Together>(join(dir, 'together.jsonl'))
+
 /** One write, so that lines of several processes do not mix. */
 export function appendLine(
   dir: string,
-  file: 'calls.jsonl' | 'misuse.jsonl',
+  file: 'calls.jsonl' | 'misuse.jsonl' | 'together.jsonl',
   facts: Readonly<Record<string, unknown>>,
 ): void {
   appendFileSync(join(dir, file), `${JSON.stringify(facts)}\n`)

@@ -145,7 +145,9 @@ function mismatch(): number {
   return 2
 }
 
-const hang = () => new Promise<never>(() => setInterval(() => {}, 60_000))
+function hang(): Promise<never> {
+  return new Promise(() => setInterval(() => {}, 60_000))
+}
 
 function readArguments(argv: readonly string[]): Request {
   const [command, ...words] = argv

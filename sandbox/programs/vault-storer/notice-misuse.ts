@@ -1,6 +1,7 @@
 /** What must never happen to a storer, noticed when it does: two under one identity, an environment of somebody else, a token of another service. */
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { appendLine } from '../../calls.ts'
 import { readFaults } from '../../fault-file.ts'
 import type { Program } from '../program.ts'
 import { readCondorValue } from '../site-files.ts'
@@ -34,7 +35,10 @@ export function claimIdentity(program: Program): void {
     const pid = Number(name)
     if (pid === process.pid) continue
     if (!isStorer(pid)) rmSync(join(directory, name), { force: true })
-    else checkOther(readMark(join(directory, name)), pid)
+    else {
+      appendLine(dir, 'together.jsonl', { at: new Date().toISOString(), pid: process.pid, other: pid })
+      checkOther(readMark(join(directory, name)), pid)
+    }
   }
 
   function checkOther(other: string, pid: number): void {

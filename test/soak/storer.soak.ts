@@ -1,0 +1,14 @@
+/** Three storers on one host, of which the one at work is killed or put to sleep at random: `SOAK_SECONDS` and `SOAK_SEED` choose how long and how. */
+import { it } from 'node:test'
+import { soakStorers } from '../support/soak-storers.ts'
+
+const seconds = Number(process.env.SOAK_SECONDS ?? 120)
+const seed = Number(process.env.SOAK_SEED ?? Date.now() % 1_000_000)
+
+it(
+  `three storers, killed and stopped at random for ${seconds} s (SOAK_SEED=${seed})`,
+  {
+    timeout: (seconds + 180) * 1_000,
+  },
+  () => soakStorers({ seconds, seed }),
+)

@@ -1,0 +1,181 @@
+/** The soak of the storer: replicas on one host, chaos by a seed, and what must hold all the while and in the end. */
+import assert from 'node:assert/strict'
+import { copyFileSync, mkdirSync, readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { type KeptChild, keepRunning } from '../../cli/up/child.ts'
+import { readCalls, readTogether } from '../../sandbox/calls.ts'
+import { generateEntries } from '../../sandbox/generated-entries.ts'
+import { seedFile, stateDirectory } from '../../shared/state.ts'
+import { makeDirectory, type Pipeline, startPipeline, within } from './pipeline.ts'
+import { assertNoMisuse, assertNothingLeft, findMisplaced } from './site-ends.ts'
+
+export interface SoakOptions {
+  readonly seconds: number
+  /** The same seed makes the same choices; what they meet depends on the machine as well. */
+  readonly seed: number
+}
+
+/** One storer that chaos can reach. */
+interface Replica {
+  pid(): number | undefined
+  kill(signal: NodeJS.Signals): boolean
+}
+
+const entries = generateEntries({ entries: 4, nodes: 0, credds: 2 })
+/** Longer than the lease and the ack wait, so that a sleeper wakes up to find others at its work (milliseconds). */
+const longestSleepMs = 12_000
+const longestPauseMs = 2_500
+
+/** Throws where a promise was broken. */
+export async function soakStorers({ seconds, seed }: SoakOptions): Promise<void> {
+  await using directory = await makeDirectory()
+  const dir = join(directory.path, 'site')
+  {
+    await using pipe = await startPipeline({
+      dir,
+      entries,
+      settings: { vault: { requestsPer5Min: 1_000_000 } },
+    })
+    await using stack = new AsyncDisposableStack()
+    const others = await Promise.all(
+      [2, 3].map(async (number) => {
+        const replica = stack.adopt(startReplica(pipe, directory.path, number), (child) => child.stop())
+        await within(30_000, `replica ${number} is ready`, replica.ready())
+        return replica
+      }),
+    )
+    const replicas: Replica[] = [
+      {
+        pid: () => pipe.supervisor.pids().storer,
+        kill: (signal) => pipe.supervisor.kill('storer', signal),
+      },
+      ...others,
+    ]
+    const asking = new AbortController()
+    const runs = askForRuns(pipe, asking.signal)
+    const hits = await wreakHavoc(replicas, randomOf(seed), performance.now() + seconds * 1_000)
+    asking.abort()
+    await runs
+    assert.ok(hits > 0, 'the chaos reached somebody')
+    await storeEverything(pipe)
+    assertNoMisuse(pipe.site)
+    assert.deepEqual(readTogether(dir), [], 'storers that met another one')
+    assert.deepEqual(await findMisplaced(pipe.site), [])
+  }
+  assertNothingLeft(dir)
+  assertNothingLeftBy(dir, directory.path)
+}
+
+/** A storer like the supervisor's, with a state directory of its own and the same key on the bus. */
+function startReplica({ site, supervisor }: Pipeline, directory: string, number: number): KeptChild {
+  const state = join(directory, `replica-${number}`)
+  mkdirSync(stateDirectory(state, 'storer'), { recursive: true, mode: 0o700 })
+  copyFileSync(seedFile(site.layout.state, 'storer'), seedFile(state, 'storer'))
+  const main = join(import.meta.dirname, '../../services/storer/main.ts')
+  return keepRunning(
+    {
+      name: `storer ${number}`,
+      command: process.execPath,
+      args: [main, ...['--config', site.config, '--state', state, '--nats', supervisor.url, '--allow-root']],
+      env: { PATH: process.env.PATH, HOME: process.env.HOME, ...site.env },
+      logFile: join(site.layout.logs, `storer-${number}.log`),
+      ready: 'message',
+      deathSignal: 'TERM',
+      hopeless: { 2: 'The storer refused its configuration.' },
+      stopGraceMs: 9_000,
+    },
+    () => {},
+  )
+}
+
+/** Work for all the time: a newer run takes over what still waits of the older one. */
+async function askForRuns(pipe: Pipeline, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
+    await pipe.startRun()
+    await sleep(4_000, undefined, { signal }).catch(() => undefined)
+  }
+}
+
+/** Kills or stops, most of the time, the storer that has a command running. Returns how often; everybody is awake after it. */
+async function wreakHavoc(
+  replicas: readonly Replica[],
+  random: () => number,
+  until: number,
+): Promise<number> {
+  const asleep = new Set<Promise<void>>()
+  let hits = 0
+  while (performance.now() < until) {
+    await sleep(200 + random() * longestPauseMs)
+    const victim = findActive(replicas) ?? replicas[Math.floor(random() * replicas.length)]
+    const sleepMs = random() * longestSleepMs
+    if (!victim?.pid()) continue
+    hits += 1
+    if (random() < 0.5) victim.kill('SIGKILL')
+    else {
+      // At least one of them must be awake, or nothing happens at all.
+      if (asleep.size === replicas.length - 1) continue
+      const nap: Promise<void> = napOf(victim, sleepMs).finally(() => asleep.delete(nap))
+      asleep.add(nap)
+    }
+  }
+  await Promise.all(asleep)
+  return hits
+}
+
+async function napOf(victim: Replica, ms: number): Promise<void> {
+  const pid = victim.pid()
+  victim.kill('SIGSTOP')
+  await sleep(ms)
+  // It may have been killed in its sleep, and another one have its name by now.
+  if (victim.pid() === pid) victim.kill('SIGCONT')
+}
+
+/** The replica that has the child which is, or runs, condor_vault_storer. */
+function findActive(replicas: readonly Replica[]): Replica | undefined {
+  const parents = new Set<number>()
+  for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
+    const cmdline = read(`/proc/${pid}/cmdline`)
+    if (!cmdline.includes('condor_vault_storer')) continue
+    const [, parent] = /^\d+ \(.*\) \S (\d+)/.exec(read(`/proc/${pid}/stat`)) ?? []
+    parents.add(Number(parent))
+  }
+  return replicas.find((replica) => parents.has(replica.pid() ?? -1))
+}
+
+/** After the chaos: the next run puts everything everywhere. */
+async function storeEverything(pipe: Pipeline): Promise<void> {
+  const { run } = await pipe.startRun()
+  const { totals } = await pipe.finish(run, 90_000)
+  assert.deepEqual(totals, { done: 8, failed: 0, superseded: 0, unfinished: 0 })
+}
+
+/** No run of any replica is left over, and no file of one in /tmp. */
+function assertNothingLeftBy(dir: string, directory: string): void {
+  for (const number of [2, 3])
+    assert.deepEqual(readdirSync(join(directory, `replica-${number}`, 'storer', 'runs')), [])
+  const ids = new Set(readCalls(dir).flatMap(({ env }) => env.CONDOR_VAULT_STORER_ID ?? []))
+  assert.deepEqual(
+    readdirSync('/tmp').filter((name) => [...ids].some((id) => name.includes(id))),
+    [],
+  )
+}
+
+/** Numbers from 0 to 1 in an order that the seed decides (mulberry32). */
+function randomOf(seed: number): () => number {
+  let state = seed | 0
+  return () => {
+    state = (state + 0x6d2b79f5) | 0
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
+  }
+}
+
+function read(file: string): string {
+  try {
+    return readFileSync(file, 'utf8')
+  } catch {
+    return ''
+  }
+}
