@@ -8,6 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { SpanStatusCode, trace } from '@opentelemetry/api'
 import { execa } from 'execa'
 import { commandSeconds } from './metrics.ts'
+import { spawnTurn } from './spawn-turn.ts'
 
 export interface Command {
   /** Program name or path. */
@@ -52,6 +53,7 @@ const pollMs = 20
 /** Runs the command to its end. Does not throw for anything the command does. */
 export async function runCommand(command: Command): Promise<CommandOutcome> {
   return observe(command, async () => {
+    await spawnTurn()
     if (command.signal?.aborted) return neverStarted
     return await untilEnded(spawn(command, 'ignore'), command)
   })

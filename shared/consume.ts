@@ -15,7 +15,7 @@ import { type Failure, RetryLater } from './errors.ts'
 import { inMessageSpan } from './message-span.ts'
 import { messagesTotal } from './metrics.ts'
 import { parseMessage } from './parse-message.ts'
-import { type Outgoing, publish } from './publish.ts'
+import { type Outgoing, publish, publishAll } from './publish.ts'
 import type { ConsumerName, StreamName } from './subjects.ts'
 import { ackWaitMs, ensureConsumer, keepsNewest } from './topology.ts'
 
@@ -205,7 +205,7 @@ export async function consume<T>(
         signal: abort.signal,
         log: mine,
       })
-      for (const message of outgoing) await publish(bus, message)
+      await publishAll(bus, outgoing)
       strikes.delete(keyOf(held.message))
       end = { kind: 'ack' }
     } catch (error) {

@@ -4,6 +4,7 @@ import { readFile } from 'node:fs/promises'
 import { parseArgs } from 'node:util'
 import type { Logger } from 'pino'
 import { type Bus, connectBus } from './bus.ts'
+import { collectGarbage } from './collect-garbage.ts'
 import { environment } from './config/environment.ts'
 import { findConfigFile } from './config/find.ts'
 import { ConfigError, formatProblem, type Problem } from './config/problem.ts'
@@ -73,6 +74,7 @@ export async function runDaemon(
       log.info('stopped before everything it needs was there')
       process.exit(0)
     }
+    collectGarbage()
     log.info('ready')
     process.send?.('ready')
     await stopped

@@ -1,6 +1,7 @@
 /** Every daemon uses the newest good configuration when a run starts, and says so where it is not the planner's. */
 import type { Logger } from 'pino'
 import type { Bus } from './bus.ts'
+import { collectGarbage } from './collect-garbage.ts'
 import { formatProblem } from './config/problem.ts'
 import type { Site } from './config/site.ts'
 import type { SiteSource } from './config/source.ts'
@@ -10,7 +11,10 @@ import { runSubject } from './subjects.ts'
 /** Reads the file again. A broken one is logged once, and the last good one stays in force. */
 export function reloadSite(config: SiteSource, log: Logger): Site {
   const { changed, problems } = config.reload()
-  if (changed) log.info({ configHash: config.current().hash }, 'a new configuration is in force')
+  if (changed) {
+    log.info({ configHash: config.current().hash }, 'a new configuration is in force')
+    collectGarbage()
+  }
   for (const problem of problems ?? [])
     log.error(
       { problem: formatProblem(problem) },

@@ -2,6 +2,7 @@
 import { readdir, readFile, stat } from 'node:fs/promises'
 import { request } from 'node:https'
 import { join } from 'node:path'
+import { createSecureContext, type SecureContext } from 'node:tls'
 
 export interface GetOptions {
   /** File or directory of authorities; absent: the system's. */
@@ -17,7 +18,7 @@ const longestAnswer = 1024 * 1024
 
 /** The body of a 200 answer. Throws an error that names the status or the network's complaint, never a header. */
 export async function getText(url: URL, options: GetOptions): Promise<string> {
-  const ca = await readCertificates(options.caPath)
+  const trust = options.client ? undefined : await trustIn(options.caPath)
   const { promise, resolve, reject } = Promise.withResolvers<string>()
   const asked = request(
     url,
@@ -25,8 +26,8 @@ export async function getText(url: URL, options: GetOptions): Promise<string> {
       headers: { ...options.headers },
       signal: AbortSignal.any([options.signal, AbortSignal.timeout(options.timeoutMs)]),
       agent: false,
-      ...(ca ? { ca } : {}),
-      ...options.client,
+      ...(trust ? { secureContext: trust } : {}),
+      ...(options.client ? { ca: await readCertificates(options.caPath), ...options.client } : {}),
     },
     (answer) => {
       let body = ''
@@ -45,6 +46,21 @@ export async function getText(url: URL, options: GetOptions): Promise<string> {
   asked.on('error', reject)
   asked.end()
   return promise
+}
+
+/** Reading a grid's hundreds of authorities for every question would cost more than asking it (milliseconds). */
+const trustedMs = 60_000
+const trusted = new Map<string, { readonly until: number; readonly context: Promise<SecureContext> }>()
+
+/** The authorities of `caPath`, read once a minute. */
+function trustIn(caPath: string | undefined): Promise<SecureContext> | undefined {
+  if (!caPath) return undefined
+  const known = trusted.get(caPath)
+  if (known && known.until > performance.now()) return known.context
+  const context = readCertificates(caPath).then((ca) => createSecureContext({ ca }))
+  context.catch(() => trusted.delete(caPath))
+  trusted.set(caPath, { until: performance.now() + trustedMs, context })
+  return context
 }
 
 /** PEM texts of a file, or of all files in a directory of authorities; undefined: the system’s. */

@@ -42,6 +42,20 @@ export async function publish(bus: Bus, message: Outgoing): Promise<void> {
   }
 }
 
+/** Work items on their way at the same time. */
+const atOnce = 64
+
+/** Publishes all of them: facts one after the other, work items, which do not depend on each other, many at a time. */
+export async function publishAll(bus: Bus, messages: readonly Outgoing[]): Promise<void> {
+  for (const message of messages) if (message.kind === 'fact') await publish(bus, message)
+  const items = messages.filter(({ kind }) => kind === 'work').values()
+  const publishOn = async () => {
+    for (const item of items) await publish(bus, item)
+  }
+  const outcomes = await Promise.allSettled(Array.from({ length: atOnce }, publishOn))
+  for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason
+}
+
 /** The run of a waiting item; undefined where it cannot be read, so that it does not stand in the way for ever. */
 function runOf(waiting: StoredMsg): string | undefined {
   try {

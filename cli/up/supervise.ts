@@ -7,6 +7,7 @@ import { type Daemon, daemons } from '../../shared/subjects.ts'
 import { type ChildEvent, type ChildPlan, keepRunning } from './child.ts'
 import { ensureSealingKeys } from './credentials.ts'
 import { startNatsServer } from './nats-server.ts'
+import { smallProcess } from './small-process.ts'
 
 export interface SupervisorOptions {
   readonly configFile: string
@@ -94,7 +95,7 @@ function planOf(daemon: Daemon, options: SupervisorOptions, url: string | undefi
       ...(url ? ['--nats', url] : []),
       ...(options.allowRoot ? ['--allow-root'] : []),
     ],
-    env: options.env ?? inheritedEnvironment(),
+    env: environmentOf(options),
     logFile: options.logDir && join(options.logDir, `${daemon}.log`),
     ready: 'message',
     // A daemon has work to hand back and children to end: it gets the signal that it expects.
@@ -102,4 +103,11 @@ function planOf(daemon: Daemon, options: SupervisorOptions, url: string | undefi
     hopeless: { [wrongUse]: `The ${daemon} refused its options or its configuration; its log says why.` },
     stopGraceMs: daemonStopGraceMs,
   }
+}
+
+/** What is set already counts more. */
+function environmentOf(options: SupervisorOptions): NodeJS.ProcessEnv {
+  const given = options.env ?? inheritedEnvironment()
+  const small = smallProcess(options.stateRoot, given.NODE_OPTIONS)
+  return { ...small, ...given, NODE_OPTIONS: small.NODE_OPTIONS }
 }

@@ -1,0 +1,218 @@
+/**
+ * How fast the refresher plans, and what it costs: 500 entries whose credds ten collectors know, with kinit, htgettoken and
+ * condor_status that do nothing. The daemon and the bus are real; Vault answers how long a token lives and no more.
+ */
+import { execFileSync, fork } from 'node:child_process'
+import { once } from 'node:events'
+import { chmodSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:https'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { stringify } from 'yaml'
+import { ask } from '../cli/connection.ts'
+import { ensureSealingKeys } from '../cli/up/credentials.ts'
+import { startNatsServer } from '../cli/up/nats-server.ts'
+import { choosePort } from '../cli/up/port.ts'
+import { smallProcess } from '../cli/up/small-process.ts'
+import { layoutOf } from '../sandbox/layout.ts'
+import { makeTls } from '../sandbox/tls.ts'
+import { type Bus, connectBus } from '../shared/bus.ts'
+import { seedFile } from '../shared/state.ts'
+import { consumers, requests, streams } from '../shared/subjects.ts'
+import { ensureTopology } from '../shared/topology.ts'
+import { type Benchmark, round } from './support/benchmark.ts'
+import type { ProbeReport } from './support/loop-probe.ts'
+
+const entryCount = 500
+const collectorCount = 10
+const creddsPerCollector = 3
+/** Many times what it takes (milliseconds). */
+const patienceMs = 180_000
+
+export const benchmark: Benchmark = {
+  about: `refresher: ${entryCount} entries, ${collectorCount} collectors with ${creddsPerCollector} credds each, commands that do nothing`,
+  thresholds: { planMs: { atMost: 5_000 }, rssMb: { atMost: 150 }, loopDelayP99Ms: { atMost: 20 } },
+  async run(say) {
+    const dir = mkdtempSync(join(tmpdir(), 'mt-bench-'))
+    try {
+      return await measure(dir, say)
+    } finally {
+      rmSync(dir, { recursive: true, force: true })
+    }
+  },
+}
+
+async function measure(dir: string, say: (line: string) => void) {
+  await using stack = new AsyncDisposableStack()
+  const layout = layoutOf(dir)
+  mkdirSync(layout.vault)
+  const tls = await makeTls(layout)
+  const vault = createServer(tls, (_request, response) => response.end('{"data":{"ttl":2419200}}'))
+  vault.listen(0, '127.0.0.1')
+  await once(vault, 'listening')
+  stack.defer(() => {
+    vault.closeAllConnections()
+    vault.close()
+  })
+  const config = writeConfig(dir, (vault.address() as AddressInfo).port, layout.certificates)
+  await ensureSealingKeys(layout.state)
+  const server = await startNatsServer({
+    stateRoot: layout.state,
+    port: await choosePort(0),
+    onEvent: () => {},
+  })
+  stack.defer(() => server.stop())
+  const connect = (user: 'refresher' | 'notifier' | 'operator') =>
+    connectBus({ servers: [server.url], user, seedFile: seedFile(layout.state, user) })
+  // The notifier's buckets, which the refresher waits for.
+  const notifier = stack.use(await connect('notifier'))
+  await ensureTopology(notifier, 'notifier', { streams: [], buckets: [] })
+  const bus = stack.use(await connect('operator'))
+
+  // As `managed-tokens up` starts daemons, and from the second start on: the first one compiles.
+  execFileSync(process.execPath, [refresherMain, '--help'], { env: environmentOf(dir) })
+  const refresher = startRefresher(dir, config, server.url)
+  stack.defer(() => refresher.stop())
+  await refresher.ready
+  say('the refresher is ready; asking for a run of everything …')
+  await refresher.report()
+
+  const started = performance.now()
+  await ask(bus, requests.run, {})
+  const planMs = await until(started, () => isPlanned(bus))
+  const planned = await refresher.report()
+  say(`planned in ${Math.round(planMs)} ms; making tokens …`)
+  const readyMs = await until(started, () => isDone(bus))
+  const done = await refresher.report()
+  const logged = readFileSync(join(dir, 'refresher.log'), 'utf8')
+  const collectorsAsked = logged.split('\n').filter((line) => line.includes('a collector answered')).length
+  return {
+    planMs: round(planMs),
+    readyMs: round(readyMs),
+    rssMb: round(Math.max(planned.peakRssMb, done.peakRssMb)),
+    loopDelayP99Ms: round(Math.max(planned.loopDelayP99Ms, done.loopDelayP99Ms)),
+    loopDelayMaxMs: round(Math.max(planned.loopDelayMaxMs, done.loopDelayMaxMs)),
+    collectorsAsked,
+  }
+}
+
+async function until(started: number, isIt: () => Promise<boolean>): Promise<number> {
+  while (!(await isIt())) {
+    if (performance.now() - started > patienceMs)
+      throw new Error('the refresher did not get that far in time')
+    await sleep(20)
+  }
+  return performance.now() - started
+}
+
+async function isPlanned({ jsm }: Bus): Promise<boolean> {
+  const { state } = await jsm.streams.info(streams.refresh)
+  return state.last_seq >= entryCount
+}
+
+/** `run.started`, and `token.ready` of each entry; a failure would end the waiting, and the run. */
+async function isDone({ jsm }: Bus): Promise<boolean> {
+  const { num_pending, num_ack_pending } = await jsm.consumers.info(streams.refresh, consumers.refresher)
+  if (num_pending + num_ack_pending > 0) return false
+  const { state } = await jsm.streams.info(streams.tokens, { subjects_filter: 'token.>' })
+  const subjects = Object.keys(state.subjects ?? {})
+  const failed = subjects.filter((subject) => subject.startsWith('token.failed.')).length
+  if (failed > 0) throw new Error(`${failed} entries failed`)
+  return subjects.length === entryCount
+}
+
+/** The daemon in a process of its own, with a probe beside it that measures its loop. */
+function startRefresher(dir: string, config: string, url: string) {
+  const log = openSync(join(dir, 'refresher.log'), 'w')
+  const child = fork(
+    refresherMain,
+    ['--config', config, '--state', layoutOf(dir).state, '--nats', url, '--allow-root'],
+    {
+      execArgv: ['--import', join(import.meta.dirname, 'support/loop-probe.ts')],
+      env: environmentOf(dir),
+      stdio: ['ignore', log, log, 'ipc'],
+    },
+  )
+  const exited = once(child, 'exit')
+  return {
+    ready: new Promise<void>((resolve, reject) => {
+      child.on('message', (message) => message === 'ready' && resolve())
+      child.once('exit', () =>
+        reject(new Error(`it ended: ${readFileSync(join(dir, 'refresher.log'), 'utf8')}`)),
+      )
+    }),
+    /** What was measured since the last report. */
+    async report(): Promise<ProbeReport> {
+      const answer = once(child, 'message')
+      child.send('probe')
+      const [report] = (await answer) as [ProbeReport]
+      return report
+    },
+    async stop() {
+      child.kill('SIGTERM')
+      await exited
+    },
+  }
+}
+
+const refresherMain = join(import.meta.dirname, '../services/refresher/main.ts')
+
+const environmentOf = (dir: string) => ({
+  PATH: `${join(dir, 'bin')}:${process.env.PATH}`,
+  HOME: dir,
+  ...smallProcess(layoutOf(dir).state),
+})
+
+function writeConfig(dir: string, vaultPort: number, certificates: string): string {
+  const bin = join(dir, 'bin')
+  mkdirSync(bin)
+  for (const [name, script] of Object.entries(doNothing)) program(bin, name, script)
+  program(
+    bin,
+    'condor_status',
+    `for credd in ${Array.from({ length: creddsPerCollector }, (_, n) => n + 1).join(' ')}; do echo "credd$credd.$2"; done`,
+  )
+  const config = join(dir, 'managedTokens.yml')
+  const settings = {
+    keytabPath: join(dir, 'keytabs'),
+    kerberosPrincipalPattern: '{{.Account}}/bench@BENCH.TEST',
+    vaultServer: `localhost:${vaultPort}`,
+    minTokenLifetime: '3d',
+    timeouts: { globalTimeout: '300s' },
+    schedule: { cron: false, uids: false },
+    vault: { caPath: certificates, requestsPer5Min: 1_000_000 },
+    refresher: { htgettoken: join(bin, 'htgettoken'), condorStatus: join(bin, 'condor_status') },
+    experiments: Object.fromEntries(
+      Array.from({ length: entryCount }, (_, n) => [`exp${n}`, experimentOf(n)]),
+    ),
+  }
+  writeFileSync(config, stringify(settings))
+  return config
+}
+
+/** Each leaves what the refresher looks for afterwards. */
+const doNothing = {
+  kinit: `while [ "$1" != -c ]; do shift; done; echo "$3" >"\${2#FILE:}"`,
+  klist: `read -r principal <"\${2#FILE:}"
+printf "Default principal: %s\\n01/01/38 00:00:00  01/02/38 00:00:00  krbtgt/X@X\\n" "$principal"`,
+  htgettoken: `for word; do case $word in --vaulttokenfile=*) echo hvs.nobody >"\${word#*=}" ;; esac; done`,
+}
+
+const experimentOf = (n: number) => ({
+  emails: ['nobody@bench.test'],
+  roles: {
+    production: {
+      account: `account${n}`,
+      desiredUIDOverride: 10_000 + n,
+      destinationNodes: [`node${n % 50}.bench.test`],
+      condorCollectorHostOverride: `collector${n % collectorCount}.bench.test`,
+    },
+  },
+})
+
+function program(bin: string, name: string, script: string): void {
+  writeFileSync(join(bin, name), `#!/bin/sh\n${script}\n`)
+  chmodSync(join(bin, name), 0o755)
+}
