@@ -61,8 +61,11 @@ export async function runCommand(command: Command): Promise<CommandOutcome> {
 
 /** A command whose process is there already and waits: what it costs to make one is paid beforehand. */
 export interface PreparedCommand extends AsyncDisposable {
-  /** Lets it go on, and returns when it has ended. Time, span and deadline count from here. Once only. */
-  run(): Promise<CommandOutcome>
+  /**
+   * Lets it go on, and returns when it has ended. Time, span and deadline count from here. Once only. `onClosing` is called
+   * when nobody can write its output any more, which mostly is a moment before the end is known.
+   */
+  run(onClosing?: () => void): Promise<CommandOutcome>
 }
 
 /**
@@ -78,9 +81,10 @@ export function prepareCommand(command: Omit<Command, 'input'>): PreparedCommand
   // It may be gone before it is told to go on.
   stdin?.on('error', () => undefined)
   return {
-    run: () =>
+    run: (onClosing = () => undefined) =>
       observe({ ...command, name }, async () => {
         if (command.signal?.aborted) return neverStarted
+        spawned.child.stdout.once('end', onClosing)
         stdin?.end('go\n')
         return await untilEnded(spawned, command)
       }),

@@ -11,7 +11,7 @@ await runProgram('htgettoken', async (program) => {
     const service = options.role === 'default' ? options.issuer : `${options.issuer}_${options.role}`
     program.record({ service })
     // A storer's own call is not held here: `condor_vault_storer:<service>` holds that one.
-    if (!caller) await passHoldPoint(dir, `htgettoken:${service}`)
+    await passHoldPoint(dir, `${caller ? 'htgettoken-of-storer' : 'htgettoken'}:${service}`)
     await getToken(options, env, caller !== undefined)
     return 0
   } catch (error) {

@@ -22,8 +22,8 @@ import type { VaultPause } from '../../shared/vault-pause.ts'
 import { findVaultServer } from '../../shared/vault-server.ts'
 import type { CondorVersionOptions } from './condor-version.ts'
 import type { CreddHealth } from './credd-health.ts'
-import { isHeldNow, isStillHeld } from './duty.ts'
-import type { Lane } from './lane.ts'
+import { askLease, isFresh, isHeldNow, isStillHeld, type LeaseAnswer } from './duty.ts'
+import type { Lane, Turn } from './lane.ts'
 import type { Stage, Staging } from './staging.ts'
 import { mustBeUnlocked, type PreparedStorer, prepareVaultStorer, type StorerRun } from './vault-storer.ts'
 import { answersCredd, type Stored, verifyStored } from './verify.ts'
@@ -46,6 +46,8 @@ export interface StoreDeps {
 const backoff = { firstMs: 60_000, longestMs: 10 * 60_000 }
 /** How soon an item comes again that reached a storer without the lease (milliseconds). */
 const standbyMs = 1_000
+/** How long before its start a storer may have been allowed to (milliseconds). */
+const earlyMs = 100
 
 /** Handles `store.<experiment>.<role>.<credd>`. */
 export async function handleStore(
@@ -133,22 +135,26 @@ async function storeAndVerify(
 async function runInLane(ours: StorerRun, paused: AbortSignal, log: Logger, deps: StoreDeps): Promise<void> {
   const run = { ...ours, signal: AbortSignal.any([ours.signal, paused]) }
   await using prepared = prepareVaultStorer(run)
-  await deps.lane.run((underway) => runAlone(run, prepared, underway, deps.lease, log), run.signal)
+  const work = (turn: Turn<LeaseAnswer>) => runAlone(run, prepared, turn, deps.lease, log)
+  await deps.lane.run(work, run.signal, () => askLease(deps.lease))
 }
 
 /** With the lease, and waiting for whoever else has the host's lock: an orphan, or a person at a terminal. */
 async function runAlone(
   run: StorerRun,
   first: PreparedStorer,
-  underway: () => void,
+  turn: Turn<LeaseAnswer>,
   lease: Lease,
   log: Logger,
 ): Promise<void> {
   for (let tries = 0; ; tries++) {
     await using again = tries === 0 ? undefined : prepareVaultStorer(run)
-    if (!(await isHeldNow(lease).catch(() => false))) throw new RetryLater(standbyMs)
+    // Asked while the run before was ending: that saves the next one's wait for the answer.
+    const early = tries === 0 ? await turn.approached : undefined
+    const held = early && isFresh(early, earlyMs) ? early.held : await isHeldNow(lease).catch(() => false)
+    if (!held) throw new RetryLater(standbyMs)
     try {
-      return await runOnce(run, again ?? first, underway)
+      return await runOnce(run, again ?? first, turn)
     } catch (error) {
       if (!(error instanceof RetryLater)) throw error
       if (tries === 0)
@@ -158,7 +164,7 @@ async function runAlone(
   }
 }
 
-async function runOnce(run: StorerRun, prepared: PreparedStorer, underway: () => void): Promise<void> {
+async function runOnce(run: StorerRun, prepared: PreparedStorer, turn: Turn<unknown>): Promise<void> {
   const { stage } = run
   // Names that it shares with others may be touched only when nobody else uses them.
   if (!stage.hasOwnNames) {
@@ -167,8 +173,8 @@ async function runOnce(run: StorerRun, prepared: PreparedStorer, underway: () =>
   }
   let endedWell = false
   try {
-    const running = prepared.run()
-    underway()
+    const running = prepared.run(turn.closing)
+    turn.underway()
     await running
     endedWell = true
   } finally {

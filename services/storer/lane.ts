@@ -1,26 +1,45 @@
 /** The one lane in front of condor_vault_storer: whoever waits runs strictly alone, in the order of asking. */
 
+/** What the work in the lane is given. */
+export interface Turn<T> {
+  /** What `approach` answered: asked when the run before was about to end, at the earliest. */
+  readonly approached: Promise<T>
+  /** To be called once the command has been started. */
+  underway(): void
+  /** To be called when the command is about to end: the next one may approach. */
+  closing(): void
+}
+
 export interface Lane {
   /**
-   * Runs `work` when all who asked before have ended; it calls `underway` once its command has been started. Throws the
-   * signal's reason where it is aborted while waiting.
+   * Runs `work` when all who asked before have ended. Throws the signal's reason where it is aborted while waiting.
+   * `approach` is the question to be answered right before; it must not do anything.
    */
-  run<T>(work: (underway: () => void) => Promise<T>, signal: AbortSignal): Promise<T>
+  run<T, A = void>(
+    work: (turn: Turn<A>) => Promise<T>,
+    signal: AbortSignal,
+    approach?: () => Promise<A>,
+  ): Promise<T>
   /** Ends when nobody is just about to start a command: what can wait gives way to that. */
   calm(): Promise<void>
   /** How long the lane has been taken since it was opened (milliseconds). */
   busyMs(): number
 }
 
+interface Waiter {
+  approach(): void
+  enter(): void
+}
+
 /** An empty lane. `now` is a monotonic clock in milliseconds. */
 export function openLane(now: () => number = () => performance.now()): Lane {
-  const waiting: (() => void)[] = []
+  const waiting: Waiter[] = []
   let takenAt: number | undefined
   let starting = Promise.withResolvers<void>()
   starting.resolve()
   let busyMs = 0
 
-  function take(signal: AbortSignal): Promise<void> {
+  function take(approach: () => void, signal: AbortSignal): Promise<void> {
     signal.throwIfAborted()
     if (takenAt === undefined) {
       takenAt = now()
@@ -28,16 +47,19 @@ export function openLane(now: () => number = () => performance.now()): Lane {
       return Promise.resolve()
     }
     const { promise, resolve, reject } = Promise.withResolvers<void>()
-    const enter = () => {
-      signal.removeEventListener('abort', leave)
-      resolve()
+    const waiter: Waiter = {
+      approach,
+      enter() {
+        signal.removeEventListener('abort', leave)
+        resolve()
+      },
     }
     const leave = () => {
-      waiting.splice(waiting.indexOf(enter), 1)
+      waiting.splice(waiting.indexOf(waiter), 1)
       reject(signal.reason)
     }
     signal.addEventListener('abort', leave, { once: true })
-    waiting.push(enter)
+    waiting.push(waiter)
     return promise
   }
 
@@ -49,15 +71,26 @@ export function openLane(now: () => number = () => performance.now()): Lane {
     takenAt = next ? at : undefined
     if (!next) return
     starting = Promise.withResolvers()
-    next()
+    next.enter()
   }
 
   return {
-    async run(work, signal) {
-      await take(signal)
+    async run<T, A>(
+      work: (turn: Turn<A>) => Promise<T>,
+      signal: AbortSignal,
+      approach: () => Promise<A> = () => Promise.resolve() as Promise<A>,
+    ) {
+      let approached: Promise<A> | undefined
+      const ask = () => {
+        approached ??= approach()
+        // Whoever leaves before its turn does not hear the answer.
+        approached.catch(() => undefined)
+        return approached
+      }
+      await take(ask, signal)
       const { resolve: underway } = starting
       try {
-        return await work(underway)
+        return await work({ approached: ask(), underway, closing: () => waiting[0]?.approach() })
       } finally {
         underway()
         free()

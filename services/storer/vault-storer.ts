@@ -28,7 +28,7 @@ const lockProbeMs = 5_000
 /** A storer whose process waits for its turn. */
 export interface PreparedStorer extends AsyncDisposable {
   /** Returns when the storer says that it stored. Throws Permanent, Transient, or RetryLater while the lock is held elsewhere. */
-  run(): Promise<void>
+  run(onClosing?: () => void): Promise<void>
 }
 
 /** Makes the storer's process, which does nothing before its turn has come. */
@@ -53,8 +53,8 @@ export function prepareVaultStorer(run: StorerRun): PreparedStorer {
     attributes: { 'managed_tokens.entry': run.entry.name, 'managed_tokens.credd': run.credd },
   })
   return {
-    async run() {
-      const outcome = await command.run()
+    async run(onClosing) {
+      const outcome = await command.run(onClosing)
       if (outcome.kind === 'exited' && outcome.exitCode === 0) return
       if (outcome.kind === 'exited' && outcome.exitCode === lockBusy) throw new RetryLater(lockRetryMs)
       throw storerError(run, outcome)

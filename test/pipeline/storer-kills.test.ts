@@ -17,7 +17,7 @@ const credds = ['credd1.sandbox.test', 'credd2.sandbox.test']
 const steps: Record<string, string> = {
   'while it stages': 'condor_version',
   'before the storer asks Vault': `condor_vault_storer:${service}`,
-  'while the storer has no vault token yet': `htgettoken:${service}`,
+  'while the storer has no vault token yet': `htgettoken-of-storer:${service}`,
   'when the storer has stored': `condor_vault_storer-done:${service}`,
   'before it verifies': `condor_store_cred:${service}`,
   'after it verified': `condor_store_cred-done:${service}`,
@@ -111,20 +111,14 @@ describe('a storer that is killed', { timeout: 170_000 }, () => {
   /** Starts a run, kills the storer at the hold point, and returns how the next run ended. */
   async function killAt(point: string, look: () => void, lookBefore = () => {}): Promise<RunStatus> {
     const { dir } = pipe.site
-    // The refresher runs htgettoken too: only the storer's is held.
-    const first = point.startsWith('htgettoken') ? `condor_vault_storer:${service}` : point
+    hold(dir, point)
     try {
-      hold(dir, first)
       await pipe.startRun({ services: [service] })
-      await waitHeld(dir, first)
-      hold(dir, point)
-      if (first !== point) release(dir, first)
       await waitHeld(dir, point)
       lookBefore()
       await pipe.killAndAwait('storer', 'SIGKILL')
       look()
     } finally {
-      release(dir, first)
       release(dir, point)
     }
     // A newer item is delivered at once; the killed one's would come after the ack wait.

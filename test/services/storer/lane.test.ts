@@ -57,7 +57,7 @@ describe('the lane', () => {
     const end = Promise.withResolvers<void>()
     const start = Promise.withResolvers<void>()
     await lane.calm()
-    const running = lane.run(async (underway) => {
+    const running = lane.run(async ({ underway }) => {
       await start.promise
       seen.push('underway')
       underway()
@@ -76,6 +76,38 @@ describe('the lane', () => {
     const lane = openLane()
     await lane.run(async () => undefined, forEver)
     await lane.calm()
+  })
+
+  it('lets the next one ask when the one before is about to end, and asks for nobody twice', async () => {
+    const lane = openLane()
+    const asked: string[] = []
+    const end = Promise.withResolvers<void>()
+    const start = (name: string, work: (closing: () => void) => Promise<void>) =>
+      lane.run(
+        async ({ approached, closing }) => {
+          assert.equal(await approached, `${name} may`)
+          await work(closing)
+        },
+        forEver,
+        async () => {
+          asked.push(name)
+          return `${name} may`
+        },
+      )
+    const runs = [
+      start('a', async (closing) => {
+        assert.deepEqual(asked, ['a'])
+        closing()
+        closing()
+        assert.deepEqual(asked, ['a', 'b'])
+        await end.promise
+      }),
+      start('b', async () => assert.deepEqual(asked, ['a', 'b'])),
+      start('c', async () => undefined),
+    ]
+    end.resolve()
+    await Promise.all(runs)
+    assert.deepEqual(asked, ['a', 'b', 'c'])
   })
 
   it('counts the time it is taken', async () => {
