@@ -67,30 +67,45 @@ export async function showToTheEnd(
   // Only now: whoever reads this may already press Ctrl-C.
   if (announce && !json) progress.say(announce)
   try {
-    const status = await watchRun(bus, asked, follower, progress)
-    process.stdout.write(json ? `${JSON.stringify(status)}\n` : `${renderRun(status)}\n`)
-    return hasFailed(status) ? 1 : 0
+    const statuses = await watchRuns(bus, asked, follower, progress)
+    for (const status of statuses)
+      process.stdout.write(json ? `${JSON.stringify(status)}\n` : `${renderRun(status)}\n`)
+    return statuses.some(hasFailed) ? 1 : 0
   } finally {
     process.off('SIGINT', giveUp)
   }
 }
 
-/** Follows whichever run has the entries: ours, then those that ours has joined. Returns the ledger of the last. */
-export async function watchRun(
+/**
+ * Follows whichever run has the entries: those that ours has joined, ours, and then the newer ones that took entries over
+ * from it. Returns the ledger of each.
+ */
+export async function watchRuns(
   bus: Bus,
   asked: RunAnswer,
   follower: RunFollower,
   progress: Progress = showProgress(process.stderr, Date.now()),
-): Promise<RunStatus> {
+): Promise<readonly RunStatus[]> {
   const joined = [...new Set(Object.values(asked.joined))]
   const runs = asked.entries.length > 0 || joined.length === 0 ? [...joined, asked.run] : joined
-  let status: RunStatus | undefined
-  for (const one of runs) {
+  const statuses: RunStatus[] = []
+  for (let one = runs.shift(); one !== undefined; one = runs.shift()) {
     for await (const news of follower.follow(one, progress.say)) progress.news(news)
     progress.done()
-    status = await readWholeStatus(bus, one)
+    const status = await readWholeStatus(bus, one)
+    statuses.push(status)
+    const newest = status.totals.superseded > 0 ? (await readWholeStatus(bus, undefined)).run : one
+    if (newest > one && !runs.includes(newest)) {
+      progress.say(`Run ${newest} has taken over what this one had not begun.`)
+      runs.push(newest)
+    }
   }
-  return status as RunStatus
+  return statuses
+}
+
+/** The same for a caller that has started one run alone, which nothing takes over. */
+export async function watchRun(...following: Parameters<typeof watchRuns>): Promise<RunStatus> {
+  return (await watchRuns(...following)).at(-1) as RunStatus
 }
 
 /** Whether some target was not served. */

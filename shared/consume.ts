@@ -16,8 +16,8 @@ import { inMessageSpan } from './message-span.ts'
 import { messagesTotal } from './metrics.ts'
 import { parseMessage } from './parse-message.ts'
 import { type Outgoing, publish, publishAll } from './publish.ts'
-import type { ConsumerName, StreamName } from './subjects.ts'
-import { ackWaitMs, ensureConsumer, keepsNewest } from './topology.ts'
+import { type ConsumerName, ownerOf, type StreamName } from './subjects.ts'
+import { ackWaitMs, ensureConsumer, ensureOwned, keepsNewest } from './topology.ts'
 
 /** A message as handlers see it. */
 export interface Received<T> {
@@ -90,6 +90,7 @@ export async function consume<T>(
 ): Promise<AsyncDisposable> {
   const { ackWaitMs, stopGraceMs, backoff } = { ...defaults, ...timing }
   const stop = new AbortController()
+  const daemon = ownerOf(what.consumer)
   const ensure = () =>
     ensureConsumer(bus, what.stream, what.consumer, what.filter, { ackWaitMs, signal: stop.signal })
   await ensure()
@@ -259,9 +260,17 @@ export async function consume<T>(
         if (stopping) return
         log.warn({ consumer: what.consumer, reason: messageOf(error) }, 'cannot pull messages: trying again')
         await sleep(500, undefined, { signal: stop.signal }).catch(() => undefined)
-        await ensure().catch(() => undefined)
+        await heal().catch((failed) =>
+          log.warn({ reason: messageOf(failed) }, 'could not make again what is missing'),
+        )
       }
     }
+  }
+
+  /** A store that was lost or a stream that was deleted is made again; the next run fills it. */
+  async function heal(): Promise<void> {
+    await ensureOwned(bus, daemon)
+    await ensure()
   }
 
   const pulling = pullForEver()

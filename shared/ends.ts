@@ -1,4 +1,5 @@
 /** How a handler's work ends, decided in one pure place (see the five ends in docs/bus.md). */
+import { isBusError } from './bus-errors.ts'
 import { ClaimLost, type Failure, failure, Permanent, RetryLater } from './errors.ts'
 
 export type End =
@@ -47,6 +48,8 @@ export function decideEnd(
       ...(error.markReported && { markReported: error.markReported }),
     }
   if (stopping) return { kind: 'handBack' }
+  // The bus is away: that ends late, never as a failure of the message.
+  if (isBusError(error)) return { kind: 'later', delayMs: backoffMs(strike, backoff) }
   if (strike < maxUnexpected) return { kind: 'later', delayMs: backoffMs(strike, backoff) }
   return { kind: 'term', failure: failure('unexpected', 'An unexpected error kept coming back.') }
 }

@@ -20,6 +20,8 @@ const runId = z.ulid().describe('ULID of the run; later runs have greater ids.')
 
 const reasonCode = z
   .enum(Object.keys(reasons) as [ReasonCode, ...ReasonCode[]])
+  // A newer daemon may know more codes than this one: the failure counts all the same.
+  .catch('unexpected')
   .describe('Stable reason code, see docs/reasons.md.')
 
 /** What a run may do: `push: false` leaves nodes alone, `notify: false` mutes it. */

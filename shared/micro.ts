@@ -40,14 +40,13 @@ export async function serveRequests(
       subject,
       handler: (error, message) => {
         if (error) return
-        answerWith(answer, message.data).then(
-          (body) => message.respond(JSON.stringify(body)),
-          (failed: unknown) => {
+        answerWith(answer, message.data)
+          .then((body) => message.respond(JSON.stringify(body)))
+          .catch((failed: unknown) => {
             const { code, text } = describe(failed, log)
             const body = JSON.stringify({ error: { code, message: text } })
             message.respondError(code === 'unexpected' ? 500 : 400, text.replaceAll('\n', ' '), body)
-          },
-        )
+          })
       },
     })
   return {

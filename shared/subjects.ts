@@ -31,7 +31,7 @@ export const consumers = {
   storerPlan: 'storer-plan',
   storer: 'storer',
   distributorPlan: 'distributor-plan',
-  /** Only with `pushAfter: stored`. */
+  /** Works only with `pushAfter: stored`. */
   distributorPlanStored: 'distributor-plan-stored',
   distributor: 'distributor',
   notifier: 'notifier',
@@ -39,6 +39,9 @@ export const consumers = {
   notifierDead: 'notifier-dead',
 } as const
 export type ConsumerName = (typeof consumers)[keyof typeof consumers]
+
+/** The daemon that a consumer is named after. */
+export const ownerOf = (consumer: ConsumerName): Daemon => consumer.split('-')[0] as Daemon
 
 /** Request subjects (DESIGN: each an endpoint of a NATS micro service). */
 export const requests = {

@@ -75,11 +75,16 @@ export async function ensureTopology(
   daemon: Daemon,
   needs: { streams: StreamName[]; buckets: BucketName[] },
 ) {
+  await ensureOwned(bus, daemon)
+  for (const name of needs.streams) await untilThere(() => bus.jsm.streams.info(name))
+  for (const name of needs.buckets) await untilThere(() => bus.jsm.streams.info(`KV_${name}`))
+}
+
+/** Makes what `daemon` owns and what is not there, also after somebody has deleted it or the whole store was lost. */
+export async function ensureOwned(bus: Bus, daemon: Daemon): Promise<void> {
   for (const { owner, config } of streamPlans) if (owner === daemon) await ensureStream(bus, config)
   for (const [name, { owner, options }] of Object.entries(bucketPlans))
     if (owner === daemon) await bus.kvm.create(name, { allow_direct: false, ...options })
-  for (const name of needs.streams) await untilThere(() => bus.jsm.streams.info(name))
-  for (const name of needs.buckets) await untilThere(() => bus.jsm.streams.info(`KV_${name}`))
 }
 
 /** Adds the stream, or brings an older one up to date. */

@@ -1,7 +1,7 @@
 /** Which Vault server an entry uses, in the predecessor's order. */
 import { runCommand } from './command.ts'
 import { commandEnvironment, environment } from './config/environment.ts'
-import { failure, Permanent } from './errors.ts'
+import { failure, Permanent, Transient } from './errors.ts'
 
 export interface VaultServerOptions {
   readonly condorConfigVal: string
@@ -35,6 +35,8 @@ async function configValue(name: string, options: VaultServerOptions): Promise<s
     timeoutMs: options.timeoutMs,
     signal: options.signal,
   })
+  if (outcome.kind === 'timeout' || outcome.kind === 'killed')
+    throw new Transient(failure('timeout', `condor_config_val did not say ${name} in time.`))
   return outcome.kind === 'exited' && outcome.exitCode === 0 ? outcome.stdout : ''
 }
 

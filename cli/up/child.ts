@@ -54,6 +54,7 @@ export function keepRunning(plan: ChildPlan, onEvent: (event: ChildEvent) => voi
   let child: ChildProcess | undefined
   let ready = newLatch()
   let wasReady = false
+  let everReady = false
 
   async function liveOnce(): Promise<Exit> {
     const process = start(plan)
@@ -63,6 +64,7 @@ export function keepRunning(plan: ChildPlan, onEvent: (event: ChildEvent) => voi
     untilReady(plan, process, life.signal).then(
       () => {
         wasReady = true
+        everReady = true
         onEvent({ type: 'ready', name: plan.name, pid: process.pid ?? 0 })
         ready.resolve()
       },
@@ -82,7 +84,9 @@ export function keepRunning(plan: ChildPlan, onEvent: (event: ChildEvent) => voi
       const bornAt = performance.now()
       const exit = await liveOnce()
       if (stop.signal.aborted) break
-      const why = exit.error ?? (exit.code === null ? undefined : plan.hopeless[exit.code])
+      // What was ready once met something that can be mended while it is tried again, such as a file being edited.
+      const refused = exit.code === null || everReady ? undefined : plan.hopeless[exit.code]
+      const why = exit.error ?? refused
       if (why) {
         ready.reject(new Error(why))
         onEvent({ type: 'gave-up', name: plan.name, why })

@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import { link, readFile, rm, writeFile } from 'node:fs/promises'
 import { createCurve, createUser, fromCurveSeed, fromSeed, type KeyPair } from '@nats-io/nkeys'
+import { writeFileAtomic } from '../../shared/atomic-file.ts'
 import { type NatsUser, natsUsers } from '../../shared/nats-permissions.ts'
 import {
   ensurePrivateDirectory,
@@ -28,7 +29,8 @@ export async function ensureSealingKeys(stateRoot: string): Promise<void> {
   await ensurePrivateDirectory(stateDirectory(stateRoot, 'distributor'))
   const file = sealingSeedFile(stateRoot)
   await writeNewFile(file, seedOf(createCurve()), 0o600)
-  await writeNewFile(sealingPublicKeyFile(stateRoot), await publicKeyOf(file, fromCurveSeed), 0o644)
+  // Always the seed's own half: with the one of a seed that was removed, nothing could be opened.
+  await writeFileAtomic(sealingPublicKeyFile(stateRoot), `${await publicKeyOf(file, fromCurveSeed)}\n`, 0o644)
 }
 
 const seedOf = (pair: KeyPair) => new TextDecoder().decode(pair.getSeed())

@@ -58,19 +58,19 @@ await runDaemon('distributor', async ({ bus, log, site, stateRoot, stateDirector
       { bus, log },
     ),
   )
-  if (site().distributor.pushAfter === 'stored')
-    stack.use(
-      await consume(
-        {
-          stream: streams.tokens,
-          consumer: consumers.distributorPlanStored,
-          filter: 'token.stored.*.*',
-          schemaOf: () => tokenStored,
-          handle: (received) => planStored(received, { site, targets }),
-          concurrency: 1,
-        },
-        { bus, log },
-      ),
-    )
+  // Also where pushes wait for nothing now: a reload may change that.
+  stack.use(
+    await consume(
+      {
+        stream: streams.tokens,
+        consumer: consumers.distributorPlanStored,
+        filter: 'token.stored.*.*',
+        schemaOf: () => tokenStored,
+        handle: (received) => planStored(received, { site, targets }),
+        concurrency: 1,
+      },
+      { bus, log },
+    ),
+  )
   stack.use(await serveRequests(bus, 'distributor', [], log))
 })

@@ -39,7 +39,7 @@ export async function pushBySsh(
   files: readonly PlacedFile[],
   options: SshOptions,
 ): Promise<string | undefined> {
-  const outcome = await runCommand({
+  const said = await runCommand({
     // An ssh whose daemon was killed would push beside its successor's: the kernel ends it with the daemon.
     file: 'setpriv',
     name: 'ssh',
@@ -50,12 +50,20 @@ export async function pushBySsh(
     signal: options.signal,
     attributes: { 'managed_tokens.entry': entry.name, 'managed_tokens.node': node },
   })
+  const outcome = withoutContents(said, files)
   const results = parseResults(outcome.stdout)
   const refused = results.get(0)
   if (refused) throw wrongOwner(entry, node, uid, refused)
   if (outcome.kind !== 'exited' || outcome.exitCode !== 0 || results.size < files.length)
     throw sshError(entry, node, outcome)
   return judgeFiles(entry, node, files, results)
+}
+
+/** A login shell that echoes what it reads would have the token in the last line, which people are shown. Pure. */
+export function withoutContents(outcome: CommandOutcome, files: readonly PlacedFile[]): CommandOutcome {
+  const secrets = files.filter(({ mode }) => mode === '400').map(({ content }) => content)
+  const hide = (text: string) => secrets.reduce((clean, secret) => clean.replaceAll(secret, '[secret]'), text)
+  return { ...outcome, stdout: hide(outcome.stdout), stderr: hide(outcome.stderr) }
 }
 
 /**

@@ -12,7 +12,8 @@ export async function announceDeadLetter(
   site: () => Site,
 ): Promise<readonly Outgoing[]> {
   if (subject.startsWith('dead.notify.')) return []
-  const id = `${subject}.${body.sequence}`
+  // Sequences start again in a stream that was made anew: the time tells two letters apart.
+  const id = `${subject}.${body.sequence}.${body.at}`
   const text = [
     `A message on ${cleanLine(body.subject)} could not be handled: ${cleanLine(body.reason)}`,
     `It is kept for 30 days: nats stream view DEAD --subject ${subject}`,

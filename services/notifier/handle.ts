@@ -1,10 +1,12 @@
 /** Keeps the ledger from the facts on the bus, ends runs, and turns a finished run into messages for people. */
+import { isDeepStrictEqual } from 'node:util'
 import type { KV } from '@nats-io/kv'
 import type { z } from 'zod'
 import type { Site } from '../../shared/config/site.ts'
 import type { Received } from '../../shared/consume.ts'
 import { RetryLater } from '../../shared/errors.ts'
 import {
+  type Notification,
   type RunFinished,
   type RunStarted,
   type RunUids,
@@ -104,17 +106,24 @@ const patienceForStart = 20
 async function changeRows(
   event: RowEvent,
   deliveries: number,
-  { ledger }: NotifierDeps,
+  deps: NotifierDeps,
 ): Promise<readonly Outgoing[]> {
+  const { ledger } = deps
   const { run, entry, at } = event.body
-  const known = await ledger.changeRow(run, entry, (row) => applyEvent(row, event))
+  let isNews = false
+  const known = await ledger.changeRow(run, entry, (row) => {
+    const next = applyEvent(row, event)
+    isNews = !isDeepStrictEqual(next, row)
+    return next
+  })
   if (!known && deliveries < patienceForStart) throw new RetryLater(1_000)
   const finished: Outgoing[] = []
   for (const open of ledger.openRuns().filter((one) => one.run <= run && one.entries.includes(entry))) {
     if (open.run < run) await ledger.changeRow(open.run, entry, (row) => supersededBy(row, event, at))
     finished.push(...(await finishedIfEnded(open, ledger)))
   }
-  return finished
+  const own = await ledger.readRun(run)
+  return own?.finished && isNews ? [...finished, ...(await countLate(event, own, deps))] : finished
 }
 
 async function finishedIfEnded(run: LedgerRun, ledger: LedgerStore): Promise<Fact[]> {
@@ -152,14 +161,37 @@ async function finishRun(body: RunFinished, deps: NotifierDeps): Promise<readonl
   const rows = await deps.ledger.readRows(run)
   const site = deps.site()
   const told = await countAll(run, rows, site.errorCountToSendMessage, body.at, deps.failures)
-  const messages = composeDigests(run, told, site, timestamp()).map((message) => ({
-    kind: 'fact' as const,
-    subject: notifySubject(message.channel, message.to),
-    id: message.id,
-    body: message,
-  }))
   await deps.ledger.finishRun(body.run, body.at)
-  return messages
+  return composeDigests(run, told, site, timestamp()).map(outboxFact)
+}
+
+function outboxFact(message: Notification): Fact {
+  return { kind: 'fact', subject: notifySubject(message.channel, message.to), id: message.id, body: message }
+}
+
+/** A failure or a success after its run has finished counts like one before, and people are told of it by itself. */
+async function countLate(event: RowEvent, run: LedgerRun, deps: NotifierDeps): Promise<readonly Outgoing[]> {
+  const rows = (await deps.ledger.readRows(run))
+    .filter(({ entry }) => entry === event.body.entry)
+    .map((row) => onlyOf(event, row))
+  const site = deps.site()
+  const told = await countAll(run, rows, site.errorCountToSendMessage, event.body.at, deps.failures)
+  return composeDigests(run, told, site, timestamp())
+    .map((message) => ({ ...message, id: `${message.id}.late.${targetOf(event)}` }))
+    .map(outboxFact)
+}
+
+/** The row with nothing but what the event is about. */
+function onlyOf(event: RowEvent, row: LedgerRow): LedgerRow {
+  if (targetOf(event) === 'refresh') return row
+  const waiting = { state: 'waiting', at: row.refresh.at } as const
+  return { ...row, refresh: waiting, targets: row.targets.filter(({ name }) => name === targetOf(event)) }
+}
+
+function targetOf(event: RowEvent): string {
+  if (event.kind === 'stored') return event.body.credd
+  if (event.kind === 'pushed') return event.body.node
+  return event.kind === 'failed' ? (event.body.target ?? 'refresh') : 'refresh'
 }
 
 async function countAll(
@@ -170,7 +202,13 @@ async function countAll(
   failures: KV,
 ): Promise<Trouble[]> {
   const told: Trouble[] = []
+  // A muted or a test run must not use up the alert of a full one: it tells what it saw and counts nothing.
+  const counts = run.mode.push && run.mode.notify
   for (const trouble of troublesOf(rows)) {
+    if (!counts) {
+      told.push({ ...trouble, since: at, runs: 1 })
+      continue
+    }
     const count = await recordFailure(failures, trouble, run.run, at, threshold)
     if (count.told) told.push({ ...trouble, since: count.since, runs: count.runs })
   }

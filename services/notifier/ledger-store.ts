@@ -74,8 +74,9 @@ export async function openLedger(runs: KV): Promise<LedgerStore> {
       }
     },
     async latestRun() {
-      const found = await runs.get(latestRunKey)
-      return found?.operation === 'PUT' ? found.string() : undefined
+      const started: string[] = []
+      for await (const key of await runs.keys('*')) if (key !== latestRunKey) started.push(key)
+      return started.sort().at(-1)
     },
     async readRows(run) {
       const rows = await Promise.all(run.entries.map((entry) => readRow(run.run, entry)))

@@ -32,17 +32,11 @@ export async function findCredds(entry: Entry, options: CollectorOptions): Promi
   const { collectors, scheddConstraint } = entry
   const once = options.once ?? ((_question, ask) => ask())
   const answer = await once(['schedds', collectors, scheddConstraint], () => askCollectors(entry, options))
-  if (answer) return creddsIn(answer, entry)
-  throw new Transient(
-    failure(
-      'collector-unreachable',
-      `No collector answers for ${entry.name}: asked ${collectors.join(', ') || 'none'}.`,
-    ),
-  )
+  return creddsIn(answer, entry)
 }
 
-/** In the order of the configuration, until one answers. */
-async function askCollectors(entry: Entry, options: CollectorOptions): Promise<CollectorAnswer | undefined> {
+/** In the order of the configuration, until one answers. Throws when none does, so that nobody remembers that as an answer. */
+async function askCollectors(entry: Entry, options: CollectorOptions): Promise<CollectorAnswer> {
   for (const collector of entry.collectors) {
     const outcome = await askCollector(entry, collector, options)
     if (outcome.kind === 'exited' && outcome.exitCode === 0) {
@@ -55,7 +49,12 @@ async function askCollectors(entry: Entry, options: CollectorOptions): Promise<C
     }
     options.log?.warn({ collector }, 'a collector does not answer: the next one is asked')
   }
-  return undefined
+  throw new Transient(
+    failure(
+      'collector-unreachable',
+      `No collector answers for ${entry.name}: asked ${entry.collectors.join(', ') || 'none'}.`,
+    ),
+  )
 }
 
 function askCollector(entry: Entry, collector: string, options: CollectorOptions): Promise<CommandOutcome> {

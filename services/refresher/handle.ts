@@ -50,7 +50,13 @@ export async function handleRefresh(
   const site = deps.site()
   const entry = findEntry(site, item.entry)
   return workOnTarget(
-    { key: refreshSubject(item), run: item.run, entry: item.entry, retry: site.retries.store, backoff },
+    {
+      key: refreshSubject(item),
+      run: item.run,
+      entry: item.entry,
+      retry: entry.tokenGetter === 'getToken' ? site.retries.get : site.retries.store,
+      backoff,
+    },
     deps.targets,
     received,
     () => refresh(item, entry, site, received, deps),

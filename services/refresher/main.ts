@@ -54,6 +54,9 @@ await runDaemon('refresher', async (context) => {
         handle: (received) => handleRefresh(received, deps),
         report: (item, failed, permanent) => failedEvent(item, 'refresh', undefined, failed, permanent),
         concurrency: site().refresher.concurrency,
+        // One at a time for each entry: its kept token and its ticket have one place.
+        choose: (waiting, working) =>
+          waiting.find(({ entry }) => !working.some((other) => other.entry === entry)),
       },
       { bus, log },
     ),

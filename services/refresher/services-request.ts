@@ -20,7 +20,7 @@ export interface ServiceStatus {
   }[]
   readonly lastSuccess: string | null
   readonly tokenExpiry: string | null
-  /** Configured nodes and credds whose last attempt did not succeed. */
+  /** Configured nodes and credds whose last attempt did not succeed, and `token` where none could be made. */
   readonly failing: readonly string[]
 }
 
@@ -75,11 +75,16 @@ async function statusOf(
     ),
     lastSuccess: own?.lastSuccess ?? null,
     tokenExpiry: own?.expiry ?? null,
-    failing: [...credds, ...nodes].filter(isFailing).flatMap(({ target }) => target ?? []),
+    failing: [
+      ...(own && isFailing(own) ? ['token'] : []),
+      ...[...credds, ...nodes].filter(isFailing).flatMap(({ target }) => target ?? []),
+    ],
   }
 }
 
-const isFailing = ({ run, ended }: TargetRecord) => ended?.run !== run || ended.kind !== 'done'
+/** What is only being worked on is not failing; what was reported and is still tried is. */
+const isFailing = ({ run, ended, reported }: TargetRecord) =>
+  ended?.run === run ? ended.kind === 'failed' : reported === true
 
 async function knownUid(entry: Entry, uids: KV): Promise<number | null> {
   const found = await uids.get(encodeToken(entry.account))

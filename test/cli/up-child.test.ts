@@ -52,11 +52,18 @@ describe('a kept child', { timeout: 20_000 }, () => {
   })
 
   it('is not started again after an exit code that says it is hopeless', async () => {
-    const { child, events, when } = keepShell('exit 2')
+    const { child, events, when } = keepShell('exit 2', { ready: () => new Promise(() => {}) })
     const gaveUp = await when((event) => event.type === 'gave-up')
     assert.deepEqual(gaveUp, { type: 'gave-up', name: 'shell', why: 'It refused.' })
     assert.equal(events.filter((event) => event.type === 'started').length, 1)
     await child.stop()
+  })
+
+  it('is started again after that exit code when it was ready once: what it met may be mended', async () => {
+    const { child, events, when } = keepShell('sleep 0.05; exit 2')
+    await when((event) => event.type === 'died' && event.restartMs === 100)
+    await child.stop()
+    assert.ok(events.every((event) => event.type !== 'gave-up'))
   })
 
   it('tells those who wait for it that it is hopeless', async () => {

@@ -33,6 +33,8 @@ export interface Pipeline extends AsyncDisposable {
   readonly facts: Recorder<Heard>
   /** Asks for a run; the answer comes at once. */
   startRun(body?: object): Promise<RunAnswer>
+  /** Asks again until a run starts: a bus that was just emptied is made again bit by bit. */
+  untilRunStarts(withinMs: number): Promise<RunAnswer>
   status(run: string): Promise<RunStatus>
   /** Looks at the ledger until it is as wanted; fails after `withinMs`. */
   untilStatus(
@@ -103,6 +105,13 @@ export async function startPipeline(options: SiteOptions): Promise<Pipeline> {
     status,
     untilStatus,
     startRun: (body = {}) => ask<RunAnswer>(bus, requests.run, body),
+    async untilRunStarts(withinMs) {
+      for (const deadline = Date.now() + withinMs; ; await sleep(200)) {
+        const answer = await ask<RunAnswer>(bus, requests.run, {}).catch((error: Error) => error)
+        if (!(answer instanceof Error)) return answer
+        if (Date.now() > deadline) throw answer
+      }
+    },
     async finish(run, withinMs = 60_000) {
       const found = await untilStatus(run, 'the run is finished', (one) => one.finished !== null, withinMs)
       await untilDelivered(bus)

@@ -4,6 +4,7 @@ import { findJoined, isWeaker } from '../../../services/refresher/joined.ts'
 import { chooseEntries, type RunRequest } from '../../../services/refresher/run-request.ts'
 import { listServices } from '../../../services/refresher/services-request.ts'
 import type { TargetRecord } from '../../../shared/claim.ts'
+import { failure } from '../../../shared/errors.ts'
 import {
   encodeToken,
   latestRunKey,
@@ -126,12 +127,24 @@ describe('the answer about services', () => {
       [pushSubject(dune, 'node1.lab.example')]: record({ target: 'node1.lab.example', ended: done }),
       [pushSubject(dune, 'node2.lab.example')]: record({
         target: 'node2.lab.example',
-        ended: { ...done, run: runIds[0] },
+        ended: { run: done.run, kind: 'failed', failure: failure('disk-full', 'No space.') },
       }),
+      [pushSubject(dune, 'node3.lab.example')]: record({ target: 'node3.lab.example' }),
     })
     assert.deepEqual([first?.lastSuccess, first?.tokenExpiry, first?.credds], [at(3), at(600), ['c1']])
     assert.deepEqual(first?.stored, [{ credd: 'c1', lastSuccess: at(4), expiry: at(900) }])
     assert.deepEqual(first?.failing, ['node2.lab.example'])
+  })
+  it('says that a service has no token, which no node or credd of it can tell', async () => {
+    const lost = failure('authentication-needed', 'Nobody has logged in.')
+    const [first] = await ask({
+      [refreshSubject(dune)]: record({ ended: { run: done.run, kind: 'failed', failure: lost } }),
+      [pushSubject(dune, 'node1.lab.example')]: record({
+        target: 'node1.lab.example',
+        ended: { ...done, run: runIds[0] },
+      }),
+    })
+    assert.deepEqual(first?.failing, ['token'])
   })
   it('does not speak of nodes and credds that are configured no more', async () => {
     const [first] = await ask(

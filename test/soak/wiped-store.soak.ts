@@ -1,0 +1,23 @@
+/** An operator deletes what lies on the bus: everything is made again, and the next run puts every token in place. */
+import assert from 'node:assert/strict'
+import { rm } from 'node:fs/promises'
+import { test } from 'node:test'
+import { natsFiles } from '../../shared/state.ts'
+import { makeDirectory, startPipeline } from '../support/pipeline.ts'
+import { findMisplaced } from '../support/site-ends.ts'
+
+test('the whole store of JetStream is lost, and the next run heals it', { timeout: 120_000 }, async () => {
+  await using directory = await makeDirectory()
+  await using pipeline = await startPipeline({ dir: directory.path })
+  const { run } = await pipeline.startRun()
+  await pipeline.finish(run)
+
+  // Removed while it runs, it is gone when the server comes back.
+  await rm(natsFiles(pipeline.site.layout.state).store, { recursive: true })
+  await pipeline.killAndAwait('nats-server', 'SIGKILL')
+
+  const second = await pipeline.untilRunStarts(60_000)
+  const { totals } = await pipeline.finish(second.run)
+  assert.deepEqual(totals, { done: 10, failed: 0, superseded: 0, unfinished: 0 })
+  assert.deepEqual(await findMisplaced({ dir: directory.path }), [])
+})
