@@ -26,6 +26,8 @@ export async function checkRateLimitedRun(dir: string, pauseSeconds: number, ref
   assert.deepEqual(status.totals, { done: 10, failed: 0, superseded: 0, unfinished: 0 })
   assert.deepEqual(await findMisplaced(pipe.site), [])
   assertNoMisuse(pipe.site)
+  const failed = (await pipe.storedFacts(run)).filter(({ subject }) => subject.startsWith('token.failed.'))
+  assert.deepEqual(failed, [], 'waiting is no failure')
   const tookMs = Date.parse(status.finished ?? '') - Date.parse(status.started)
   assert.ok(tookMs > pauseSeconds * 1_000, `it ends late: after ${tookMs} ms`)
 
