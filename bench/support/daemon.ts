@@ -4,6 +4,7 @@ import { type KeptChild, keepRunning } from '../../cli/up/child.ts'
 import { ensureSealingKeys } from '../../cli/up/credentials.ts'
 import { startNatsServer } from '../../cli/up/nats-server.ts'
 import { choosePort } from '../../cli/up/port.ts'
+import { smallProcess } from '../../cli/up/small-process.ts'
 import type { SandboxSite } from '../../sandbox/site.ts'
 import type { Daemon } from '../../shared/subjects.ts'
 
@@ -32,6 +33,7 @@ export async function startDaemon(
       name: daemon,
       command: process.execPath,
       args: [
+        ...smallProcess,
         join(import.meta.dirname, '../../services', daemon, 'main.ts'),
         ...['--config', site.config, '--state', site.layout.state, '--nats', url, '--allow-root'],
       ],
