@@ -33,11 +33,14 @@ export async function startDaemon(
       name: daemon,
       command: process.execPath,
       args: [
-        ...smallProcess,
         join(import.meta.dirname, '../../services', daemon, 'main.ts'),
         ...['--config', site.config, '--state', site.layout.state, '--nats', url, '--allow-root'],
       ],
-      env: { PATH: process.env.PATH, HOME: process.env.HOME, ...site.env },
+      env: {
+        ...{ PATH: process.env.PATH, HOME: process.env.HOME },
+        ...site.env,
+        ...smallProcess(site.layout.state),
+      },
       logFile: join(site.layout.logs, `${daemon}.log`),
       ready: 'message',
       deathSignal: 'TERM',
