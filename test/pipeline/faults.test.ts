@@ -60,7 +60,6 @@ const scenarios: readonly Scenario[] = [
     refreshes: ['mu2e_production'],
   },
   { fault: 'kdc-down', code: 'kdc-unreachable', refreshes: all },
-  { fault: 'vault-down', code: 'vault-unreachable', refreshes: all },
 ]
 
 // A demo waits more than it works, but two cores are soon busy: a few at a time.
