@@ -19,7 +19,7 @@ const [run = ''] = makeRuns(1)
 const patient = { ...quick, ackWaitMs: 30_000 }
 const names = ['a', 'b', 'c', 'd', 'e']
 
-describe('stops, crashes and what comes back', { timeout: 60_000 }, () => {
+describe('stops, crashes and what comes back', { timeout: 150_000 }, () => {
   expectNothingLeftOpen()
 
   it('hands back at once what waits, and what an aborted handler had, without calling it a failure', async () => {

@@ -80,7 +80,7 @@ ${dates}  krbtgt/FNAL.GOV@FNAL.GOV
   })
 })
 
-describe('tickets from a real KDC', { timeout: 60_000 }, () => {
+describe('tickets from a real KDC', { timeout: 150_000 }, () => {
   const keytab = (name: string) => join(layout.keytabs, `${name}.keytab`)
   const principal = (name: string) => `${name}/managedtokens/sandbox.test@SANDBOX.TEST`
   const entry = makeEntry({ principal: principal('dunepro'), keytab: keytab('dunepro') })

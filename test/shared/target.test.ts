@@ -15,7 +15,7 @@ const messages = [factOf({ experiment: 'dune', role: 'production' }, { at: 'a ce
 const backoff = { firstMs: 1_000, longestMs: 5_000 }
 const received = { signal: new AbortController().signal, log: silent }
 
-describe('work on a target', { timeout: 60_000 }, () => {
+describe('work on a target', { timeout: 150_000 }, () => {
   let queue: RefreshQueue
   let work: TargetWork
   let count = 0
