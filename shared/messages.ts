@@ -186,17 +186,55 @@ export const runUids = z.object({
 })
 export type RunUids = z.infer<typeof runUids>
 
+/** What a message to people is about; docs/notifications.md says who hears which, and when. */
+export const newsKind = z.enum([
+  'failure',
+  'authentication',
+  'expiring',
+  'silence',
+  'recovered',
+  'notice',
+  'completed',
+  'test',
+])
+export type NewsKind = z.infer<typeof newsKind>
+
+/** One piece of news as fields, for channels that lay it out themselves. All texts are one clean line each. */
+export const newsRow = z.object({
+  kind: newsKind,
+  entry: z.string().describe('Absent where it concerns no entry.').optional(),
+  service: z.string().optional(),
+  where: z.enum(['refresh', 'credd', 'node']).describe('`refresh`: no token was made.').optional(),
+  name: z.string().describe('The credd or node; for `refresh` the service.').optional(),
+  code: z.string().describe('Reason code, see docs/reasons.md.').optional(),
+  headline: z.string().describe('One sentence for people: what, where, since when.'),
+  message: z.string().describe('Why; empty where nothing is wrong.'),
+  action: z.string().describe('What to do; empty where there is nothing to do.'),
+  since: time.describe('When it began.').optional(),
+  runs: z.int().describe('Runs in a row.').optional(),
+})
+export type NewsRow = z.infer<typeof newsRow>
+
 /** `notify.<channel>.<addressee>`: one message to one addressee, waiting until the channel has taken it. */
 export const notification = z.object({
   ...ofRun,
-  channel: z.enum(['email', 'slack']),
+  channel: z.enum(['email', 'slack', 'webhook']),
   to: z
     .string()
-    .describe('A mail address, or for Slack which configured hook: `admin` or `admin_test`. Never a URL.'),
+    .describe(
+      'A mail address, or else which configured hook: `admin`, `admin_test` or `experiment:<name>`. Never a URL.',
+    ),
   id: z.string().describe('Same for every delivery of the same message; makes the Message-ID.'),
   subject: z.string(),
   text: z.string(),
   html: z.string().optional(),
+  thread: z
+    .string()
+    .describe('What mails are threaded by: a service; absent where a message is about several.')
+    .optional(),
+  traceUrl: z.url().describe('The trace of the run, where `notifier.traceLink` is configured.').optional(),
+  rows: z.array(newsRow).describe('The same news as fields, as many as fit.').optional(),
+  more: z.int().describe('How many pieces of news did not fit; the text says where to read them.').optional(),
 })
 export type Notification = z.infer<typeof notification>
 

@@ -93,7 +93,7 @@ export function subjectTemplate(subject: string): string {
 }
 
 /** The outbox: one message to one addressee on one channel. */
-export const notifySubject = (channel: 'email' | 'slack', addressee: string) =>
+export const notifySubject = (channel: 'email' | 'slack' | 'webhook', addressee: string) =>
   `notify.${channel}.${encodeToken(addressee)}`
 
 /** Where a message that could not be handled is kept, with the reason. */
