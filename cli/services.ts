@@ -1,7 +1,8 @@
 /** `managed-tokens services`: every entry, how long its token lives, and what is failing. */
 import { stripVTControlCharacters } from 'node:util'
 import Table from 'cli-table3'
-import type { ServiceStatus } from '../services/refresher/services-request.ts'
+import type { ServiceStatus, ServicesAnswer } from '../services/refresher/services-request.ts'
+import type { Bus } from '../shared/bus.ts'
 import { requests } from '../shared/subjects.ts'
 import { ask, type ConnectionOptions, connectOperator } from './connection.ts'
 import { type View, viewOf } from './view.ts'
@@ -9,11 +10,22 @@ import { type View, viewOf } from './view.ts'
 /** Exit code 1 when a target of some entry is failing. */
 export async function services(options: ConnectionOptions & { json?: boolean }): Promise<number> {
   await using bus = await connectOperator(options)
-  const answer = await ask<{ services: ServiceStatus[] }>(bus, requests.services, {})
+  const all = await askServices(bus)
   process.stdout.write(
-    options.json ? `${JSON.stringify(answer)}\n` : `${renderServices(answer.services, Date.now())}\n`,
+    options.json ? `${JSON.stringify({ services: all })}\n` : `${renderServices(all, Date.now())}\n`,
   )
-  return answer.services.some(({ failing }) => failing.length > 0) ? 1 : 0
+  return all.some(({ failing }) => failing.length > 0) ? 1 : 0
+}
+
+/** Every page of the answer, as one list. */
+async function askServices(bus: Bus): Promise<ServiceStatus[]> {
+  const all: ServiceStatus[] = []
+  for (let page = 1, pages = 1; page <= pages; page += 1) {
+    const answer = await ask<ServicesAnswer>(bus, requests.services, { page })
+    all.push(...answer.services)
+    pages = answer.pages
+  }
+  return all
 }
 
 /** A table where it fits, else a paragraph for each entry. */

@@ -84,7 +84,11 @@ await runDaemon('refresher', async (context) => {
           subject: requests.run,
           answer: (body) => startRun(body, 'request', runDeps),
         },
-        { name: 'services', subject: requests.services, answer: () => listServices({ site, targets, uids }) },
+        {
+          name: 'services',
+          subject: requests.services,
+          answer: (body) => listServices(body, { site, targets, uids }),
+        },
         { name: 'uids-refresh', subject: requests.uidsRefresh, answer: () => startUidRefresh(uidDeps) },
       ],
       log,

@@ -1,8 +1,13 @@
 /** Answers `managed-tokens.services`: per entry what is configured, and how its targets stand. */
 import type { KV } from '@nats-io/kv'
+import { z } from 'zod'
 import type { TargetRecord } from '../../shared/claim.ts'
 import type { Entry, Site } from '../../shared/config/site.ts'
+import { RequestError } from '../../shared/micro.ts'
+import { cutIntoPages } from '../../shared/page.ts'
 import { encodeToken, refreshSubject } from '../../shared/subjects.ts'
+
+const servicesRequest = z.strictObject({ page: z.int().min(1).default(1) })
 
 export interface ServiceStatus {
   readonly entry: string
@@ -31,33 +36,48 @@ export interface ServicesDeps {
   readonly uids: KV
 }
 
-/** The answer for every configured entry. */
-export async function listServices({
-  site,
-  targets,
-  uids,
-}: ServicesDeps): Promise<{ services: ServiceStatus[] }> {
-  const records = new Map<string, { key: string; record: TargetRecord }[]>()
-  for await (const key of await targets.keys()) {
-    // Vault's pause and the schedules lie there too.
-    if (!/^(refresh|store|push)\./.test(key)) continue
-    const found = await targets.get(key)
-    if (found?.operation !== 'PUT') continue
-    const record = found.json<TargetRecord>()
-    records.set(record.entry, [...(records.get(record.entry) ?? []), { key, record }])
-  }
-  return {
-    services: await Promise.all(
-      site().entries.map((entry) => statusOf(entry, records.get(entry.name) ?? [], uids)),
-    ),
-  }
+export interface ServicesAnswer {
+  readonly services: readonly ServiceStatus[]
+  readonly page: number
+  readonly pages: number
 }
 
-async function statusOf(
-  entry: Entry,
-  records: readonly { key: string; record: TargetRecord }[],
-  uids: KV,
-): Promise<ServiceStatus> {
+/** The answer for every configured entry, a page at a time. Throws RequestError for a body that is none of ours. */
+export async function listServices(
+  body: unknown,
+  { site, targets, uids }: ServicesDeps,
+): Promise<ServicesAnswer> {
+  const asked = servicesRequest.safeParse(body ?? {})
+  if (!asked.success)
+    throw new RequestError('bad-request', 'Send nothing, or which page of the answer: {"page":2}.')
+  const records = await readTargets(targets)
+  const pages = cutIntoPages(
+    await Promise.all(site().entries.map((entry) => statusOf(entry, records.get(entry.name) ?? [], uids))),
+  )
+  const { page } = asked.data
+  return { services: pages[page - 1] ?? [], page, pages: pages.length }
+}
+
+interface KeptTarget {
+  readonly key: string
+  readonly record: TargetRecord
+}
+
+/** All records in one pass, by entry: asking for ten thousand one by one would take longer than an answer may. */
+async function readTargets(targets: KV): Promise<ReadonlyMap<string, readonly KeptTarget[]>> {
+  const records = new Map<string, KeptTarget[]>()
+  for await (const found of await targets.history()) {
+    // Vault's pause and the schedules lie there too.
+    if (found.operation !== 'PUT' || !/^(refresh|store|push)\./.test(found.key)) continue
+    const record = found.json<TargetRecord>()
+    const kept = records.get(record.entry) ?? []
+    kept.push({ key: found.key, record })
+    records.set(record.entry, kept)
+  }
+  return records
+}
+
+async function statusOf(entry: Entry, records: readonly KeptTarget[], uids: KV): Promise<ServiceStatus> {
   const own = records.find(({ key }) => key === refreshSubject(entry))?.record
   const stores = records.filter(({ key }) => key.startsWith('store.')).map(({ record }) => record)
   const pushes = records.filter(({ key }) => key.startsWith('push.')).map(({ record }) => record)

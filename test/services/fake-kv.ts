@@ -26,6 +26,7 @@ export function fakeKv(): FakeKv {
         ),
       ),
     keys: async () => new Set(entries.map(({ key }) => key)),
+    history: async () => [...new Map(entries.map((one) => [one.key, one])).values()].map(entryOf),
     put: async (key: string, value: string) => put(key, value),
   }
   function put(key: string, value: string | object): number {

@@ -108,9 +108,18 @@ describe('the answer about services', () => {
     const [targets, uids] = [fakeKv(), fakeKv()]
     for (const [key, value] of Object.entries(records)) targets.put(key, value)
     uids.put(encodeToken('novapro'), { account: 'novapro', uid: 4711, at: at(0) })
-    return (await listServices({ site: () => siteOf('', role), targets: targets.kv, uids: uids.kv })).services
+    const deps = { site: () => siteOf('', role), targets: targets.kv, uids: uids.kv }
+    return (await listServices(undefined, deps)).services
   }
 
+  it('comes in pages, of which each says how many there are', async () => {
+    const deps = { site: () => siteOf(), targets: fakeKv().kv, uids: fakeKv().kv }
+    const first = await listServices({ page: 1 }, deps)
+    assert.deepEqual([first.page, first.pages, first.services.length], [1, 1, 2])
+    assert.deepEqual((await listServices({ page: 2 }, deps)).services, [])
+    for (const body of [{ page: 0 }, { pgae: 1 }, 'dune'])
+      await assert.rejects(listServices(body, deps), { name: 'RequestError', message: /\{"page":2\}/ })
+  })
   it('has every configured entry, also before any run', async () => {
     const [first, second] = await ask({})
     assert.deepEqual(first, {
