@@ -1,6 +1,7 @@
 /** What the four daemons have in common from start to stop: options, configuration, log, traces, the bus, and the way out. */
 import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import type { Logger } from 'pino'
 import { type Bus, connectBus } from './bus.ts'
@@ -43,6 +44,9 @@ const help = (daemon: Daemon) => `managed-tokens ${daemon}
 Exit codes: 0 stopped, 1 something failed, 2 wrong use or a wrong configuration.
 `
 
+/** How long a daemon that has not become ready may take to close what it opened (milliseconds). */
+const earlyStopMs = 2_000
+
 /** Runs a daemon until SIGTERM, SIGINT, or the end of the supervisor that started it. */
 export async function runDaemon(
   daemon: Daemon,
@@ -72,6 +76,7 @@ export async function runDaemon(
     })
     if (await isStoppedBefore(started, stopped)) {
       log.info('stopped before everything it needs was there')
+      await Promise.race([stack.disposeAsync().catch(() => undefined), sleep(earlyStopMs)])
       process.exit(0)
     }
     collectGarbage()
@@ -159,7 +164,7 @@ function logConnection({ nc }: Bus, log: Logger): void {
   void follow()
 }
 
-/** A daemon may wait long for what others make. It holds no work yet, so it can go at once. */
+/** A daemon may wait long for what others make. It holds no work yet, so it can go once its tickets are removed. */
 async function isStoppedBefore(started: Promise<void>, stopped: Promise<void>): Promise<boolean> {
   return Promise.race([started.then(() => false), stopped.then(() => true)])
 }

@@ -1,0 +1,13 @@
+/** A daemon that opens its tickets and then waits for ever for something that others make. */
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { runDaemon } from '../../shared/daemon.ts'
+import { openTickets } from '../../shared/kinit.ts'
+
+await runDaemon('refresher', async ({ stateDirectory, stack }) => {
+  const tickets = join(stateDirectory, 'tickets')
+  stack.use(await openTickets(tickets))
+  await writeFile(join(tickets, 'some.ccache'), 'not a ticket')
+  process.send?.('opened')
+  await new Promise(() => {})
+})
