@@ -44,9 +44,16 @@ export function buildSite({ path, hash, file, entries, variables }: SiteParts): 
     disableNotifications: file.disableNotifications,
     devEnvironmentLabel: variables.MANAGED_TOKENS_DEV_ENVIRONMENT_LABEL ?? file.devEnvironmentLabel,
     ...(file.ferry ? { ferry: present(file.ferry) } : {}),
-    ...present({ email: file.email }),
-    notifications: recipients(file.notifications),
+    ...(file.email ? { email: present(file.email) } : {}),
+    notifications: {
+      ...recipients(file.notifications),
+      stakeholders: file.notifications.stakeholders,
+      warnBeforeMs: file.notifications.warnBefore,
+    },
     notificationsTest: recipients(file.notifications_test),
+    experimentSlack: Object.fromEntries(
+      Object.entries(file.experiments).flatMap(([name, { slack }]) => (slack ? [[name, slack]] : [])),
+    ),
     ...(logfile === undefined ? {} : { logDirectory: dirname(logfile) }),
     ...(file.tracing?.url && isWebUrl(file.tracing.url) ? { tracingUrl: file.tracing.url } : {}),
     ...(file.prometheus?.host
@@ -82,7 +89,7 @@ const retry = (worker: SiteFile['workerType']['pushTokens']): Retry => ({
 })
 
 const recipients = (section: SiteFile['notifications']): Recipients => ({
-  ...present({ slackUrl: section.SLACK_ALERTS_URL }),
+  ...present({ slackUrl: section.SLACK_ALERTS_URL, webhookUrl: section.webhook }),
   adminEmail: section.admin_email,
 })
 

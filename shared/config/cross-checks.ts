@@ -16,6 +16,7 @@ export function checkAcross(file: SiteFile, entries: readonly ResolvedEntry[], f
   checkTimeouts(file, report)
   checkRetries(file, report)
   checkUnused(file, folded, report)
+  checkMailLogin(file, report)
   checkExperiments(file, folded, report)
   checkSharedServices(entries, report)
   checkSharedFiles(entries, report)
@@ -90,6 +91,23 @@ function checkUnused(file: SiteFile, folded: Folded, report: Report) {
       'tracing.url is neither http:// nor https://: no traces are sent — expected the URL of an OTLP receiver',
     )
   }
+}
+
+function checkMailLogin({ email }: SiteFile, report: Report) {
+  if (!email) return
+  const { user, passwordFile, tls } = email
+  if ((user === undefined) !== (passwordFile === undefined))
+    report(
+      'warning',
+      ['email', user === undefined ? 'passwordFile' : 'user'],
+      'email.user and email.passwordFile belong together: nobody logs in — expected both or neither',
+    )
+  else if (user !== undefined && tls === 'none')
+    report(
+      'warning',
+      ['email', 'tls'],
+      'email.tls is none, so the password of email.user can be read on the way — expected starttls or tls',
+    )
 }
 
 export const isWebUrl = (url: string) => /^https?:\/\//i.test(url)

@@ -65,8 +65,6 @@ const ferry = z.object({
   vaultServer: vaultServer.optional().describe('Vault server for that token.'),
 })
 
-const isWebUrl = (text: string) => URL.canParse(text) && /^https?:$/.test(new URL(text).protocol)
-
 const recipients = z.object({
   SLACK_ALERTS_URL: z
     .string()
@@ -74,6 +72,11 @@ const recipients = z.object({
     .refine(isWebUrl, 'the Slack URL is not an http or https URL')
     .optional()
     .describe('Slack webhook for the short list. A secret.'),
+  webhook: z
+    .string()
+    .refine(isWebUrl, 'the webhook is not an http or https URL')
+    .optional()
+    .describe('Webhook that takes JSON: Mattermost, Alertmanager, a program of yours. A secret.'),
   admin_email: z.array(emailAddress).default([]).describe('Who gets the full table.'),
 })
 
@@ -136,10 +139,34 @@ export const siteFile = z.object({
       from: emailAddress.describe('Sender.'),
       smtpHost: hostName.describe('Mail server.'),
       smtpPort: z.int().min(1).max(65535).default(25).describe('Its port.'),
+      tls: z
+        .enum(['none', 'starttls', 'tls'])
+        .optional()
+        .describe(
+          '`none`, `starttls` (required), `tls` from the first byte. Absent: STARTTLS where offered.',
+        ),
+      caPath: filePath
+        .optional()
+        .describe('File or directory with the authorities for the mail server. Default: the system’s.'),
+      user: label.optional().describe('Who logs in there; absent: nobody does.'),
+      passwordFile: filePath
+        .optional()
+        .describe('File with the password of `user`, for the notifier’s user only (mode 0600).'),
     })
     .optional()
     .describe('How mail is sent; absent: none is.'),
-  notifications: recipients.prefault({}).describe('Who hears of failures.'),
+  notifications: recipients
+    .extend({
+      stakeholders: z
+        .array(z.enum(['failure', 'authentication', 'expiring', 'silence', 'recovered']))
+        .default(['expiring', 'recovered'])
+        .describe('What stakeholders hear besides that a node did not get its token.'),
+      warnBefore: positiveDuration
+        .prefault('2d')
+        .describe('A token that is not replaced is warned of from so long before its end.'),
+    })
+    .prefault({})
+    .describe('Who hears of failures.'),
   notifications_test: recipients.prefault({}).describe('The same for runs that do not push.'),
   logs: z
     .object({

@@ -3,6 +3,8 @@ import type { DistributorConfig } from '../../services/distributor/config.ts'
 import type { NotifierConfig } from '../../services/notifier/config.ts'
 import type { RefresherConfig } from '../../services/refresher/config.ts'
 import type { StorerConfig } from '../../services/storer/config.ts'
+import type { Bearer } from './deliver-schema.ts'
+import type { NewsKind } from '../messages.ts'
 import type { NatsConfig, ScheduleConfig, SealingConfig, TelemetryConfig, VaultConfig } from './sections.ts'
 
 /** How often a failed step is tried again before it is reported, and how long to wait in between. */
@@ -15,7 +17,22 @@ export interface Retry {
 export interface Recipients {
   /** A secret: whoever has it may post. Never logged, traced or put into an error. */
   readonly slackUrl?: string
+  /** A secret likewise. */
+  readonly webhookUrl?: string
   readonly adminEmail: readonly string[]
+}
+
+/** How mail is sent (`email`). */
+export interface MailServer {
+  readonly from: string
+  readonly smtpHost: string
+  readonly smtpPort: number
+  /** Absent: STARTTLS where the server offers it. */
+  readonly tls?: 'none' | 'starttls' | 'tls'
+  readonly caPath?: string
+  readonly user?: string
+  /** The password itself is read when it is needed, and kept nowhere. */
+  readonly passwordFile?: string
 }
 
 /** A service as configured: `dune-2_production` with `experimentOverride: dune` is an entry of service `dune_production`. */
@@ -34,6 +51,8 @@ export interface Entry {
   readonly keytab: string
   readonly desiredUid?: number
   readonly nodes: readonly string[]
+  /** What the nodes get; at least one of them. */
+  readonly deliver: { readonly vault: boolean; readonly bearers: readonly Bearer[] }
   /** Set by `condorCreddHostOverride`; otherwise the collector is asked. */
   readonly credds?: readonly string[]
   /** In the order in which they are tried. */
@@ -100,9 +119,16 @@ export interface Site {
     readonly serviceKeytabPath?: string
     readonly vaultServer?: string
   }
-  readonly email?: { readonly from: string; readonly smtpHost: string; readonly smtpPort: number }
-  readonly notifications: Recipients
+  readonly email?: MailServer
+  readonly notifications: Recipients & {
+    /** What stakeholders hear besides that a node did not get its token. */
+    readonly stakeholders: readonly NewsKind[]
+    /** A token that is not replaced is warned of from so long before its end. */
+    readonly warnBeforeMs: number
+  }
   readonly notificationsTest: Recipients
+  /** Slack webhooks of experiments, by the experiment as configured. Secrets: never logged, traced or put into an error. */
+  readonly experimentSlack: Readonly<Record<string, string>>
   /** Directory for `<daemon>.log`, from `logs.token-push.logfile`; absent: standard output only. */
   readonly logDirectory?: string
   /** Only ever http or https. */

@@ -91,3 +91,16 @@ test('a node named twice gets one push', (t) => {
   assert.deepEqual(site.entries[0]?.nodes, ['node1.lab.example'])
   assert.match(warnings[0]?.message ?? '', /names node1\.lab\.example more than once/)
 })
+
+test('a mail login is whole, and its password never readable on the way', (t) => {
+  const mail = (keys: string) =>
+    said(t, siteText(`email: {from: a@lab.example, smtpHost: mail.lab.example${keys}}\n`))
+  assert.deepEqual(mail(', user: robot, passwordFile: /etc/mail.password, tls: starttls'), [])
+  const halves = /email\.user and email\.passwordFile belong together/
+  assert.match(String(mail(', user: robot')), halves)
+  assert.match(String(mail(', passwordFile: /etc/mail.password')), halves)
+  assert.match(
+    String(mail(', user: robot, passwordFile: /etc/mail.password, tls: none')),
+    /can be read on the way — expected starttls or tls$/,
+  )
+})
