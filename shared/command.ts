@@ -7,8 +7,8 @@ import type { Readable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { SpanStatusCode, trace } from '@opentelemetry/api'
 import { execa } from 'execa'
-import { commandSeconds } from './metrics.ts'
 import { spawnTurn } from './spawn-turn.ts'
+import { commandSeconds } from './telemetry/metrics.ts'
 
 export interface Command {
   /** Program name or path. */

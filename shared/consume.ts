@@ -12,11 +12,11 @@ import type { Bus } from './bus.ts'
 import { deadLetterOf } from './dead-letter.ts'
 import { type Backoff, decideEnd, type End } from './ends.ts'
 import { type Failure, RetryLater } from './errors.ts'
-import { inMessageSpan } from './message-span.ts'
-import { messagesTotal } from './metrics.ts'
 import { parseMessage } from './parse-message.ts'
 import { type Outgoing, publish, publishAll } from './publish.ts'
 import { type ConsumerName, ownerOf, type StreamName } from './subjects.ts'
+import { inMessageSpan } from './telemetry/message-span.ts'
+import { messagesTotal } from './telemetry/metrics.ts'
 import { ackWaitMs, ensureConsumer, ensureOwned, keepsNewest } from './topology.ts'
 
 /** A message as handlers see it. */

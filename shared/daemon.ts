@@ -12,11 +12,11 @@ import { ConfigError, formatProblem, type Problem } from './config/problem.ts'
 import type { Site } from './config/site.ts'
 import { openSiteSource, type SiteSource } from './config/source.ts'
 import { followConfig, reloadSite } from './follow-config.ts'
-import { createLog } from './log.ts'
-import { serveMetrics } from './metrics-server.ts'
 import { ensureDaemonState, natsFiles, seedFile, stateRootOf } from './state.ts'
 import type { Daemon } from './subjects.ts'
-import { startTelemetry } from './telemetry.ts'
+import { createLog } from './telemetry/log.ts'
+import { serveMetrics } from './telemetry/server.ts'
+import { startTelemetry } from './telemetry/traces.ts'
 
 /** What a daemon's `main` gets. Everything it opens goes on `stack`, which is closed in reverse order on stop. */
 export interface DaemonContext {

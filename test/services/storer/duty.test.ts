@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { isHeldNow, serveWhileHeld } from '../../../services/storer/duty.ts'
 import type { Lease } from '../../../shared/lease.ts'
-import { createLog } from '../../../shared/log.ts'
+import { createLog } from '../../../shared/telemetry/log.ts'
 import { createRecorder } from '../../support/recorder.ts'
 
 const log = createLog('storer', { pretty: false, directory: undefined } as never)

@@ -1,9 +1,9 @@
 /** Serves `/metrics` for Prometheus: `telemetry.metricsPort` for the refresher, and one more for each daemon after it. */
 import { once } from 'node:events'
 import { createServer } from 'node:http'
-import type { TelemetryConfig } from './config/sections.ts'
+import type { TelemetryConfig } from '../config/sections.ts'
+import { type Daemon, daemons } from '../subjects.ts'
 import { registry } from './metrics.ts'
-import { type Daemon, daemons } from './subjects.ts'
 
 /** Starts listening. Throws when the port is taken; port 0 takes a free one. */
 export async function serveMetrics(

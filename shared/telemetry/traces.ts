@@ -1,7 +1,7 @@
 /** Traces by OTLP/HTTP where an address is configured; the SDK is loaded only then, and an unreachable collector costs the spans alone. */
-import { environment } from './config/environment.ts'
-import type { Site } from './config/site.ts'
-import type { Daemon } from './subjects.ts'
+import { environment } from '../config/environment.ts'
+import type { Site } from '../config/site.ts'
+import type { Daemon } from '../subjects.ts'
 
 /** Starts tracing for this process. Disposing sends what is left, within two seconds. */
 export async function startTelemetry(

@@ -3,7 +3,7 @@ import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { trace } from '@opentelemetry/api'
 import pino, { type Logger } from 'pino'
-import type { Daemon } from './subjects.ts'
+import type { Daemon } from '../subjects.ts'
 
 /** Keys that never hold anything worth reading in a log, and might hold a secret. */
 const redacted = ['token', 'vaultToken', 'seed', 'password', 'slackUrl', '*.token', '*.seed', '*.slackUrl']
