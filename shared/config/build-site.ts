@@ -88,7 +88,7 @@ const retry = (worker: SiteFile['workerType']['pushTokens']): Retry => ({
   retrySleepMs: worker.retrySleep,
 })
 
-const recipients = (section: SiteFile['notifications']): Recipients => ({
+const recipients = (section: SiteFile['notifications_test']): Recipients => ({
   ...present({ slackUrl: section.SLACK_ALERTS_URL, webhookUrl: section.webhook }),
   adminEmail: section.admin_email,
 })

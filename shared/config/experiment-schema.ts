@@ -1,5 +1,6 @@
 /** An experiment and its roles, with the `…Override` keys that let one role differ from the rest of the file. */
 import { z } from 'zod'
+import { deliverList } from './deliver-schema.ts'
 import { tokenLifetime } from './duration.ts'
 import {
   accountName,
@@ -8,6 +9,7 @@ import {
   credkey,
   emailAddress,
   hostName,
+  isWebUrl,
   label,
   realExperimentName,
   roleName,
@@ -20,6 +22,9 @@ export const noCredd = 'at least one credd; for none, leave the key out and set 
 export const roleSection = z.object({
   account: accountName.describe('Owner of the files on the nodes; also names the keytab.'),
   destinationNodes: z.array(hostName).default([]).describe('Where the vault token is pushed.'),
+  deliver: deliverList
+    .default(['vault'])
+    .describe('What is pushed: `vault` (the vault token), `bearer:` (a bearer token), or both.'),
   keytabPathOverride: templateText.optional().describe('The keytab file itself.'),
   userPrincipalOverride: templateText.optional().describe('The principal itself.'),
   kerberosPrincipalPatternOverride: templateText.optional().describe('As `kerberosPrincipalPattern`.'),
@@ -62,6 +67,12 @@ export const experimentSection = z.object({
     .array(emailAddress)
     .default([])
     .describe('Stakeholders: who hears that a node did not get its token.'),
+  slack: z
+    .string()
+    // Whoever has this URL may post: it is never quoted.
+    .refine(isWebUrl, 'the Slack URL is not an http or https URL')
+    .optional()
+    .describe('Slack webhook that hears what `emails` hear. A secret.'),
   experimentOverride: realExperimentName.optional().describe('The experiment as the token issuer knows it.'),
   roles: z.record(roleName, roleSection).describe('Its roles.'),
 })

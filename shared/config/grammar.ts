@@ -114,6 +114,24 @@ export const credkey = named('a credkey (a principal without its realm)', (text)
   /^[A-Za-z0-9_][A-Za-z0-9_.$+@-]*(?:\/[A-Za-z0-9_][A-Za-z0-9_.$+@-]*)*$/.test(text),
 )
 
+/** What a bearer token may be used for (RFC 6749, 3.3, without what would end a word or a list): `storage.read:/dune`. */
+export const tokenScope = named(
+  'a scope (such as compute.read or storage.read:/path)',
+  (text) =>
+    /^[A-Za-z][A-Za-z0-9_.-]{0,63}(?::[A-Za-z0-9/._~@%+=:-]{1,255})?$/.test(text) &&
+    !text.split(/[:/]/).includes('..'),
+)
+
+/** Who may accept a bearer token: a URL or a name. */
+export const audience = named('an audience (a URL or a name)', (text) =>
+  /^[A-Za-z0-9][A-Za-z0-9/._~@%+=:-]{0,255}$/.test(text),
+)
+
+/** The end of a bearer token's file name. */
+export const bearerPurpose = named('a purpose (letters, digits, "_", "-" and "." between them)', (text) =>
+  /^[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,62}[A-Za-z0-9])?$/.test(text),
+)
+
 /** A Kerberos realm. */
 export const realm = named('a Kerberos realm (letters, digits, "." and "-")', (text) =>
   /^[A-Za-z0-9][A-Za-z0-9.-]*$/.test(text),
@@ -144,3 +162,6 @@ export const commandWords = named(
   'words for a command line (one line, every quote closed)',
   (text) => !/\p{Cc}/u.test(text) && splitWords(text) !== undefined,
 )
+
+/** True for an http or https URL. */
+export const isWebUrl = (text: string) => URL.canParse(text) && /^https?:$/.test(new URL(text).protocol)

@@ -13,6 +13,7 @@ import {
   experimentName,
   filePath,
   hostName,
+  isWebUrl,
   label,
   vaultServer,
 } from './grammar.ts'

@@ -3,8 +3,8 @@ import type { DistributorConfig } from '../../services/distributor/config.ts'
 import type { NotifierConfig } from '../../services/notifier/config.ts'
 import type { RefresherConfig } from '../../services/refresher/config.ts'
 import type { StorerConfig } from '../../services/storer/config.ts'
-import type { Bearer } from './deliver-schema.ts'
 import type { NewsKind } from '../messages.ts'
+import type { Bearer } from './deliver-schema.ts'
 import type { NatsConfig, ScheduleConfig, SealingConfig, TelemetryConfig, VaultConfig } from './sections.ts'
 
 /** How often a failed step is tried again before it is reported, and how long to wait in between. */
