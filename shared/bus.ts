@@ -46,6 +46,8 @@ export async function connectBus(options: BusOptions): Promise<Bus> {
     reconnectJitter: 250,
     waitOnFirstConnect: !options.once,
     pingInterval: 10_000,
+    // An error with its stack would be made for every request, just in case it fails.
+    noAsyncTraces: true,
     ...(options.caFile ? { tls: { caFile: options.caFile } } : {}),
   })
   // KV listings and watches arrive in inboxes too, and those have a prefix option of their own.

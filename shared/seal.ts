@@ -1,6 +1,7 @@
 /** Seals tokens to the distributor's public key (NATS xkeys), so that none is ever readable on the bus. */
-import { createCurve, fromCurveSeed } from '@nats-io/nkeys'
+import { fromCurveSeed } from '@nats-io/nkeys'
 import { z } from 'zod'
+import { sealOnce } from './curve-seal.ts'
 
 /** What is sealed: the token, and what it must turn out to be when it is opened. */
 export const sealedContent = z.object({
@@ -21,11 +22,8 @@ const sealedValue = z.object({
 
 /** Seals `content` with a fresh sender key: a static one could open its own seals. Throws when the public key is not a curve key. */
 export function seal(content: SealedContent, recipient: string): string {
-  const sender = createCurve()
-  const box = sender.seal(new TextEncoder().encode(JSON.stringify(content)), recipient)
-  const value = { sender: sender.getPublicKey(), box: Buffer.from(box).toString('base64') }
-  sender.clear()
-  return JSON.stringify(value)
+  const { sender, box } = sealOnce(new TextEncoder().encode(JSON.stringify(content)), recipient)
+  return JSON.stringify({ sender, box: Buffer.from(box).toString('base64') })
 }
 
 /** Opens a sealed value, or answers null when it was not sealed to this seed, was changed, or does not hold what it should. */
