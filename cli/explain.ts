@@ -42,6 +42,7 @@ const order = [
   'credds',
   'vaultTokenRoot',
   'nodes',
+  'deliver',
   'roleFileTemplate',
   'sshOptions',
   'fileCopierOptions',
@@ -68,7 +69,12 @@ export function explainService(site: Site, origins: Origins, name: string): Expl
   }))
   const width = Math.max(...rows.map(({ key }) => key.length))
   const lines = rows.map(({ key, value, origin }) => {
-    const shown = value === undefined ? (whenAbsent[key] ?? '(none)') : showValue(value)
+    const shown =
+      key === 'deliver'
+        ? showDelivery(entry.deliver)
+        : value === undefined
+          ? (whenAbsent[key] ?? '(none)')
+          : showValue(value)
     return `  ${key.padEnd(width)}  ${shown}  — ${showOrigin(site.file, origin)}`
   })
   return {
@@ -100,6 +106,17 @@ const located = (file: string, value: unknown, { source, key, line, column }: Or
 })
 
 const showValue = (value: unknown) => (Array.isArray(value) ? value.join(' ') || '(none)' : String(value))
+
+const showDelivery = ({ vault, bearers }: Entry['deliver']) =>
+  [
+    ...(vault ? ['vault'] : []),
+    ...bearers.map(({ scopes, audience, purpose }) =>
+      [
+        purpose === undefined ? 'bearer' : `bearer ${purpose}`,
+        `(${[...scopes, ...audience.map((one) => `for ${one}`)].join(' ')})`,
+      ].join(' '),
+    ),
+  ].join(', ')
 
 function showOrigin(file: string, origin: Origin): string {
   if (origin.line === undefined) return 'default'

@@ -3,6 +3,7 @@ import type { z } from 'zod'
 import { describe, expectation } from './expectation.ts'
 import { type Finding, type Folded, type Path, showPath } from './fold.ts'
 import { type SiteFile, siteFile } from './schema.ts'
+import { innerIssues } from './union.ts'
 
 export interface CheckedFile {
   /** Without what was refused; absent when nothing usable is left. */
@@ -24,7 +25,8 @@ export function checkFile(folded: Folded): CheckedFile {
   })
 
   let parsed = siteFile.safeParse(value)
-  for (const issue of parsed.error?.issues ?? []) findings.push(explainIssue(issue, value, folded))
+  for (const issue of parsed.error?.issues.flatMap(innerIssues) ?? [])
+    findings.push(explainIssue(issue, value, folded))
   // Each round removes at least one key; a file whose top is refused ends the loop at once.
   while (!parsed.success) {
     // All are located before the first is cut: two faults in one role must not take its neighbours with them.

@@ -1,4 +1,5 @@
 /** What no single key shows: steps that do not fit into a run, entries that get in each other's way, keys without effect. */
+import { checkBearers } from './bearer-checks.ts'
 import { formatDuration } from './duration.ts'
 import { type Finding, type Folded, type Path, showPath } from './fold.ts'
 import type { ResolvedEntry } from './resolve.ts'
@@ -20,6 +21,7 @@ export function checkAcross(file: SiteFile, entries: readonly ResolvedEntry[], f
   checkExperiments(file, folded, report)
   checkSharedServices(entries, report)
   checkSharedFiles(entries, report)
+  checkBearers(file, entries, report)
   return findings
 }
 

@@ -2,6 +2,7 @@
 import { z } from 'zod'
 import type { Path } from './fold.ts'
 import { siteFile } from './schema.ts'
+import { mapForm } from './union.ts'
 
 /** Kind of a value, and the value itself where it cannot be a secret. */
 export function describe(value: unknown): string {
@@ -25,7 +26,7 @@ const kinds: Record<string, string> = {
 export function expectation(path: Path): string {
   let schema: z.core.$ZodType | undefined = siteFile
   for (const key of path) {
-    const def = innermost(schema)._zod.def as {
+    const def = mapForm(innermost(schema))._zod.def as {
       shape?: Record<string, z.core.$ZodType>
       valueType?: z.core.$ZodType
       element?: z.core.$ZodType

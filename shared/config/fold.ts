@@ -4,6 +4,7 @@ import { z } from 'zod'
 import { quote } from './grammar.ts'
 import { keyText, mergedPairs } from './merged-pairs.ts'
 import { nearest } from './problem.ts'
+import { mapForm } from './union.ts'
 
 export interface Place {
   readonly line: number
@@ -116,7 +117,8 @@ export function fold(
   }
 
   function foldNode(node: unknown, outer: z.core.$ZodType, path: Path): unknown {
-    const def = inner(outer)._zod.def as {
+    const form = isMap(node) ? mapForm(inner(outer)) : inner(outer)
+    const def = form._zod.def as {
       type: string
       shape?: Record<string, z.core.$ZodType>
       catchall?: z.core.$ZodType

@@ -1,4 +1,5 @@
 /** Entries out of experiments and roles, each value with its origin. */
+import { deliverySorted } from './deliver-schema.ts'
 import { type EntryReader, type ResolveInput, readEntry } from './entry-reader.ts'
 import { type Finding, type Path, showPath } from './fold.ts'
 import { absolutePath, principal, realExperimentName } from './grammar.ts'
@@ -53,6 +54,7 @@ function resolveEntry(reader: EntryReader): Entry {
   }
   reader.note('account', 'entry', [...path, 'account'])
   reader.note('nodes', 'entry', [...path, 'destinationNodes'])
+  reader.note('deliver', 'entry', [...path, 'deliver'])
   reader.note('emails', 'entry', ['experiments', reader.experiment, 'emails'])
 
   const userPrincipal = resolvePrincipal(reader)
@@ -74,6 +76,7 @@ function resolveEntry(reader: EntryReader): Entry {
     keytab: resolveKeytab(reader),
     ...(desiredUid === undefined ? {} : { desiredUid }),
     nodes: [...new Set(roleSection.destinationNodes)],
+    deliver: deliverySorted(roleSection.deliver),
     ...resolveCredds(reader),
     ...(vaultServer === undefined ? {} : { vaultServer }),
     vaultTokenRoot: resolveVaultTokenRoot(reader),
@@ -199,10 +202,10 @@ function resolveRoleFile(reader: EntryReader): string {
     ...reader.fields,
     DesiredUID: reader.fields.DesiredUID ?? 65534,
   })
-  if (file.endsWith('/') || /\/vt_u[^/]*$/.test(file)) {
+  if (file.endsWith('/') || /\/[bv]t_u[^/]*$/.test(file)) {
     reader.refuse(
       at,
-      `${showPath(at)}, for ${reader.name}: ${JSON.stringify(file)} is a directory or a vault token's place — expected a file of its own`,
+      `${showPath(at)}, for ${reader.name}: ${JSON.stringify(file)} is a directory or a token's place — expected a file of its own`,
     )
   }
   return template

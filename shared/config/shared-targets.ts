@@ -1,4 +1,5 @@
 /** Entries that get in each other's way: one service with two identities, one file on one node with two writers. */
+import { bearerFile, vaultTokenFiles } from '../token-files.ts'
 import type { Report } from './cross-checks.ts'
 import type { ResolvedEntry } from './resolve.ts'
 import { renderTemplate, templateFields } from './template.ts'
@@ -32,7 +33,12 @@ export function checkSharedFiles(entries: readonly ResolvedEntry[], report: Repo
     const uid = entry.desiredUid ?? uids.get(entry.account)
     const shown = uid ?? `<UID of ${entry.account}>`
     const role = renderTemplate(entry.roleFileTemplate, { ...templateFields(entry), DesiredUID: shown })
-    for (const file of new Set([`/tmp/vt_u${shown}`, `/tmp/vt_u${shown}-${entry.service}`, role])) {
+    const files = [
+      ...(entry.deliver.vault ? vaultTokenFiles(shown, entry.service) : []),
+      ...entry.deliver.bearers.map(({ purpose }) => bearerFile(shown, purpose)),
+      role,
+    ]
+    for (const file of new Set(files)) {
       for (const node of entry.nodes) {
         const key = `${node}\0${file}`
         const writer = writers.get(key) ?? { node, file, by: [] }

@@ -42,6 +42,7 @@ export function makeEntry(fields: Partial<Entry> = {}): Entry {
     principal: 'dunepro/managedtokens/sandbox.test@SANDBOX.TEST',
     keytab: '/nowhere/dunepro.keytab',
     nodes: [],
+    deliver: { vault: true, bearers: [] },
     collectors: [],
     vaultTokenRoot: '/nowhere',
     tokenGetter: 'storeAndGetToken',

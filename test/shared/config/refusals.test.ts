@@ -72,7 +72,7 @@ const atTheTop: Record<string, readonly [string, ...string[]]> = {
   ],
   'a role file in the place of a token': [
     'defaultRoleFileDestinationTemplate: "/tmp/vt_u{{.DesiredUID}}"',
-    '4:37 error defaultRoleFileDestinationTemplate, for dune_production: "/tmp/vt_u65534" is a directory or a vault token\'s place — expected a file of its own',
+    '4:37 error defaultRoleFileDestinationTemplate, for dune_production: "/tmp/vt_u65534" is a directory or a token\'s place — expected a file of its own',
   ],
   'a relative role file': [
     'defaultRoleFileDestinationTemplate: "{{.Role}}"',
