@@ -29,6 +29,8 @@ export const reasons = {
   'no-vault-server': 'Set vaultServer in the configuration.',
   'authentication-needed': 'Somebody of the experiment has to log in once: managed-tokens onboard {service}',
   'permission-denied': 'Check the role’s Vault policy and that the service is set up at the token issuer.',
+  'bearer-refused':
+    'Check scopes and audience under deliver: the token issuer does not give them to this role.',
   'rate-limited': 'Nothing: work resumes by itself after the pause.',
   'vault-unreachable': 'Check the Vault server; nothing to do for experimenters.',
   'vault-tls': 'Check Vault’s certificate and the certificate directory on this machine.',
@@ -58,6 +60,8 @@ export const reasons = {
   'wrong-owner':
     'The account’s UID on the node differs from the configured one: check desiredUID and the account.',
   'push-timeout': 'Check the node’s load and network.',
+  'login-refused': 'Check the account on the node: it is locked, has expired, or has no shell to log in with.',
+  'connection-dropped': 'Raise MaxStartups of the node’s sshd, or lower distributor.perNode; see that it has processes to spare.',
   'connection-lost': 'Nothing: it is tried again; check the node if it stays.',
   'push-failed': 'Run ssh by hand with the entry’s ticket.',
   'notification-failed': 'Check the mail server and the Slack webhook in the configuration.',

@@ -18,7 +18,7 @@ const versioned = {
 const time = z.iso.datetime({ offset: true })
 const runId = z.ulid().describe('ULID of the run; later runs have greater ids.')
 
-const reasonCode = z
+export const reasonCode = z
   .enum(Object.keys(reasons) as [ReasonCode, ...ReasonCode[]])
   // A newer daemon may know more codes than this one: the failure counts all the same.
   .catch('unexpected')
@@ -71,7 +71,9 @@ export type RefreshItem = z.infer<typeof refreshItem>
 /** Where a sealed token lies: key and revision in the bucket `sealed`, and what it must turn out to be. */
 const sealedToken = {
   tokenId: z.string().describe('Random id of the token; says nothing about its value.'),
-  expiry: time.describe("When the node's vault token ends."),
+  expiry: time.describe(
+    "When the entry's vault token ends: on nodes, or what their bearer tokens are made from.",
+  ),
   key: z.string().describe('Key in the bucket `sealed`.'),
   revision: z.int().describe('Revision of that key.'),
 }
@@ -85,6 +87,9 @@ export const tokenReady = z.object({
   uid: z.int().describe("The account's UID on nodes."),
   reused: z.boolean().describe('The last token was still good for long enough.'),
   left: z.string().describe('How long the token lives from now on, for people: `27d23h`.').optional(),
+  renewAt: time
+    .describe('When the bearer tokens among it have to be made anew; absent: not before the next run.')
+    .optional(),
   credds: z.array(z.string()),
 })
 export type TokenReady = z.infer<typeof tokenReady>

@@ -2,16 +2,31 @@
 import { fromCurveSeed } from '@nats-io/nkeys'
 import { z } from 'zod'
 import { sealOnce } from './curve-seal.ts'
+import { reasonCode } from './messages.ts'
 
-/** What is sealed: the token, and what it must turn out to be when it is opened. */
-export const sealedContent = z.object({
+const time = z.iso.datetime({ offset: true })
+const purpose = z.string().describe('As configured; absent: the one without.').optional()
+
+/** A bearer token for nodes, or why it could not be made. */
+export const sealedBearer = z.union([
+  z.object({ purpose, token: z.string(), expiry: time }),
+  z.object({ purpose, failure: z.object({ code: reasonCode, message: z.string(), action: z.string() }) }),
+])
+export type SealedBearer = z.infer<typeof sealedBearer>
+
+/** What is sealed: the tokens, and what they must turn out to be when it is opened. */
+const sealedObject = z.object({
   entry: z.string(),
   service: z.string(),
   run: z.string(),
   tokenId: z.string(),
-  expiry: z.iso.datetime({ offset: true }),
-  token: z.string(),
+  expiry: time,
+  token: z.string().describe('The vault token; absent where nodes must not have it.').optional(),
+  bearers: z.array(sealedBearer).optional(),
 })
+const holdsSomething = ({ token, bearers }: z.infer<typeof sealedObject>) =>
+  token !== undefined || bearers !== undefined
+export const sealedContent = sealedObject.refine(holdsSomething)
 export type SealedContent = z.infer<typeof sealedContent>
 
 /** The value of a key in the bucket `sealed`: readable by the holder of the distributor's seed only. */

@@ -5,14 +5,14 @@ import fc from 'fast-check'
 import { type SealedContent, seal, unseal } from '../../shared/seal.ts'
 
 const distributor = createCurve()
-const content: SealedContent = {
+const content = {
   entry: 'dune-2_production',
   service: 'dune_production',
   run: '01K00000000000000000000000',
   tokenId: 'f3b0',
   expiry: '2026-02-01T00:00:00Z',
   token: 'hvs.CAESIPlantedTokenOfThisTest',
-}
+} satisfies SealedContent
 const seedOf = (pair: typeof distributor) => pair.getSeed()
 const sealed = () => seal(content, distributor.getPublicKey())
 
