@@ -15,19 +15,29 @@ export interface NatsConf {
 
 /** The text of `server.conf`. It holds no secret: a user is known by the public half of its nkey. */
 export function renderNatsConf(conf: NatsConf): string {
-  const users = natsUsers.map((user) => renderUser(user, conf.publicKeys[user], permissionsOf(user)))
   return `# Written at each start; changes here are lost.
 server_name: ${quote(conf.serverName)}
 listen: ${quote(`${conf.host}:${conf.port}`)}
 jetstream {
   store_dir: ${quote(conf.storeDirectory)}
 }
-${renderAuthorization(users)}`
+${renderAuthorization(conf.publicKeys)}`
 }
 
 /** The `authorization` block alone, for a site that runs its own nats-server. */
-export function renderAuthorization(users: readonly string[]): string {
+export function renderAuthorization(publicKeys: Readonly<Record<NatsUser, string>>): string {
+  const users = natsUsers.map((user) => renderUser(user, publicKeys[user], permissionsOf(user)))
   return `authorization {\n  users: [\n${users.join('\n')}\n  ]\n}\n`
+}
+
+/** The environment variable in which a nats-server of a site finds the user's public key. */
+export const keyVariable = (user: NatsUser) => `NATS_${user.toUpperCase()}_KEY`
+
+/** The text of `deploy/nats/permissions.conf`: the same at every site, since public keys come from the environment. */
+export function renderPermissionsFile(): string {
+  const variables = Object.fromEntries(natsUsers.map((user) => [user, `$${keyVariable(user)}`]))
+  return `# Who may say and hear what. Made from shared/nats-permissions.ts by deploy/nats/write-permissions.ts; changes here are lost.
+${renderAuthorization(variables as Record<NatsUser, string>)}`
 }
 
 function renderUser(user: NatsUser, publicKey: string, permissions: NatsPermissions): string {

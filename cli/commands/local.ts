@@ -6,11 +6,12 @@ import { stateRootOf } from '../../shared/state.ts'
 import { asking } from './asking.ts'
 import { examples } from './examples.ts'
 
-/** Adds `up`, `onboard` and `doctor`. */
+/** Adds `up`, `onboard`, `doctor` and `keys`. */
 export function addLocalCommands(program: Command): void {
   addUp(program)
   addOnboard(program)
   addDoctor(program)
+  addKeys(program)
 }
 
 function addUp(program: Command): void {
@@ -92,6 +93,29 @@ Exit codes: 0 no problem, warnings or not; 1 a problem; 2 wrong use.`),
     .action(async (options) => {
       const { doctor } = await import('../doctor/doctor.ts')
       process.exitCode = await doctor(options)
+    })
+}
+
+function addKeys(program: Command): void {
+  program
+    .command('keys')
+    .summary('make the keys of a bus of your own, and print the public ones')
+    .description(
+      'Make the seeds of every NATS user and of sealing where they are missing, and print the public keys of the users as ' +
+        'lines for the environment of nats-server. "managed-tokens up" with its private server does this by itself.',
+    )
+    .option('--state <DIR>', 'where they are (default: $MANAGED_TOKENS_STATE or /var/lib/managed-tokens)')
+    .option('--json', 'print one JSON object')
+    .addHelpText(
+      'after',
+      examples(`
+  managed-tokens keys --state /etc/managed-tokens/credentials > /etc/nats/keys.env
+
+Exit codes: 0 all are there, 1 something failed, 2 wrong use.`),
+    )
+    .action(async (options: { state?: string; json?: boolean }) => {
+      const { printKeys } = await import('../keys.ts')
+      await printKeys(stateRootOf(options.state, environment), options.json ?? false)
     })
 }
 

@@ -1,0 +1,23 @@
+/** `managed-tokens keys`: the keys of everybody on the bus and of sealing, for a site that runs its own nats-server. */
+import { keyVariable } from '../shared/nats-conf.ts'
+import { natsUsers } from '../shared/nats-permissions.ts'
+import { sealingPublicKeyFile, seedFile } from '../shared/state.ts'
+import { ensureNatsKeys, ensureSealingKeys } from './up/credentials.ts'
+
+/**
+ * Makes the keys that are missing under `root` and leaves the others alone. Prints the users' public halves, as lines for the
+ * environment of nats-server; seeds stay in their files, readable by their owner only.
+ */
+export async function printKeys(root: string, json: boolean): Promise<void> {
+  const publicKeys = await ensureNatsKeys(root)
+  await ensureSealingKeys(root)
+  const variables = natsUsers.map((user) => [keyVariable(user), publicKeys[user]] as const)
+  process.stdout.write(
+    json
+      ? `${JSON.stringify(Object.fromEntries(variables))}\n`
+      : variables.map(([name, key]) => `${name}=${key}\n`).join(''),
+  )
+  process.stderr.write(
+    `managed-tokens: seeds are in ${seedFile(root, 'refresher')} and beside it, tokens are sealed to ${sealingPublicKeyFile(root)}\n`,
+  )
+}
