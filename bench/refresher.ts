@@ -23,6 +23,7 @@ import { seedFile } from '../shared/state.ts'
 import { consumers, requests, streams } from '../shared/subjects.ts'
 import { ensureTopology } from '../shared/topology.ts'
 import { type Benchmark, round } from './support/benchmark.ts'
+import { ccacheBytes } from './support/ccache.ts'
 import type { ProbeReport } from './support/loop-probe.ts'
 
 const entryCount = 500
@@ -169,6 +170,7 @@ function writeConfig(dir: string, vaultPort: number, certificates: string): stri
   const bin = join(dir, 'bin')
   mkdirSync(bin)
   for (const [name, script] of Object.entries(doNothing)) program(bin, name, script)
+  for (let n = 0; n < entryCount; n++) writeFileSync(join(bin, `account${n}.ticket`), ticketOf(`account${n}`))
   program(
     bin,
     'condor_status',
@@ -192,11 +194,19 @@ function writeConfig(dir: string, vaultPort: number, certificates: string): stri
   return config
 }
 
+/** What the kinit above writes for an account: a ticket that lives until 2038, for a shell's `printf`. */
+function ticketOf(account: string): string {
+  const bytes = ccacheBytes({
+    client: [account, 'bench'],
+    realm: 'BENCH.TEST',
+    tickets: [{ server: ['krbtgt', 'BENCH.TEST'], end: 2 ** 31 }],
+  })
+  return [...bytes].map((byte) => `\\${byte.toString(8).padStart(3, '0')}`).join('')
+}
+
 /** Each leaves what the refresher looks for afterwards. */
 const doNothing = {
-  kinit: `while [ "$1" != -c ]; do shift; done; echo "$3" >"\${2#FILE:}"`,
-  klist: `read -r principal <"\${2#FILE:}"
-printf "Default principal: %s\\n01/01/38 00:00:00  01/02/38 00:00:00  krbtgt/X@X\\n" "$principal"`,
+  kinit: `while [ "$1" != -c ]; do shift; done; read -r bytes <"\${0%/*}/\${3%%/*}.ticket"; printf "$bytes" >"\${2#FILE:}"`,
   htgettoken: `for word; do case $word in --vaulttokenfile=*) echo hvs.nobody >"\${word#*=}" ;; esac; done`,
 }
 

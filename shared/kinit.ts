@@ -1,6 +1,7 @@
 /** Kerberos tickets from keytabs: one private ccache per entry, reused while it lives long enough for a run. */
-import { mkdir, rename, rm } from 'node:fs/promises'
+import { mkdir, readFile, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { readCcache } from './ccache.ts'
 import { type CommandOutcome, runCommand } from './command.ts'
 import { commandEnvironment } from './config/environment.ts'
 import type { Entry } from './config/site.ts'
@@ -56,7 +57,7 @@ export async function openTickets(directory: string): Promise<Tickets> {
     const fresh = `${ccache}.new`
     try {
       await kinit(entry, fresh, timeoutMs, signal)
-      const endMs = await ticketEnd(entry, fresh, timeoutMs, signal)
+      const endMs = await ticketEnd(entry, fresh)
       await rename(fresh, ccache)
       made.set(entry.name, { from: sourceOf(entry), endMs })
       return ccache
@@ -129,31 +130,17 @@ const described: Partial<Record<ReasonCode, string>> = {
 const describe = (code: ReasonCode) => described[code] ?? 'kinit failed'
 
 /** When the ticket ends (milliseconds since the epoch). Checks that the ccache is really this principal's. */
-async function ticketEnd(
-  entry: TicketOf,
-  ccache: string,
-  timeoutMs: number,
-  signal: AbortSignal,
-): Promise<number> {
-  const outcome = await runCommand({
-    file: 'klist',
-    args: ['-c', `FILE:${ccache}`],
-    env: { ...commandEnvironment(), TZ: 'UTC' },
-    timeoutMs,
-    signal,
-  })
-  const listed = parseKlist(outcome.stdout)
-  if (listed?.principal === entry.principal) return listed.endMs
+async function ticketEnd(entry: TicketOf, ccache: string): Promise<number> {
+  const ticket = readCcache(await readFile(ccache))
+  if (!ticket)
+    throw new Permanent(
+      failure(
+        'kinit-failed',
+        `kinit made no ticket from ${entry.keytab} that can be read: remove ccache_type from krb5.conf.`,
+      ),
+    )
+  if (ticket.principal === entry.principal) return ticket.endMs
   throw new Permanent(
     failure('kinit-wrong-keytab', `The ticket made from ${entry.keytab} is not ${entry.principal}’s.`),
   )
-}
-
-/** Reads what `klist` prints in the C locale and UTC; undefined when there is no ticket-granting ticket. Pure. */
-export function parseKlist(text: string): { principal: string; endMs: number } | undefined {
-  const principal = /^Default principal: (\S+)$/m.exec(text)?.[1]
-  const end = /^\S+ \S+ {2}(\d\d)\/(\d\d)\/(\d\d(?:\d\d)?) (\d\d):(\d\d):(\d\d) {2}krbtgt\//m.exec(text)
-  if (!principal || !end) return undefined
-  const [month = 0, day = 0, year = 0, hour = 0, minute = 0, second = 0] = end.slice(1).map(Number)
-  return { principal, endMs: Date.UTC(year < 100 ? 2000 + year : year, month - 1, day, hour, minute, second) }
 }

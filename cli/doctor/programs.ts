@@ -40,7 +40,6 @@ function neededPrograms(site: Site | undefined): Needed[] {
   return [
     ...(nats?.servers ? [] : [natsServer]),
     { program: 'kinit', install: kerberos },
-    { program: 'klist', ask: ['-V'], install: kerberos },
     { program: distributor?.ssh ?? 'ssh', ask: ['-V'], install: 'install the OpenSSH client' },
     { program: 'setpriv', ask: ['--version'], install: utilLinux },
     { program: refresher?.htgettoken ?? 'htgettoken', ask: ['--version'], install: 'install htgettoken' },

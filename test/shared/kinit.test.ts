@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, mkdtempSync } from 'node:fs'
-import { chmod, readdir, rm, writeFile } from 'node:fs/promises'
+import { chmod, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, beforeEach, describe, it } from 'node:test'
 import { createRealm, type Kdc } from '../../sandbox/kdc.ts'
 import { layoutOf } from '../../sandbox/layout.ts'
+import { readCcache } from '../../shared/ccache.ts'
 import type { CommandOutcome } from '../../shared/command.ts'
 import { Permanent, type ReasonCode, Transient } from '../../shared/errors.ts'
 import type { Tickets } from '../../shared/kinit.ts'
@@ -15,7 +17,7 @@ const layout = layoutOf(mkdtempSync(join(tmpdir(), 'mt-kinit-')))
 // Read once, when the modules are loaded: what a daemon's unit would set.
 process.env.KRB5_CONFIG = layout.krb5Config
 process.env.PATH = `${process.env.PATH}:/usr/sbin:/sbin`
-const { classify, openTickets, parseKlist } = await import('../../shared/kinit.ts')
+const { classify, openTickets } = await import('../../shared/kinit.ts')
 
 const exited = (stderr: string): CommandOutcome => ({ kind: 'exited', exitCode: 1, stdout: '', stderr })
 
@@ -52,34 +54,6 @@ describe('what kinit of MIT Kerberos 1.20 says', () => {
   })
 })
 
-describe('what klist says', () => {
-  const principal = 'dunepro/managedtokens/h@FNAL.GOV'
-  const listing = (dates: string) => `Ticket cache: FILE:/x
-Default principal: ${principal}
-
-Valid starting     Expires            Service principal
-${dates}  krbtgt/FNAL.GOV@FNAL.GOV
-\trenew until 01/09/26 03:04:05
-`
-  it('tells the principal and the end of the ticket, with years of two digits or four', () => {
-    const expected = { principal, endMs: Date.UTC(2026, 0, 3, 3, 4, 5) }
-    assert.deepEqual(parseKlist(listing('01/02/26 03:04:05  01/03/26 03:04:05')), expected)
-    assert.deepEqual(parseKlist(listing('01/02/2026 03:04:05  01/03/2026 03:04:05')), expected)
-  })
-
-  it('tells nothing without a ticket-granting ticket, or without anything', () => {
-    assert.equal(
-      parseKlist(`Ticket cache: FILE:/x\nDefault principal: ${principal}\n\nValid starting  Expires\n`),
-      undefined,
-    )
-    assert.equal(
-      parseKlist(listing('01/02/26 03:04:05  01/03/26 03:04:05').replace('krbtgt', 'host')),
-      undefined,
-    )
-    assert.equal(parseKlist(''), undefined)
-  })
-})
-
 describe('tickets from a real KDC', { timeout: 150_000 }, () => {
   const keytab = (name: string) => join(layout.keytabs, `${name}.keytab`)
   const principal = (name: string) => `${name}/managedtokens/sandbox.test@SANDBOX.TEST`
@@ -113,6 +87,19 @@ describe('tickets from a real KDC', { timeout: 150_000 }, () => {
     const ccache = await tickets.ccacheOf(entry, limits)
     assert.ok(ccache.startsWith(directory))
     assert.deepEqual(await readdir(directory), ['dune=5Fproduction.ccache'])
+  })
+
+  it('end when klist says so', async () => {
+    await using tickets = await open()
+    const ccache = await tickets.ccacheOf(entry, limits)
+    const { stdout } = spawnSync('klist', ['-c', ccache], {
+      env: { ...process.env, TZ: 'UTC' },
+      encoding: 'utf8',
+    })
+    const ticket = readCcache(await readFile(ccache))
+    assert.ok(ticket && stdout.includes(`Default principal: ${ticket.principal}\n`), stdout)
+    const [month, day, year, time] = /(\d\d)\/(\d\d)\/(\d+) (\S+) {2}krbtgt/.exec(stdout)?.slice(1) ?? []
+    assert.equal(new Date(ticket.endMs).toISOString(), `20${year?.slice(-2)}-${month}-${day}T${time}.000Z`)
   })
 
   it('are made once for all who ask together, and used again', async () => {
