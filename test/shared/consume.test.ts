@@ -315,6 +315,28 @@ describe('how the work on a message ends', { timeout: 150_000 }, () => {
     await queue.settled()
   })
 
+  it('goes on with fifty good messages behind one that always fails, and reports that one once', async () => {
+    await using queue = await openRefreshQueue()
+    const handled = collect<string>()
+    const good = Array.from({ length: 50 }, (_, index) => `good${index}`)
+    for (const name of ['poison', ...good]) await queue.put(run, name)
+    await queue.consume({
+      report,
+      async handle({ body }) {
+        handled.add(body.experiment)
+        if (body.experiment === 'poison') throw new TypeError('undefined is not a function')
+        return []
+      },
+    })
+    await handled.reached(55)
+    await queue.settled()
+    assert.equal(handled.items[0], 'poison')
+    assert.deepEqual(handled.items.filter((name) => name !== 'poison').toSorted(), good.toSorted())
+    assert.equal(handled.items.filter((name) => name === 'poison').length, 5)
+    const told = await queue.read(streams.tokens, 'token.ready.poison.production')
+    assert.deepEqual(told, [{ code: 'unexpected', permanent: true }])
+  })
+
   it('takes three hundred messages in the order that is chosen, and holds a bounded number of them', async () => {
     await using queue = await openRefreshQueue()
     const names = Array.from({ length: 300 }, (_, index) => `e${String(index).padStart(3, '0')}`)
