@@ -32,40 +32,78 @@ export interface VaultToken {
  * (`authentication-needed`, `permission-denied`) or Transient (`rate-limited`, `vault-unreachable`, `vault-tls`, `timeout`).
  */
 export async function getVaultToken(entry: Entry, options: HtgettokenOptions): Promise<VaultToken> {
-  const home = join(options.directory, encodeToken(entry.name))
-  const kept = join(home, 'vault-token')
-  const fresh = join(home, 'vault-token.new')
-  await mkdir(home, { recursive: true, mode: 0o700 })
-  await rm(fresh, { force: true })
+  const files = tokenFiles(entry, options)
+  await mkdir(files.home, { recursive: true, mode: 0o700 })
+  await rm(files.fresh, { force: true })
   try {
-    const outcome = await runCommand({
-      file: options.program,
-      name: 'htgettoken',
-      args: htgettokenArguments(entry, options, { home, kept, fresh }),
-      env: {
-        ...commandEnvironment(),
-        HOME: home,
-        XDG_RUNTIME_DIR: home,
-        KRB5CCNAME: `FILE:${options.ccache}`,
-      },
-      timeoutMs: options.timeoutMs,
-      signal: options.signal,
-      attributes: { 'managed_tokens.entry': entry.name },
-    })
-    if (outcome.kind !== 'exited' || outcome.exitCode !== 0)
-      throw htgettokenError(entry, options.vaultServer, outcome)
-    const made = await adopt(fresh, kept)
-    return { token: (await readFile(kept, 'utf8')).trim(), reused: !made }
+    const outcome = await runHtgettoken(entry, htgettokenArguments(entry, options, files), options)
+    if (!succeeded(outcome)) throw htgettokenError(entry, options.vaultServer, outcome)
+    const made = await adopt(files.fresh, files.kept)
+    return { token: (await readFile(files.kept, 'utf8')).trim(), reused: !made }
   } finally {
-    await rm(join(home, 'bearer'), { force: true })
+    await rm(join(files.home, 'bearer'), { force: true })
   }
 }
+
+/** Where an entry's token lies: its private directory, the kept token, and one that was just made. */
+export interface TokenFiles {
+  readonly home: string
+  readonly kept: string
+  readonly fresh: string
+}
+
+export function tokenFiles(
+  { name }: Pick<Entry, 'name'>,
+  { directory }: Pick<HtgettokenOptions, 'directory'>,
+): TokenFiles {
+  const home = join(directory, encodeToken(name))
+  const kept = join(home, 'vault-token')
+  return { home, kept, fresh: `${kept}.new` }
+}
+
+/** Runs htgettoken with the entry's ticket and private directory, and nothing else of ours. */
+export function runHtgettoken(
+  entry: Pick<Entry, 'name'>,
+  args: readonly string[],
+  options: HtgettokenOptions,
+): Promise<CommandOutcome> {
+  const { home } = tokenFiles(entry, options)
+  return runCommand({
+    file: options.program,
+    name: 'htgettoken',
+    args,
+    env: {
+      ...commandEnvironment(),
+      HOME: home,
+      XDG_RUNTIME_DIR: home,
+      KRB5CCNAME: `FILE:${options.ccache}`,
+    },
+    timeoutMs: options.timeoutMs,
+    signal: options.signal,
+    attributes: { 'managed_tokens.entry': entry.name },
+  })
+}
+
+export const succeeded = (outcome: CommandOutcome) => outcome.kind === 'exited' && outcome.exitCode === 0
 
 /** htgettoken's argument list. Everything from the configuration is the value of an option, so that none can become one. Pure. */
 export function htgettokenArguments(
   entry: Entry,
+  options: Pick<HtgettokenOptions, 'vaultServer' | 'caPath'>,
+  files: TokenFiles,
+): string[] {
+  return [
+    ...commonArguments(entry, options, files),
+    `--vaulttokenminttl=${entry.minTokenLifetime}`,
+    `--outfile=${join(files.home, 'bearer')}`,
+  ]
+}
+
+/** Whose token, from where, and where it is kept. Pure. */
+export function commonArguments(
+  entry: Entry,
   { vaultServer, caPath }: Pick<HtgettokenOptions, 'vaultServer' | 'caPath'>,
-  files: { home: string; kept: string; fresh: string },
+  files: TokenFiles,
 ): string[] {
   return [
     '-v',
@@ -75,10 +113,8 @@ export function htgettokenArguments(
     `--issuer=${entry.realExperiment}`,
     `--role=${entry.role}`,
     `--credkey=${entry.credkey}`,
-    `--vaulttokenminttl=${entry.minTokenLifetime}`,
     `--vaulttokeninfile=${files.kept}`,
     `--vaulttokenfile=${files.fresh}`,
-    `--outfile=${join(files.home, 'bearer')}`,
     `--configdir=${join(files.home, 'config')}`,
     ...(caPath ? [`--capath=${caPath}`] : []),
   ]
@@ -96,18 +132,22 @@ async function adopt(fresh: string, kept: string): Promise<boolean> {
   }
 }
 
-const permanentCodes: ReadonlySet<ReasonCode> = new Set(['authentication-needed', 'permission-denied'])
+const permanentCodes: ReadonlySet<ReasonCode> = new Set([
+  'authentication-needed',
+  'permission-denied',
+  'bearer-refused',
+])
 
-/** What an htgettoken that failed means: which reason, and whether it may pass. */
+/** What an htgettoken that failed to get `what` means: which reason, and whether it may pass. */
 export function htgettokenError(
   entry: Pick<Entry, 'service'>,
   vaultServer: string,
   outcome: CommandOutcome,
+  { code = classifyVault(outcome) ?? 'unexpected', what = 'vault token' } = {},
 ): Error {
-  const code = classifyVault(outcome) ?? 'unexpected'
   const failed = failure(
     code,
-    `No vault token for ${entry.service} from ${vaultServer}: ${describe(code, outcome)}.`,
+    `No ${what} for ${entry.service} from ${vaultServer}: ${describe(code, outcome)}.`,
     entry,
   )
   return permanentCodes.has(code) ? new Permanent(failed) : new Transient(failed)
@@ -119,6 +159,8 @@ function describe(code: ReasonCode, outcome: CommandOutcome): string {
       return 'Vault has no login of the experiment for it'
     case 'permission-denied':
       return 'Vault refused it'
+    case 'bearer-refused':
+      return 'the token issuer does not give these scopes or this audience'
     case 'rate-limited':
       return 'Vault asks for a pause'
     case 'vault-unreachable':

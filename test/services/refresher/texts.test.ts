@@ -31,11 +31,11 @@ describe('htgettoken’s argument list', () => {
         ],
         ...[
           '--credkey=dunepro',
-          '--vaulttokenminttl=3d',
           '--vaulttokeninfile=/state/tokens/dune/vault-token',
+          '--vaulttokenfile=/state/tokens/dune/vault-token.new',
         ],
-        ...['--vaulttokenfile=/state/tokens/dune/vault-token.new', '--outfile=/state/tokens/dune/bearer'],
         ...['--configdir=/state/tokens/dune/config', '--capath=/etc/certs'],
+        ...['--vaulttokenminttl=3d', '--outfile=/state/tokens/dune/bearer'],
       ],
     )
   })

@@ -1,0 +1,87 @@
+/** Makes one short-lived bearer token with htgettoken from the vault token that the entry has: never more rights than asked. */
+import { readFile, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { z } from 'zod'
+import type { Bearer } from '../../shared/config/deliver-schema.ts'
+import type { Entry } from '../../shared/config/site.ts'
+import { encodeToken } from '../../shared/subjects.ts'
+import { classifyVault } from '../../shared/vault-texts.ts'
+import {
+  commonArguments,
+  type HtgettokenOptions,
+  htgettokenError,
+  runHtgettoken,
+  succeeded,
+  type TokenFiles,
+  tokenFiles,
+} from './htgettoken.ts'
+
+export interface BearerToken {
+  /** The value. A secret. */
+  readonly token: string
+  readonly expiry: Date
+}
+
+/**
+ * The bearer token that `bearer` describes. Throws Permanent (`bearer-refused`, `permission-denied`) or Transient
+ * (`rate-limited`, `vault-unreachable`, `vault-tls`, `timeout`).
+ */
+export async function getBearerToken(
+  entry: Entry,
+  bearer: Bearer,
+  options: HtgettokenOptions,
+): Promise<BearerToken> {
+  const files = tokenFiles(entry, options)
+  const outFile = join(files.home, `bearer-${encodeToken(bearer.purpose ?? '')}`)
+  await rm(outFile, { force: true })
+  try {
+    const outcome = await runHtgettoken(
+      entry,
+      bearerArguments(entry, bearer, options, files, outFile),
+      options,
+    )
+    if (!succeeded(outcome)) throw htgettokenError(entry, options.vaultServer, outcome, reasonOf(outcome))
+    const token = (await readFile(outFile, 'utf8')).trim()
+    return { token, expiry: bearerExpiry(token, bearer.minSeconds) }
+  } finally {
+    await rm(outFile, { force: true })
+  }
+}
+
+/** htgettoken's argument list; scopes or an audience make it ask Vault for an exchanged token. Pure. */
+export function bearerArguments(
+  entry: Entry,
+  { scopes, audience, minSeconds }: Bearer,
+  options: Pick<HtgettokenOptions, 'vaultServer' | 'caPath'>,
+  files: TokenFiles,
+  outFile: string,
+): string[] {
+  return [
+    ...commonArguments(entry, options, files),
+    // The kept vault token or none: a login here would be another vault token, which nobody would know of.
+    '--nokerberos',
+    `--scopes=${scopes.join(',')}`,
+    ...(audience.length > 0 ? [`--audience=${audience.join(',')}`] : []),
+    `--minsecs=${minSeconds}`,
+    `--outfile=${outFile}`,
+  ]
+}
+
+/** The vault token has just given a bearer token: what is refused now are the scopes or the audience. */
+function reasonOf(outcome: Parameters<typeof classifyVault>[0]) {
+  const code = classifyVault(outcome) ?? 'unexpected'
+  return { code: code === 'authentication-needed' ? 'bearer-refused' : code, what: 'bearer token' } as const
+}
+
+const claims = z.object({ exp: z.number().describe('Seconds since the epoch.') })
+
+/** When a bearer token ends, by its own claim; one that cannot be read lives as long as was asked for. Pure. */
+export function bearerExpiry(token: string, minSeconds: number, now = Date.now()): Date {
+  try {
+    const [, payload = ''] = token.split('.')
+    const { exp } = claims.parse(JSON.parse(Buffer.from(payload, 'base64url').toString('utf8')))
+    return new Date(exp * 1_000)
+  } catch {
+    return new Date(now + minSeconds * 1_000)
+  }
+}

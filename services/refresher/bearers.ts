@@ -1,0 +1,84 @@
+/** All bearer tokens of an entry's nodes: each made or failed by itself, and when they have to be made anew. */
+import type { Logger } from 'pino'
+import type { Bearer } from '../../shared/config/deliver-schema.ts'
+import type { Entry } from '../../shared/config/site.ts'
+import { type Failure, failure, Permanent, RetryLater, Transient } from '../../shared/errors.ts'
+import { timestamp } from '../../shared/messages.ts'
+import type { SealedBearer } from '../../shared/seal.ts'
+import { getBearerToken } from './bearer-token.ts'
+import type { HtgettokenOptions } from './htgettoken.ts'
+
+export interface BearerOptions extends HtgettokenOptions {
+  /** Runs `work` when Vault may be asked; the signal ends it when Vault wants to be left alone. */
+  readonly heed: <T>(work: (paused: AbortSignal) => Promise<T>) => Promise<T>
+  readonly log: Logger
+}
+
+export interface MadeBearers {
+  readonly bearers: readonly SealedBearer[]
+  /** When the first of them has to be made anew; absent where that can wait for the next run. */
+  readonly renewAt?: string
+}
+
+/** A bearer token that failed for a reason that may pass is tried again after so long (milliseconds). */
+export const retryMs = 5 * 60_000
+
+/** Makes them at the same time. What fails becomes a failure in its place; throws only where the daemon is stopping. */
+export async function makeBearers(entry: Entry, options: BearerOptions): Promise<MadeBearers> {
+  const made = await Promise.all(entry.deliver.bearers.map((bearer) => makeBearer(entry, bearer, options)))
+  const due = made.flatMap(({ renewAt }) => renewAt ?? [])
+  return {
+    bearers: made.map(({ sealed }) => sealed),
+    ...(due.length > 0 && { renewAt: timestamp(new Date(Math.min(...due))) }),
+  }
+}
+
+interface MadeBearer {
+  readonly sealed: SealedBearer
+  /** Milliseconds since the epoch. */
+  readonly renewAt?: number
+}
+
+async function makeBearer(entry: Entry, bearer: Bearer, options: BearerOptions): Promise<MadeBearer> {
+  const { heed, log, signal } = options
+  const named = bearer.purpose === undefined ? {} : { purpose: bearer.purpose }
+  try {
+    const { token, expiry } = await heed((paused) =>
+      getBearerToken(entry, bearer, { ...options, signal: AbortSignal.any([signal, paused]) }),
+    )
+    const leftSeconds = Math.round((expiry.getTime() - Date.now()) / 1_000)
+    if (leftSeconds < bearer.minSeconds)
+      log.warn(
+        { ...named, leftSeconds, minSeconds: bearer.minSeconds },
+        'the token issuer gives a bearer token less life than was asked for',
+      )
+    return {
+      sealed: { ...named, token, expiry: timestamp(expiry) },
+      renewAt: renewalTime(expiry.getTime(), bearer.minSeconds, Date.now()),
+    }
+  } catch (error) {
+    if (signal.aborted) throw error
+    const failed = failureOf(error, entry)
+    log.warn({ ...named, code: failed.code }, `${failed.message} The rest is delivered.`)
+    const { code, message, action } = failed
+    return {
+      sealed: { ...named, failure: { code, message, action } },
+      ...(error instanceof Permanent ? {} : { renewAt: Date.now() + retryMs }),
+    }
+  }
+}
+
+/** With `minSeconds` left, or with half of the life that it has now: whichever comes later. Milliseconds since the epoch. Pure. */
+export function renewalTime(expiryMs: number, minSeconds: number, nowMs: number): number {
+  return expiryMs - Math.min(minSeconds * 1_000, Math.max(0, expiryMs - nowMs) / 2)
+}
+
+function failureOf(error: unknown, { service }: Entry): Failure {
+  if (error instanceof Permanent || error instanceof Transient) return error.failure
+  if (error instanceof RetryLater)
+    return failure('rate-limited', `No bearer token for ${service}: Vault asks for a pause.`)
+  return failure(
+    'unexpected',
+    `No bearer token for ${service}: an unexpected error, see the refresher’s log.`,
+  )
+}
