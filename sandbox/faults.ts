@@ -12,6 +12,7 @@ const seconds = z.number().positive().optional()
 /** `faults.json`: an absent key means that the fault is off. Lists name services, nodes, credds or collectors (short or full host names). */
 export const faultsSchema = z.strictObject({
   'node-down': names.describe('NODE: its sshd does not run'),
+  'node-black-hole': names.describe('NODE: whoever connects to it hears nothing at all'),
   'kdc-down': flag.describe('the KDC does not run'),
   'credd-down': names.describe('CREDD: condor_store_cred cannot connect'),
   'credd-hangs': names.describe('CREDD: condor_store_cred waits until it is killed'),
@@ -21,6 +22,7 @@ export const faultsSchema = z.strictObject({
   'collector-down': names.describe('COLLECTOR: condor_status cannot connect'),
   'needs-onboarding': names.describe('SERVICE: Vault has no refresh token, somebody must log in'),
   'permission-denied': names.describe('SERVICE: Vault refuses to give the bearer token'),
+  'bearer-refused': names.describe('SERVICE: its issuer refuses bearer tokens with fewer rights'),
   'vault-down': flag.describe('connections to Vault are reset'),
   'vault-hangs': flag.describe('Vault accepts connections and never answers'),
   'vault-error': z

@@ -30,8 +30,13 @@ const paths: readonly (readonly [method: string, path: RegExp, answer: Answer])[
   ['GET', /^\/device$/, auth.completeDeviceLogin],
   [
     'GET',
-    new RegExp(`^/v1/secret/oauth/(?:creds|sts)/${secretName}$`),
+    new RegExp(`^/v1/secret/oauth/creds/${secretName}$`),
     (p, r, ...found) => secret.readBearer(p, r, name(found)),
+  ],
+  [
+    'GET',
+    new RegExp(`^/v1/secret/oauth/sts/${secretName}$`),
+    (p, r, ...found) => secret.exchangeBearer(p, r, name(found)),
   ],
   [
     'POST',

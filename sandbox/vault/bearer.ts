@@ -10,20 +10,29 @@ import {
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Books } from './books.ts'
+import { isWithin } from './scopes.ts'
+import { Refusal } from './types.ts'
 
-export interface BearerRequest {
+/** Whose token. */
+export interface BearerOwner {
   readonly issuer: string
   readonly role: string
   readonly subject: string
-  readonly scopes?: string | undefined
-  readonly audiences?: string | undefined
-  /** A token with less time left is not given out again. */
-  readonly minimumSeconds: number
+}
+
+export interface GivenBearer {
+  readonly accessToken: string
+  readonly secondsLeft: number
 }
 
 export interface BearerIssuer {
-  /** The token, and how many seconds it lives. */
-  give(request: BearerRequest): { readonly accessToken: string; readonly secondsLeft: number }
+  /** The token with all rights of its owner; one with less than `minimumSeconds` left is not given out again. */
+  give(owner: BearerOwner, minimumSeconds: number): GivenBearer
+  /**
+   * A token with fewer rights, for fewer: new each time, and none with more than its owner has. Lists are separated by
+   * commas; what is absent stays as it is. @throws Refusal
+   */
+  exchange(owner: BearerOwner, scopes: string | undefined, audiences: string | undefined): GivenBearer
   openidConfiguration(issuer: string): unknown
   jwks(): unknown
 }
@@ -42,32 +51,50 @@ export function createBearerIssuer(
   const key = loadKey(join(dir, 'vault', 'books', 'issuer-key.pem'))
   const given = new Map<string, { accessToken: string; expiresAt: number }>()
   const issuerUrl = (issuer: string) => `${baseUrl}/${issuer}`
+  const listOf = (text: string) => text.split(/[ ,]/).filter(Boolean)
+
+  const issue = (
+    { issuer, role, subject }: BearerOwner,
+    seconds: number,
+    scope: string,
+    audience: string | readonly string[],
+  ): GivenBearer => {
+    const now = Math.floor(Date.now() / 1000)
+    const claims = {
+      'wlcg.ver': '1.0',
+      iss: issuerUrl(issuer),
+      sub: subject,
+      aud: audience,
+      scope,
+      'wlcg.groups': [`/${issuer}`, `/${issuer}/${role}`],
+      iat: now,
+      nbf: now,
+      exp: now + seconds,
+      jti: randomUUID(),
+    }
+    const accessToken = signJwt(claims, key)
+    books.list(accessToken, 'bearer', `${issuer}_${role}`)
+    return { accessToken, secondsLeft: seconds }
+  }
 
   return {
-    give(request) {
-      const { minimumSeconds, ...what } = request
-      const cacheKey = JSON.stringify(what)
+    give(owner, minimumSeconds) {
+      const cacheKey = JSON.stringify(owner)
       const now = Math.floor(Date.now() / 1000)
       const before = given.get(cacheKey)
       if (before && before.expiresAt - now > minimumSeconds)
         return { accessToken: before.accessToken, secondsLeft: before.expiresAt - now }
-      const lifetime = Math.max(lifetimeSeconds, minimumSeconds + 60)
-      const claims = {
-        'wlcg.ver': '1.0',
-        iss: issuerUrl(request.issuer),
-        sub: request.subject,
-        aud: request.audiences?.split(/[ ,]/) ?? anyAudience,
-        scope: request.scopes?.replaceAll(',', ' ') ?? fullScopes,
-        'wlcg.groups': [`/${request.issuer}`, `/${request.issuer}/${request.role}`],
-        iat: now,
-        nbf: now,
-        exp: now + lifetime,
-        jti: randomUUID(),
-      }
-      const accessToken = signJwt(claims, key)
-      books.list(accessToken, 'bearer', `${request.issuer}_${request.role}`)
-      given.set(cacheKey, { accessToken, expiresAt: claims.exp })
-      return { accessToken, secondsLeft: lifetime }
+      const made = issue(owner, Math.max(lifetimeSeconds, minimumSeconds + 60), fullScopes, anyAudience)
+      given.set(cacheKey, { accessToken: made.accessToken, expiresAt: now + made.secondsLeft })
+      return made
+    },
+    exchange(owner, scopes, audiences) {
+      const asked = scopes === undefined ? listOf(fullScopes) : listOf(scopes)
+      const beyond = asked.find((scope) => !isWithin(scope, listOf(fullScopes)))
+      if (beyond !== undefined)
+        throw new Refusal(400, [`exchange failed: oauth2: "invalid_scope" "scope ${beyond} is not granted"`])
+      const audience = audiences === undefined ? anyAudience : listOf(audiences)
+      return issue(owner, lifetimeSeconds, asked.join(' '), audience)
     },
     openidConfiguration: (issuer) => ({
       issuer: issuerUrl(issuer),

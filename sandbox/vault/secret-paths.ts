@@ -1,6 +1,7 @@
 /** `/v1/secret/oauth/…`: bearer tokens for those whose refresh token is kept here, and the keeping of refresh tokens. */
 import { isAffected, readFaults } from '../fault-file.ts'
 import { requireToken } from './auth-paths.ts'
+import type { BearerOwner, GivenBearer } from './bearer.ts'
 import { refreshTokenFromTheStart, type VaultToken } from './books.ts'
 import {
   credkeyOf,
@@ -20,8 +21,23 @@ export interface SecretName {
 
 export const secretPath = (name: SecretName) => `${name.issuer}/${name.credkey}:${name.role}`
 
-/** GET `/v1/secret/oauth/creds/<name>` or, with fewer scopes or audiences, `/v1/secret/oauth/sts/<name>`. */
+/** GET `/v1/secret/oauth/creds/<name>`: with all rights; scopes and audiences are not looked at here. */
 export function readBearer(parts: VaultParts, request: VaultRequest, name: SecretName): VaultAnswer {
+  const owner = requireOwner(parts, request, name)
+  return answerWith(name, parts.bearers.give(owner, Number(request.query.get('minimum_seconds') ?? 0)))
+}
+
+/** GET `/v1/secret/oauth/sts/<name>`: with fewer scopes or audiences, never more. The least life is not looked at here. */
+export function exchangeBearer(parts: VaultParts, request: VaultRequest, name: SecretName): VaultAnswer {
+  const owner = requireOwner(parts, request, name)
+  const { query } = request
+  const [scopes, audiences] = [query.get('scopes') ?? undefined, query.get('audiences') ?? undefined]
+  if (isAffected(readFaults(parts.dir)['bearer-refused'], `${name.issuer}_${name.role}`))
+    throw new Refusal(400, ['exchange failed: oauth2: "invalid_target" "the sandbox was asked to refuse"'])
+  return answerWith(name, parts.bearers.exchange(owner, scopes, audiences))
+}
+
+function requireOwner(parts: VaultParts, request: VaultRequest, name: SecretName): BearerOwner {
   const token = requireToken(parts, request)
   requireRight(parts, token, name)
   const service = `${name.issuer}_${name.role}`
@@ -32,14 +48,10 @@ export function readBearer(parts: VaultParts, request: VaultRequest, name: Secre
   const counts = refreshToken !== refreshTokenFromTheStart || !isAffected(faults['needs-onboarding'], service)
   // "No refresh token" looks like any other missing secret, as in the real one.
   if (refreshToken === undefined || !counts) throw new Refusal(404, [])
-  const { accessToken, secondsLeft } = parts.bearers.give({
-    issuer: name.issuer,
-    role: name.role,
-    subject: name.credkey,
-    scopes: request.query.get('scopes') ?? undefined,
-    audiences: request.query.get('audiences') ?? undefined,
-    minimumSeconds: Number(request.query.get('minimum_seconds') ?? 0),
-  })
+  return { issuer: name.issuer, role: name.role, subject: name.credkey }
+}
+
+function answerWith(name: SecretName, { accessToken, secondsLeft }: GivenBearer): VaultAnswer {
   const expireTime = new Date(Date.now() + secondsLeft * 1000).toISOString()
   return {
     status: 200,

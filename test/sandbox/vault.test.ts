@@ -174,6 +174,28 @@ describe('the Vault stand-in', () => {
     assert.equal((await ask(`${credsPath}?minimum_seconds=60`, { token })).status, 200)
   })
 
+  it('exchanges for fewer rights and fewer audiences, anew each time, and never for more', async () => {
+    const stsPath = credsPath.replace('/creds/', '/sts/')
+    const exchange = (scopes: string, audiences = '') =>
+      ask(`${stsPath}?${new URLSearchParams({ scopes, ...(audiences && { audiences }) })}`, { token })
+    const bearerIn = ({ body }: Awaited<ReturnType<typeof exchange>>) =>
+      (body.data as unknown as { access_token: string }).access_token
+    const claimsOf = (bearer: string) =>
+      JSON.parse(Buffer.from(bearer.split('.')[1] ?? '', 'base64url').toString())
+    const narrow = bearerIn(await exchange('storage.read:/dune,compute.read', 'https://a.example,b'))
+    assert.equal(claimsOf(narrow).scope, 'storage.read:/dune compute.read')
+    assert.deepEqual(claimsOf(narrow).aud, ['https://a.example', 'b'])
+    assert.notEqual(
+      bearerIn(await exchange('storage.read:/dune,compute.read', 'https://a.example,b')),
+      narrow,
+    )
+    for (const beyond of ['storage.modify:/', 'compute.read,admin', 'storage.read'])
+      assert.match(JSON.stringify((await exchange(beyond)).body.errors), /exchange failed: .*invalid_scope/)
+    site.setFaults({ 'bearer-refused': ['dune_production'] })
+    assert.equal((await exchange('compute.read')).status, 400)
+    assert.equal((await ask(`${credsPath}?minimum_seconds=60`, { token })).status, 200)
+  })
+
   it('knows its tokens and refresh tokens after a restart', async () => {
     await site.restartVault()
     assert.equal((await ask('/v1/auth/token/lookup-self', { token })).status, 200)

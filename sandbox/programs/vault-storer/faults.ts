@@ -28,12 +28,7 @@ export async function leaveForeignBearer(program: Program, service: string, file
     3600,
     openBooks(program.dir),
   )
-  const { accessToken } = issuers.give({
-    issuer: 'elsewhere',
-    role: 'production',
-    subject: 'somebody',
-    minimumSeconds: 0,
-  })
+  const { accessToken } = issuers.give({ issuer: 'elsewhere', role: 'production', subject: 'somebody' }, 0)
   writeFileSync(file, `${accessToken}\n`)
 }
 
