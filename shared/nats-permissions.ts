@@ -66,9 +66,10 @@ const rows: Record<Daemon, () => string[]> = {
     ...[buckets.targets, buckets.uids, buckets.sealed, buckets.leases].flatMap(ownsBucket),
     ...readsBucket(buckets.targets),
     ...writesBucket(buckets.targets, 'refresh.>'),
-    ...[vaultPauseKey, vaultBudgetKey, scheduleKey('run'), scheduleKey('uids')].flatMap((key) =>
-      writesBucket(buckets.targets, key),
-    ),
+    ...[
+      ...[vaultPauseKey, vaultBudgetKey],
+      ...(['run', 'uids', 'bearers'] as const).map(scheduleKey),
+    ].flatMap((key) => writesBucket(buckets.targets, key)),
     ...readsBucket(buckets.uids),
     ...writesBucket(buckets.uids),
     ...writesBucket(buckets.sealed),

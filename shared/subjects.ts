@@ -108,7 +108,7 @@ export const latestRunKey = 'latest'
 /** Keys in `targets` that are no targets: until when Vault is left alone, how much it may be asked, what a schedule fired last. */
 export const vaultPauseKey = 'vault.pause'
 export const vaultBudgetKey = 'vault.budget'
-export const scheduleKey = (name: 'run' | 'uids') => `schedule.${name}`
+export const scheduleKey = (name: 'run' | 'uids' | 'bearers') => `schedule.${name}`
 
 /** The key of an entry's sealed token: one revision per run. */
 export const sealedKey = (entry: string) => encodeToken(entry)

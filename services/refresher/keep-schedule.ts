@@ -36,7 +36,7 @@ export interface Firing {
 }
 
 export interface ScheduleOptions {
-  readonly name: 'run' | 'uids'
+  readonly name: 'run' | 'uids' | 'bearers'
   readonly targets: KV
   readonly log: Logger
   /** Undefined: switched off now. */

@@ -21,6 +21,7 @@ import { handleRefresh } from './handle.ts'
 import { keepSchedule } from './keep-schedule.ts'
 import { planRun } from './plan.ts'
 import { refreshUids, startUidRefresh } from './refresh-uids.ts'
+import { renewalCron, startRenewal } from './renew-bearers.ts'
 import { startRun } from './run-request.ts'
 import { startScheduledRun } from './scheduled-run.ts'
 import { listServices } from './services-request.ts'
@@ -112,6 +113,14 @@ await runDaemon('refresher', async (context) => {
         if (!begun) await begin(id)
         await refreshUids(id, 'schedule', uidDeps)
       },
+    }),
+  )
+  stack.use(
+    keepSchedule({
+      ...{ name: 'bearers', targets, log, patienceMs: 10_000 },
+      times: scheduleOf(() => renewalCron(site()), site),
+      jitterMs: () => 0,
+      act: (firing) => startRenewal(firing, { ...runDeps, targets }, log),
     }),
   )
   // First of all, or a FERRY that hangs would be waited for.

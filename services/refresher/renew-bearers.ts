@@ -1,0 +1,51 @@
+/** Starts a run of the entries whose nodes' bearer tokens would end before the next scheduled run; looked for once a minute. */
+import type { KV } from '@nats-io/kv'
+import type { Logger } from 'pino'
+import type { TargetRecord } from '../../shared/claim.ts'
+import type { Site } from '../../shared/config/site.ts'
+import { tokenReady } from '../../shared/messages.ts'
+import { mintRunId } from '../../shared/run-id.ts'
+import { refreshSubject } from '../../shared/subjects.ts'
+import type { Firing } from './keep-schedule.ts'
+import { type RunDeps, startRun } from './run-request.ts'
+
+/** Whether anybody has to look at all: a site that starts its runs itself renews its bearer tokens itself. Pure. */
+export const renewalCron = ({ schedule, entries }: Pick<Site, 'schedule' | 'entries'>): string | false =>
+  schedule.cron !== false && entries.some(({ deliver }) => deliver.bearers.length > 0) ? '* * * * *' : false
+
+/** Acts on a firing: one run of all entries that are due, or none. Taken over, it goes on with the run id that was minted. */
+export async function startRenewal(
+  firing: Firing,
+  { targets, ...deps }: RunDeps & { readonly targets: KV },
+  log: Logger,
+): Promise<void> {
+  const services = await findDue(deps.freshSite(), targets, Date.now())
+  if (services.length === 0) return
+  const { run } = await startRun({ services }, 'schedule', deps, async () => {
+    const id = firing.begun ?? (await mintRunId(deps.runs))
+    if (!firing.begun) await firing.begin(id)
+    return id
+  })
+  log.info({ run, entries: services }, 'bearer tokens are renewed')
+}
+
+async function findDue({ entries }: Pick<Site, 'entries'>, targets: KV, nowMs: number): Promise<string[]> {
+  const due: string[] = []
+  for (const entry of entries) {
+    if (entry.deliver.bearers.length === 0) continue
+    const found = await targets.get(refreshSubject(entry))
+    if (found?.operation === 'PUT' && isDue(found.json<TargetRecord>(), nowMs)) due.push(entry.name)
+  }
+  return due
+}
+
+/**
+ * Is it time? Where a refresh is under way or has failed there is nothing to add; where the last one left the nodes alone,
+ * what lies there is older than it looks. Pure.
+ */
+export function isDue({ run, ended }: Pick<TargetRecord, 'run' | 'ended'>, nowMs: number): boolean {
+  if (ended?.kind !== 'done' || ended.run !== run) return false
+  const ready = tokenReady.safeParse(ended.messages[0]?.body).data
+  if (!ready?.renewAt) return false
+  return !ready.mode.push || Date.parse(ready.renewAt) <= nowMs
+}
