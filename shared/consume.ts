@@ -15,8 +15,11 @@ import { type Failure, RetryLater } from './errors.ts'
 import { parseMessage } from './parse-message.ts'
 import { type Outgoing, publish, publishAll } from './publish.ts'
 import { type ConsumerName, ownerOf, type StreamName } from './subjects.ts'
+import { watchConsumer } from './telemetry/health.ts'
 import { inMessageSpan } from './telemetry/message-span.ts'
-import { messagesTotal } from './telemetry/metrics.ts'
+import { deadLettersTotal, messagesTotal, queueWaitSeconds, redeliveriesTotal } from './telemetry/metrics.ts'
+import { queueOf, showQueue } from './telemetry/queues.ts'
+import { inWork, type Work } from './telemetry/work-context.ts'
 import { ackWaitMs, ensureConsumer, ensureOwned, keepsNewest } from './topology.ts'
 
 /** A message as handlers see it. */
@@ -97,6 +100,9 @@ export async function consume<T>(
   const consumer = await bus.js.consumers.get(what.stream, what.consumer)
   const waiting = new Map<string, Held<T>>()
   const working = new Map<string, Held<T>>()
+  /** When each of those was begun, and the last pull that came to something (monotonic, milliseconds). */
+  const begun = new Map<string, number>()
+  let lastPull: number | null = performance.now()
   /** How often in a row a message met an error that nobody expected. */
   const strikes = new Map<string, number>()
   const running = new Set<Promise<void>>()
@@ -118,8 +124,11 @@ export async function consume<T>(
       const [key, held] = next
       waiting.delete(key)
       working.set(key, held)
+      begun.set(key, performance.now())
+      observeWait(held.message)
       const work = workOn(held).finally(() => {
         working.delete(key)
+        begun.delete(key)
         running.delete(work)
         room.resolve()
         startWork()
@@ -137,7 +146,17 @@ export async function consume<T>(
     return waiting.entries().find(([, held]) => held.body === chosen)
   }
 
+  const queue = queueOf(what.stream)
+
+  /** Of first deliveries alone: what comes again has been looked at. */
+  function observeWait({ redelivered, timestamp }: JsMsg): void {
+    if (queue && !redelivered)
+      queueWaitSeconds.observe({ queue }, Math.max(0, Date.now() - Date.parse(timestamp)) / 1_000)
+  }
+
   async function accept(message: JsMsg): Promise<void> {
+    lastPull = performance.now()
+    if (message.redelivered) redeliveriesTotal.inc({ consumer: what.consumer })
     const key = keyOf(message)
     const known = waiting.get(key) ?? working.get(key)
     if (known) {
@@ -177,6 +196,7 @@ export async function consume<T>(
   async function bury(message: JsMsg, reason: string): Promise<void> {
     try {
       await publish(bus, deadLetterOf(what, message, reason))
+      deadLettersTotal.inc()
       message.term()
     } catch (error) {
       log.warn({ reason: messageOf(error) }, 'could not keep a dead letter yet: the message will come again')
@@ -185,9 +205,9 @@ export async function consume<T>(
   }
 
   function workOn(held: Held<T>): Promise<void> {
-    const { run } = held.body as { run?: string }
+    const { run, entry, credd, node } = held.body as Work
     return inMessageSpan(what.consumer, held.message, run, async (span) => {
-      const end = await runHandler(held, span)
+      const end = await inWork({ run, entry, credd, node }, () => runHandler(held, span))
       messagesTotal.inc({ consumer: what.consumer, end: end.kind })
       span.setAttribute('managed_tokens.end', end.kind)
     })
@@ -241,7 +261,10 @@ export async function consume<T>(
     if (what.report) {
       await publish(bus, what.report(held.body, end.failure, permanent))
       if (end.kind === 'later') await end.markReported?.()
-    } else if (permanent) await publish(bus, deadLetterOf(what, held.message, end.failure.message))
+    } else if (permanent) {
+      await publish(bus, deadLetterOf(what, held.message, end.failure.message))
+      deadLettersTotal.inc()
+    }
   }
 
   async function pullForEver(): Promise<void> {
@@ -256,8 +279,10 @@ export async function consume<T>(
         pull = await consumer.fetch({ max_messages: free, expires: 20_000, idle_heartbeat: 2_000 })
         if (stopping) pull.stop()
         for await (const message of pull) await accept(message)
+        lastPull = performance.now()
       } catch (error) {
         if (stopping) return
+        lastPull = null
         log.warn({ consumer: what.consumer, reason: messageOf(error) }, 'cannot pull messages: trying again')
         await sleep(500, undefined, { signal: stop.signal }).catch(() => undefined)
         await heal().catch((failed) =>
@@ -273,6 +298,21 @@ export async function consume<T>(
     await ensure()
   }
 
+  const shown = new DisposableStack()
+  shown.use(
+    watchConsumer(what.consumer, () => ({
+      lastPull,
+      working: working.size,
+      oldestWork: begun.size > 0 ? Math.min(...begun.values()) : null,
+    })),
+  )
+  if (queue)
+    shown.use(
+      showQueue(queue, async () => {
+        const { num_pending, num_ack_pending } = await consumer.info()
+        return num_pending + num_ack_pending
+      }),
+    )
   const pulling = pullForEver()
   const watching = stopPullOnReconnect()
 
@@ -287,6 +327,7 @@ export async function consume<T>(
   return {
     async [Symbol.asyncDispose]() {
       stopping = true
+      shown.dispose()
       stop.abort()
       pull?.stop()
       room.resolve()

@@ -14,9 +14,12 @@ import { openSiteSource, type SiteSource } from './config/source.ts'
 import { followConfig, reloadSite } from './follow-config.ts'
 import { ensureDaemonState, natsFiles, seedFile, stateRootOf } from './state.ts'
 import type { Daemon } from './subjects.ts'
+import { beginHealth, markStarted, watchConnection } from './telemetry/health.ts'
 import { createLog } from './telemetry/log.ts'
-import { serveMetrics } from './telemetry/server.ts'
+import { buildInfo } from './telemetry/metrics.ts'
+import { serveTelemetry } from './telemetry/server.ts'
 import { startTelemetry } from './telemetry/traces.ts'
+import { version } from './version.ts'
 
 /** What a daemon's `main` gets. Everything it opens goes on `stack`, which is closed in reverse order on stop. */
 export interface DaemonContext {
@@ -63,10 +66,11 @@ export async function runDaemon(
   try {
     await using stack = new AsyncDisposableStack()
     stack.use(await startTelemetry(daemon, config.current()))
+    beginHealth(daemon)
+    buildInfo.set({ version, daemon }, 1)
+    stack.use(await serveTelemetry(daemon, () => config.current(), log))
     const stateDirectory = await ensureDaemonState(stateRoot, daemon)
     const bus = stack.use(await connect(daemon, config.current(), stateRoot, options.nats, log))
-    if (config.current().telemetry.metricsPort !== undefined)
-      stack.use(await serveMetrics(daemon, config.current().telemetry))
     followConfig(config, { bus, log })
     const started = start({
       ...{ bus, log, stateRoot, stateDirectory, stack },
@@ -80,6 +84,7 @@ export async function runDaemon(
       process.exit(0)
     }
     collectGarbage()
+    markStarted()
     log.info('ready')
     process.send?.('ready')
     await stopped
@@ -154,10 +159,18 @@ async function embeddedUrl(stateRoot: string): Promise<string> {
 }
 
 function logConnection({ nc }: Bus, log: Logger): void {
+  let isConnected = true
+  watchConnection(() => isConnected && !nc.isClosed())
   const follow = async () => {
     for await (const status of nc.status()) {
-      if (status.type === 'disconnect') log.warn('NATS is away: reconnecting until it is back')
-      if (status.type === 'reconnect') log.info('NATS is back')
+      if (status.type === 'disconnect') {
+        isConnected = false
+        log.warn('NATS is away: reconnecting until it is back')
+      }
+      if (status.type === 'reconnect') {
+        isConnected = true
+        log.info('NATS is back')
+      }
       if (status.type === 'error') log.error({ reason: status.error.message }, 'NATS refused something')
     }
   }

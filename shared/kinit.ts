@@ -7,6 +7,7 @@ import { commandEnvironment } from './config/environment.ts'
 import type { Entry } from './config/site.ts'
 import { type Failure, failure, Permanent, type ReasonCode, Transient } from './errors.ts'
 import { encodeToken } from './subjects.ts'
+import { timeStep } from './telemetry/steps.ts'
 
 /** What kinit says (MIT Kerberos 1.20), and which reason that is. The first match counts. */
 const texts: readonly (readonly [RegExp, ReasonCode])[] = [
@@ -32,7 +33,7 @@ const transientCodes: ReadonlySet<ReasonCode> = new Set([
 ])
 
 /** Whose ticket: an entry, or whatever else has a name, a principal and a keytab. */
-export type TicketOf = Pick<Entry, 'name' | 'principal' | 'keytab'>
+export type TicketOf = Pick<Entry, 'name' | 'principal' | 'keytab'> & Partial<Pick<Entry, 'service'>>
 
 export interface Tickets extends AsyncDisposable {
   /**
@@ -51,6 +52,12 @@ export async function openTickets(directory: string): Promise<Tickets> {
   /** When the ticket ends that lies in an entry's ccache, and for whom it was made: a reload may have changed that. */
   const made = new Map<string, { readonly from: string; readonly endMs: number }>()
   const pending = new Map<string, Promise<string>>()
+
+  /** What is no entry, such as FERRY's own account, has no series. */
+  const makeTimed = (entry: TicketOf, timeoutMs: number, signal: AbortSignal) =>
+    entry.service === undefined
+      ? make(entry, timeoutMs, signal)
+      : timeStep('kinit', entry.name, { service: entry.service }, () => make(entry, timeoutMs, signal))
 
   async function make(entry: TicketOf, timeoutMs: number, signal: AbortSignal): Promise<string> {
     const ccache = join(directory, `${encodeToken(entry.name)}.ccache`)
@@ -79,7 +86,7 @@ export async function openTickets(directory: string): Promise<Tickets> {
         return Promise.resolve(join(directory, `${encodeToken(entry.name)}.ccache`))
       const known = pending.get(entry.name)
       if (known) return known
-      const making = make(entry, timeoutMs, signal).finally(() => pending.delete(entry.name))
+      const making = makeTimed(entry, timeoutMs, signal).finally(() => pending.delete(entry.name))
       pending.set(entry.name, making)
       return making
     },

@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto'
 import type { KV } from '@nats-io/kv'
 import type { Logger } from 'pino'
 import { attempt } from './compare-and-set.ts'
+import { leaseHolder } from './telemetry/metrics.ts'
 import { leaseTtlMs } from './topology.ts'
 
 export interface Lease extends AsyncDisposable {
@@ -43,6 +44,7 @@ export function keepLease(
       log.info({ lease: name }, 'holding the lease')
     }
     had = now
+    leaseHolder.set({ lease: name }, now ? 1 : 0)
     return now
   }
 
@@ -67,6 +69,7 @@ export function keepLease(
     held,
     async [Symbol.asyncDispose]() {
       clearInterval(renewal)
+      leaseHolder.remove({ lease: name })
       const found = await leases.get(name).catch(() => null)
       if (found?.operation === 'PUT' && found.string() === holder)
         await leases.delete(name, { previousSeq: found.revision }).catch(() => undefined)

@@ -3,6 +3,7 @@ import { Svcm } from '@nats-io/services'
 import type { Logger } from 'pino'
 import type { Bus } from './bus.ts'
 import type { Daemon } from './subjects.ts'
+import { version } from './version.ts'
 
 /** A request that is answered with an error: a stable code, and a sentence that says what to do. */
 export class RequestError extends Error {
@@ -31,7 +32,7 @@ export async function serveRequests(
 ): Promise<AsyncDisposable> {
   const service = await new Svcm(bus.nc).add({
     name: `managed-tokens-${daemon}`,
-    version: '0.1.0',
+    version,
     description: descriptions[daemon],
     queue: daemon,
   })

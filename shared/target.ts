@@ -8,6 +8,7 @@ import { backoffMs } from './ends.ts'
 import { ClaimLost, type Failure, failure, Permanent, RetryLater, Transient } from './errors.ts'
 import { timestamp } from './messages.ts'
 import type { Outgoing } from './publish.ts'
+import { outcomesTotal } from './telemetry/metrics.ts'
 
 /** How long the bus may be away before what was done is forgotten, and done again (milliseconds). */
 const patienceMs = 5 * 60_000
@@ -57,6 +58,7 @@ export async function workOnTarget(
       ended: { run, kind: 'done', messages } as const,
     }
     await writeDown(() => claim.change(done), received.signal)
+    outcomesTotal.inc({ stage: stageOf(key), code: 'ok' })
     return messages
   } catch (error) {
     if (error instanceof ClaimLost) throw error
@@ -89,22 +91,29 @@ async function endFailed(
   { log }: Pick<Received<unknown>, 'log'>,
 ) {
   await claim.check()
+  const stage = stageOf(work.key)
   if (error instanceof Permanent) {
+    outcomesTotal.inc({ stage, code: error.failure.code })
     await claim.change({ ended: { run: work.run, kind: 'failed', failure: error.failure } })
     return error
   }
   if (error instanceof RetryLater) {
     // It was not tried at all: a lock is held elsewhere, or Vault wants to be left alone.
     await claim.change({ attempts: claim.record.attempts - 1 })
-    return error
+    if (!error.failure) return error
+    return reportOnce(error.delayMs, error.failure, claim.record, () => claim.change({ reported: true }))
   }
   if (!(error instanceof Transient)) log.error({ err: error }, 'unexpected error')
   const failed =
     error instanceof Transient
       ? error.failure
       : failure('unexpected', 'An unexpected error, see the log of this run.')
+  outcomesTotal.inc({ stage, code: failed.code })
   return decideRetry(work, claim.record, failed, () => claim.change({ reported: true }))
 }
+
+/** `refresh`, `store` or `push`: the first word of a target's key. */
+const stageOf = (key: string) => key.split('.')[0] ?? key
 
 /** Quietly again until the configured retries are used up; then reported once, and again ever more slowly. Pure. */
 export function decideRetry(
@@ -115,5 +124,15 @@ export function decideRetry(
 ): RetryLater {
   if (record.attempts <= retry.numRetries) return new RetryLater(retry.retrySleepMs)
   const delayMs = backoffMs(record.attempts - retry.numRetries, backoff)
-  return record.reported ? new RetryLater(delayMs) : new RetryLater(delayMs, failed, markReported)
+  return reportOnce(delayMs, failed, record, markReported)
+}
+
+/** Again after the delay; the failure is told unless this run has told one of this target. */
+function reportOnce(
+  delayMs: number,
+  failed: Failure,
+  { reported }: { readonly reported?: boolean },
+  markReported: () => Promise<void>,
+): RetryLater {
+  return reported ? new RetryLater(delayMs) : new RetryLater(delayMs, failed, markReported)
 }

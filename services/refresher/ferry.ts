@@ -7,6 +7,7 @@ import { failure, Permanent, Transient } from '../../shared/errors.ts'
 import { getText } from '../../shared/https.ts'
 import { readUid, writeUid } from '../../shared/known-uids.ts'
 import { cleanLine } from '../../shared/outcome-text.ts'
+import { ferryRequestSeconds } from '../../shared/telemetry/kept-metrics.ts'
 
 /** FERRY's `getUserInfo` (API of Fermilab's FERRY; a failure comes as HTTP 200). */
 const userInfo = z.object({
@@ -56,6 +57,7 @@ export async function askFerry(
   url.searchParams.set('username', account)
   try {
     const token = ferry.hostCert && ferry.hostKey ? undefined : await bearer?.(signal)
+    const started = performance.now()
     const answer = await getText(url, {
       caPath: ferry.caPath,
       ...(ferry.hostCert && ferry.hostKey
@@ -70,6 +72,7 @@ export async function askFerry(
       timeoutMs: timeouts.ferryRequestMs,
       signal,
     })
+    ferryRequestSeconds.observe((performance.now() - started) / 1_000)
     return uidIn(answer, account)
   } catch (error) {
     if (error instanceof Permanent) throw error

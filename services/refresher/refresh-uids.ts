@@ -9,6 +9,8 @@ import { readUid, writeUid } from '../../shared/known-uids.ts'
 import { type RunUids, schemaVersion, timestamp } from '../../shared/messages.ts'
 import { publish } from '../../shared/publish.ts'
 import { runSubject } from '../../shared/subjects.ts'
+import { ferryRequestErrors, lastFerryRefresh } from '../../shared/telemetry/kept-metrics.ts'
+import { setStage } from '../../shared/telemetry/stages.ts'
 import { askFerry, type FerryBearer } from './ferry.ts'
 
 export interface RefreshUidsDeps {
@@ -47,8 +49,13 @@ export async function refreshUids(
     for (let account = waiting.shift(); account !== undefined; account = waiting.shift())
       await askOne(account, site, deps, { known, failed })
   }
+  const asking = performance.now()
   await Promise.all(Array.from({ length: concurrency }, askOn))
   deps.signal.throwIfAborted()
+  const writing = performance.now()
+  setStage('refresh-uids-from-ferry', 'getFERRYData', (writing - asking) / 1_000)
+  ferryRequestErrors.set(failed.length)
+  if (known.length > 0) lastFerryRefresh.set(Date.now() / 1_000)
   const byAccount = (a: { account: string }, b: { account: string }) => (a.account < b.account ? -1 : 1)
   const body: RunUids = {
     ...{ schema: schemaVersion, run: id, at: timestamp(), trigger },
@@ -57,6 +64,7 @@ export async function refreshUids(
   }
   deps.log.info({ run: id, known: known.length, failed: failed.length }, 'FERRY was asked for UIDs')
   await publish(deps.bus, { kind: 'fact', subject: runSubject('uids'), id: `${id}.uids`, body })
+  setStage('refresh-uids-from-ferry', 'refreshManagedTokensDB', (performance.now() - writing) / 1_000)
   return body
 }
 

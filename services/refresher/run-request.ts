@@ -12,6 +12,7 @@ import { RequestError } from '../../shared/micro.ts'
 import { publish } from '../../shared/publish.ts'
 import { mintRunId } from '../../shared/run-id.ts'
 import { runSubject } from '../../shared/subjects.ts'
+import { setStage } from '../../shared/telemetry/stages.ts'
 import { findJoined } from './joined.ts'
 
 /** The body of `managed-tokens.run`; all of it may be left out. */
@@ -52,6 +53,7 @@ export async function startRun(
   deps: RunDeps,
   mint: () => Promise<string> = () => mintRunId(deps.runs),
 ): Promise<RunAnswer> {
+  const begun = performance.now()
   const parsed = runRequest.safeParse(body ?? {})
   if (!parsed.success) throw new RequestError('bad-request', describeIssues(parsed.error))
   const site = deps.freshSite()
@@ -62,6 +64,7 @@ export async function startRun(
   const run = await mint()
   const started = startedEvent(run, trigger, mode, entries, site, deps.problems?.() ?? [])
   await inRootSpan(run, () => publish(deps.bus, started))
+  setStage('token-push', 'setup', (performance.now() - begun) / 1_000)
   return { run, entries: entries.map(({ name }) => name), joined }
 }
 

@@ -8,7 +8,7 @@ import type { KV } from '@nats-io/kv'
 import type { Logger } from 'pino'
 import type { Entry, Site } from '../../shared/config/site.ts'
 import type { Received } from '../../shared/consume.ts'
-import { ClaimLost, RetryLater } from '../../shared/errors.ts'
+import { ClaimLost, type Failure, failure, RetryLater } from '../../shared/errors.ts'
 import { findEntry } from '../../shared/find-entry.ts'
 import type { Tickets } from '../../shared/kinit.ts'
 import type { Lease } from '../../shared/lease.ts'
@@ -16,7 +16,7 @@ import { type StoreItem, schemaVersion, type TokenStored, timestamp } from '../.
 import type { Fact, Outgoing } from '../../shared/publish.ts'
 import { storeSubject, tokenSubject } from '../../shared/subjects.ts'
 import { type Acted, workOnTarget } from '../../shared/target.ts'
-import { lastTokenStore } from '../../shared/telemetry/metrics.ts'
+import { timeStep } from '../../shared/telemetry/steps.ts'
 import { requestsPerToken } from '../../shared/vault-budget.ts'
 import type { VaultPause } from '../../shared/vault-pause.ts'
 import { findVaultServer } from '../../shared/vault-server.ts'
@@ -79,10 +79,11 @@ async function store(
   received: Pick<Received<unknown>, 'signal' | 'log'>,
   deps: StoreDeps,
 ): Promise<Acted> {
-  const { credd } = item
-  await using run = await prepare(item, entry, site, received.signal, deps)
-  const stored = await storeAndVerify(run, item.deadline, received.log, deps)
-  lastTokenStore.set({ service: entry.service, credd }, Date.now() / 1_000)
+  const labels = { service: entry.service, credd: item.credd }
+  const stored = await timeStep('store', entry.name, labels, async () => {
+    await using run = await prepare(item, entry, site, received.signal, deps)
+    return await storeAndVerify(run, item.deadline, received.log, deps)
+  })
   return { messages: [storedEvent(item, stored)], ...stored }
 }
 
@@ -139,7 +140,10 @@ async function runInLane(ours: StorerRun, paused: AbortSignal, log: Logger, deps
   await deps.lane.run(work, run.signal, () => askLease(deps.lease))
 }
 
-/** With the lease, and waiting for whoever else has the host's lock: an orphan, or a person at a terminal. */
+/**
+ * With the lease, and waiting for whoever else has the host's lock: an orphan, or a person at a terminal. Whoever has it
+ * longer than a storer may run is reported.
+ */
 async function runAlone(
   run: StorerRun,
   first: PreparedStorer,
@@ -147,6 +151,7 @@ async function runAlone(
   lease: Lease,
   log: Logger,
 ): Promise<void> {
+  const patience = performance.now() + run.site.timeouts.vaultStorerMs
   for (let tries = 0; ; tries++) {
     await using again = tries === 0 ? undefined : prepareVaultStorer(run)
     // Asked while the run before was ending: that saves the next one's wait for the answer.
@@ -159,9 +164,18 @@ async function runAlone(
       if (!(error instanceof RetryLater)) throw error
       if (tries === 0)
         log.warn({ lockFile: run.lockFile }, 'another storer runs on this host: waiting for it')
+      if (performance.now() > patience) throw new RetryLater(standbyMs, lockedFailure(run))
       await sleep(error.delayMs, undefined, { signal: run.signal })
     }
   }
+}
+
+function lockedFailure({ entry, credd, lockFile, site }: StorerRun): Failure {
+  const waited = Math.round(site.timeouts.vaultStorerMs / 1_000)
+  return failure(
+    'storer-locked',
+    `No vault token of ${entry.service} in ${credd}: somebody has held ${lockFile} on this host for ${waited} s.`,
+  )
 }
 
 async function runOnce(run: StorerRun, prepared: PreparedStorer, turn: Turn<unknown>): Promise<void> {

@@ -1,54 +1,82 @@
-/** Every metric, with its unit and meaning, in one registry per process. Old names are the predecessor's. */
-import { Counter, Gauge, Histogram, Registry } from 'prom-client'
-
-export const registry = new Registry()
-const registers = [registry]
+/** Our own metrics, each with its unit and meaning (docs/metrics.md); the predecessor's are in `kept-metrics.ts`. */
+import { counter, gauge, histogram, stepBuckets } from './registry.ts'
 
 /** Messages handled, by consumer and by how they ended (ack, term, later, abandon, handBack). */
-export const messagesTotal = new Counter({
-  name: 'managed_tokens_messages_total',
-  help: 'Messages handled, by consumer and end.',
-  labelNames: ['consumer', 'end'],
-  registers,
-})
+export const messagesTotal = counter('messages_total', 'Messages handled, by consumer and end.', [
+  'consumer',
+  'end',
+])
 
-/** Failures by stable reason code. */
-export const failuresTotal = new Counter({
-  name: 'managed_tokens_failures_total',
-  help: 'Failures of entries and targets, by stage and reason code.',
-  labelNames: ['stage', 'code'],
-  registers,
-})
+/** Failures by stable reason code, each once per run and target. */
+export const failuresTotal = counter(
+  'failures_total',
+  'Failures of entries and targets that were reported, by stage and reason code.',
+  ['stage', 'code'],
+)
 
-/** External commands, in seconds, by program and outcome (`ok`, `exit`, `timeout`, `aborted`, `missing`). */
-export const commandSeconds = new Histogram({
-  name: 'managed_tokens_command_duration_seconds',
-  help: 'Duration of external commands, by program and outcome.',
-  labelNames: ['program', 'outcome'],
-  buckets: [0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60],
-  registers,
-})
+/** Every attempt that came to an end, also those that are tried again before anything is reported. */
+export const outcomesTotal = counter(
+  'outcomes_total',
+  'Attempts that ended, by stage (refresh, store, push, notify) and code (ok or a reason code).',
+  ['stage', 'code'],
+)
 
-/** Unix time (seconds) of the last vault token made for a service. */
-export const lastTokenGet = new Gauge({
-  name: 'managed_tokens_last_token_get_timestamp',
-  help: 'Unix time of the last vault token got for a service.',
-  labelNames: ['service'],
-  registers,
-})
+/** A retry's delay, a crash, or an acknowledgement that was lost. */
+export const redeliveriesTotal = counter(
+  'redeliveries_total',
+  'Messages that were delivered again, by consumer.',
+  ['consumer'],
+)
 
-/** Unix time (seconds) of the last vault token stored, per service and credd. */
-export const lastTokenStore = new Gauge({
-  name: 'managed_tokens_last_token_store_timestamp',
-  help: 'Unix time of the last vault token stored for a service in a credd.',
-  labelNames: ['service', 'credd'],
-  registers,
-})
+/** What could not be handled, with the reason, in the stream DEAD. */
+export const deadLettersTotal = counter('dead_letters_total', 'Messages this daemon kept as dead letters.')
 
-/** Unix time (seconds) of the last push, per service and node. */
-export const lastTokenPush = new Gauge({
-  name: 'managed_tokens_last_token_push_timestamp',
-  help: 'Unix time of the last push of a service to a node.',
-  labelNames: ['service', 'node'],
-  registers,
-})
+/** External commands, in seconds, by program and outcome (`ok`, `exit`, `timeout`, `killed`, `missing`). */
+export const commandSeconds = histogram(
+  'command_duration_seconds',
+  'Duration of external commands, by program and outcome.',
+  ['program', 'outcome'],
+  stepBuckets,
+)
+
+/** One step of an entry's way: `kinit`, `get`, `store`, `push`; code is `ok` or a reason code. */
+export const stepSeconds = histogram(
+  'step_duration_seconds',
+  'Duration of a step (kinit, get, store, push) until it ended, by code (ok or a reason code).',
+  ['step', 'code'],
+  stepBuckets,
+)
+
+/** From the moment an item was published until work on it began, first deliveries only. */
+export const queueWaitSeconds = histogram(
+  'queue_wait_seconds',
+  'How long items waited until work on them began, by queue (refresh, store, push, notify).',
+  ['queue'],
+  [0.01, 0.1, 0.5, 1, 5, 15, 60, 300, 900, 3600],
+)
+
+/** Spans, log lines, and pushes of metrics that a far end did not take in time. */
+export const droppedTotal = counter(
+  'telemetry_dropped_total',
+  'Spans, log lines or pushes of metrics that were dropped, by signal and sink.',
+  ['signal', 'sink'],
+)
+
+/** 1 for the holder, 0 for a replica that stands by. */
+export const leaseHolder = gauge(
+  'lease_holder',
+  'Whether this process holds the lease (1) or stands by (0).',
+  ['lease'],
+)
+
+/** Unix time (seconds) of the last end of a run. */
+export const lastRunFinished = gauge(
+  'last_run_finished_timestamp_seconds',
+  'Unix time at which the last run ended.',
+)
+
+/** From the request to the end of its last target, or its deadline (seconds). */
+export const runSeconds = gauge('run_duration_seconds', 'Duration of the last run that ended, in seconds.')
+
+/** Always 1: the facts are in the labels. */
+export const buildInfo = gauge('build_info', 'Always 1; which version this daemon is.', ['version', 'daemon'])

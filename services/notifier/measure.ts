@@ -1,0 +1,72 @@
+/** What the notifier tells the metrics: when runs end, and how messages to people fare. */
+import { performance } from 'node:perf_hooks'
+import type { Site } from '../../shared/config/site.ts'
+import { type Notification, runFinished } from '../../shared/messages.ts'
+import { runSubject } from '../../shared/subjects.ts'
+import {
+  adminMessageSeconds,
+  adminMessageSent,
+  serviceMessageSeconds,
+  serviceMessageSent,
+} from '../../shared/telemetry/kept-metrics.ts'
+import { lastRunFinished, outcomesTotal, runSeconds } from '../../shared/telemetry/metrics.ts'
+import { timeStage } from '../../shared/telemetry/stages.ts'
+import type { LedgerStore } from './ledger-store.ts'
+import type { Outcome } from './outcome.ts'
+
+/** Notes the end of a run; both times RFC 3339. */
+export function noteFinished({ started, at }: { readonly started: string; readonly at: string }): void {
+  lastRunFinished.set(Date.parse(at) / 1_000)
+  runSeconds.set((Date.parse(at) - Date.parse(started)) / 1_000)
+}
+
+/** Runs the handler of a fact. That of `run.finished` is what the predecessor called cleaning up. */
+export async function measureFact<T>(
+  { subject, body }: { readonly subject: string; readonly body: unknown },
+  handle: () => Promise<T>,
+): Promise<T> {
+  const end = subject === runSubject('finished') ? runFinished.safeParse(body).data : undefined
+  if (!end) return handle()
+  noteFinished(end)
+  return timeStage('cleanup', handle)
+}
+
+/** A notifier that has just started knows the last run's end from the ledger. */
+export async function recallFinished(ledger: Pick<LedgerStore, 'latestRun' | 'readRun'>): Promise<void> {
+  const latest = await ledger.latestRun()
+  const run = latest ? await ledger.readRun(latest) : undefined
+  if (run?.finished) noteFinished({ started: run.started, at: run.finished })
+}
+
+/** Times one attempt to deliver a message, and says to whom and how it ended. */
+export async function measureDelivery(
+  message: Pick<Notification, 'channel' | 'to' | 'rows'>,
+  site: Pick<Site, 'notifications' | 'notificationsTest'>,
+  send: () => Promise<Outcome>,
+): Promise<Outcome> {
+  const started = performance.now()
+  const outcome = await send()
+  const seconds = (performance.now() - started) / 1_000
+  const isTaken = outcome.end === 'delivered'
+  const success = String(isTaken)
+  outcomesTotal.inc({ stage: 'notify', code: isTaken ? 'ok' : 'notification-failed' })
+  if (isForAdmins(message, site)) {
+    const notification_type = message.channel
+    adminMessageSent.set({ notification_type, success }, Date.now() / 1_000)
+    if (isTaken) adminMessageSeconds.set({ notification_type }, seconds)
+    return outcome
+  }
+  for (const service of new Set(message.rows?.map((row) => row.service)))
+    if (service) serviceMessageSent.set({ service, success }, Date.now() / 1_000)
+  if (isTaken) serviceMessageSeconds.observe(seconds)
+  return outcome
+}
+
+/** Hooks of administrators have names, their mail addresses are configured. Pure. */
+export function isForAdmins(
+  { channel, to }: Pick<Notification, 'channel' | 'to'>,
+  { notifications, notificationsTest }: Pick<Site, 'notifications' | 'notificationsTest'>,
+): boolean {
+  if (channel !== 'email') return to === 'admin' || to === 'admin_test'
+  return [notifications, notificationsTest].some(({ adminEmail }) => adminEmail.includes(to))
+}

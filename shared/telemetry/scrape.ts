@@ -1,0 +1,63 @@
+/** Everything this process measures, as Prometheus reads it, without what has left the configuration. */
+import type { Site } from '../config/site.ts'
+import './event-loop.ts'
+import './health.ts'
+import './kept-metrics.ts'
+import './metrics.ts'
+import './queues.ts'
+import { registry } from './registry.ts'
+import { forgetSteps } from './steps.ts'
+import './target-metrics.ts'
+
+export const contentType = registry.contentType
+
+const hooks = new Set<() => void>()
+
+/** Runs `show` before every reading, until it is disposed. */
+export function beforeScrape(show: () => void): Disposable {
+  hooks.add(show)
+  return { [Symbol.dispose]: () => void hooks.delete(show) }
+}
+
+type Labels = Readonly<Partial<Record<string, string | number>>>
+
+/** The text of `/metrics`. Series of entries, services, nodes and configured credds that are gone are removed first. */
+export async function scrape(site: Pick<Site, 'entries'>): Promise<string> {
+  for (const show of hooks) show()
+  const names = new Set(site.entries.map(({ name }) => name))
+  forgetSteps((entry) => names.has(entry))
+  for (const metric of declared()) {
+    if (!metric.labelNames.some((label) => placed.has(label))) continue
+    for (const { labels } of (await metric.get()).values)
+      if (!isConfigured(labels, site)) metric.remove(pick(labels, metric.labelNames))
+  }
+  return registry.metrics()
+}
+
+/** Labels that name what the configuration names. */
+const placed = new Set(['service', 'node', 'credd'])
+
+/** What every metric of the library has, which its types leave out. */
+interface Declared {
+  readonly labelNames: readonly string[]
+  get(): Promise<{ readonly values: readonly { readonly labels: Labels }[] }>
+  remove(labels: Labels): void
+}
+const declared = () => registry.getMetricsAsArray() as unknown as readonly Declared[]
+
+/** A histogram's values have labels of their own besides. */
+const pick = (labels: Labels, names: readonly string[]): Labels =>
+  Object.fromEntries(names.map((name) => [name, labels[name]]))
+
+/**
+ * Whether some entry of the site still has these labels. `service` may be an entry or its service; which credds there are
+ * only some entries say, for others the collector does. Pure.
+ */
+export function isConfigured({ service, node, credd }: Labels, site: Pick<Site, 'entries'>): boolean {
+  return site.entries.some(
+    (entry) =>
+      (service === undefined || entry.service === service || entry.name === service) &&
+      (node === undefined || entry.nodes.includes(String(node))) &&
+      (credd === undefined || !entry.credds || entry.credds.includes(String(credd))),
+  )
+}
