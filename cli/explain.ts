@@ -44,6 +44,8 @@ const order = [
   'nodes',
   'deliver',
   'roleFileTemplate',
+  'tokenDirectoryTemplate',
+  'transport',
   'sshOptions',
   'fileCopierOptions',
   'emails',

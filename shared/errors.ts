@@ -40,6 +40,8 @@ export const reasons = {
   'scope-mismatch':
     'A credential with other scopes is stored: remove it with condor_store_cred delete-oauth.',
   'storer-timeout': 'Look at the credd and at Vault: condor_vault_storer was killed at its deadline.',
+  'storer-locked':
+    'Find out who holds the storer’s lock on this host (fuser -v LOCKFILE) and end it; then the work goes on.',
   'nothing-stored':
     'condor_vault_storer said it was done, but the credd has nothing: look at the credd’s log.',
   'wrong-token': 'Stop and find out why: the token belongs to another service.',
@@ -60,8 +62,10 @@ export const reasons = {
   'wrong-owner':
     'The account’s UID on the node differs from the configured one: check desiredUID and the account.',
   'push-timeout': 'Check the node’s load and network.',
-  'login-refused': 'Check the account on the node: it is locked, has expired, or has no shell to log in with.',
-  'connection-dropped': 'Raise MaxStartups of the node’s sshd, or lower distributor.perNode; see that it has processes to spare.',
+  'login-refused':
+    'Check the account on the node: it is locked, has expired, or has no shell to log in with.',
+  'connection-dropped':
+    'Raise MaxStartups of the node’s sshd, or lower distributor.perNode; see that it has processes to spare.',
   'connection-lost': 'Nothing: it is tried again; check the node if it stays.',
   'push-failed': 'Run ssh by hand with the entry’s ticket.',
   'notification-failed': 'Check the mail server and the Slack webhook in the configuration.',

@@ -1,5 +1,5 @@
 /** Each node: is its host key known to the distributor's ssh, and does somebody listen where that would connect? */
-import { sshArguments } from '../../services/distributor/ssh.ts'
+import { sshWords } from '../../services/distributor/ssh-command.ts'
 import { runCommand } from '../../shared/command.ts'
 import { commandEnvironment } from '../../shared/config/environment.ts'
 import type { Entry, Site } from '../../shared/config/site.ts'
@@ -21,7 +21,7 @@ export function checkNodes(site: Site): Check[] {
 }
 
 async function lookAtNode(node: string, entry: Entry, site: Site, signal: AbortSignal): Promise<Finding[]> {
-  const outcome = await run(site.distributor.ssh, ['-G', ...sshArguments(entry, node)], signal)
+  const outcome = await run(site.distributor.ssh, ['-G', ...sshWords(entry), node], signal)
   if (outcome.kind !== 'exited' || outcome.exitCode !== 0)
     return [
       problem('node', `${node}: ${lastLine(outcome.stderr) || `ssh ${outcome.kind}`}`, 'check sshOptions'),

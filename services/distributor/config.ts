@@ -1,7 +1,8 @@
 /** The distributor's section of the configuration. */
 import { z } from 'zod'
-import { duration } from '../../shared/config/duration.ts'
+import { duration, positiveDuration } from '../../shared/config/duration.ts'
 import { programPath } from '../../shared/config/grammar.ts'
+import { templateText } from '../../shared/config/template-text.ts'
 
 export const distributorSection = z.strictObject({
   concurrency: z.int().min(1).max(256).default(16).describe('Pushes at the same time.'),
@@ -15,9 +16,22 @@ export const distributorSection = z.strictObject({
     .enum(['ready', 'stored'])
     .default('ready')
     .describe('`stored`: push only once every credd has the token, as the predecessor did.'),
+  transport: z
+    .enum(['ssh', 'rsync'])
+    .default('ssh')
+    .describe('How files get to nodes; `rsync` is for accounts that allow nothing else there.'),
+  tokenDirectory: templateText.default('/tmp').describe('Directory of the vault token on nodes.'),
   ssh: programPath.default('ssh').describe('The ssh program.'),
+  rsync: programPath.default('rsync').describe('The rsync program, for `transport: rsync`.'),
+  controlMaster: z
+    .boolean()
+    .default(false)
+    .describe('Keep connections to nodes open for the next push (OpenSSH 8.7 or newer).'),
+  controlPersist: positiveDuration
+    .prefault('10m')
+    .describe('How long such a connection stays open after its last push.'),
   probePeriod: duration
     .prefault('60s')
-    .describe('How often an unreachable node is tried again after the failure was reported.'),
+    .describe('How soon after its return at the latest a node gets a token that it missed.'),
 })
 export type DistributorConfig = Readonly<z.output<typeof distributorSection>>

@@ -1,21 +1,33 @@
-/** Which files a push puts on a node: the two names of the vault token, and jobsub's default role file. Pure. */
+/** Which files a push puts on a node: the two names of the vault token, bearer tokens, and jobsub's default role file. Pure. */
 import type { Entry } from '../../shared/config/site.ts'
 import { renderTemplate, templateFields } from '../../shared/config/template.ts'
-import type { PlacedFile } from './ssh.ts'
+import { bearerFile, vaultTokenFiles } from '../../shared/token-files.ts'
+import type { DeliveredBearer } from './delivery.ts'
+import type { PlacedFile } from './transport.ts'
 
 /**
- * `/tmp/vt_u<UID>` is what ifdh and htgettoken read, `/tmp/vt_u<UID>-<service>` what jobsub_lite reads: mode 0400 tells it
- * that the file is managed and must not be moved. The role file holds one word.
+ * Mode 0400 tells jobsub_lite that a vault token is managed and must not be moved. The role file holds one word.
  */
-export function filesFor(entry: Entry, uid: number, token: string): PlacedFile[] {
+export function filesFor(
+  entry: Entry,
+  uid: number,
+  token: string | undefined,
+  bearers: readonly DeliveredBearer[] = [],
+): PlacedFile[] {
+  const fields = templateFields(entry, uid)
+  const directory = renderTemplate(entry.tokenDirectoryTemplate, fields)
   return [
-    { path: `/tmp/vt_u${uid}`, mode: '400', content: token },
-    { path: `/tmp/vt_u${uid}-${entry.service}`, mode: '400', content: token },
+    ...(token === undefined
+      ? []
+      : vaultTokenFiles(directory, uid, entry.service).map((path) => secretFile(path, token))),
+    ...bearers.map((bearer) => secretFile(bearerFile(directory, uid, bearer.purpose), bearer.token)),
     {
-      path: renderTemplate(entry.roleFileTemplate, templateFields(entry, uid)),
+      path: renderTemplate(entry.roleFileTemplate, fields),
       mode: '644',
       content: entry.role,
       optional: true,
     },
   ]
 }
+
+const secretFile = (path: string, content: string): PlacedFile => ({ path, mode: '400', content })

@@ -10,15 +10,20 @@ import type { Fact, Outgoing } from '../../shared/publish.ts'
 import { type SealedContent, unseal } from '../../shared/seal.ts'
 import { pushSubject, sealedKey, tokenSubject } from '../../shared/subjects.ts'
 import { type Acted, workOnTarget } from '../../shared/target.ts'
-import { lastTokenPush } from '../../shared/telemetry/metrics.ts'
+import { timePush } from './contact.ts'
+import type { ControlMasters } from './control-master.ts'
+import { deliveryOf } from './delivery.ts'
 import { filesFor } from './files.ts'
-import { pushBySsh } from './ssh.ts'
+import { transportOf } from './transport.ts'
 
 export interface PushDeps {
   readonly site: () => Site
   readonly targets: KV
   readonly sealed: KV
   readonly tickets: Tickets
+  readonly masters: ControlMasters
+  /** A private directory for files on their way. */
+  readonly staging: string
   /** The secret curve seed that opens what the refresher sealed. */
   readonly seed: Uint8Array
 }
@@ -39,7 +44,7 @@ export async function handlePush(received: Received<PushItem>, deps: PushDeps): 
     },
     deps.targets,
     received,
-    () => push(item, entry, site, received.signal, deps),
+    () => timePush(entry, item, () => push(item, entry, site, received.signal, deps)),
   )
 }
 
@@ -60,13 +65,20 @@ async function push(
     timeoutMs: site.timeouts.kerberosMs,
     signal,
   })
-  const warning = await pushBySsh(entry, item.node, item.uid, filesFor(entry, item.uid, content.token), {
-    program: site.distributor.ssh,
-    ccache,
-    timeoutMs: site.timeouts.pushMs,
-    signal,
-  })
-  lastTokenPush.set({ service: entry.service, node: item.node }, Date.now() / 1_000)
+  const { ssh, rsync } = site.distributor
+  const control = deps.masters.socketOf(entry, item.node, site.distributor)
+  const { token, bearers, missing } = deliveryOf(entry, content, Date.now())
+  const files = filesFor(entry, item.uid, token, bearers)
+  const warning = await transportOf(entry)(
+    { entry, node: item.node, uid: item.uid, files },
+    {
+      ...{ ssh, rsync, ccache, staging: deps.staging },
+      ...(control ? { control } : {}),
+      timeoutMs: site.timeouts.pushMs,
+      signal,
+    },
+  )
+  if (missing) throw new Permanent(missing)
   return { messages: [pushedEvent(item, content, warning)], expiry: content.expiry }
 }
 

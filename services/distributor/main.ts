@@ -11,8 +11,10 @@ import { sealingSeedFile } from '../../shared/state.ts'
 import { buckets, consumers, streams } from '../../shared/subjects.ts'
 import { ensureTopology } from '../../shared/topology.ts'
 import { choosePush } from './choose.ts'
+import { openControlMasters } from './control-master.ts'
 import { handlePush } from './handle.ts'
 import { planReady, planStored } from './plan.ts'
+import { emptyStaging } from './stage-files.ts'
 
 await runDaemon('distributor', async ({ bus, log, site, stateRoot, stateDirectory, stack }) => {
   await ensureTopology(bus, 'distributor', {
@@ -26,6 +28,10 @@ await runDaemon('distributor', async ({ bus, log, site, stateRoot, stateDirector
     targets,
     sealed: await bus.bucket(buckets.sealed),
     tickets: stack.use(await openTickets(join(stateDirectory, 'tickets'))),
+    masters: stack.use(
+      await openControlMasters(join(stateDirectory, 'connections'), () => site().distributor.ssh),
+    ),
+    staging: await emptyStaging(join(stateDirectory, 'staging')),
     seed: new TextEncoder().encode(seed.trim()),
   }
   const accountOf = (entry: string) => site().entries.find(({ name }) => name === entry)?.account

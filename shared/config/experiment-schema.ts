@@ -15,6 +15,7 @@ import {
   roleName,
   vaultServer,
 } from './grammar.ts'
+import { sshOptionWords } from './option-words.ts'
 import { templateText } from './template-text.ts'
 
 export const noCredd = 'at least one credd; for none, leave the key out and set tokenGetterOverride: getToken'
@@ -52,7 +53,9 @@ export const roleSection = z.object({
     .optional()
     .describe('`getToken`: plain htgettoken, no credd. Default: `storeAndGetToken`.'),
   minTokenLifetimeOverride: tokenLifetime.optional().describe('As `minTokenLifetime`.'),
-  sshOptionsOverride: commandWords.optional().describe('As `sshOptions`.'),
+  sshOptionsOverride: sshOptionWords.optional().describe('As `sshOptions`.'),
+  transportOverride: z.enum(['ssh', 'rsync']).optional().describe('As `distributor.transport`.'),
+  tokenDirectoryOverride: templateText.optional().describe('As `distributor.tokenDirectory`.'),
   fileCopierOptionsOverride: commandWords.optional().describe('As `fileCopierOptions`.'),
   pingOptionsOverride: commandWords.optional().describe('Accepted, unused.'),
   disableNotificationsOverride: z

@@ -2,7 +2,8 @@
 import { deliverySorted } from './deliver-schema.ts'
 import { type EntryReader, type ResolveInput, readEntry } from './entry-reader.ts'
 import { type Finding, type Path, showPath } from './fold.ts'
-import { absolutePath, principal, realExperimentName } from './grammar.ts'
+import { absolutePath, principal, quote, realExperimentName } from './grammar.ts'
+import { strayForRsync } from './option-words.ts'
 import type { Origin } from './origin.ts'
 import type { Entry } from './site.ts'
 import { splitWords } from './words.ts'
@@ -88,15 +89,9 @@ function resolveEntry(reader: EntryReader): Entry {
     ),
     credkey: resolveCredkey(reader, userPrincipal),
     roleFileTemplate: resolveRoleFile(reader),
+    tokenDirectoryTemplate: resolveTokenDirectory(reader),
+    ...resolveTransport(reader),
     sshOptions: words(reader.choose('sshOptions', 'sshOptionsOverride', 'sshOptions', file.sshOptions)),
-    fileCopierOptions: words(
-      reader.choose(
-        'fileCopierOptions',
-        'fileCopierOptionsOverride',
-        'fileCopierOptions',
-        file.fileCopierOptions,
-      ),
-    ),
     disableNotifications: reader.choose(
       'disableNotifications',
       'disableNotificationsOverride',
@@ -209,6 +204,45 @@ function resolveRoleFile(reader: EntryReader): string {
     )
   }
   return template
+}
+
+/** As the role file: rendered once the UID is known, checked now. */
+function resolveTokenDirectory(reader: EntryReader): string {
+  const global: Path = ['distributor', 'tokenDirectory']
+  const own = reader.roleSection.tokenDirectoryOverride
+  const at = own === undefined ? global : [...reader.path, 'tokenDirectoryOverride']
+  reader.note('tokenDirectoryTemplate', own === undefined ? 'global' : 'override', at)
+  const template = own ?? reader.file.distributor.tokenDirectory
+  const directory = reader.render(template, at, absolutePath, {
+    ...reader.fields,
+    DesiredUID: reader.fields.DesiredUID ?? 65534,
+  })
+  if (directory.endsWith('/'))
+    reader.refuse(
+      at,
+      `${showPath(at)}, for ${reader.name}: ${JSON.stringify(directory)} — expected a directory without a "/" at its end`,
+    )
+  return template
+}
+
+/** rsync's words are looked at only where rsync is used: a file of the predecessor's loads as it is. */
+function resolveTransport(reader: EntryReader): Pick<Entry, 'transport' | 'fileCopierOptions'> {
+  const { file, roleSection, path } = reader
+  const own = roleSection.transportOverride
+  if (own === undefined) reader.note('transport', 'global', ['distributor', 'transport'])
+  else reader.note('transport', 'override', [...path, 'transportOverride'])
+  const transport = own ?? file.distributor.transport
+  const [override, global] = ['fileCopierOptionsOverride', 'fileCopierOptions'] as const
+  const fileCopierOptions = words(reader.choose(global, override, global, file[global]))
+  const stray = transport === 'rsync' ? strayForRsync(fileCopierOptions) : undefined
+  if (stray !== undefined) {
+    const at = reader.chosenPath(override, global)
+    reader.refuse(
+      at,
+      `${showPath(at)}: ${quote(stray)} is not an option, rsync would take it for a file — expected options only, with their values as --option=value`,
+    )
+  }
+  return { transport, fileCopierOptions }
 }
 
 function resolveCredkey(reader: EntryReader, userPrincipal: string): string {

@@ -17,6 +17,7 @@ import {
   label,
   vaultServer,
 } from './grammar.ts'
+import { sshOptionWords } from './option-words.ts'
 import { natsSection, scheduleSection, sealingSection, telemetrySection, vaultSection } from './sections.ts'
 import { templateText } from './template-text.ts'
 
@@ -118,7 +119,7 @@ export const siteFile = z.object({
     .default('/tmp/jobsub_default_role_{{.Experiment}}_{{.DesiredUID}}')
     .describe('Where the default role goes on a node.'),
   minTokenLifetime: tokenLifetime.default('10s').describe('A vault token with less life left is replaced.'),
-  sshOptions: commandWords.default('').describe('Words for ssh.'),
+  sshOptions: sshOptionWords.default('').describe('Words for ssh.'),
   fileCopierOptions: commandWords.default('--perms --chmod=u=r,go=').describe('Words for rsync.'),
   pingOptions: commandWords.optional().describe('Accepted, unused: a node is probed on its ssh port.'),
   disableNotifications: z.boolean().default(false).describe('Nobody is notified.'),

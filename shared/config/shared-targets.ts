@@ -32,10 +32,12 @@ export function checkSharedFiles(entries: readonly ResolvedEntry[], report: Repo
     // Entries of one account have one UID, whether or not it is known yet.
     const uid = entry.desiredUid ?? uids.get(entry.account)
     const shown = uid ?? `<UID of ${entry.account}>`
-    const role = renderTemplate(entry.roleFileTemplate, { ...templateFields(entry), DesiredUID: shown })
+    const fields = { ...templateFields(entry), DesiredUID: shown }
+    const role = renderTemplate(entry.roleFileTemplate, fields)
+    const directory = renderTemplate(entry.tokenDirectoryTemplate, fields)
     const files = [
-      ...(entry.deliver.vault ? vaultTokenFiles(shown, entry.service) : []),
-      ...entry.deliver.bearers.map(({ purpose }) => bearerFile(shown, purpose)),
+      ...(entry.deliver.vault ? vaultTokenFiles(directory, shown, entry.service) : []),
+      ...entry.deliver.bearers.map(({ purpose }) => bearerFile(directory, shown, purpose)),
       role,
     ]
     for (const file of new Set(files)) {

@@ -70,6 +70,10 @@ export interface Entry {
   readonly credkey: string
   /** A Go template over {@link TemplateFields}; rendered once the UID is known (`renderTemplate`). */
   readonly roleFileTemplate: string
+  /** How files get to the nodes. */
+  readonly transport: 'ssh' | 'rsync'
+  /** The directory of the token files on nodes; a Go template like {@link Entry.roleFileTemplate}. */
+  readonly tokenDirectoryTemplate: string
   /** Words for ssh, already split. */
   readonly sshOptions: readonly string[]
   /** Words for rsync, already split. */

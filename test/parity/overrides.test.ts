@@ -22,6 +22,8 @@ const overrides = {
   tokenGetterOverride: ['storeAndGetToken', { tokenGetter: 'storeAndGetToken' }],
   minTokenLifetimeOverride: ['2d', { minTokenLifetime: '2d' }],
   sshOptionsOverride: ['-4 -o Port=2222', { sshOptions: ['-4', '-o', 'Port=2222'] }],
+  transportOverride: ['rsync', { transport: 'rsync' }],
+  tokenDirectoryOverride: ['/var/tmp/{{.Account}}', { tokenDirectoryTemplate: '/var/tmp/{{.Account}}' }],
   fileCopierOptionsOverride: ['-z', { fileCopierOptions: ['-z'] }],
   pingOptionsOverride: ['-c 3', {}],
   disableNotificationsOverride: [true, { disableNotifications: true }],

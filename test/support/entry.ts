@@ -49,6 +49,8 @@ export function makeEntry(fields: Partial<Entry> = {}): Entry {
     minTokenLifetime: '3d',
     credkey: 'dunepro',
     roleFileTemplate: '/tmp/role',
+    transport: 'ssh',
+    tokenDirectoryTemplate: '/tmp',
     sshOptions: [],
     fileCopierOptions: [],
     disableNotifications: false,

@@ -5,10 +5,8 @@ import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import type { TestContext } from 'node:test'
-import { type PlacedFile, parseResults, sshArguments, sshInput } from '../../../services/distributor/ssh.ts'
-
-/** What sshd hands to the account's shell. */
-export const remoteCommand = sshArguments({ account: 'someone', sshOptions: [] }, 'node').at(-1) ?? ''
+import { parseResults, placeInput, remoteCommand } from '../../../services/distributor/place.ts'
+import type { PlacedFile } from '../../../services/distributor/transport.ts'
 
 /** The account that pushes, and one that wishes it ill. Neither exists: numbers are all the kernel wants. */
 export const victim = 61_234
@@ -58,7 +56,7 @@ export async function placeHere(files: readonly PlacedFile[], options: PlaceOpti
   })
   // A script that stops reading is no accident here.
   child.stdin.on('error', () => undefined)
-  child.stdin.end(cut(sshInput(expected, files)))
+  child.stdin.end(cut(placeInput(expected, files)))
   const [code, stdout, stderr] = await Promise.all([
     new Promise<number | null>((resolve) => child.on('close', resolve)),
     text(child.stdout),

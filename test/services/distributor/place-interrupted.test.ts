@@ -4,15 +4,8 @@ import { existsSync, mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { describe, it } from 'node:test'
-import { parseResults, sshInput } from '../../../services/distributor/ssh.ts'
-import {
-  leftOvers,
-  placeHere,
-  remoteCommand,
-  stickyDirectory,
-  tokenFiles,
-  wrapProgram,
-} from './place-here.ts'
+import { parseResults, placeInput, remoteCommand } from '../../../services/distributor/place.ts'
+import { leftOvers, placeHere, stickyDirectory, tokenFiles, wrapProgram } from './place-here.ts'
 
 describe('a connection that breaks', () => {
   /** How much of the input arrives, by where it ends. */
@@ -63,7 +56,7 @@ describe('a connection that breaks', () => {
     const directory = stickyDirectory(t)
     await placeHere(tokenFiles(directory, 'old'))
     const files = tokenFiles(directory, 'new')
-    const whole = sshInput(0, files)
+    const whole = placeInput(0, files)
     const [from, to] = [whole.indexOf('#--'), whole.length - 1]
     for (let i = 0; i <= 12; i += 1) {
       const end = from + Math.floor(((to - from) * i) / 12)
@@ -117,7 +110,7 @@ describe('a full disk', () => {
             COMMAND: remoteCommand.replace('/bin/sh', shell),
           },
         })
-        child.stdin.end(sshInput(0, [{ path, mode: '400', content: 'n'.repeat(6_000) }]))
+        child.stdin.end(placeInput(0, [{ path, mode: '400', content: 'n'.repeat(6_000) }]))
         const [said, complaints] = await Promise.all([text(child.stdout), text(child.stderr)])
         assert.deepEqual([...parseResults(said)], [[1, 'disk-full']], complaints)
         assert.match(said, /code 0\nold\nvt\n$/)

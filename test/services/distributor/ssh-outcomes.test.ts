@@ -1,12 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import {
-  classify,
-  judgeFiles,
-  type PlacedFile,
-  parseResults,
-  pushBySsh,
-} from '../../../services/distributor/ssh.ts'
+import { judgeFiles, parseResults } from '../../../services/distributor/place.ts'
+import { pushBySsh } from '../../../services/distributor/ssh.ts'
+import { classify } from '../../../services/distributor/ssh-failure.ts'
+import type { PlacedFile } from '../../../services/distributor/transport.ts'
 import { Permanent, Transient } from '../../../shared/errors.ts'
 import { entryOf } from '../build.ts'
 import { exited, notFound, timedOut } from '../outcome.ts'
@@ -73,13 +70,13 @@ Host key verification failed.
       failed(
         'kex_exchange_identification: Connection closed by remote host\nConnection closed by 10.0.0.1 port 22\n',
       ),
-      'connection-lost',
+      'connection-dropped',
     ],
     'a reset before the greeting': [
       failed(
         'kex_exchange_identification: read: Connection reset by peer\nConnection reset by 10.0.0.1 port 22\n',
       ),
-      'connection-lost',
+      'connection-dropped',
     ],
     'a connection closed while logging in': [
       failed('Connection closed by 10.0.0.1 port 22\n'),
@@ -93,7 +90,17 @@ Host key verification failed.
     'a silent node': [failed('Timeout, server node1 not responding.\n'), 'connection-lost'],
     'our own deadline': [timedOut, 'push-timeout'],
     'no ssh here': [notFound, 'push-failed'],
-    'a shell that cannot be run': [exited(1, 'This account is currently not available.\n'), 'push-failed'],
+    'an account whose shell is nologin': [
+      exited(1, '', 'Welcome\nThis account is currently not available.\n'),
+      'login-refused',
+    ],
+    'an account that has expired': [
+      failed(
+        'Your account has expired; please contact your system administrator.\nConnection closed by 10.0.0.1 port 22\n',
+      ),
+      'login-refused',
+    ],
+    'a full process table': [exited(2, 'sh: 1: Cannot fork\n'), 'push-failed'],
     'ciphers that do not match': [
       failed('Unable to negotiate with 10.0.0.1 port 22: no matching cipher found. Their offer: 3des-cbc\n'),
       'push-failed',
@@ -136,9 +143,7 @@ describe('the results of a push', () => {
   ]
   const judged = (first: string, second = 'ok') =>
     judgeFiles(
-      entryOf(),
-      'node1',
-      files,
+      { entry: entryOf(), node: 'node1', files },
       new Map([
         [1, first],
         [2, second],
@@ -172,8 +177,13 @@ describe('pushing with a program that only claims to be ssh', () => {
   ]
   const push = async (t: Parameters<typeof wrapProgram>[0], body: string) => {
     const program = `${wrapProgram(t, 'true', body)}/true`
-    const options = { program, ccache: '/nowhere', timeoutMs: 5_000, signal: AbortSignal.timeout(10_000) }
-    return pushBySsh(entryOf(), 'node1.lab.example', 61_234, files, options)
+    return pushBySsh(
+      { entry: entryOf(), node: 'node1.lab.example', uid: 61_234, files },
+      {
+        ...{ ssh: program, rsync: 'none', ccache: '/nowhere', staging: '/nowhere', timeoutMs: 5_000 },
+        signal: AbortSignal.timeout(10_000),
+      },
+    )
   }
   const code =
     (expected: string, kind: typeof Permanent | typeof Transient) => (error: Permanent | Transient) => {

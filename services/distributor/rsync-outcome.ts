@@ -1,0 +1,62 @@
+/** What rsync says of single files (3.1 to 3.5), as the results that both transports are judged by. Pure. */
+import { lastLine } from '../../shared/outcome-text.ts'
+import type { PlacedFile } from './transport.ts'
+
+/** A file as the node has it. */
+export interface Seen {
+  /** Compared with what was staged: rsync's word of eleven letters. */
+  readonly change: string
+  readonly uid: number
+  /** `r--------` */
+  readonly permissions: string
+}
+
+/** The listing of a look, by name: lines of `%i %U %B %n`. */
+export function readListing(stdout: string): Map<string, Seen> {
+  const lines = stdout.matchAll(/^([.<>ch*][fdLDS][.+?a-zA-Z ]{9,}?) +(\d+) ([rwxsStT-]{9}) (\S+)$/gm)
+  return new Map(
+    [...lines].map(([, change = '', uid, permissions = '', name = '']) => [
+      name,
+      { change, uid: Number(uid), permissions },
+    ]),
+  )
+}
+
+/** What rsync complained of `path` while it copied; undefined when it did not. */
+export function readComplaint(stderr: string, path: string): string | undefined {
+  const directory = path.slice(0, path.lastIndexOf('/'))
+  const name = path.slice(directory.length + 1)
+  const ours = stderr
+    .split('\n')
+    .filter((line) => line.startsWith('rsync: ') || line.startsWith('could not make way'))
+  // Its temporary file has the name in it; a full disk and a missing directory are everybody's complaint.
+  const of = ours.find(
+    (line) => line.includes(`${name}"`) || line.includes(`.${name}.`) || line.endsWith(name),
+  )
+  return of ?? ours.find((line) => /No space left|quota exceeded|No such file| mkdir "/i.test(line))
+}
+
+/** The result of one file, from what lies there and what was complained of. */
+export function resultOf(
+  file: PlacedFile,
+  uid: number,
+  seen: Seen | undefined,
+  complaint: string | undefined,
+): string {
+  if (complaint) return reasonOf(complaint)
+  if (!seen) return 'squatted found no file'
+  // A content that differs is marked by a letter in the third place.
+  const isSame = /^\.f\./.test(seen.change)
+  const isPrivate = file.mode !== '400' || /^r[w-]-------$/.test(seen.permissions)
+  if (isSame && isPrivate && seen.uid === uid) return 'ok'
+  return `squatted found ${isSame ? '' : 'other content '}${seen.uid} ${seen.permissions}`
+}
+
+function reasonOf(complaint: string): string {
+  if (/ (mkdir|change_dir\S*) "/.test(complaint)) return 'no-directory'
+  if (/No space left|quota exceeded/i.test(complaint)) return 'disk-full'
+  if (/Operation not permitted|Permission denied|Is a directory|make way/.test(complaint))
+    return `squatted ${lastLine(complaint)}`
+  if (/No such file/.test(complaint)) return 'no-directory'
+  return `other ${lastLine(complaint)}`
+}

@@ -1,0 +1,73 @@
+/**
+ * Pushes files with rsync, for accounts that allow nothing else: asks who the account is there, copies one directory's
+ * files at a time, and looks at what lies there afterwards. Tokens are in a private directory meanwhile, never in argv.
+ */
+import { type CommandOutcome, runCommand } from '../../shared/command.ts'
+import { commandEnvironment } from '../../shared/config/environment.ts'
+import { judgeFiles, wrongOwner } from './place.ts'
+import { copyWords, lookWords, ownerWords } from './rsync-command.ts'
+import { readComplaint, readListing, resultOf } from './rsync-outcome.ts'
+import { connectionError } from './ssh-failure.ts'
+import { type Staged, stageFiles } from './stage-files.ts'
+import type { Push, PushMeans } from './transport.ts'
+
+/** rsync's exit codes for "some files could not be transferred" and "error in file I/O": the others may be in place. */
+const someFailed: ReadonlySet<number> = new Set([11, 23])
+
+/** The transport `rsync`. */
+export async function pushByRsync(push: Push, means: PushMeans): Promise<string | undefined> {
+  await using staged = await stageFiles(push, means)
+  const run = openRsync(push, means, staged)
+  await refuseWrongOwner(push, await run('owner', ownerWords(push)))
+  const results = new Map<number, string>()
+  for (const directory of staged.directories) {
+    const copied = await run('copy', copyWords(push, directory))
+    if (!someFailed.has(exitCodeOf(copied))) failUnlessGood(push, copied)
+    const seen = await run('look', lookWords(push, directory))
+    if (!someFailed.has(exitCodeOf(seen))) failUnlessGood(push, seen)
+    const listing = readListing(seen.stdout)
+    for (const { number, file, name } of directory.files)
+      results.set(
+        number,
+        resultOf(file, push.uid, listing.get(name), readComplaint(copied.stderr, file.path)),
+      )
+  }
+  return judgeFiles(push, results)
+}
+
+type Run = (step: 'owner' | 'copy' | 'look', words: readonly string[]) => Promise<CommandOutcome>
+
+/** All steps of a push share its time. */
+function openRsync({ entry, node }: Push, means: PushMeans, staged: Staged): Run {
+  const deadline = performance.now() + means.timeoutMs
+  return (step, words) =>
+    runCommand({
+      // As with ssh: the kernel ends it with the daemon.
+      file: 'setpriv',
+      name: 'rsync',
+      args: ['--pdeathsig', 'KILL', '--', means.rsync, ...words],
+      env: { ...commandEnvironment(), KRB5CCNAME: `FILE:${means.ccache}` },
+      cwd: staged.path,
+      timeoutMs: Math.max(1, deadline - performance.now()),
+      signal: means.signal,
+      attributes: {
+        'managed_tokens.entry': entry.name,
+        'managed_tokens.node': node,
+        'managed_tokens.step': step,
+      },
+    })
+}
+
+const exitCodeOf = (outcome: CommandOutcome) => (outcome.kind === 'exited' ? outcome.exitCode : -1)
+
+function failUnlessGood(push: Push, outcome: CommandOutcome): void {
+  if (exitCodeOf(outcome) !== 0) throw connectionError(push, 'rsync', outcome)
+}
+
+/** Before anything is written: another UID's names are none of this account's business. */
+async function refuseWrongOwner(push: Push, asked: CommandOutcome): Promise<void> {
+  failUnlessGood(push, asked)
+  const uid = /^(\d+)$/m.exec(asked.stdout)?.[1]
+  if (uid === undefined) throw connectionError(push, 'rsync', asked)
+  if (uid !== String(push.uid)) throw wrongOwner(push, uid)
+}

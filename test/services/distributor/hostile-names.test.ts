@@ -1,0 +1,185 @@
+/** Ten thousand random names on their way from the configuration into the words of both transports. */
+import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
+import { describe, it } from 'node:test'
+import fc from 'fast-check'
+import { filesFor } from '../../../services/distributor/files.ts'
+import { copyWords, lookWords, ownerWords } from '../../../services/distributor/rsync-command.ts'
+import { sshWords } from '../../../services/distributor/ssh-command.ts'
+import { groupByDirectory, sshScript } from '../../../services/distributor/stage-files.ts'
+import { readEnvironment } from '../../../shared/config/environment.ts'
+import { loadSiteFrom } from '../../../shared/config/load.ts'
+import { strayForRsync, strayForSsh } from '../../../shared/config/option-words.ts'
+import { ConfigError } from '../../../shared/config/problem.ts'
+import type { Entry } from '../../../shared/config/site.ts'
+import { siteOf } from '../build.ts'
+
+/** Texts near the grammar's edge: half made of the characters of names, half of those that would do harm. */
+const nameLike = fc.oneof(
+  { weight: 8, arbitrary: fc.stringMatching(/^[A-Za-z][A-Za-z0-9_.-]{1,12}[a-z]$/) },
+  fc.stringMatching(/^-{0,2}[A-Za-z0-9_. =@'"$`;|&\n-]{1,30}$/),
+  fc.constantFrom(
+    '-oProxyCommand=x',
+    '--',
+    '-l',
+    'a b',
+    'a@b',
+    '..',
+    'root\n-oX=y',
+    '$(id)',
+    '-',
+    '::1',
+    'ü',
+  ),
+)
+const pathLike = fc.oneof(
+  { weight: 8, arbitrary: fc.stringMatching(/^(\/[A-Za-z0-9._@%+=:,~-]{1,12}){1,3}$/) },
+  fc.stringMatching(/^\/?[A-Za-z0-9./ :~'"$`;|&\n-]{1,30}$/),
+  fc.constantFrom(
+    '-x',
+    '/tmp/../etc',
+    '/tmp/$(id)',
+    '/a b',
+    '/tmp/',
+    'host:/tmp',
+    '/tmp/{{.Account}}',
+    '/~x',
+  ),
+)
+const role = fc.record({ account: nameLike, node: nameLike, directory: pathLike, roleFile: pathLike })
+type Role = typeof role extends fc.Arbitrary<infer T> ? T : never
+
+const fileOf = (roles: ReadonlyMap<string, Role>) =>
+  JSON.stringify(
+    {
+      keytabPath: '/srv/keytabs',
+      kerberosPrincipalPattern: 'robot@LAB.EXAMPLE',
+      condorCollectorHost: 'collector.lab.example',
+      experiments: {
+        dune: {
+          emails: ['dune@lab.example'],
+          roles: Object.fromEntries(
+            [...roles].map(([name, { account, node, directory, roleFile }]) => [
+              name,
+              {
+                ...{ account, destinationNodes: [node], tokenDirectoryOverride: directory },
+                ...{ defaultRoleFileDestinationTemplateOverride: roleFile, desiredUIDOverride: 61_234 },
+              },
+            ]),
+          ),
+        },
+      },
+    },
+    null,
+    1,
+  )
+
+/** Loads the roles in one file; those that are refused, each at its place, are left out of a second one. */
+function loadAccepted(roles: readonly Role[]): { entries: readonly Entry[]; refused: number } {
+  const named = new Map(roles.map((one, index) => [`r${index}`, one]))
+  try {
+    loadSiteFrom('sites.json', Buffer.from(fileOf(named)), readEnvironment({}))
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error
+    for (const { line, path } of error.problems) {
+      assert.ok(line > 10, 'the problem has its line')
+      named.delete(/roles\.(r\d+)/.exec(path)?.[1] ?? '')
+    }
+  }
+  const { site } = loadSiteFrom('sites.json', Buffer.from(fileOf(named)), readEnvironment({}))
+  return { entries: site.entries, refused: roles.length - named.size }
+}
+
+/** Nothing that a shell would do more with than take it as it is. */
+const plain = /^[A-Za-z0-9._@%+=:,~/-]+$/
+
+function assertHarmless(entry: Entry): void {
+  const node = entry.nodes[0] ?? ''
+  for (const name of [node, entry.account]) assert.match(name, /^[A-Za-z0-9_][A-Za-z0-9_.-]*$/)
+  const words = sshWords(entry)
+  assert.equal(words.at(-1), '--', 'what follows is the node, whatever it looks like')
+  assert.equal(words.indexOf('--'), words.length - 1)
+  assert.equal(words[words.indexOf('-l') + 1], entry.account)
+
+  const files = filesFor(entry, 61_234, 'content')
+  for (const { path } of files) assert.match(path, /^\//)
+  for (const directory of groupByDirectory(files))
+    for (const list of [
+      copyWords({ entry, node }, directory),
+      lookWords({ node }, directory),
+      ownerWords({ node }),
+    ]) {
+      const end = list.indexOf('--')
+      for (const word of list.slice(0, end)) assert.match(word, /^--/)
+      for (const word of list.slice(end + 1)) {
+        assert.match(word, plain)
+        // With a colon before the first slash, rsync would take it for a host.
+        assert.ok(word.startsWith('./') || word.startsWith(`${node}:/`), word)
+      }
+    }
+}
+
+describe('10,000 random accounts, nodes and paths', () => {
+  it('are refused in their line, or are no option and no shell word in either transport', () => {
+    const batches = fc.sample(fc.array(role, { minLength: 500, maxLength: 500 }), 20)
+    let [accepted, refused] = [0, 0]
+    for (const roles of batches) {
+      const loaded = loadAccepted(roles)
+      accepted += loaded.entries.length
+      refused += loaded.refused
+      for (const entry of loaded.entries) assertHarmless(entry)
+    }
+    assert.equal(accepted + refused, 10_000)
+    assert.ok(accepted > 500 && refused > 500, `${accepted} accepted, ${refused} refused`)
+  })
+})
+
+describe('the operator’s own words', () => {
+  const words = fc.array(fc.stringMatching(/^[ -~]{1,20}$/), { minLength: 1, maxLength: 8 })
+
+  it('reach ssh one by one through the script that rsync starts, whatever they are', () => {
+    for (const sshOptions of fc.sample(words, 30)) {
+      const entry = { account: 'dunepro', sshOptions } as unknown as Entry
+      const script = sshScript({ entry }, { ssh: 'ssh' }).replace(/^exec 'setpriv'/, "exec printf '%s\\n'")
+      const said = execFileSync('/bin/sh', ['-c', script, 'sh', 'node', 'rsync'], { encoding: 'utf8' })
+      const expected = ['--pdeathsig', 'KILL', '--', 'ssh', ...sshWords(entry), 'node', 'rsync', '']
+      assert.deepEqual(said.split('\n'), expected)
+    }
+  })
+
+  const forSsh: Record<string, [string[], string | undefined]> = {
+    'options with their values': [['-p', '22', '-oBatchMode=yes', '-4', '-vvp', '22'], undefined],
+    'a host': [['other.lab.example'], 'other.lab.example'],
+    'a host behind an option': [['-4', 'other.lab.example'], 'other.lab.example'],
+    'the end of the options': [['--', 'x'], '--'],
+    'an option without its value': [['-o'], '-o'],
+    'a dash alone': [['-'], '-'],
+    'an empty word': [[''], ''],
+  }
+  for (const [what, [list, stray]] of Object.entries(forSsh))
+    it(`${what} ${stray === undefined ? 'pass' : 'is refused'} for ssh`, () =>
+      assert.equal(strayForSsh(list), stray))
+
+  it('may hold no bare word for rsync, which would take it for a file', () => {
+    assert.equal(strayForRsync(['--perms', '--chmod=u=r,go=', '-z']), undefined)
+    for (const bare of ['host:/x', '-', '--', '', '/etc/passwd'])
+      assert.equal(strayForRsync(['--perms', bare]), bare)
+  })
+
+  it('are refused at their place in the file', () => {
+    const refusal = (extra: string, message: RegExp) =>
+      assert.throws(
+        () => siteOf(extra),
+        ({ problems }: ConfigError) => {
+          assert.match(problems.map((one) => `${one.line}: ${one.message}`).join('\n'), message)
+          return true
+        },
+      )
+    refusal('sshOptions: -4 other.example', /^4: .*"other\.example" is not an option of ssh/)
+    refusal(
+      'distributor: { transport: rsync }\nfileCopierOptions: --perms /x',
+      /^5: fileCopierOptions: "\/x" is not an option/,
+    )
+    assert.equal(siteOf('fileCopierOptions: --perms /x').entries.length, 2, 'unused, it harms nobody')
+  })
+})
