@@ -50,7 +50,9 @@ function renderUser(user: NatsUser, publicKey: string, permissions: NatsPermissi
   return `    # ${user}\n    { nkey: ${publicKey}, permissions: {\n${lines.join('\n')}\n    } }`
 }
 
-const list = (subjects: readonly string[]) => `[${[...new Set(subjects)].map(quote).join(', ')}]`
+/** A subject a line: a change of permissions is to be read as one. */
+const list = (subjects: readonly string[]) =>
+  `[\n${[...new Set(subjects)].map((subject) => `        ${quote(subject)}`).join('\n')}\n      ]`
 
 /** nats-server's strings know the escapes that JSON's have. */
 const quote = (text: string) => JSON.stringify(text)
