@@ -35,7 +35,7 @@ describe('a run over the whole site', { timeout: 120_000 }, () => {
 
   before(async () => {
     directory = await makeDirectory()
-    pipe = await startPipeline({ dir: directory.path })
+    pipe = await startPipeline({ dir: directory.path, traces: true })
     stop.use(pipe)
     const mark = markNow(pipe.site)
     answer = await pipe.startRun()

@@ -1,5 +1,7 @@
 /** What goes wrong around condor_vault_storer: each has its own reason, holds up nobody else, and leaves nothing behind. */
 import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { chmodSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, beforeEach, describe, it } from 'node:test'
@@ -105,6 +107,17 @@ describe('a storer run that goes wrong', { timeout: 170_000 }, () => {
       assert.deepEqual(storerProcesses(pipe.site.dir), [])
       assertNoMisuse(pipe.site)
     })
+
+  it('a stranger who holds the host’s lock is reported, and once the lock is free the work is done', async () => {
+    const stranger = spawn('flock', [join(pipe.site.layout.state, 'storer.lock'), 'cat'])
+    await once(stranger, 'spawn')
+    const { run } = await pipe.startRun({ services: ['dune_production'] })
+    const status = await pipe.finish(run)
+    assert.deepEqual(failedOf(status), ['dune_production credd1'])
+    assert.deepEqual(await codesOf(pipe, run), ['storer-locked'])
+    stranger.stdin.end()
+    await pipe.untilStatus(run, 'the credd has its token', ({ totals }) => totals.failed === 0)
+  })
 
   it('a storer that prints 1 GB does its work, and the daemon stays small', async () => {
     const flood = join(directory.path, 'flood')

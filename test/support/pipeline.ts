@@ -57,10 +57,16 @@ export async function makeDirectory(): Promise<AsyncDisposable & { readonly path
   return { path, [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true }) }
 }
 
+export interface PipelineOptions extends SiteOptions {
+  /** Traces as well; four daemons that load no SDK start sooner. */
+  readonly traces?: boolean
+}
+
 /** Starts everything and returns when all is ready; disposing stops everything and leaves the directory for inspection. */
-export async function startPipeline(options: SiteOptions): Promise<Pipeline> {
+export async function startPipeline({ traces = false, ...options }: PipelineOptions): Promise<Pipeline> {
   await using stack = new AsyncDisposableStack()
-  const site = stack.use(await startSite(options))
+  const settings = { ...(traces ? {} : { tracing: undefined }), ...options.settings }
+  const site = stack.use(await startSite({ ...options, settings }))
   const life = createRecorder<ChildEvent>()
   const supervisor = stack.use(
     await startSupervisor({
