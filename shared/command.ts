@@ -1,12 +1,12 @@
 /**
- * Runs one external command and says how it ended: the only use of execa. Exact argv without a shell, exact environment,
+ * Runs one external command and says how it ended: the only place that does. Exact argv without a shell, exact environment,
  * closed stdin, a process group that is killed as a whole at the deadline, bounded output, and one span. Output reaches
  * the caller alone: it is never logged, traced or put into an error here.
  */
-import type { Readable } from 'node:stream'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { SpanStatusCode, trace } from '@opentelemetry/api'
-import { execa } from 'execa'
+import type { ProcessHelper } from './process/helper.ts'
+import { type StartedProcess, startProcess } from './process/start-process.ts'
+import { stopGroup } from './process/stop-group.ts'
 import { spawnTurn } from './spawn-turn.ts'
 import { commandSeconds } from './telemetry/metrics.ts'
 
@@ -29,7 +29,7 @@ export interface Command {
 }
 
 interface Output {
-  /** At most the first {@link keptOutput} characters. */
+  /** At most the first 64 K characters. */
   readonly stdout: string
   readonly stderr: string
 }
@@ -43,20 +43,33 @@ export type CommandOutcome =
   /** The program cannot be started. */
   | ({ readonly kind: 'missing'; readonly reason: string } & Output)
 
-/** What is kept of each output stream (characters); the rest is read and dropped. */
-const keptOutput = 64 * 1024
-/** Between SIGTERM and SIGKILL (milliseconds). */
-const killGraceMs = 1_000
-/** How often a group that was told to end is looked at (milliseconds): its members are not all children of ours. */
-const pollMs = 20
-
 /** Runs the command to its end. Does not throw for anything the command does. */
 export async function runCommand(command: Command): Promise<CommandOutcome> {
   return observe(command, async () => {
     await spawnTurn()
     if (command.signal?.aborted) return neverStarted
-    return await untilEnded(spawn(command, 'ignore'), command)
+    return await untilEnded(start(command), command)
   })
+}
+
+function start(command: Command): StartedProcess {
+  if (command.input === undefined) return helper?.start(command) ?? startProcess(command)
+  const started = startProcess(command, 'open')
+  started.stdin?.end(command.input)
+  return started
+}
+
+let helper: ProcessHelper | undefined
+
+/** From now on this process, which runs many commands, has a helper start them. Disposing ends that. */
+export function runCommandsThrough(starter: ProcessHelper): AsyncDisposable {
+  helper = starter
+  return {
+    async [Symbol.asyncDispose]() {
+      helper = undefined
+      await starter[Symbol.asyncDispose]()
+    },
+  }
 }
 
 /** A command whose process is there already and waits: what it costs to make one is paid beforehand. */
@@ -76,21 +89,19 @@ export function prepareCommand(command: Omit<Command, 'input'>): PreparedCommand
   const { file, args, ...rest } = command
   const name = command.name ?? file.split('/').at(-1) ?? file
   const wait = 'read -r go && exec "$@" </dev/null'
-  const spawned = spawn({ ...rest, file: '/bin/sh', args: ['-c', wait, 'sh', file, ...args] }, 'pipe')
-  const { stdin } = spawned.child
-  // It may be gone before it is told to go on.
-  stdin?.on('error', () => undefined)
+  const waiting = { ...rest, file: '/bin/sh', args: ['-c', wait, 'sh', file, ...args] }
+  const started = startProcess(waiting, 'open')
   return {
     run: (onClosing = () => undefined) =>
       observe({ ...command, name }, async () => {
         if (command.signal?.aborted) return neverStarted
-        spawned.child.stdout.once('end', onClosing)
-        stdin?.end('go\n')
-        return await untilEnded(spawned, command)
+        started.stdout?.once('end', onClosing)
+        started.stdin?.end('go\n')
+        return await untilEnded(started, command)
       }),
     async [Symbol.asyncDispose]() {
-      stdin?.end()
-      await spawned.child
+      started.stdin?.end()
+      await started.ended
     },
   }
 }
@@ -119,82 +130,28 @@ function observe(command: Command, run: () => Promise<CommandOutcome>): Promise<
 const outcomeLabel = (outcome: CommandOutcome) =>
   outcome.kind === 'exited' ? (outcome.exitCode === 0 ? 'ok' : 'exit') : outcome.kind
 
-type Spawned = ReturnType<typeof spawn>
-
-function spawn(command: Omit<Command, 'timeoutMs'>, stdin: 'ignore' | 'pipe') {
-  const child = execa(command.file, [...command.args], {
-    env: { ...command.env },
-    extendEnv: false,
-    detached: true,
-    buffer: false,
-    reject: false,
-    ...(command.input === undefined ? { stdin } : { input: command.input }),
-    ...(command.cwd ? { cwd: command.cwd } : {}),
-  })
-  return { child, stdout: keepStart(child.stdout), stderr: keepStart(child.stderr) }
-}
-
 async function untilEnded(
-  { child, stdout, stderr }: Spawned,
+  started: StartedProcess,
   { timeoutMs, signal }: Pick<Command, 'timeoutMs' | 'signal'>,
 ): Promise<CommandOutcome> {
   let timedOut = false
   let stopped: Promise<void> | undefined
   const stop = () => {
-    stopped ??= stopGroup(child.pid, [child.stdout, child.stderr])
+    stopped ??= stopGroup(started)
   }
   const deadline = setTimeout(() => {
     timedOut = true
     stop()
   }, timeoutMs)
   signal?.addEventListener('abort', stop, { once: true })
-  const result = await child
+  const { exitCode, signal: killedBy, error, stdout, stderr } = await started.ended
   clearTimeout(deadline)
   signal?.removeEventListener('abort', stop)
   await stopped
-  const output = { stdout: stdout(), stderr: stderr() }
+  const output = { stdout, stderr }
   if (timedOut) return { kind: 'timeout', ...output }
-  if (child.pid === undefined)
-    return {
-      kind: 'missing',
-      reason: result.code === 'ENOENT' ? 'not found' : (result.code ?? 'cannot be started'),
-      ...output,
-    }
-  if (result.exitCode === undefined) return { kind: 'killed', signal: result.signal ?? 'unknown', ...output }
-  return { kind: 'exited', exitCode: result.exitCode, ...output }
-}
-
-/** Reads to the end, so that the child never blocks, and keeps the beginning. */
-function keepStart(stream: Readable): () => string {
-  let kept = ''
-  stream.setEncoding('utf8')
-  stream.on('data', (chunk: string) => {
-    if (kept.length < keptOutput) kept += chunk.slice(0, keptOutput - kept.length)
-  })
-  return () => kept
-}
-
-/**
- * SIGTERM, then SIGKILL, to the whole group, and returns when it is gone: whoever runs the command again must not meet a
- * grandchild of the last one. Lets go of the pipes that a process outside the group may still hold.
- */
-async function stopGroup(pid: number | undefined, pipes: readonly Readable[]): Promise<void> {
-  if (pid === undefined) return
-  signalGroup(pid, 'SIGTERM')
-  const patience = performance.now() + killGraceMs
-  // A number is not given out again while its group lives, so asking often also keeps us from hitting another's group.
-  const open = () => pipes.some((pipe) => !pipe.closed)
-  while ((signalGroup(pid, 0) || open()) && performance.now() < patience) await sleep(pollMs)
-  signalGroup(pid, 'SIGKILL')
-  for (const pipe of pipes) pipe.destroy()
-}
-
-/** Signals every process of the group (0: only asks); false when the group is gone. Whom we may not signal stays. */
-export function signalGroup(pid: number, signal: NodeJS.Signals | 0): boolean {
-  try {
-    process.kill(-pid, signal)
-    return true
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code !== 'ESRCH'
-  }
+  if (error !== undefined)
+    return { kind: 'missing', reason: error === 'ENOENT' ? 'not found' : error, ...output }
+  if (exitCode === undefined) return { kind: 'killed', signal: killedBy ?? 'unknown', ...output }
+  return { kind: 'exited', exitCode, ...output }
 }

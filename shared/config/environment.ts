@@ -14,6 +14,7 @@ const known = [
   'TZ',
   'TERM',
   'NO_COLOR',
+  'NODE_COMPILE_CACHE',
 ] as const
 
 type Known = (typeof known)[number]
