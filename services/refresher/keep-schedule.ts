@@ -8,9 +8,9 @@ import type { KV } from '@nats-io/kv'
 import type { Logger } from 'pino'
 import { z } from 'zod'
 import { attempt } from '../../shared/compare-and-set.ts'
+import type { CronTimes } from '../../shared/cron-times.ts'
 import { timestamp } from '../../shared/messages.ts'
 import { scheduleKey } from '../../shared/subjects.ts'
-import type { CronTimes } from './cron-times.ts'
 import { type Clocks, firstMemory, lookAtClocks, type ScheduleMemory } from './schedule.ts'
 
 const instant = z.iso.datetime({ offset: true })
