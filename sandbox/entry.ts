@@ -16,7 +16,21 @@ export interface SiteEntry {
   readonly credds: readonly string[]
   /** `condorCreddHostOverride`, the collector's answer, or none at all (`tokenGetterOverride: getToken`). */
   readonly creddsFrom: 'config' | 'collector' | 'none'
+  /** As the configuration has it; absent: the vault token alone. */
+  readonly deliver?: readonly ('vault' | { readonly bearer: SiteBearer })[]
 }
+
+/** A bearer token that an entry's nodes get. */
+export interface SiteBearer {
+  readonly scopes: readonly string[]
+  readonly audience?: readonly string[]
+  readonly minSeconds?: number
+  readonly purpose?: string
+}
+
+export const deliversVault = ({ deliver }: SiteEntry) => deliver?.includes('vault') ?? true
+export const bearersOf = ({ deliver = [] }: SiteEntry) =>
+  deliver.flatMap((one) => (one === 'vault' ? [] : [one.bearer]))
 
 export const realm = 'SANDBOX.TEST'
 export const collector = 'collector.sandbox.test'

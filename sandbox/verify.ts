@@ -1,6 +1,15 @@
 /** Looks at the ends of the pipe: whether every token is where an experimenter's tools will look for it, and is what it should be. */
 import { readFile } from 'node:fs/promises'
-import { entryName, nodesOf, principalOf, realExperiment, type SiteEntry, serviceName } from './entry.ts'
+import {
+  bearersOf,
+  deliversVault,
+  entryName,
+  nodesOf,
+  principalOf,
+  realExperiment,
+  type SiteEntry,
+  serviceName,
+} from './entry.ts'
 import { creddFile, type Layout, layoutOf } from './layout.ts'
 import { readSiteFacts, type SiteFacts } from './site-facts.ts'
 import { checkNodeFile, findStrays, type NodeFile } from './verify-node.ts'
@@ -15,14 +24,15 @@ export interface Finding {
   readonly problems: readonly string[]
 }
 
-/** Whose each token is, from the Vault stand-in's books. */
-type Issued = ReadonlyMap<string, string>
+/** Whose each token is, from the Vault stand-in's books, by its kind. */
+type Issued = Readonly<Record<Kind, ReadonlyMap<string, string>>>
+type Kind = 'vault' | 'bearer'
 
 /** One finding for each entry × target of the site in `dir`, and one for each node with files that nobody ordered. */
 export async function verifySite({ dir }: { readonly dir: string }): Promise<Finding[]> {
   const layout = layoutOf(dir)
   const facts = readSiteFacts(dir)
-  const issued = await readVaultTokens(layout)
+  const issued = await readTokens(layout)
   const { entries } = facts
   const targets = entries.flatMap((entry) => [
     ...entry.nodes.map((node) => verifyNode(layout, entries, entry, node, issued)),
@@ -44,7 +54,7 @@ async function verifyNode(
   return { entry: entryName(entry), kind: 'node', target: node, problems: problems.flat() }
 }
 
-/** The three files of an entry on a node. */
+/** The files of an entry on a node. */
 function nodeFiles(
   entries: readonly SiteEntry[],
   entry: SiteEntry,
@@ -55,9 +65,17 @@ function nodeFiles(
   const service = serviceName(entry)
   // Entries of one account share `vt_u<UID>` on a node; the last one pushed wins.
   const sharing = entries.filter((other) => other.uid === uid && other.nodes.includes(node)).map(serviceName)
+  const secret = (name: string, services: readonly string[], kind: Kind): NodeFile => ({
+    ...{ name, uid, mode: 0o400 },
+    judge: (text) => judgeToken(text, services, issued, kind),
+  })
   return [
-    { name: `vt_u${uid}`, uid, mode: 0o400, judge: (text) => judgeToken(text, sharing, issued) },
-    { name: `vt_u${uid}-${service}`, uid, mode: 0o400, judge: (text) => judgeToken(text, [service], issued) },
+    ...(deliversVault(entry)
+      ? [secret(`vt_u${uid}`, sharing, 'vault'), secret(`vt_u${uid}-${service}`, [service], 'vault')]
+      : []),
+    ...bearersOf(entry).map(({ purpose }) =>
+      secret(purpose ? `bt_u${uid}-${purpose}` : `bt_u${uid}`, [service], 'bearer'),
+    ),
     {
       name: `jobsub_default_role_${realExperiment(entry)}_${uid}`,
       uid,
@@ -68,10 +86,10 @@ function nodeFiles(
 }
 
 /** The newline at the end is part of what htgettoken writes and its readers expect. */
-function judgeToken(text: string, services: readonly string[], issued: Issued): string[] {
+function judgeToken(text: string, services: readonly string[], issued: Issued, kind: Kind): string[] {
   if (!text.endsWith('\n')) return ['does not end in a newline']
-  const service = issued.get(text.slice(0, -1))
-  if (service === undefined) return ['holds something that Vault never issued as a vault token']
+  const service = issued[kind].get(text.slice(0, -1))
+  if (service === undefined) return [`holds something that Vault never issued as a ${kind} token`]
   return services.includes(service) ? [] : [`holds a token of ${service}`]
 }
 
@@ -94,7 +112,7 @@ function judgeCredential(text: string, facts: SiteFacts, entry: SiteEntry, issue
   const credential = parseObject(text)
   if (!credential) return ['holds no JSON object']
   const { vault_token: token, vault_url: url } = credential
-  const service = typeof token === 'string' ? issued.get(token) : undefined
+  const service = typeof token === 'string' ? issued.vault.get(token) : undefined
   const credkey = principalOf(entry.account).replace(/@.*$/, '')
   const path = `/v1/secret/oauth/creds/${realExperiment(entry)}/${credkey}:${entry.role}`
   return [
@@ -108,7 +126,7 @@ function judgeCredential(text: string, facts: SiteFacts, entry: SiteEntry, issue
 
 async function verifyStrays(layout: Layout, entries: readonly SiteEntry[], node: string): Promise<Finding[]> {
   const here = entries.filter((entry) => entry.nodes.includes(node))
-  const expected = here.flatMap((entry) => nodeFiles(entries, entry, node, new Map()).map(({ name }) => name))
+  const expected = here.flatMap((entry) => nodeFiles(entries, entry, node, noTokens).map(({ name }) => name))
   const strays = await findStrays(layout, node, expected)
   if (strays.length === 0) return []
   return [
@@ -121,11 +139,15 @@ async function verifyStrays(layout: Layout, entries: readonly SiteEntry[], node:
   ]
 }
 
-async function readVaultTokens(layout: Layout): Promise<Issued> {
+const noTokens: Issued = { vault: new Map(), bearer: new Map() }
+
+async function readTokens(layout: Layout): Promise<Issued> {
   const text = await readFile(layout.tokens, 'utf8').catch(() => '')
   const lines = text.split('\n').filter(Boolean)
   const tokens = lines.map((line) => JSON.parse(line) as { token: string; kind: string; service: string })
-  return new Map(tokens.filter(({ kind }) => kind === 'vault').map(({ token, service }) => [token, service]))
+  const ofKind = (wanted: Kind) =>
+    new Map(tokens.filter(({ kind }) => kind === wanted).map(({ token, service }) => [token, service]))
+  return { vault: ofKind('vault'), bearer: ofKind('bearer') }
 }
 
 function parseObject(text: string): Record<string, unknown> | undefined {

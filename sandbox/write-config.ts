@@ -106,6 +106,7 @@ function experimentsOf(entries: readonly SiteEntry[]): Record<string, unknown> {
 const roleOf = (entry: SiteEntry) => ({
   account: entry.account,
   destinationNodes: entry.nodes,
+  ...(entry.deliver && { deliver: entry.deliver }),
   ...(entry.uidFrom === 'config' && { desiredUIDOverride: entry.uid }),
   ...(entry.creddsFrom === 'config' && { condorCreddHostOverride: entry.credds.join(',') }),
   ...(entry.creddsFrom === 'collector' && { condorScheddConstraintOverride: scheddConstraint(entry) }),
