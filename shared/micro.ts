@@ -50,6 +50,8 @@ export async function serveRequests(
           })
       },
     })
+  // Who hears that we are ready may ask at once.
+  await bus.nc.flush()
   return {
     async [Symbol.asyncDispose]() {
       await service.stop()
