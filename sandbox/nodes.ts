@@ -25,9 +25,11 @@ export interface SshNode extends NodeAddress, AsyncDisposable {
   stop(): Promise<void>
 }
 
+/** sshd's own default. */
+export const defaultMaxStartups = '10:30:100'
+
 export interface NodeOptions {
   readonly accounts: readonly Account[]
-  /** sshd's own default is `10:30:100`. */
   readonly maxStartups: string
 }
 
@@ -63,10 +65,14 @@ export async function prepareNode(layout: Layout, node: NodeAddress, options: No
   chmodSync(nodeTmp(layout, node.name), 0o1777)
   writeAccountFiles(join(directory, 'etc'), options.accounts)
   writeHomes(join(directory, 'home'), options.accounts)
-  writeFileSync(join(sshd, 'sshd_config'), sshdConfig(node, options.maxStartups))
+  writeSshdConfig(layout, node, options.maxStartups)
   await run('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-C', node.name, '-f', join(sshd, 'host_key')])
   return controlNode(layout, node)
 }
+
+/** An sshd reads it when it starts. */
+export const writeSshdConfig = (layout: Layout, node: NodeAddress, maxStartups: string) =>
+  writeFileSync(join(sshdDirectory(layout, node.name), 'sshd_config'), sshdConfig(node, maxStartups))
 
 function controlNode(layout: Layout, node: NodeAddress): SshNode {
   let child: Child | undefined

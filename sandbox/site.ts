@@ -1,12 +1,13 @@
 /** A whole laboratory in one directory: KDC, nodes, credds, Vault, FERRY, mail, Slack and traces, up in a second and gone without trace. */
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
+import { startBlackHole } from './black-hole.ts'
 import { defaultEntries } from './default-entries.ts'
 import { collector, creddsOf, realm, type SiteEntry, scheddConstraint } from './entry.ts'
 import { type Faults, isAffected, writeFaults } from './faults.ts'
 import { prepareHosts } from './hosts.ts'
 import { type Layout, layoutOf } from './layout.ts'
-import type { SshNode } from './nodes.ts'
+import { defaultMaxStartups, type SshNode } from './nodes.ts'
 import { leaveDirectory, prepareDirectory } from './prepare-directory.ts'
 import { type SiteAddresses, startServers } from './servers.ts'
 import type { SiteFacts } from './site-facts.ts'
@@ -49,7 +50,7 @@ export interface SandboxSite extends AsyncDisposable {
  * @throws Error with the first thing that did not start; what had started is stopped again.
  */
 export async function startSite(options: SiteOptions): Promise<SandboxSite> {
-  const { entries = defaultEntries, faults = {}, maxStartups = '10:30:100' } = options
+  const { entries = defaultEntries, faults = {}, maxStartups = defaultMaxStartups } = options
   const { holdSsh = false, settings = {} } = options
   if (process.getuid?.() !== 0)
     throw new Error('the sandbox makes mount namespaces and files of other owners: run it as root')
@@ -62,7 +63,11 @@ export async function startSite(options: SiteOptions): Promise<SandboxSite> {
 
   const { kdc, nodes } = await prepareHosts(layout, entries, maxStartups)
   for (const host of [kdc, ...nodes]) stack.use(host)
-  const up = nodes.filter((node) => !isAffected(faults['node-down'], node.name))
+  for (const node of nodes)
+    if (isAffected(faults['node-black-hole'], node.name)) stack.use(await startBlackHole(node))
+  const up = nodes.filter(
+    ({ name }) => !isAffected(faults['node-down'], name) && !isAffected(faults['node-black-hole'], name),
+  )
   // Settled, not all: nothing may still be starting when a failure tidies up.
   const started = await Promise.allSettled(
     [...(faults['kdc-down'] ? [] : [kdc]), ...up].map((host) => host.start()),
