@@ -5,13 +5,14 @@ import type { DeadLetter } from '../../shared/messages.ts'
 import { cleanLine } from '../../shared/outcome-text.ts'
 import type { Outgoing } from '../../shared/publish.ts'
 import { tellAdmins } from './admin-notice.ts'
+import { announceUndelivered } from './undelivered.ts'
 
-/** Handles `dead.>`. What lies in the outbox itself is not announced: that would go round in circles. */
+/** Handles `dead.>`. */
 export async function announceDeadLetter(
   { body, subject }: Received<DeadLetter>,
   site: () => Site,
 ): Promise<readonly Outgoing[]> {
-  if (subject.startsWith('dead.notify.')) return []
+  if (subject.startsWith('dead.notify.')) return announceUndelivered(body, site())
   // Sequences start again in a stream that was made anew: the time tells two letters apart.
   const id = `${subject}.${body.sequence}.${body.at}`
   const text = [

@@ -1,63 +1,54 @@
 /** Sends one mail by SMTP, and tells apart what may work later from what never will. */
-import { once } from 'node:events'
-import { connect, type Socket } from 'node:net'
-import { createTransport } from 'nodemailer'
-import { failure, Permanent, Transient } from '../../shared/errors.ts'
+import MailComposer from 'nodemailer/lib/mail-composer'
+import type { MailServer } from '../../shared/config/site.ts'
 import type { Notification } from '../../shared/messages.ts'
-import { cleanLine } from '../../shared/outcome-text.ts'
+import { judgeMailError } from './mail-error.ts'
+import { readPassword } from './mail-password.ts'
+import { delivered, type Outcome, serverAway } from './outcome.ts'
+import { type Handover, handOver, Unready } from './smtp.ts'
 
-export interface MailServer {
-  readonly from: string
-  readonly smtpHost: string
-  readonly smtpPort: number
-}
-
-/** How long an SMTP server may be silent, and three times that is how long a mail may take in all (milliseconds). */
-const usualPatienceMs = 10_000
-
-/** Sends the mail. Throws Permanent when the server refuses the addressee for good (5xx), Transient otherwise. */
+/** Sends `mail`. Throws what `options.aboutToSend` throws, and when `options.signal` is aborted; everything else is an outcome. */
 export async function sendMail(
   mail: Notification,
   server: MailServer,
-  patienceMs = usualPatienceMs,
-): Promise<void> {
-  const socket = connect(server.smtpPort, server.smtpHost)
-  // A server that says a word now and then is never silent: only a deadline of ours ends it.
-  const deadline = setTimeout(() => socket.destroy(), 3 * patienceMs)
-  socket.on('error', () => undefined)
+  options: Handover = {},
+): Promise<Outcome> {
+  const password = server.passwordFile === undefined ? undefined : await readPassword(server.passwordFile)
+  if (password && 'why' in password) return serverAway(password.why)
+  const envelope = { from: server.from, to: mail.to }
   try {
-    await once(socket, 'connect', { signal: AbortSignal.timeout(patienceMs) })
-    await transportOver(socket, server, patienceMs).sendMail({
-      from: server.from,
-      to: mail.to,
-      subject: mail.subject,
-      text: mail.text,
-      ...(mail.html ? { html: mail.html } : {}),
-      messageId: `<${encodeURIComponent(mail.id)}@managed-tokens>`,
-      headers: { 'Auto-Submitted': 'auto-generated' },
-    })
+    await handOver(await composeMail(mail, server.from), envelope, server, password?.text, options)
+    return delivered
   } catch (error) {
-    throw mailError(error as Error & { responseCode?: number }, server)
-  } finally {
-    clearTimeout(deadline)
-    socket.destroy()
+    options.signal?.throwIfAborted()
+    if (error instanceof Unready) throw error.cause
+    return judgeMailError(error, server)
   }
 }
 
-function transportOver(connection: Socket, { smtpHost, smtpPort }: MailServer, patienceMs: number) {
-  return createTransport({
-    host: smtpHost,
-    port: smtpPort,
-    connection,
-    greetingTimeout: patienceMs,
-    socketTimeout: patienceMs,
+/** The whole mail as it goes over the wire: text first, then HTML. */
+function composeMail(mail: Notification, from: string): Promise<Buffer> {
+  const root = mail.thread === undefined ? undefined : messageId(`thread.${mail.thread}`)
+  return new MailComposer({
+    ...{ from, to: mail.to, subject: mail.subject, text: mail.text },
+    ...(mail.html ? { html: mail.html } : {}),
+    messageId: messageId(mail.id),
+    date: new Date(mail.at),
+    // A root that nobody was ever sent: mail programs put together what answers the same mail.
+    ...(root ? { inReplyTo: root, references: root } : {}),
+    headers: { 'Auto-Submitted': 'auto-generated' },
+    disableFileAccess: true,
+    disableUrlAccess: true,
   })
+    .compile()
+    .build()
 }
 
-function mailError(error: Error & { responseCode?: number }, server: MailServer): Error {
-  const failed = failure(
-    'notification-failed',
-    `${server.smtpHost} did not take the mail: ${cleanLine(error.message)}.`,
+/** The same for every delivery of a message. `%` and what it is followed by may stand in a Message-ID; brackets and blanks may not. */
+function messageId(id: string): string {
+  const local = encodeURIComponent(id.toWellFormed()).replace(
+    /[!'()*~]/g,
+    (char) => `%${char.charCodeAt(0).toString(16)}`,
   )
-  return (error.responseCode ?? 0) >= 500 ? new Permanent(failed) : new Transient(failed)
+  return `<${local}@managed-tokens>`
 }

@@ -5,15 +5,16 @@ import { deadLetter, notification } from '../../shared/messages.ts'
 import { serveRequests } from '../../shared/micro.ts'
 import { buckets, consumers, requests, streams } from '../../shared/subjects.ts'
 import { ensureTopology } from '../../shared/topology.ts'
+import { chooseMessage, mostAtOnce } from './choose-message.ts'
 import { announceDeadLetter } from './dead-letter.ts'
 import { keepDeadlines } from './deadlines.ts'
+import { followFreshness } from './freshness.ts'
 import { handleFact, schemaOfFact } from './handle.ts'
 import { openLedger } from './ledger-store.ts'
+import { measureFact, recallFinished } from './measure.ts'
 import { deliver } from './outbox.ts'
+import { createPacer } from './pacer.ts'
 import { readStatus } from './status-request.ts'
-
-/** Messages on their way to people at the same time. */
-const deliveries = 8
 
 await runDaemon('notifier', async ({ bus, log, site, stack }) => {
   await ensureTopology(bus, 'notifier', { streams: [streams.tokens], buckets: [] })
@@ -21,14 +22,16 @@ await runDaemon('notifier', async ({ bus, log, site, stack }) => {
   const ledger = await openLedger(runs)
   const deps = { site, ledger, failures: await bus.bucket(buckets.failures) }
 
+  const outbox = { site, runs, pacer: createPacer(), unrecorded: new Set<string>() }
   stack.use(
     await consume(
       {
         stream: streams.notify,
         consumer: consumers.notifierOutbox,
         schemaOf: () => notification,
-        handle: (received) => deliver(received, { site, runs }),
-        concurrency: deliveries,
+        handle: (received) => deliver(received, outbox),
+        concurrency: mostAtOnce,
+        choose: chooseMessage,
       },
       { bus, log },
     ),
@@ -51,12 +54,17 @@ await runDaemon('notifier', async ({ bus, log, site, stack }) => {
         stream: streams.tokens,
         consumer: consumers.notifier,
         schemaOf: schemaOfFact,
-        handle: (received) => handleFact(received, deps),
+        handle: (received) => measureFact(received, () => handleFact(received, deps)),
         concurrency: 1,
       },
       { bus, log },
     ),
   )
+  await recallFinished(ledger)
+  if (site().telemetry.metricsPort !== undefined || site().prometheus)
+    stack.use(
+      followFreshness({ targets: await bus.bucket(buckets.targets), failures: deps.failures }, site, log),
+    )
   stack.use(keepDeadlines(deps, { bus, log }))
   stack.use(
     await serveRequests(

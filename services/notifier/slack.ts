@@ -1,6 +1,6 @@
-/** Posts one message to a Slack webhook. The URL is a secret: it appears in no error, log or span. */
-import { failure, Permanent, Transient } from '../../shared/errors.ts'
+/** One message as Slack's Block Kit, within Slack's limits: what does not fit is counted, never refused. Pure. */
 import type { Notification } from '../../shared/messages.ts'
+import { shorten } from './shorten.ts'
 
 /** Slack refuses longer texts in a section block (characters). */
 const longestSection = 3_000
@@ -8,48 +8,41 @@ const longestSection = 3_000
 const mostBlocks = 50
 /** Slack refuses a longer header (characters). */
 const longestHeader = 150
+/** Not documented: Slack answers msg_blocks_too_long from some 13,000 characters of all blocks together on. */
+const longestMessage = 12_000
 
-/**
- * Posts the message. Throws Permanent when the hook is gone or does not take such a message (4xx), Transient when it may
- * later (408, 429, 5xx, no answer within `patienceMs`).
- */
-export async function postToSlack(message: Notification, url: string, patienceMs = 10_000): Promise<void> {
-  const answer = await fetch(url, {
-    method: 'POST',
-    headers: { 'Content-Type': 'application/json' },
-    body: JSON.stringify(slackPayload(message)),
-    signal: AbortSignal.timeout(patienceMs),
-    redirect: 'error',
-  }).catch(() => {
-    throw new Transient(failure('notification-failed', 'Slack could not be reached.'))
-  })
-  await answer.body?.cancel()
-  if (answer.ok) return
-  const failed = failure('notification-failed', `Slack answered with status ${answer.status}.`)
-  const isFinal = answer.status >= 400 && answer.status < 500 && ![408, 429].includes(answer.status)
-  throw isFinal ? new Permanent(failed) : new Transient(failed)
-}
-
-/**
- * Block Kit within Slack's limits, with a plain text for notifications. What does not fit is counted; the last part, which
- * says where to read it all, is always there. Pure.
- */
-export function slackPayload({ subject, text }: Pick<Notification, 'subject' | 'text'>): object {
+/** A header, a section for each paragraph of the text, and the last paragraph, which says where to read it all, in any case. */
+export function slackPayload({
+  subject,
+  text,
+  traceUrl,
+}: Pick<Notification, 'subject' | 'text' | 'traceUrl'>): object {
   const parts = text.split(/\n{2,}/).filter((part) => part.trim() !== '')
-  const most = mostBlocks - 1
-  const fits = parts.length <= most
-  const shown = fits ? parts : parts.slice(0, most - 2)
-  const rest = fits ? [] : [`… and ${parts.length - 1 - shown.length} more.`, parts.at(-1) ?? '']
+  const link = traceUrl && !text.includes(traceUrl) ? [`<${escapeSlack(traceUrl)}|Trace of this run>`] : []
   return {
     text: escapeSlack(shorten(subject, longestSection)),
     blocks: [
       { type: 'header', text: { type: 'plain_text', text: shorten(subject, longestHeader) } },
-      ...[...shown, ...rest].map((part) => ({
+      ...[...whatFits(parts.map(section), mostBlocks - 1 - link.length), ...link].map((part) => ({
         type: 'section',
-        text: { type: 'mrkdwn', text: section(part) },
+        text: { type: 'mrkdwn', text: part },
       })),
     ],
   }
+}
+
+/** All of the sections, or as many as fit with a count of the others before the last one. */
+function whatFits(sections: readonly string[], most: number): readonly string[] {
+  const last = sections.at(-1) ?? ''
+  const room = longestMessage - longestHeader - last.length
+  let used = 0
+  const fitting = sections.slice(0, -1).findIndex((one) => {
+    used += one.length
+    return used > room
+  })
+  if (fitting === -1 && sections.length <= most) return sections
+  const shown = Math.min(fitting === -1 ? sections.length : fitting, most - 2)
+  return [...sections.slice(0, shown), `… and ${sections.length - 1 - shown} more.`, last]
 }
 
 /** Escaped first, since that makes it longer; then cut where no escape is cut in two. */
@@ -57,13 +50,6 @@ function section(text: string): string {
   const escaped = escapeSlack(text.toWellFormed())
   if (escaped.length <= longestSection) return escaped
   return `${shorten(escaped, longestSection - 10).replace(/&[a-z]*…$/, '…')}`
-}
-
-/** At most `longest` characters, of which none is half a pair. */
-function shorten(text: string, longest: number): string {
-  const whole = text.toWellFormed()
-  if (whole.length <= longest) return whole
-  return `${whole.slice(0, longest - 1).replace(/[\uD800-\uDBFF]$/, '')}…`
 }
 
 /** The three characters Slack's markup is made of: nothing in a failure can mention or link. */

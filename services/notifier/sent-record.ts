@@ -1,0 +1,32 @@
+/** What is kept of a message that goes out, in the bucket `runs`: written before and after, so that it goes out once. */
+import type { KV } from '@nats-io/kv'
+import { z } from 'zod'
+import { type Notification, timestamp } from '../../shared/messages.ts'
+import { encodeToken } from '../../shared/subjects.ts'
+
+const sentRecord = z.object({
+  state: z
+    .enum(['sending', 'sent'])
+    .describe('`sending`: whoever wrote this was about to hand it over, or did and could not say so.'),
+  at: z.iso.datetime(),
+})
+
+export interface SentRecord {
+  /** Undefined: nobody has begun. */
+  read(): Promise<'sending' | 'sent' | undefined>
+  write(state: 'sending' | 'sent'): Promise<void>
+}
+
+/** Kept as long as the ledger, many times as long as a message is tried. */
+export function openSentRecord(runs: KV, { run, id }: Pick<Notification, 'run' | 'id'>): SentRecord {
+  const key = `${run}.sent.${encodeToken(id)}`
+  return {
+    async read() {
+      const found = await runs.get(key)
+      return found?.operation === 'PUT' ? sentRecord.parse(found.json()).state : undefined
+    },
+    async write(state) {
+      await runs.put(key, JSON.stringify({ state, at: timestamp() }))
+    },
+  }
+}
