@@ -1,4 +1,4 @@
-/** Refreshes one entry: UID, credds, ticket, vault token, seal; answers with `token.ready`. */
+/** Refreshes one entry: UID, credds, ticket, vault token, bearer tokens, seal; answers with `token.ready`. */
 import { randomUUID } from 'node:crypto'
 import type { KV } from '@nats-io/kv'
 import type { Entry, Site } from '../../shared/config/site.ts'
@@ -12,13 +12,14 @@ import type { RunCache } from '../../shared/run-cache.ts'
 import { seal } from '../../shared/seal.ts'
 import { refreshSubject, sealedKey, tokenSubject } from '../../shared/subjects.ts'
 import { type Acted, workOnTarget } from '../../shared/target.ts'
-import { lastTokenGet } from '../../shared/telemetry/metrics.ts'
+import { timeStep } from '../../shared/telemetry/steps.ts'
 import { requestsPerToken } from '../../shared/vault-budget.ts'
 import type { VaultPause } from '../../shared/vault-pause.ts'
 import { findVaultServer, type VaultServerOptions } from '../../shared/vault-server.ts'
+import { type MadeBearers, makeBearers } from './bearers.ts'
 import { type CollectorOptions, findCredds } from './condor.ts'
 import { type FerryBearer, findUid } from './ferry.ts'
-import { getVaultToken } from './htgettoken.ts'
+import { getVaultToken, type HtgettokenOptions } from './htgettoken.ts'
 import { lifeLeft, tokenExpiry } from './vault-api.ts'
 
 export interface RefreshDeps {
@@ -85,15 +86,22 @@ async function refresh(
       timeoutMs: site.timeouts.kerberosMs,
       signal,
     })
-    const asks = { requests: requestsPerToken, signal }
-    return await deps.vaultPause.heed(
+    const options = {
+      ...{ vaultServer, ccache, signal, log, directory: deps.tokenDirectory },
+      ...{ caPath: site.vault.caPath, program: site.refresher.htgettoken },
+      timeoutMs: site.timeouts.vaultStorerMs,
+    }
+    const asking = (requests: number) => ({ requests, signal })
+    const vaultToken = await deps.vaultPause.heed(
       item.deadline,
-      (paused) => {
-        const stop = AbortSignal.any([signal, paused])
-        return makeToken(item, entry, { uid, credds, vaultServer, ccache }, site, stop, deps)
-      },
-      asks,
+      (paused) => makeVaultToken(entry, { ...options, signal: AbortSignal.any([signal, paused]) }),
+      asking(requestsPerToken),
     )
+    const made = await makeBearers(entry, {
+      ...options,
+      heed: (work) => deps.vaultPause.heed(item.deadline, work, asking(1)),
+    })
+    return await announce(item, entry, { uid, credds: [...credds], ...vaultToken, ...made }, deps)
   } catch (error) {
     throw withCredds(error, credds)
   }
@@ -106,51 +114,50 @@ function withCredds(error: unknown, credds: readonly string[]): unknown {
   return error
 }
 
-/** What is known before Vault is asked. */
-interface Gathered {
+/** What nodes and credds are told of, once it is all there. */
+interface Made extends MadeBearers {
   readonly uid: number
-  readonly credds: readonly string[]
-  readonly vaultServer: string
-  readonly ccache: string
+  readonly credds: string[]
+  readonly token: string
+  readonly reused: boolean
+  readonly end: Date
 }
 
-async function makeToken(
+function makeVaultToken(
+  entry: Entry,
+  options: HtgettokenOptions,
+): Promise<Pick<Made, 'token' | 'reused' | 'end'>> {
+  return timeStep('get', entry.name, { service: entry.service }, async () => {
+    const { token, reused } = await getVaultToken(entry, options)
+    return { token, reused, end: await tokenExpiry(options.vaultServer, token, options) }
+  })
+}
+
+/** Puts the sealed tokens where the distributor finds them, and says so. */
+async function announce(
   item: RefreshItem,
   entry: Entry,
-  { uid, credds, vaultServer, ccache }: Gathered,
-  site: Site,
-  signal: AbortSignal,
+  { uid, credds, token, reused, end, bearers, renewAt }: Made,
   deps: RefreshDeps,
 ): Promise<Acted> {
-  const vault = { caPath: site.vault.caPath, timeoutMs: site.timeouts.vaultStorerMs, signal }
-  const { token, reused } = await getVaultToken(entry, {
-    ...vault,
-    program: site.refresher.htgettoken,
-    vaultServer,
-    ccache,
-    directory: deps.tokenDirectory,
-  })
-  const end = await tokenExpiry(vaultServer, token, vault)
   const [expiry, left] = [timestamp(end), lifeLeft(end.getTime() - Date.now())]
-  lastTokenGet.set({ service: entry.service }, Date.now() / 1_000)
-  const sealed = await sealToken(entry, item.run, token, expiry, deps)
-  return {
-    messages: [readyEvent(item, { ...sealed, uid, reused, left, credds: [...credds], expiry })],
-    expiry,
+  const [tokenId, key] = [randomUUID(), sealedKey(entry.name)]
+  const content = {
+    ...{ entry: entry.name, service: entry.service, run: item.run, tokenId, expiry },
+    ...(entry.deliver.vault && { token }),
+    ...(entry.deliver.bearers.length > 0 && { bearers: [...bearers] }),
   }
-}
-
-/** Puts the sealed token where the distributor finds it. */
-async function sealToken(entry: Entry, run: string, token: string, expiry: string, deps: RefreshDeps) {
-  const tokenId = randomUUID()
-  const key = sealedKey(entry.name)
-  const value = seal({ entry: entry.name, service: entry.service, run, tokenId, expiry, token }, deps.sealTo)
-  return { tokenId, key, revision: await deps.sealed.put(key, value) }
+  const revision = await deps.sealed.put(key, seal(content, deps.sealTo))
+  const facts = { tokenId, key, revision, uid, reused, left, credds, expiry, ...(renewAt && { renewAt }) }
+  return { messages: [readyEvent(item, facts)], expiry }
 }
 
 function readyEvent(
   item: RefreshItem,
-  facts: Pick<TokenReady, 'tokenId' | 'key' | 'revision' | 'uid' | 'reused' | 'left' | 'credds' | 'expiry'>,
+  facts: Pick<
+    TokenReady,
+    'tokenId' | 'key' | 'revision' | 'uid' | 'reused' | 'left' | 'credds' | 'expiry' | 'renewAt'
+  >,
 ): Fact {
   const { run, entry, service, experiment, role, mode, deadline } = item
   const body: TokenReady = {
