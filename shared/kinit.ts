@@ -51,7 +51,7 @@ export async function openTickets(directory: string): Promise<Tickets> {
   await mkdir(directory, { recursive: true, mode: 0o700 })
   /** When the ticket ends that lies in an entry's ccache, and for whom it was made: a reload may have changed that. */
   const made = new Map<string, { readonly from: string; readonly endMs: number }>()
-  const pending = new Map<string, Promise<string>>()
+  const pending = new Map<string, { readonly from: string; readonly making: Promise<string> }>()
 
   /** What is no entry, such as FERRY's own account, has no series. */
   const makeTimed = (entry: TicketOf, timeoutMs: number, signal: AbortSignal) =>
@@ -84,10 +84,16 @@ export async function openTickets(directory: string): Promise<Tickets> {
     ccacheOf(entry, { minLifeMs, timeoutMs, signal }) {
       if (livesFor(entry, minLifeMs))
         return Promise.resolve(join(directory, `${encodeToken(entry.name)}.ccache`))
-      const known = pending.get(entry.name)
-      if (known) return known
-      const making = makeTimed(entry, timeoutMs, signal).finally(() => pending.delete(entry.name))
-      pending.set(entry.name, making)
+      const [from, known] = [sourceOf(entry), pending.get(entry.name)]
+      if (known?.from === from) return known.making
+      // A reload gave the entry another principal: its ticket has the same place, and comes after the one under way.
+      const before = known?.making.catch(() => undefined) ?? Promise.resolve()
+      const making = before.then(() => makeTimed(entry, timeoutMs, signal))
+      pending.set(entry.name, { from, making })
+      const forget = () => {
+        if (pending.get(entry.name)?.making === making) pending.delete(entry.name)
+      }
+      making.then(forget, forget)
       return making
     },
     async [Symbol.asyncDispose]() {

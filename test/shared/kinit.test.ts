@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { spawnSync } from 'node:child_process'
+import { execFileSync, spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, mkdtempSync } from 'node:fs'
 import { chmod, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -158,6 +158,20 @@ describe('tickets from a real KDC', { timeout: 150_000 }, () => {
     await kdc.stop()
     await tickets.ccacheOf(moved, limits)
     await assert.rejects(tickets.ccacheOf(entry, limits), Transient)
+  })
+
+  it('are not shared with a kinit under way for another principal, which a reload has replaced', async () => {
+    await using tickets = await open()
+    const moved = { ...entry, principal: principal('novapro'), keytab: keytab('novapro') }
+    const [ccache, movedCcache] = await Promise.all([
+      tickets.ccacheOf(entry, limits),
+      tickets.ccacheOf(moved, limits),
+    ])
+    assert.equal(movedCcache, ccache, 'an entry has one place')
+    const listed = execFileSync('klist', ['-c', `FILE:${ccache}`], { encoding: 'utf8' })
+    assert.match(listed, /^Default principal: novapro\//m)
+    await kdc.stop()
+    assert.equal(await tickets.ccacheOf(moved, limits), ccache)
   })
 
   it('do not outlive the daemon', async () => {
