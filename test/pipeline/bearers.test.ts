@@ -1,0 +1,86 @@
+/** Bearer tokens on nodes, besides the vault token and instead of it, through the whole pipe. */
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { after, before, describe, it } from 'node:test'
+import { defaultEntries } from '../../sandbox/default-entries.ts'
+import { entryName, type SiteEntry } from '../../sandbox/entry.ts'
+import { writeFaults } from '../../sandbox/faults.ts'
+import { nodeTmp } from '../../sandbox/layout.ts'
+import { verifySite } from '../../sandbox/verify.ts'
+import { makeDirectory, type Pipeline, startPipeline } from '../support/pipeline.ts'
+
+const besides = {
+  bearer: { scopes: ['storage.read:/mu2e', 'compute.read'], audience: ['https://dcache.example'] },
+} as const
+const stash = { bearer: { scopes: ['storage.create:/stash'], purpose: 'stash' } } as const
+const deliver: Record<string, SiteEntry['deliver']> = {
+  mu2e_production: ['vault', besides],
+  nova_analysis: [stash],
+}
+const entries = defaultEntries
+  .filter((entry) => entryName(entry) in deliver)
+  .map((entry) => ({ ...entry, deliver: deliver[entryName(entry)] ?? ['vault' as const] }))
+
+describe('bearer tokens on nodes', { timeout: 120_000 }, () => {
+  let dir: string
+  let pipe: Pipeline
+  const stop = new AsyncDisposableStack()
+  before(async () => {
+    dir = stop.use(await makeDirectory()).path
+    pipe = stop.use(await startPipeline({ dir, entries }))
+  })
+  after(() => stop.disposeAsync())
+
+  const node = 'sharedgpvm01.sandbox.test'
+  const onNode = (name: string) => readFileSync(`${nodeTmp(pipe.site.layout, node)}/${name}`, 'utf8').trim()
+  const claimsOf = (bearer: string) =>
+    JSON.parse(Buffer.from(bearer.split('.')[1] ?? '', 'base64url').toString()) as Record<string, unknown>
+  const wrong = async () => (await verifySite({ dir })).filter(({ problems }) => problems.length > 0)
+  const run = async () => {
+    const { run: id } = await pipe.startRun({})
+    return { id, ...(await pipe.finish(id)) }
+  }
+
+  it('lie beside the vault token or alone, with the rights that were asked for and no more', async () => {
+    const { totals, id } = await run()
+    assert.equal(totals.failed, 0)
+    assert.deepEqual(
+      await wrong(),
+      [],
+      'every token is where it belongs, and no vault token where it does not',
+    )
+    const claims = claimsOf(onNode('bt_u44592'))
+    assert.equal(claims.scope, 'storage.read:/mu2e compute.read')
+    assert.deepEqual(claims.aud, ['https://dcache.example'])
+    assert.equal(claimsOf(onNode('bt_u46301-stash')).scope, 'storage.create:/stash')
+    const ready = (await pipe.storedFacts(id)).filter(({ subject }) => subject.startsWith('token.ready.'))
+    for (const { body } of ready) assert.ok(typeof body.renewAt === 'string')
+  })
+
+  it('are new after each run, while the vault token is used again', async () => {
+    const [bearer, vault] = [onNode('bt_u44592'), onNode('vt_u44592')]
+    await run()
+    assert.notEqual(onNode('bt_u44592'), bearer)
+    assert.equal(onNode('vt_u44592'), vault)
+  })
+
+  it('that the issuer refuses cost neither the vault token nor a credd; the nodes are told as failed', async () => {
+    writeFaults(dir, { 'bearer-refused': ['mu2e_production', 'nova_analysis'] })
+    const before = onNode('bt_u44592')
+    const { entries: rows, totals } = await run()
+    const states = rows.map(({ entry, refresh, targets }) => [
+      entry,
+      refresh.state,
+      ...targets.map(({ kind, state, code }) => `${kind} ${code ?? state}`),
+    ])
+    assert.deepEqual(states.sort(), [
+      ['mu2e_production', 'done', 'node bearer-refused', 'node bearer-refused', 'credd done', 'credd done'],
+      ['nova_analysis', 'done', 'node bearer-refused'],
+    ])
+    assert.equal(totals.failed, 3)
+    assert.equal(onNode('bt_u44592'), before, 'the old one stays')
+    assert.deepEqual(await wrong(), [])
+    writeFaults(dir, {})
+    assert.equal((await run()).totals.failed, 0, 'the next run heals it')
+  })
+})
