@@ -1,12 +1,8 @@
 /** Takes UIDs over from the predecessor's SQLite database, so that the first run needs no answer of FERRY's. */
-import { existsSync } from 'node:fs'
-import { DatabaseSync } from 'node:sqlite'
 import type { KV } from '@nats-io/kv'
 import { z } from 'zod'
 import { readUid, writeUid } from './known-uids.ts'
-
-/** `PRAGMA application_id` of the predecessor's databases (fermitools/managed-tokens, internal/db). */
-const predecessor = 0x5da82553
+import { readPredecessor } from './predecessor-database.ts'
 
 const rows = z.array(z.object({ username: z.string().min(1), uid: z.int().min(1) }))
 
@@ -19,20 +15,11 @@ export interface ImportedUids {
 
 /** Reads every account and UID of the database `file`. Throws an error that says what is wrong with the file. */
 export function readPredecessorUids(file: string): z.infer<typeof rows> {
-  if (!existsSync(file)) throw new Error(`there is no ${file}: give the path of the predecessor’s uid.db`)
-  let database: DatabaseSync | undefined
-  try {
-    database = new DatabaseSync(file, { readOnly: true })
-    const id = database.prepare('PRAGMA application_id').get()?.application_id
-    if (id !== predecessor) throw new Error('it is a database of another program')
+  return readPredecessor(file, (database) => {
     const found = rows.safeParse(database.prepare('SELECT username, uid FROM uids ORDER BY username').all())
     if (!found.success) throw new Error('its table uids does not hold account names and UIDs')
     return found.data
-  } catch (error) {
-    throw new Error(`${file} is not the predecessor’s database: ${(error as Error).message}`)
-  } finally {
-    database?.close()
-  }
+  })
 }
 
 /** Puts the UIDs of `file` into the bucket `uids`; what is known there stays. */
