@@ -21,8 +21,11 @@ export const requestsPerToken = 4
 const windowMs = 5 * 60_000
 
 export interface VaultBudget {
-  /** Returns when it is this caller's turn to send so many requests. Throws the signal's reason when it is aborted. */
-  pace(requests: number, signal: AbortSignal): Promise<void>
+  /**
+   * Returns when it is this caller's turn to send so many requests: true when that took waiting. Throws the signal's reason
+   * when it is aborted.
+   */
+  pace(requests: number, signal: AbortSignal): Promise<boolean>
 }
 
 /**
@@ -46,25 +49,80 @@ export function takeRequests(
   }
 }
 
-/** The allowance lies in the bucket `targets`, which both daemons write. */
+/** The same for several callers, one after the other. Pure. */
+export function takeInTurn(
+  before: Allowance | undefined,
+  asked: readonly number[],
+  limit: number,
+  now: number,
+) {
+  let next = before
+  const waitsMs = asked.map((requests) => {
+    const taken = takeRequests(next, requests, limit, now)
+    next = taken.next
+    return taken.waitMs
+  })
+  return { next, waitsMs }
+}
+
+interface Asking {
+  readonly requests: number
+  readonly turn: PromiseWithResolvers<number>
+}
+
+/** The allowance lies in the bucket `targets`, which both daemons write. Who asks while it is being written waits for the next write. */
 export function openVaultBudget(targets: KV, site: () => Pick<Site, 'vault'>): VaultBudget {
+  let asking: Asking[] = []
+  let writing = Promise.resolve()
+  /** As we left it, which mostly is as it still is. */
+  let known: { readonly allowance: Allowance | undefined; readonly revision: number } | undefined
+
   return {
     async pace(requests, signal) {
       const waitMs = await reserve(requests)
       if (waitMs > 0) await sleep(waitMs, undefined, { signal })
+      return waitMs > 0
     },
   }
 
-  async function reserve(requests: number): Promise<number> {
+  function reserve(requests: number): Promise<number> {
+    const turn = Promise.withResolvers<number>()
+    asking.push({ requests, turn })
+    if (asking.length === 1) writing = writing.then(reserveForAll)
+    return turn.promise
+  }
+
+  async function reserveForAll(): Promise<void> {
+    const all = asking
+    asking = []
+    try {
+      const waitsMs = await write(all.map(({ requests }) => requests))
+      for (const [index, { turn }] of all.entries()) turn.resolve(waitsMs[index] ?? 0)
+    } catch (error) {
+      for (const { turn } of all) turn.reject(error)
+    }
+  }
+
+  async function write(requests: readonly number[]): Promise<readonly number[]> {
     for (;;) {
-      const found = await targets.get(vaultBudgetKey)
-      const before = found?.operation === 'PUT' ? allowance.safeParse(found.json()).data : undefined
-      const { next, waitMs } = takeRequests(before, requests, site().vault.requestsPer5Min, Date.now())
+      const { allowance: before, revision } = known ?? (await read())
+      const { next, waitsMs } = takeInTurn(before, requests, site().vault.requestsPer5Min, Date.now())
       const value = JSON.stringify(next)
       const written = await attempt(() =>
-        found ? targets.update(vaultBudgetKey, value, found.revision) : targets.create(vaultBudgetKey, value),
+        revision === 0
+          ? targets.create(vaultBudgetKey, value)
+          : targets.update(vaultBudgetKey, value, revision),
       )
-      if (written !== undefined) return waitMs
+      known = written === undefined ? undefined : { allowance: next, revision: written }
+      if (written !== undefined) return waitsMs
+    }
+  }
+
+  async function read() {
+    const found = await targets.get(vaultBudgetKey)
+    return {
+      allowance: found?.operation === 'PUT' ? allowance.safeParse(found.json()).data : undefined,
+      revision: found?.revision ?? 0,
     }
   }
 }

@@ -77,8 +77,8 @@ export function openVaultPause(
       working.add(controller)
       try {
         if (budget && asks) {
-          await budget.pace(asks.requests, AbortSignal.any([asks.signal, controller.signal]))
-          await refuseWhilePaused()
+          const waited = await budget.pace(asks.requests, AbortSignal.any([asks.signal, controller.signal]))
+          if (waited) await refuseWhilePaused()
         }
         return await work(controller.signal)
       } catch (error) {
