@@ -14,12 +14,8 @@ import { openSiteSource, type SiteSource } from './config/source.ts'
 import { followConfig, reloadSite } from './follow-config.ts'
 import { ensureDaemonState, natsFiles, seedFile, stateRootOf } from './state.ts'
 import type { Daemon } from './subjects.ts'
-import { beginHealth, markStarted, watchConnection } from './telemetry/health.ts'
-import { createLog } from './telemetry/log.ts'
-import { buildInfo } from './telemetry/metrics.ts'
-import { serveTelemetry } from './telemetry/server.ts'
-import { startTelemetry } from './telemetry/traces.ts'
-import { version } from './version.ts'
+import { markStarted, watchConnection } from './telemetry/health.ts'
+import { openTelemetry } from './telemetry/telemetry.ts'
 
 /** What a daemon's `main` gets. Everything it opens goes on `stack`, which is closed in reverse order on stop. */
 export interface DaemonContext {
@@ -43,6 +39,7 @@ const help = (daemon: Daemon) => `managed-tokens ${daemon}
   --state DIR     private state of all daemons (default: $MANAGED_TOKENS_STATE or /var/lib/managed-tokens)
   --nats URL      the NATS server (default: nats.servers of the configuration)
   --allow-root    run as root, which is otherwise refused
+  --no-loki       send no log lines to Loki, whatever the configuration says
 
 Exit codes: 0 stopped, 1 something failed, 2 wrong use or a wrong configuration.
 `
@@ -59,16 +56,15 @@ export async function runDaemon(
   const stopped = untilStopped()
   const config = openConfig(daemon, options.config)
   const stateRoot = stateRootOf(options.state, environment)
-  const log = createLog(daemon, {
-    directory: config.current().logDirectory,
+  await using telemetry = await openTelemetry({
+    daemon,
+    site: () => config.current(),
     pretty: process.stdout.isTTY,
-  })
+    useLoki: !options['no-loki'],
+  }).catch((error: Error) => refuse(`${daemon}: ${error.message}`))
+  const { log } = telemetry
   try {
     await using stack = new AsyncDisposableStack()
-    stack.use(await startTelemetry(daemon, config.current()))
-    beginHealth(daemon)
-    buildInfo.set({ version, daemon }, 1)
-    stack.use(await serveTelemetry(daemon, () => config.current(), log))
     const stateDirectory = await ensureDaemonState(stateRoot, daemon)
     const bus = stack.use(await connect(daemon, config.current(), stateRoot, options.nats, log))
     followConfig(config, { bus, log })
@@ -93,7 +89,6 @@ export async function runDaemon(
     log.fatal({ err: error }, `the ${daemon} cannot go on`)
     process.exitCode = 1
   }
-  log.flush()
   process.disconnect?.()
 }
 
@@ -105,6 +100,7 @@ function readOptions(daemon: Daemon) {
         state: { type: 'string' },
         nats: { type: 'string' },
         'allow-root': { type: 'boolean', default: false },
+        'no-loki': { type: 'boolean', default: false },
         help: { type: 'boolean', short: 'h', default: false },
       },
     })

@@ -110,5 +110,11 @@ export const telemetrySection = z.strictObject({
     .optional()
     .describe('Port of `/metrics`; absent: no metrics server.'),
   metricsHost: hostName.default('127.0.0.1').describe('Address `/metrics` listens on.'),
+  traceRatio: z
+    .number()
+    .min(0)
+    .max(1)
+    .default(1)
+    .describe('Share of runs that are traced; OTEL_TRACES_SAMPLER wins.'),
 })
 export type TelemetryConfig = Readonly<z.output<typeof telemetrySection>>

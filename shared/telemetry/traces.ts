@@ -1,34 +1,30 @@
-/** Traces by OTLP/HTTP where an address is configured; the SDK is loaded only then, and an unreachable collector costs the spans alone. */
+/**
+ * Traces by OTLP over HTTP where an address is configured, in the file (`tracing.url`) or by the standard `OTEL_…`
+ * variables. The SDK is loaded only then, and an unreachable collector costs the spans alone.
+ */
+import { context, propagation, trace } from '@opentelemetry/api'
 import { environment } from '../config/environment.ts'
 import type { Site } from '../config/site.ts'
 import type { Daemon } from '../subjects.ts'
 
+/** What of the configuration traces depend on. */
+export type TracesConfig = Pick<Site, 'tracingUrl' | 'devEnvironmentLabel'> & {
+  readonly telemetry: Pick<Site['telemetry'], 'traceRatio'>
+}
+
+const nothing: AsyncDisposable = { async [Symbol.asyncDispose]() {} }
+
 /** Starts tracing for this process. Disposing sends what is left, within two seconds. */
-export async function startTelemetry(
-  daemon: Daemon | 'cli',
-  site: Pick<Site, 'tracingUrl' | 'devEnvironmentLabel'>,
-): Promise<AsyncDisposable> {
-  if (!site.tracingUrl && environment.otel.length === 0) return { async [Symbol.asyncDispose]() {} }
-  const { NodeSDK } = await import('@opentelemetry/sdk-node')
-  const { OTLPTraceExporter } = await import('@opentelemetry/exporter-trace-otlp-http')
-  const sdk = new NodeSDK({
-    serviceName: `managed-tokens-${daemon}`,
-    autoDetectResources: false,
-    instrumentations: [],
-    logRecordProcessors: [],
-    traceExporter: new OTLPTraceExporter(
-      site.tracingUrl ? { url: tracesUrl(site.tracingUrl), timeoutMillis: 2_000 } : {},
-    ),
-  })
-  sdk.start()
-  return {
-    async [Symbol.asyncDispose]() {
-      await Promise.race([
-        sdk.shutdown().catch(() => undefined),
-        new Promise((end) => setTimeout(end, 2_000).unref()),
-      ])
-    },
-  }
+export async function startTraces(daemon: Daemon | 'cli', site: TracesConfig): Promise<AsyncDisposable> {
+  if (!site.tracingUrl && !environment.otel.some((name) => name.startsWith('OTEL_EXPORTER_OTLP_')))
+    return nothing
+  const { openTracing } = await import('./tracing-sdk.ts')
+  const tracing = await openTracing(daemon, site)
+  if (!tracing) return nothing
+  trace.setGlobalTracerProvider(tracing.provider)
+  context.setGlobalContextManager(tracing.contextManager)
+  propagation.setGlobalPropagator(tracing.propagator)
+  return tracing
 }
 
 /** OTLP's path is added where the address has none, as the predecessor's `tracing.url` leaves it out. */

@@ -6,7 +6,7 @@ import type { Lease } from '../../../shared/lease.ts'
 import { createLog } from '../../../shared/telemetry/log.ts'
 import { createRecorder } from '../../support/recorder.ts'
 
-const log = createLog('storer', { pretty: false, directory: undefined } as never)
+const log = createLog('storer')
 
 /** A lease whose state the test decides; `away` means that nobody answers. */
 function leaseOf(first: boolean | 'away') {

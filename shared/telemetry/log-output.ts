@@ -1,0 +1,62 @@
+/**
+ * Where lines go on this machine: `<directory>/<daemon>.log` or standard output, pretty on a terminal. Written beside the
+ * event loop from a bounded buffer: neither a full disk nor a pipe that nobody reads holds up a run.
+ */
+import { closeSync, mkdirSync, openSync } from 'node:fs'
+import { join } from 'node:path'
+import pino, { type DestinationStream } from 'pino'
+import type { Daemon } from '../subjects.ts'
+import { droppedTotal } from './metrics.ts'
+
+/** What waits to be written at most (bytes); lines beyond are dropped and counted. */
+const maxLength = 4 * 1024 * 1024
+/** How long disposing waits for the rest to be written (milliseconds). */
+const lastChanceMs = 500
+
+export interface LogOutput extends DestinationStream, AsyncDisposable {
+  /** Goes on in a new file of the same name: logrotate has moved the old one. Does nothing for standard output. */
+  reopen(): void
+}
+
+export interface OutputOptions {
+  /** Absent: standard output. */
+  readonly directory?: string | undefined
+  readonly pretty?: boolean
+}
+
+/** Opens it. Throws a sentence for people where the file cannot be written. */
+export function openLogOutput(daemon: Daemon, { directory, pretty = false }: OutputOptions): LogOutput {
+  if (pretty) {
+    const stream = pino.transport({ target: 'pino-pretty' })
+    return { write: (line) => stream.write(line), reopen() {}, async [Symbol.asyncDispose]() {} }
+  }
+  const file = directory === undefined ? undefined : checkFile(directory, `${daemon}.log`)
+  const stream = pino.destination({ dest: file ?? 1, sync: false, minLength: 0, maxLength })
+  stream.on('drop', () => droppedTotal.inc({ signal: 'logs', sink: 'file' }))
+  // The disk may be full: what waits is tried again with the next line.
+  stream.on('error', () => undefined)
+  return {
+    write: (line) => stream.write(line),
+    reopen: () => (file === undefined ? undefined : stream.reopen()),
+    async [Symbol.asyncDispose]() {
+      await new Promise<void>((end) => {
+        setTimeout(end, lastChanceMs).unref()
+        stream.flush(() => end())
+      })
+    },
+  }
+}
+
+function checkFile(directory: string, name: string): string {
+  const file = join(directory, name)
+  try {
+    mkdirSync(directory, { recursive: true })
+    closeSync(openSync(file, 'a'))
+    return file
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    throw new Error(
+      `the log file ${file} cannot be written (${code}): let this user write to ${directory}, or change logs.token-push.logfile`,
+    )
+  }
+}

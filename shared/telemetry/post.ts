@@ -1,0 +1,38 @@
+/** Posts one body to a far end over HTTP, and says whether it is worth another try. */
+import type { Delivery } from './batcher.ts'
+
+export interface Body {
+  readonly method?: 'POST' | 'PUT'
+  readonly contentType: string
+  readonly content: string | Uint8Array<ArrayBuffer>
+  readonly headers?: Readonly<Record<string, string>>
+}
+
+/** Never throws: an end that is away, silent or busy (408, 429, 5xx) is `later`, any other refusal is final. */
+export async function post(
+  url: string,
+  { method = 'POST', contentType, content, headers = {} }: Body,
+  signal: AbortSignal,
+): Promise<Delivery> {
+  try {
+    const answer = await fetch(url, {
+      method,
+      headers: { ...headers, 'Content-Type': contentType },
+      body: content,
+      signal,
+      redirect: 'error',
+    })
+    await answer.body?.cancel()
+    if (answer.ok) return 'taken'
+    return answer.status >= 500 || [408, 429].includes(answer.status) ? 'later' : 'refused'
+  } catch {
+    return 'later'
+  }
+}
+
+/** A host, a host with a port, or a URL, with `path` where it has none of its own. */
+export function urlOf(host: string, path: string): string {
+  const url = new URL(/^https?:\/\//i.test(host) ? host : `http://${host}`)
+  if (url.pathname === '/') url.pathname = path
+  return url.href
+}

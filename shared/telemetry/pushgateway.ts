@@ -1,0 +1,60 @@
+/** Pushes this daemon's metrics to a Pushgateway, under a grouping key of its own, or daemons would erase one another. */
+import { hostname } from 'node:os'
+import type { Site } from '../config/site.ts'
+import type { Daemon } from '../subjects.ts'
+import { watchEventLoop } from './event-loop.ts'
+import { droppedTotal } from './metrics.ts'
+import { post, urlOf } from './post.ts'
+import { contentType, scrape } from './scrape.ts'
+
+/** Between two pushes, and how long one may take (milliseconds). */
+const usualTiming = { everyMs: 15_000, timeoutMs: 5_000 }
+
+export interface Pusher extends AsyncDisposable {
+  /** Pushes now, unless a push is on its way. */
+  push(): Promise<void>
+}
+
+/** Pushes at an interval, and once more when it is disposed. A push that fails is counted, and the next one says it all. */
+export function openPushgateway(
+  daemon: Daemon,
+  { host, jobname }: NonNullable<Site['prometheus']>,
+  site: () => Pick<Site, 'entries'>,
+  timing = usualTiming,
+): Pusher {
+  const url = groupUrl(host, jobname, daemon, hostname())
+  let pushing: Promise<void> | undefined
+  watchEventLoop()
+
+  const push = (timeoutMs = timing.timeoutMs) => {
+    pushing ??= pushOnce(timeoutMs).finally(() => {
+      pushing = undefined
+    })
+    return pushing
+  }
+
+  async function pushOnce(timeoutMs: number): Promise<void> {
+    const deadline = new AbortController()
+    const timer = setTimeout(() => deadline.abort(), timeoutMs).unref()
+    const content = await scrape(site())
+    const delivery = await post(url, { method: 'PUT', contentType, content }, deadline.signal)
+    clearTimeout(timer)
+    if (delivery !== 'taken') droppedTotal.inc({ signal: 'metrics', sink: 'pushgateway' })
+  }
+
+  const timer = setInterval(() => void push(), timing.everyMs).unref()
+  return {
+    push: () => push(),
+    async [Symbol.asyncDispose]() {
+      clearInterval(timer)
+      await Promise.race([pushing, new Promise((end) => setTimeout(end, 1_000).unref())])
+      await pushOnce(1_000)
+    },
+  }
+}
+
+/** PUT on this address replaces this group of series and no other. Pure. */
+export function groupUrl(host: string, jobname: string, daemon: Daemon, instance: string): string {
+  const group = ['job', jobname, 'daemon', daemon, 'instance', instance].map(encodeURIComponent).join('/')
+  return `${urlOf(host, '').replace(/\/+$/, '')}/metrics/${group}`
+}
