@@ -27,6 +27,8 @@ export interface TargetRecord {
   readonly attempts: number
   /** The failure of this run was published. */
   readonly reported?: boolean
+  /** When that was. */
+  readonly reportedAt?: string
   readonly lastAttempt: string
   readonly lastSuccess?: string
   /** When the token that lies there ends. */
@@ -78,11 +80,11 @@ export async function takeClaim(
       return { kind: 'taken', claim: claimOf(kv, key, found.record, found.revision) }
     const decision = decideClaim(found?.record, subject.run)
     if (decision.kind !== 'take') return decision
-    const { reported: _, ...before } = found?.record ?? {}
+    const { reported: _, reportedAt: __, ...before } = found?.record ?? {}
     const sameRun = found?.record.run === subject.run
     const record: TargetRecord = {
       ...before,
-      ...(sameRun && found?.record.reported ? { reported: true } : {}),
+      ...(sameRun && found ? reportOf(found.record) : {}),
       ...subject,
       holder,
       attempts: decision.attempts,
@@ -92,6 +94,11 @@ export async function takeClaim(
     if (revision !== undefined) return { kind: 'taken', claim: claimOf(kv, key, record, revision) }
   }
 }
+
+const reportOf = ({ reported, reportedAt }: TargetRecord) => ({
+  ...(reported ? { reported } : {}),
+  ...(reportedAt ? { reportedAt } : {}),
+})
 
 function claimOf(kv: KV, key: string, record: TargetRecord, revision: number): Claim {
   let current = record

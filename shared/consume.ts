@@ -30,6 +30,8 @@ export interface Received<T> {
   readonly deliveries: number
   /** Aborted when the daemon stops and the handler's grace is over. */
   readonly signal: AbortSignal
+  /** The handler only waits, for something that may never come: another may start in its place. */
+  readonly lendSlot: () => void
   readonly log: Logger
 }
 
@@ -100,6 +102,8 @@ export async function consume<T>(
   const consumer = await bus.js.consumers.get(what.stream, what.consumer)
   const waiting = new Map<string, Held<T>>()
   const working = new Map<string, Held<T>>()
+  /** Those of `working` that only wait. */
+  const lent = new Set<string>()
   /** When each of those was begun, and the last pull that came to something (monotonic, milliseconds). */
   const begun = new Map<string, number>()
   let lastPull: number | null = performance.now()
@@ -118,7 +122,7 @@ export async function consume<T>(
   }, ackWaitMs / 3)
 
   function startWork(): void {
-    while (!stopping && working.size < what.concurrency && waiting.size > 0) {
+    while (!stopping && working.size - lent.size < what.concurrency && waiting.size > 0) {
       const next = pick()
       if (!next) return
       const [key, held] = next
@@ -128,6 +132,7 @@ export async function consume<T>(
       observeWait(held.message)
       const work = workOn(held).finally(() => {
         working.delete(key)
+        lent.delete(key)
         begun.delete(key)
         running.delete(work)
         room.resolve()
@@ -135,6 +140,12 @@ export async function consume<T>(
       })
       running.add(work)
     }
+  }
+
+  function lend(key: string): void {
+    if (!working.has(key)) return
+    lent.add(key)
+    startWork()
   }
 
   function pick(): [string, Held<T>] | undefined {
@@ -224,6 +235,7 @@ export async function consume<T>(
         subject,
         deliveries,
         signal: abort.signal,
+        lendSlot: () => lend(keyOf(held.message)),
         log: mine,
       })
       await publishAll(bus, outgoing)

@@ -118,6 +118,12 @@ export const pushItem = z.object({
 })
 export type PushItem = z.infer<typeof pushItem>
 
+/** On the success of a target whose failure this run had told before. */
+const recovered = z
+  .object({ since: time.describe('When that failure was told.') })
+  .describe('The target had failed before in this run, and that was told.')
+  .optional()
+
 /** `token.stored.<experiment>.<role>`: the credd was asked and has it. */
 export const tokenStored = z.object({
   ...ofEntry,
@@ -126,6 +132,7 @@ export const tokenStored = z.object({
   credd: z.string(),
   expiry: time.describe("When the credd's vault token ends, as far as is known.").optional(),
   ready: tokenReady.describe('The event this answers, so that `pushAfter: stored` needs no second source.'),
+  recovered,
 })
 export type TokenStored = z.infer<typeof tokenStored>
 
@@ -139,6 +146,7 @@ export const tokenPushed = z.object({
     .string()
     .describe('The default role file could not be written; the token files could.')
     .optional(),
+  recovered,
 })
 export type TokenPushed = z.infer<typeof tokenPushed>
 

@@ -1,7 +1,7 @@
 /** The shape of all work on a target: claim, act, check the claim again, record the ending, and only then report. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { KV } from '@nats-io/kv'
-import { type Claim, takeClaim } from './claim.ts'
+import { type Claim, type TargetRecord, takeClaim } from './claim.ts'
 import type { Retry } from './config/site.ts'
 import type { Received } from './consume.ts'
 import { backoffMs } from './ends.ts'
@@ -51,7 +51,8 @@ export async function workOnTarget(
   }
   const { claim } = claimed
   try {
-    const { messages, expiry } = await act()
+    const { messages: said, expiry } = await act()
+    const messages = withRecovery(said, claim.record)
     const done = {
       lastSuccess: timestamp(),
       ...(expiry ? { expiry } : {}),
@@ -83,6 +84,19 @@ async function writeDown(write: () => Promise<void>, signal: AbortSignal): Promi
   }
 }
 
+const reportedNow = () => ({ reported: true, reportedAt: timestamp() })
+
+/** Where this run has told of a failure at this target, its success is a recovery, and says so. Pure. */
+export const withRecovery = (
+  messages: readonly Outgoing[],
+  { reported, reportedAt }: Pick<TargetRecord, 'reported' | 'reportedAt'>,
+): readonly Outgoing[] =>
+  reported && reportedAt
+    ? messages.map((one) =>
+        one.kind === 'fact' ? { ...one, body: { ...one.body, recovered: { since: reportedAt } } } : one,
+      )
+    : messages
+
 /** Turns what `act` threw into one of the ends, and records it where it is final. */
 async function endFailed(
   work: TargetWork,
@@ -101,7 +115,7 @@ async function endFailed(
     // It was not tried at all: a lock is held elsewhere, or Vault wants to be left alone.
     await claim.change({ attempts: claim.record.attempts - 1 })
     if (!error.failure) return error
-    return reportOnce(error.delayMs, error.failure, claim.record, () => claim.change({ reported: true }))
+    return reportOnce(error.delayMs, error.failure, claim.record, () => claim.change(reportedNow()))
   }
   if (!(error instanceof Transient)) log.error({ err: error }, 'unexpected error')
   const failed =
@@ -109,7 +123,7 @@ async function endFailed(
       ? error.failure
       : failure('unexpected', 'An unexpected error, see the log of this run.')
   outcomesTotal.inc({ stage, code: failed.code })
-  return decideRetry(work, claim.record, failed, () => claim.change({ reported: true }))
+  return decideRetry(work, claim.record, failed, () => claim.change(reportedNow()))
 }
 
 /** `refresh`, `store` or `push`: the first word of a target's key. */

@@ -1,5 +1,6 @@
 /** Each node: is its host key known to the distributor's ssh, and does somebody listen where that would connect? */
 import { sshWords } from '../../services/distributor/ssh-command.ts'
+import { readSshTarget, type SshTarget } from '../../services/distributor/ssh-target.ts'
 import { runCommand } from '../../shared/command.ts'
 import { commandEnvironment } from '../../shared/config/environment.ts'
 import type { Entry, Site } from '../../shared/config/site.ts'
@@ -33,36 +34,6 @@ async function lookAtNode(node: string, entry: Entry, site: Site, signal: AbortS
   ])
   const found = [reach, key].flatMap((one) => one ?? [])
   return found.length > 0 ? found : [ok('node', `${node} listens, and its host key is known`)]
-}
-
-export interface SshTarget {
-  readonly host: string
-  readonly port: number
-  /** Connections go through another program or host. */
-  readonly isProxied: boolean
-  /** The name the host key is looked up by. */
-  readonly keyName: string
-  readonly knownHosts: readonly string[]
-}
-
-/** Reads what `ssh -G` prints. Pure. */
-export function readSshTarget(text: string): SshTarget {
-  const options = new Map(text.split('\n').map((line) => splitOnce(line)))
-  const host = options.get('hostname') ?? ''
-  const port = Number(options.get('port') ?? 22)
-  const proxy = options.get('proxycommand') ?? options.get('proxyjump') ?? 'none'
-  return {
-    host,
-    port,
-    isProxied: proxy !== 'none',
-    keyName: options.get('hostkeyalias') ?? (port === 22 ? host : `[${host}]:${port}`),
-    knownHosts: (options.get('globalknownhostsfile') ?? '').split(' ').filter(Boolean),
-  }
-}
-
-function splitOnce(line: string): [string, string] {
-  const at = line.indexOf(' ')
-  return at < 0 ? [line, ''] : [line.slice(0, at), line.slice(at + 1)]
 }
 
 async function lookAtPort(

@@ -3,7 +3,8 @@ import type { PushItem } from '../../shared/messages.ts'
 
 /** What choosing needs beyond the items. */
 export interface ChooseRules {
-  readonly perNode: number
+  /** How many pushes at the same time a node gets. */
+  readonly mostAt: (node: string) => number
   /** The account an entry pushes as. */
   readonly accountOf: (entry: string) => string | undefined
 }
@@ -12,13 +13,14 @@ export interface ChooseRules {
 export function choosePush(
   waiting: readonly PushItem[],
   working: readonly PushItem[],
-  { perNode, accountOf }: ChooseRules,
+  { mostAt, accountOf }: ChooseRules,
 ): PushItem | undefined {
   const busy = new Map<string, number>()
   for (const { node } of working) busy.set(node, (busy.get(node) ?? 0) + 1)
   const taken = new Set(working.map((item) => `${item.node} ${accountOf(item.entry)}`))
   const free = waiting.filter(
-    (item) => (busy.get(item.node) ?? 0) < perNode && !taken.has(`${item.node} ${accountOf(item.entry)}`),
+    (item) =>
+      (busy.get(item.node) ?? 0) < mostAt(item.node) && !taken.has(`${item.node} ${accountOf(item.entry)}`),
   )
   return free.reduce<PushItem | undefined>(
     (best, item) => (best && !goesBefore(item, best, busy) ? best : item),

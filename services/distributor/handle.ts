@@ -11,19 +11,15 @@ import { type SealedContent, unseal } from '../../shared/seal.ts'
 import { pushSubject, sealedKey, tokenSubject } from '../../shared/subjects.ts'
 import { type Acted, workOnTarget } from '../../shared/target.ts'
 import { timePush } from './contact.ts'
-import type { ControlMasters } from './control-master.ts'
 import { deliveryOf } from './delivery.ts'
 import { filesFor } from './files.ts'
-import { transportOf } from './transport.ts'
+import { type SendDeps, sendFiles } from './send.ts'
 
-export interface PushDeps {
+export interface PushDeps extends SendDeps {
   readonly site: () => Site
   readonly targets: KV
   readonly sealed: KV
   readonly tickets: Tickets
-  readonly masters: ControlMasters
-  /** A private directory for files on their way. */
-  readonly staging: string
   /** The secret curve seed that opens what the refresher sealed. */
   readonly seed: Uint8Array
 }
@@ -40,11 +36,12 @@ export async function handlePush(received: Received<PushItem>, deps: PushDeps): 
       entry: item.entry,
       target: item.node,
       retry: site.retries.push,
-      backoff: { firstMs: 1_000, longestMs: site.distributor.probePeriod },
+      // So that the push too is over within the period.
+      backoff: { firstMs: 1_000, longestMs: 0.8 * site.distributor.probePeriod },
     },
     deps.targets,
     received,
-    () => timePush(entry, item, () => push(item, entry, site, received.signal, deps)),
+    () => timePush(entry, item, () => push(item, entry, site, received, deps)),
   )
 }
 
@@ -52,7 +49,7 @@ async function push(
   item: PushItem,
   entry: Entry,
   site: Site,
-  signal: AbortSignal,
+  received: Received<PushItem>,
   deps: PushDeps,
 ): Promise<Acted> {
   if (!entry.nodes.includes(item.node))
@@ -63,20 +60,16 @@ async function push(
   const ccache = await deps.tickets.ccacheOf(entry, {
     minLifeMs: site.timeouts.globalMs,
     timeoutMs: site.timeouts.kerberosMs,
-    signal,
+    signal: received.signal,
   })
-  const { ssh, rsync } = site.distributor
-  const control = deps.masters.socketOf(entry, item.node, site.distributor)
   const { token, bearers, missing } = deliveryOf(entry, content, Date.now())
   const files = filesFor(entry, item.uid, token, bearers)
-  const warning = await transportOf(entry)(
+  const warning = await sendFiles(
     { entry, node: item.node, uid: item.uid, files },
-    {
-      ...{ ssh, rsync, ccache, staging: deps.staging },
-      ...(control ? { control } : {}),
-      timeoutMs: site.timeouts.pushMs,
-      signal,
-    },
+    ccache,
+    site,
+    received,
+    deps,
   )
   if (missing) throw new Permanent(missing)
   return { messages: [pushedEvent(item, content, warning)], expiry: content.expiry }

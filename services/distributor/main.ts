@@ -10,10 +10,14 @@ import { failedEvent } from '../../shared/report.ts'
 import { sealingSeedFile } from '../../shared/state.ts'
 import { buckets, consumers, streams } from '../../shared/subjects.ts'
 import { ensureTopology } from '../../shared/topology.ts'
+import { openAskNode } from './ask-node.ts'
 import { choosePush } from './choose.ts'
 import { openControlMasters } from './control-master.ts'
 import { handlePush } from './handle.ts'
+import { openPaces } from './pace.ts'
 import { planReady, planStored } from './plan.ts'
+import { openReach } from './reach.ts'
+import { openSshTargets } from './ssh-target.ts'
 import { emptyStaging } from './stage-files.ts'
 
 await runDaemon('distributor', async ({ bus, log, site, stateRoot, stateDirectory, stack }) => {
@@ -23,6 +27,7 @@ await runDaemon('distributor', async ({ bus, log, site, stateRoot, stateDirector
   })
   const seed = await readFile(site().sealing.seedFile ?? sealingSeedFile(stateRoot), 'utf8')
   const targets = await bus.bucket(buckets.targets)
+  const paces = openPaces(() => site().distributor.perNode)
   const deps = {
     site,
     targets,
@@ -31,6 +36,8 @@ await runDaemon('distributor', async ({ bus, log, site, stateRoot, stateDirector
     masters: stack.use(
       await openControlMasters(join(stateDirectory, 'connections'), () => site().distributor.ssh),
     ),
+    reach: openReach(openAskNode(openSshTargets(() => site().distributor.ssh))),
+    paces,
     staging: await emptyStaging(join(stateDirectory, 'staging')),
     seed: new TextEncoder().encode(seed.trim()),
   }
@@ -45,8 +52,7 @@ await runDaemon('distributor', async ({ bus, log, site, stateRoot, stateDirector
         handle: (received) => handlePush(received, deps),
         report: (item, failed, permanent) => failedEvent(item, 'push', item.node, failed, permanent),
         concurrency: site().distributor.concurrency,
-        choose: (waiting, working) =>
-          choosePush(waiting, working, { perNode: site().distributor.perNode, accountOf }),
+        choose: (waiting, working) => choosePush(waiting, working, { mostAt: paces.mostAt, accountOf }),
       },
       { bus, log },
     ),

@@ -41,6 +41,31 @@ describe('how the work on a message ends', { timeout: 150_000 }, () => {
     assert.deepEqual(await queue.read(streams.tokens, factSubject), [{ said: 'done' }])
   })
 
+  it('lends its slot while it only waits, and another is worked on meanwhile', async () => {
+    await using queue = await openRefreshQueue()
+    const [lent, mayEnd] = [latch(), latch()]
+    const begun = collect<string>()
+    await queue.put(run, 'dune')
+    await queue.put(run, 'nova')
+    await queue.consume({
+      concurrency: 1,
+      async handle({ body, lendSlot }) {
+        begun.add(body.experiment)
+        if (begun.items.length > 1) return []
+        await lent.opened
+        lendSlot()
+        await mayEnd.opened
+        return []
+      },
+    })
+    await begun.reached(1)
+    assert.equal(begun.items.length, 1)
+    lent.open()
+    await begun.reached(2)
+    mayEnd.open()
+    await queue.settled()
+  })
+
   it('comes again when what it returned could not be stored', async () => {
     await using queue = await openRefreshQueue()
     let refusals = 1

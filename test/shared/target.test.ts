@@ -11,7 +11,8 @@ import { openRefreshQueue, type RefreshQueue, silent } from '../support/refresh-
 
 const [older = '', run = ''] = makeRuns(2)
 const failed = failure('vault-unreachable', 'Vault does not answer.')
-const messages = [factOf({ experiment: 'dune', role: 'production' }, { at: 'a certain time' })]
+const fact = factOf({ experiment: 'dune', role: 'production' }, { at: 'a certain time' })
+const messages = [fact]
 const backoff = { firstMs: 1_000, longestMs: 5_000 }
 const received = { signal: new AbortController().signal, log: silent }
 
@@ -106,7 +107,10 @@ describe('work on a target', { timeout: 150_000 }, () => {
       [5_000, false],
       [5_000, false],
     ])
-    assert.deepEqual(await act(async () => ({ messages })), messages, 'and a late success is a success')
+    const [late] = await act(async () => ({ messages }))
+    const since = (await recordOf())?.reportedAt
+    assert.ok(since)
+    assert.deepEqual(late?.body, { ...fact.body, recovered: { since } }, 'a late success is a recovery')
   })
 
   it('is reported again when the report was not stored', async () => {

@@ -8,7 +8,7 @@ import { at, readyOf } from '../build.ts'
 const push = (entry: string, node: string, minutes = 0) =>
   ({ ...readyOf({ expiry: at(minutes) }), entry, node }) as PushItem
 /** `a1` and `a2` push as account `a`. */
-const rules = (perNode: number) => ({ perNode, accountOf: (entry: string) => entry[0] })
+const rules = (perNode: number) => ({ mostAt: () => perNode, accountOf: (entry: string) => entry[0] })
 
 describe('which push may start next', () => {
   it('is the one whose token ends soonest', () => {
@@ -21,6 +21,12 @@ describe('which push may start next', () => {
   })
   it('is none for a node with its bound at work', () => {
     assert.equal(choosePush([push('b1', 'n1')], [push('a1', 'n1')], rules(1)), undefined)
+  })
+  it('goes by what the node takes at the moment', () => {
+    const mostAt = (node: string) => (node === 'n1' ? 1 : 4)
+    const waiting = [push('b1', 'n1', 1), push('c1', 'n2', 9)]
+    const working = [push('a1', 'n1'), push('a1', 'n2'), push('d1', 'n2')]
+    assert.equal(choosePush(waiting, working, { ...rules(4), mostAt })?.node, 'n2')
   })
   it('is none for an account that is at work on that node: two would write the same file', () => {
     assert.equal(choosePush([push('a2', 'n1')], [push('a1', 'n1')], rules(4)), undefined)
