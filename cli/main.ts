@@ -4,6 +4,7 @@ import manifest from '../package.json' with { type: 'json' }
 import { addAskingCommands } from './commands/asking.ts'
 import { examples } from './commands/examples.ts'
 import { addLocalCommands } from './commands/local.ts'
+import { addPeopleCommands } from './commands/people.ts'
 import { addReadingCommands } from './commands/reading.ts'
 import { addUidsCommands } from './commands/uids.ts'
 import { reportError } from './report-error.ts'
@@ -30,6 +31,7 @@ Exit codes: 0 fine, 1 something failed, 2 wrong use. "managed-tokens COMMAND --h
 addLocalCommands(program)
 addAskingCommands(program)
 addUidsCommands(program)
+addPeopleCommands(program)
 addReadingCommands(program)
 
 try {

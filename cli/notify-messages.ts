@@ -1,0 +1,89 @@
+/** The test messages of `notify test`, one for each addressee, and what to do where one was not taken. Pure. */
+import { ulid } from 'ulid'
+import type { Outcome } from '../services/notifier/outcome.ts'
+import { nearest } from '../shared/config/problem.ts'
+import type { Site } from '../shared/config/site.ts'
+import { type NewsRow, type Notification, schemaVersion } from '../shared/messages.ts'
+import { UsageError } from './errors.ts'
+
+export interface TestMessage {
+  readonly body: Notification
+  /** The key of the configuration that names the addressee. */
+  readonly key: string
+}
+
+type Addressee = Pick<Notification, 'channel' | 'to'> & { readonly key: string }
+
+/** Throws UsageError where there is no such experiment. */
+export function testMessages(
+  site: Site,
+  { experiment, now }: { readonly experiment: string | undefined; readonly now: string },
+): TestMessage[] {
+  const addressees = experiment === undefined ? administrators(site) : stakeholders(site, experiment)
+  const run = ulid()
+  return addressees.map(({ channel, to, key }) => ({
+    key,
+    body: {
+      ...{ schema: schemaVersion, run, at: now, channel, to, id: `test.${run}.${channel}.${to}` },
+      subject: '[test] managed-tokens can reach you',
+      text: `${sentences.join(' ')}\n\nSent by managed-tokens notify test, installation ${site.devEnvironmentLabel}, at ${now}, to ${key}.\n`,
+      rows: [row],
+    },
+  }))
+}
+
+const sentences = [
+  'This is a test: somebody is trying whether messages about grid tokens arrive here.',
+  'Nothing is wrong, and there is nothing to do.',
+] as const
+const row: NewsRow = { kind: 'test', headline: sentences[0], message: sentences[1], action: '' }
+
+function administrators(site: Site): Addressee[] {
+  return [
+    ...addresseesOf(site.notifications, 'notifications', 'admin'),
+    ...addresseesOf(site.notificationsTest, 'notifications_test', 'admin_test'),
+  ]
+}
+
+function addresseesOf(
+  { adminEmail, slackUrl, webhookUrl }: Site['notificationsTest'],
+  key: string,
+  to: string,
+) {
+  const hooks: Addressee[] = [
+    ...(slackUrl ? [{ channel: 'slack', to, key: `${key}.SLACK_ALERTS_URL` } as const] : []),
+    ...(webhookUrl ? [{ channel: 'webhook', to, key: `${key}.webhook` } as const] : []),
+  ]
+  return [...mailsTo(adminEmail, `${key}.admin_email`), ...hooks]
+}
+
+function stakeholders({ entries, experimentSlack, file }: Site, typed: string): Addressee[] {
+  const experiment = typed.toLowerCase()
+  const entry = entries.find((one) => one.experiment === experiment)
+  if (!entry) {
+    const names = [...new Set(entries.map((one) => one.experiment))]
+    const near = nearest(experiment, names)
+    throw new UsageError(
+      `no experiment ${JSON.stringify(typed)} in ${file}; ${near ? `did you mean ${near}?` : `configured are: ${names.join(', ')}`}`,
+    )
+  }
+  const key = `experiments.${experiment}`
+  return [
+    ...mailsTo(entry.emails, `${key}.emails`),
+    ...(Object.hasOwn(experimentSlack, experiment)
+      ? [{ channel: 'slack', to: `experiment:${experiment}`, key: `${key}.slack` } as const]
+      : []),
+  ]
+}
+
+const mailsTo = (addresses: readonly string[], key: string): Addressee[] =>
+  addresses.map((to) => ({ channel: 'email', to, key }))
+
+/** One sentence. The reasons of the mail server hold their own where there is one. */
+export function adviceOn(channel: Notification['channel'], key: string, { end }: Outcome): string {
+  if (channel === 'email')
+    return end === 'refused' ? `Check ${key} and email.from.` : 'Check the section email.'
+  return end === 'refused'
+    ? `Make a new webhook there and put its URL into ${key}.`
+    : `Try again later; check ${key} if it stays.`
+}
