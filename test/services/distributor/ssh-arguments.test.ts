@@ -50,6 +50,13 @@ describe('ssh’s argument list', () => {
     })
   }
 
+  it('agrees on a key without the exchange that costs most, unless the operator wants it', () => {
+    const first = (words: string[]) => understood(words).get('kexalgorithms')?.split(',')[0]
+    assert.match(first([]) ?? '', /^(mlkem768x25519|curve25519)-sha256$/)
+    const wanted = 'sntrup761x25519-sha512@openssh.com'
+    assert.equal(first(['-o', `KexAlgorithms=${wanted}`]), wanted)
+  })
+
   it('takes what the operator may choose: port, ciphers, a shorter patience', () => {
     const found = understood(['-p', '2222', '-o', 'ConnectTimeout=5', '-c', 'aes128-ctr'])
     assert.deepEqual(
