@@ -1,0 +1,142 @@
+/**
+ * How fast tokens get to nodes, and at what cost: 100 pairs of entry and node over real sshd and Kerberos, against a driver of
+ * the predecessor's shape on the same site; over connections that are kept open; and with nodes that answer nothing.
+ */
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { parse, stringify } from 'yaml'
+import { generateEntries } from '../sandbox/generated-entries.ts'
+import { defaultMaxStartups, writeSshdConfig } from '../sandbox/nodes.ts'
+import { type SandboxSite, startSite } from '../sandbox/site.ts'
+import { type Benchmark, type Figures, percentile, round } from './support/benchmark.ts'
+import { compareWithBlackHoles } from './support/black-holes.ts'
+import { type Measured, measurePushes } from './support/measure-pushes.ts'
+import { pairsOf } from './support/pairs.ts'
+import { pushLikePredecessor } from './support/predecessor.ts'
+import { startPusher } from './support/pusher.ts'
+
+const entries = generateEntries({ entries: 10, nodes: 10, credds: 0 })
+const pairCount = entries.flatMap(({ nodes }) => nodes).length
+const rounds = 3
+const blackHoleRounds = 5
+/** More connections than the predecessor makes to a node at once. */
+const raisedMaxStartups = '1000'
+
+export const benchmark: Benchmark = {
+  about: `distributor: ${pairCount} pairs of entry and node, against three rsync for each, all at once`,
+  thresholds: {
+    wallRatio: { atLeast: 3 },
+    cpuRatio: { atLeast: 3 },
+    warmWallRatio: { atLeast: 10 },
+    connectionsPerPair: { atMost: 1 },
+    refused: { atMost: 0 },
+    lost: { atMost: 0 },
+    blackHoleMedianRatio: { atMost: 1.1 },
+    blackHoleLastRatio: { atMost: 1.1 },
+  },
+  async run(say) {
+    const dir = mkdtempSync(join(tmpdir(), 'mt-bench-'))
+    try {
+      say('making a site of 10 nodes and 10 accounts …')
+      await using site = await startSite({ dir: join(dir, 'site'), entries, settings: patient })
+      const measured = await measureRounds(site, say)
+      await setMaxStartups(site, defaultMaxStartups)
+      say('the predecessor with sshd’s own limits …')
+      const limited = await measurePredecessor(site)
+      const holes = await compareWithBlackHoles(site, blackHoleRounds, say)
+      return judge(measured, limited, holes)
+    } finally {
+      rmSync(dir, { recursive: true, force: true })
+    }
+  },
+}
+
+/** Production's timeouts instead of the sandbox's, which are for demonstrations. */
+const patient = { timeouts: { globalTimeout: '300s', kerberosTimeout: '20s', pushTimeout: '30s' } }
+
+/** The same pairs in three ways, one after the other. */
+interface Round {
+  readonly baseline: Measured
+  readonly ours: Measured
+  readonly warm: Measured
+}
+
+async function measureRounds(site: SandboxSite, say: (line: string) => void): Promise<Round[]> {
+  const measured: Round[] = []
+  for (let round = 1; round <= rounds; round++) {
+    say(`round ${round} of ${rounds}: the predecessor, the distributor, and over kept connections …`)
+    await setMaxStartups(site, raisedMaxStartups)
+    const baseline = await measurePredecessor(site)
+    await setMaxStartups(site, defaultMaxStartups)
+    measured.push({ baseline, ours: await measureOurs(site), warm: await measureWarm(site) })
+  }
+  return measured
+}
+
+function measurePredecessor(site: SandboxSite): Promise<Measured> {
+  const pairs = pairsOf(site)
+  return measurePushes(site, pairs, () => pushLikePredecessor(site, pairs))
+}
+
+async function measureOurs(site: SandboxSite): Promise<Measured> {
+  await using pusher = await startPusher(site)
+  const pairs = pairsOf(site)
+  return await measurePushes(site, pairs, () => pusher.push(pairs))
+}
+
+/** The second run of a distributor that keeps its connections. */
+async function measureWarm(site: SandboxSite): Promise<Measured> {
+  const config = join(site.dir, 'control-master.yml')
+  const settings = parse(readFileSync(site.config, 'utf8')) as Record<string, unknown>
+  writeFileSync(config, stringify({ ...settings, distributor: { controlMaster: true } }), { mode: 0o600 })
+  await using pusher = await startPusher({ ...site, config })
+  await pusher.push(pairsOf(site))
+  const pairs = pairsOf(site)
+  return await measurePushes(site, pairs, () => pusher.push(pairs), { keepsSessions: true })
+}
+
+async function setMaxStartups({ layout, nodes }: SandboxSite, maxStartups: string): Promise<void> {
+  for (const node of nodes) {
+    await node.stop()
+    writeSshdConfig(layout, node, maxStartups)
+    await node.start()
+  }
+}
+
+function judge(
+  measured: readonly Round[],
+  limited: Measured,
+  holes: { readonly medianRatio: number; readonly lastRatio: number },
+): Figures {
+  const middle = (figure: (round: Round) => number) => round(percentile(measured.map(figure), 0.5))
+  const worst = (figure: (round: Round) => number) => round(Math.max(...measured.map(figure)))
+  return {
+    wallRatio: middle(({ baseline, ours }) => baseline.wallMs / ours.wallMs),
+    cpuRatio: middle(({ baseline, ours }) => baseline.cpuMs / ours.cpuMs),
+    warmWallRatio: middle(({ baseline, warm }) => baseline.wallMs / warm.wallMs),
+    warmCpuRatio: middle(({ baseline, warm }) => baseline.cpuMs / warm.cpuMs),
+    connectionsPerPair: worst(({ ours }) => ours.made / pairCount),
+    refused: worst(({ ours, warm }) => ours.refused + warm.refused),
+    lost: worst(({ ours, warm }) => ours.lost + warm.lost),
+    firstTokenMs: middle(({ ours }) => firstOf(ours)),
+    lastTokenMs: middle(({ ours }) => lastOf(ours)),
+    wallMs: middle(({ ours }) => ours.wallMs),
+    cpuMs: middle(({ ours }) => ours.cpuMs),
+    warmWallMs: middle(({ warm }) => warm.wallMs),
+    warmCpuMs: middle(({ warm }) => warm.cpuMs),
+    baselineFirstTokenMs: middle(({ baseline }) => firstOf(baseline)),
+    baselineLastTokenMs: middle(({ baseline }) => lastOf(baseline)),
+    baselineWallMs: middle(({ baseline }) => baseline.wallMs),
+    baselineCpuMs: middle(({ baseline }) => baseline.cpuMs),
+    baselineConnectionsPerPair: worst(({ baseline }) => baseline.made / pairCount),
+    baselineLost: worst(({ baseline }) => baseline.lost),
+    baselineRefusedAtDefault: limited.refused,
+    baselineLostAtDefault: limited.lost,
+    blackHoleMedianRatio: round(holes.medianRatio),
+    blackHoleLastRatio: round(holes.lastRatio),
+  }
+}
+
+const firstOf = ({ landedMs }: Measured) => landedMs[0] ?? Number.NaN
+const lastOf = ({ landedMs }: Measured) => landedMs.at(-1) ?? Number.NaN
