@@ -1,8 +1,8 @@
 /** One HTTPS GET with the certificates of a grid site: a file or a directory of authorities, and a client certificate where one is due. */
 import { readdir, readFile, stat } from 'node:fs/promises'
-import { request } from 'node:https'
+import { Agent, request } from 'node:https'
 import { join } from 'node:path'
-import { createSecureContext, type SecureContext } from 'node:tls'
+import { createSecureContext } from 'node:tls'
 
 export interface GetOptions {
   /** File or directory of authorities; absent: the system's. */
@@ -18,49 +18,64 @@ const longestAnswer = 1024 * 1024
 
 /** The body of a 200 answer. Throws an error that names the status or the network's complaint, never a header. */
 export async function getText(url: URL, options: GetOptions): Promise<string> {
-  const trust = options.client ? undefined : await trustIn(options.caPath)
+  const agent = options.client
+    ? new Agent({ ca: await readCertificates(options.caPath), ...options.client })
+    : await agentOf(options.caPath)
+  const signal = AbortSignal.any([options.signal, AbortSignal.timeout(options.timeoutMs)])
+  for (;;) {
+    const answer = await ask(url, { headers: { ...options.headers }, agent, signal })
+    if (answer !== 'stale') return answer
+  }
+}
+
+/** `stale`: the other end closed a connection that was open from an earlier question, just as this one was asked. */
+function ask(
+  url: URL,
+  options: { headers: Record<string, string>; agent: Agent; signal: AbortSignal },
+): Promise<string | 'stale'> {
   const { promise, resolve, reject } = Promise.withResolvers<string>()
-  const asked = request(
-    url,
-    {
-      headers: { ...options.headers },
-      signal: AbortSignal.any([options.signal, AbortSignal.timeout(options.timeoutMs)]),
-      agent: false,
-      ...(trust ? { secureContext: trust } : {}),
-      ...(options.client ? { ca: await readCertificates(options.caPath), ...options.client } : {}),
-    },
-    (answer) => {
-      let body = ''
-      answer.setEncoding('utf8')
-      answer.on('data', (chunk: string) => {
-        body += chunk
-        if (body.length > longestAnswer) asked.destroy(new Error('the answer is too long'))
-      })
-      answer.on('end', () => {
-        if (answer.statusCode === 200) resolve(body)
-        else reject(new Error(`${url.host} answered with status ${answer.statusCode}`))
-      })
-      answer.on('error', reject)
-    },
-  )
-  asked.on('error', reject)
+  const asked = request(url, options, (answer) => {
+    let body = ''
+    answer.setEncoding('utf8')
+    answer.on('data', (chunk: string) => {
+      body += chunk
+      if (body.length > longestAnswer) asked.destroy(new Error('the answer is too long'))
+    })
+    answer.on('end', () => {
+      if (answer.statusCode === 200) resolve(body)
+      else reject(new Error(`${url.host} answered with status ${answer.statusCode}`))
+    })
+    answer.on('error', reject)
+  })
+  asked.on('error', (error: NodeJS.ErrnoException) => {
+    if (asked.reusedSocket && error.code === 'ECONNRESET') resolve('stale')
+    else reject(error)
+  })
   asked.end()
   return promise
 }
 
 /** Reading a grid's hundreds of authorities for every question would cost more than asking it (milliseconds). */
 const trustedMs = 60_000
-const trusted = new Map<string, { readonly until: number; readonly context: Promise<SecureContext> }>()
+/** How long a connection waits for the next question: a handshake costs both ends more than an answer does (milliseconds). */
+const idleMs = 2_000
+const agents = new Map<string, { readonly until: number; readonly agent: Promise<Agent> }>()
 
-/** The authorities of `caPath`, read once a minute. */
-function trustIn(caPath: string | undefined): Promise<SecureContext> | undefined {
-  if (!caPath) return undefined
-  const known = trusted.get(caPath)
-  if (known && known.until > performance.now()) return known.context
-  const context = readCertificates(caPath).then((ca) => createSecureContext({ ca }))
-  context.catch(() => trusted.delete(caPath))
-  trusted.set(caPath, { until: performance.now() + trustedMs, context })
-  return context
+/** Connections that trust the authorities of `caPath`, which are read once a minute. */
+function agentOf(caPath = ''): Promise<Agent> {
+  const known = agents.get(caPath)
+  if (known && known.until > performance.now()) return known.agent
+  const agent = readCertificates(caPath).then(
+    (ca) =>
+      new Agent({
+        keepAlive: true,
+        timeout: idleMs,
+        ...(ca ? { secureContext: createSecureContext({ ca }) } : {}),
+      }),
+  )
+  agent.catch(() => agents.delete(caPath))
+  agents.set(caPath, { until: performance.now() + trustedMs, agent })
+  return agent
 }
 
 /** PEM texts of a file, or of all files in a directory of authorities; undefined: the system’s. */
