@@ -40,13 +40,18 @@ export function realHtgettoken(): string {
   return program
 }
 
-/** Debian's packages that building the Python bindings takes; nothing is asked of the network when they are there. */
-function installPackages(packages: readonly string[]): void {
+/** Debian's packages, without starting the services in them; nothing is asked of the network when they are there. */
+export function installPackages(packages: readonly string[]): void {
   const missing = packages.filter((name) => !isInstalled(name))
   if (missing.length === 0) return
-  run('apt-get', ['install', '-y', '--no-install-recommends', ...missing], {
-    env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
-  })
+  const script = `
+    root=$1; shift
+    . "$root/bootstrap/report.sh"; . "$root/bootstrap/programs.sh"
+    mkdir -p "$work"
+    keep_services_stopped
+    apt_install "$@" || { logged apt-get update; apt_install "$@"; } || { show_log; exit 1; }
+    let_services_start`
+  run('sh', ['-euc', script, 'install-packages', root, ...missing])
 }
 
 function isInstalled(name: string): boolean {

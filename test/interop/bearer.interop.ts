@@ -1,0 +1,108 @@
+/** Bearer tokens that the real htgettoken made, as the tools that guard storage and computing see them. */
+import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
+import { mkdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { after, before, describe, it } from 'node:test'
+import { defaultEntries } from '../../sandbox/default-entries.ts'
+import { entryName } from '../../sandbox/entry.ts'
+import { nodeTmp } from '../../sandbox/layout.ts'
+import type { SiteOptions } from '../../sandbox/site.ts'
+import { verifySite } from '../../sandbox/verify.ts'
+import { makeDirectory, type Pipeline, startPipeline } from '../support/pipeline.ts'
+import { installPackages, realHtgettoken } from './support/real-programs.ts'
+
+const audience = 'https://dcache.sandbox.test'
+const asked = { scopes: ['storage.read:/nova', 'compute.read'], audience: [audience] }
+const entries = defaultEntries
+  .filter((entry) => entryName(entry) === 'nova_analysis')
+  .map((entry) => ({ ...entry, deliver: [{ bearer: asked }] }))
+
+describe('a bearer token delivered with reduced scopes', { timeout: 600_000 }, () => {
+  const stack = new AsyncDisposableStack()
+  let dir: string
+  let pipe: Pipeline
+  let bearer: string
+  let issuer: string
+
+  before(async () => {
+    installPackages(['scitokens-cpp'])
+    dir = stack.use(await makeDirectory()).path
+    const settings = { refresher: { htgettoken: realHtgettoken() } } satisfies SiteOptions['settings']
+    pipe = stack.use(await startPipeline({ dir, entries, settings }))
+    mkdirSync(join(dir, 'keys'))
+    const { run } = await pipe.startRun({})
+    const { totals } = await pipe.finish(run)
+    assert.equal(totals.failed, 0)
+    const [node = ''] = entries[0]?.nodes ?? []
+    bearer = readFileSync(join(nodeTmp(pipe.site.layout, node), 'bt_u46301'), 'utf8').trim()
+    issuer = claimsOf(bearer).iss as string
+  })
+  after(() => stack.disposeAsync())
+
+  const claimsOf = (token: string) =>
+    JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString()) as Record<string, unknown>
+
+  /**
+   * Runs one of scitokens-cpp's tools, which takes a token in its argument list only. The library asks the issuer for its
+   * keys with libcurl's own authorities, which nothing but the file itself can change: so it gets the sandbox's in a mount
+   * namespace of its own. Keys are kept below the test's directory.
+   */
+  function scitokens(tool: string, ...words: string[]): { exit: number | null; said: string } {
+    const trusting = `mount --bind "$0" /etc/ssl/certs/ca-certificates.crt && exec "$@"`
+    const { status, stdout, stderr } = spawnSync(
+      'unshare',
+      ['-m', '--', 'sh', '-c', trusting, pipe.site.layout.vaultCa, tool, ...words],
+      {
+        env: { PATH: process.env.PATH, HOME: dir, XDG_CACHE_HOME: join(dir, 'keys') },
+        encoding: 'utf8',
+        timeout: 60_000,
+      },
+    )
+    return { exit: status, said: stdout + stderr }
+  }
+  const mayUse = (operation: string, path: string, at = audience) =>
+    scitokens('scitokens-test-access', bearer, issuer, at, operation, path)
+
+  it('lies where WLCG’s discovery finds it, and no vault token beside it', async () => {
+    assert.deepEqual(
+      (await verifySite({ dir })).filter(({ problems }) => problems.length > 0),
+      [],
+    )
+  })
+
+  it('is accepted by scitokens-verify, by the keys that its issuer publishes', () => {
+    const { exit, said } = scitokens('scitokens-verify', '--profile', 'wlcg', bearer)
+    assert.equal(said.trim(), 'Token deserialization successful.')
+    assert.equal(exit, 0)
+  })
+
+  it('carries what was asked for and no more', () => {
+    assert.equal(claimsOf(bearer).scope, asked.scopes.join(' '))
+    assert.deepEqual(claimsOf(bearer).aud, asked.audience)
+    assert.match(mayUse('read', '/nova/data').said, /Access test successful/)
+    for (const [operation, path] of [
+      ['read', '/dune/data'],
+      ['read', '/'],
+      ['create', '/nova/data'],
+      ['modify', '/nova/data'],
+    ] as const)
+      assert.match(mayUse(operation, path).said, /Access test failed/, `${operation} ${path}`)
+    assert.match(mayUse('read', '/nova/data', 'https://elsewhere.sandbox.test').said, /Access test failed/)
+  })
+
+  it('is refused when anything in it was changed', () => {
+    const [head = '', payload = '', signature = ''] = bearer.split('.')
+    const more = { ...claimsOf(bearer), scope: 'storage.modify:/' }
+    const encoded = Buffer.from(JSON.stringify(more)).toString('base64url')
+    const turned = signature.startsWith('A') ? `B${signature.slice(1)}` : `A${signature.slice(1)}`
+    for (const tampered of [
+      [head, encoded, signature],
+      [head, payload, turned],
+    ]) {
+      const { exit, said } = scitokens('scitokens-verify', tampered.join('.'))
+      assert.equal(exit, 1)
+      assert.match(said, /Failed to deserialize a token/)
+    }
+  })
+})

@@ -1,0 +1,44 @@
+#!/bin/sh
+# Stands in for systemctl where no systemd runs: starts what a unit says, as the unit says, without the sandboxing.
+# usage: systemctl daemon-reload | enable --now UNIT
+set -eu
+units=/etc/systemd/system
+
+# value FILES KEY: every value of a key
+value() { cat $1 | sed -n "s/^$2=//p"; }
+
+start_service() {
+  unit=${1%.service}
+  instance=${unit#*@}
+  template=$unit
+  case $unit in *@*) template=${unit%@*}@ ;; esac
+  files=$units/$template.service
+  for drop_in in "$units/$unit.service.d"/*.conf; do [ ! -e "$drop_in" ] || files="$files $drop_in"; done
+  user=$(value "$files" User)
+  credentials=/run/credentials/$unit.service
+  for directory in $(value "$files" StateDirectory); do install -d -o "$user" -g "$user" -m "$(value "$files" StateDirectoryMode)" "/var/lib/$directory"; done
+  for directory in $(value "$files" LogsDirectory); do install -d -o "$user" -g "$user" -m "$(value "$files" LogsDirectoryMode)" "/var/log/$directory"; done
+  for credential in $(value "$files" LoadCredential | sed "s/%i/$instance/g"); do
+    install -d -o "$user" -m 0500 "$credentials"
+    install -o "$user" -m 0400 "${credential#*:}" "$credentials/${credential%%:*}"
+  done
+  environment=$(value "$files" Environment)
+  for file in $(value "$files" EnvironmentFile | sed 's/^-//'); do [ ! -e "$file" ] || environment="$environment $(cat "$file")"; done
+  command=$(value "$files" ExecStart | sed "s/%i/$instance/g")
+  home=$(getent passwd "$user" | cut -d: -f6)
+  (cd / && exec setsid runuser -u "$user" -- env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
+    HOME="$home" $environment $command) >"/var/log/$unit.journal" 2>&1 </dev/null &
+  echo "started $unit"
+}
+
+case $1 in
+  daemon-reload) ;;
+  enable)
+    [ "$2" = --now ]
+    case $3 in
+      *.target) for wanted in $(value "$units/$3" Wants); do start_service "$wanted"; done ;;
+      *) start_service "$3" ;;
+    esac
+    ;;
+  *) echo "systemctl: nobody needed '$1' so far" >&2; exit 1 ;;
+esac
