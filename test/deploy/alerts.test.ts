@@ -38,7 +38,7 @@ describe('alerts', () => {
   for (const { alert } of rules)
     it(`${alert} has a case in which it fires`, () => {
       const cases = read('deploy/prometheus/rules.test.yml')
-      assert.match(cases, new RegExp(`alertname(: |=~?"[\\w|]*)${alert}[sS]*?(exp_alerts|value: 1)`))
+      assert.match(cases, new RegExp(`alertname(: |=~?"[\\w|]*)${alert}[\\s\\S]*?(exp_alerts|value: 1)`))
     })
 })
 

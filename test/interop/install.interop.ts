@@ -56,11 +56,16 @@ test('an operator who types what docs/operations.md says has four daemons that w
   debian.show(site.dir, 'write')
   openToOthers(site.dir)
 
+  const meanwhile: Record<string, string> = {
+    // The stand-in for htgettoken uses it.
+    programs: 'apt-get install -y --no-install-recommends curl',
+    bus: setPorts(ports),
+  }
   const typed = blocks.filter(({ language }) => language === 'sh')
   assert.ok(typed.length >= 9, 'the page has commands')
   const script = [
     'set -eux',
-    ...typed.map(({ name, text }) => withPorts(text, ports) + (name === 'bus' ? setPorts(ports) : '')),
+    ...typed.map(({ name, text }) => `${withPorts(text, ports)}\n${meanwhile[name] ?? ''}`),
     lookAtProcesses,
   ].join('\n')
   const { exitCode, output } = await debian.run(script, {
@@ -87,7 +92,7 @@ const withPorts = (text: string, ports: ReadonlyMap<string, number>) =>
   text.replace(/\b\d{4}\b/g, (port) => String(ports.get(port) ?? port))
 
 const setPorts = (ports: ReadonlyMap<string, number>) =>
-  `sed -i 's/"0.0.0.0:4222"/"127.0.0.1:${ports.get('4222')}"/; s/:8222"/:${ports.get('8222')}"/' /etc/nats/nats-server.conf\n`
+  `sed -i 's/"0.0.0.0:4222"/"127.0.0.1:${ports.get('4222')}"/; s/:8222"/:${ports.get('8222')}"/' /etc/nats/nats-server.conf`
 
 const lookAtProcesses = `set +x
 for process in /proc/[0-9]*; do
