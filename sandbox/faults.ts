@@ -42,6 +42,18 @@ export const faultsSchema = z.strictObject({
   'scope-mismatch': names.describe('SERVICE: a credential with other scopes is stored in the credd'),
   'old-condor': flag.describe('HTCondor is 10.0.5, which does not know CONDOR_VAULT_STORER_ID'),
   'ferry-down': flag.describe('connections to FERRY are reset'),
+  'mail-down': flag.describe('connections to the mail server are reset'),
+  'mail-hangs': flag.describe('the mail server accepts connections and says nothing'),
+  'mail-refuses': z
+    .int()
+    .min(400)
+    .max(599)
+    .optional()
+    .describe('STATUS: the mail server answers every addressee with this SMTP code'),
+  'mail-tls': flag.describe('the mail server shows a certificate that nobody trusts'),
+  'slack-hangs': flag.describe('Slack takes posts and never answers'),
+  'slack-error': z.int().min(400).max(599).optional().describe('STATUS: Slack answers every post with this'),
+  'slack-rate-limit': seconds.describe('SECONDS: Slack answers 429 and wants such a pause'),
 })
 export type Faults = Readonly<z.output<typeof faultsSchema>>
 export type FaultName = keyof Faults

@@ -9,7 +9,11 @@ import type { Sink } from './mail-sink.ts'
 export interface Answer {
   readonly status: number
   readonly body: string
+  readonly headers?: Readonly<Record<string, string>>
 }
+
+/** `never`: the client waits for an answer that does not come. */
+export type Answers = (post: Post) => Answer | 'never' | Promise<Answer | 'never'>
 
 export interface Post {
   readonly path: string
@@ -18,10 +22,13 @@ export interface Post {
 }
 
 /** Listens on 127.0.0.1; anything but POST is answered 405. */
-export async function startHttpSink(answer: (post: Post) => Answer): Promise<Sink> {
+export async function startHttpSink(answer: Answers): Promise<Sink> {
   const server = createServer(async (request, response) => {
-    const { status, body } = await answerRequest(request, answer).catch(() => ({ status: 400, body: '' }))
-    response.writeHead(status, { 'content-type': body.startsWith('{') ? 'application/json' : 'text/plain' })
+    const answered = await answerRequest(request, answer).catch(() => ({ status: 400, body: '' }) as Answer)
+    if (answered === 'never') return
+    const { status, body, headers } = answered
+    const type = body.startsWith('{') ? 'application/json' : 'text/plain'
+    response.writeHead(status, { 'content-type': type, ...headers })
     response.end(body)
   }).listen(0, '127.0.0.1')
   await once(server, 'listening')
@@ -33,7 +40,7 @@ export async function startHttpSink(answer: (post: Post) => Answer): Promise<Sin
   return { port: (server.address() as AddressInfo).port, [Symbol.asyncDispose]: stop }
 }
 
-async function answerRequest(request: IncomingMessage, answer: (post: Post) => Answer): Promise<Answer> {
+async function answerRequest(request: IncomingMessage, answer: Answers): Promise<Answer | 'never'> {
   if (request.method !== 'POST') return { status: 405, body: '' }
   const plain = request.headers['content-encoding'] === 'gzip' ? request.pipe(createGunzip()) : request
   const contentType = request.headers['content-type']?.split(';')[0] ?? ''

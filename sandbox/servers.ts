@@ -31,8 +31,8 @@ export async function startServers(
   )
   const users = accountsOf(entries).map(({ name, uid }) => ({ username: name, uid }))
   const ferry = stack.adopt(await startFerry({ dir, tls, users }), (server) => server.close())
-  const mail = stack.use(await startMailSink(layout.mail))
-  const slack = stack.use(await startSlackSink(layout.slack))
+  const mail = stack.use(await startMailSink({ directory: layout.mail, dir, tls }))
+  const slack = stack.use(await startSlackSink({ directory: layout.slack, dir }))
   const otlp = stack.use(await startOtlpSink(layout.traces))
   return {
     vaultPort: vault.port,

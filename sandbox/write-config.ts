@@ -64,7 +64,10 @@ const globalKeys = (layout: Layout, addresses: SiteAddresses) => ({
 
 const connections = (layout: Layout, addresses: SiteAddresses) => ({
   ferry: { host: 'localhost', port: addresses.ferryPort, caPath: layout.certificates },
-  email: { from: 'managed-tokens@sandbox.test', smtpHost: '127.0.0.1', smtpPort: addresses.smtpPort },
+  email: {
+    ...{ from: 'managed-tokens@sandbox.test', smtpHost: '127.0.0.1', smtpPort: addresses.smtpPort },
+    ...{ tls: 'starttls', caPath: layout.certificates },
+  },
   notifications: { SLACK_ALERTS_URL: addresses.slackUrl, admin_email: 'admin@sandbox.test' },
   notifications_test: { SLACK_ALERTS_URL: addresses.slackUrl, admin_email: 'admin-test@sandbox.test' },
   logs: { 'token-push': { logfile: join(layout.logs, 'token-push.log') } },

@@ -8,45 +8,58 @@ const longestSection = 3_000
 const mostBlocks = 50
 /** Slack refuses a longer header (characters). */
 const longestHeader = 150
-/** Not documented: Slack answers msg_blocks_too_long from some 13,000 characters of all blocks together on. */
-const longestMessage = 12_000
+/** Of all blocks as JSON (characters). Not documented: Slack answers msg_blocks_too_long from some 13,000 on. */
+const longestBlocks = 12_000
+
+interface Block {
+  readonly type: 'header' | 'section'
+  readonly text: { readonly type: 'plain_text' | 'mrkdwn'; readonly text: string }
+}
 
 /** A header, a section for each paragraph of the text, and the last paragraph, which says where to read it all, in any case. */
 export function slackPayload({
   subject,
   text,
   traceUrl,
-}: Pick<Notification, 'subject' | 'text' | 'traceUrl'>): object {
+}: Pick<Notification, 'subject' | 'text' | 'traceUrl'>): {
+  readonly text: string
+  readonly blocks: readonly Block[]
+} {
+  const header: Block = {
+    type: 'header',
+    text: { type: 'plain_text', text: shorten(subject, longestHeader) },
+  }
   const parts = text.split(/\n{2,}/).filter((part) => part.trim() !== '')
-  const link = traceUrl && !text.includes(traceUrl) ? [`<${escapeSlack(traceUrl)}|Trace of this run>`] : []
+  const link =
+    traceUrl && !text.includes(traceUrl) ? [section(`<${escapeSlack(traceUrl)}|Trace of this run>`)] : []
+  const sections = parts.map((part) => section(fitting(part)))
   return {
     text: escapeSlack(shorten(subject, longestSection)),
-    blocks: [
-      { type: 'header', text: { type: 'plain_text', text: shorten(subject, longestHeader) } },
-      ...[...whatFits(parts.map(section), mostBlocks - 1 - link.length), ...link].map((part) => ({
-        type: 'section',
-        text: { type: 'mrkdwn', text: part },
-      })),
-    ],
+    blocks: [header, ...whatFits(sections, [header, ...link]), ...link],
   }
 }
 
-/** All of the sections, or as many as fit with a count of the others before the last one. */
-function whatFits(sections: readonly string[], most: number): readonly string[] {
-  const last = sections.at(-1) ?? ''
-  const room = longestMessage - longestHeader - last.length
-  let used = 0
-  const fitting = sections.slice(0, -1).findIndex((one) => {
-    used += one.length
-    return used > room
-  })
-  if (fitting === -1 && sections.length <= most) return sections
-  const shown = Math.min(fitting === -1 ? sections.length : fitting, most - 2)
-  return [...sections.slice(0, shown), `… and ${sections.length - 1 - shown} more.`, last]
+const section = (text: string): Block => ({ type: 'section', text: { type: 'mrkdwn', text } })
+
+/** All of the sections, or as many as fit beside the `others`, with a count of what is left out before the last one. */
+function whatFits(sections: readonly Block[], others: readonly Block[]): readonly Block[] {
+  if (sections.length + others.length <= mostBlocks && sizeOf([...others, ...sections]) <= longestBlocks)
+    return sections
+  const last = sections.slice(-1)
+  const shown: Block[] = []
+  let room = longestBlocks - sizeOf([...others, ...last, section('… and 1000000 more.')])
+  for (const one of sections.slice(0, -1)) {
+    room -= sizeOf([one])
+    if (room < 0 || shown.length + others.length + 2 >= mostBlocks) break
+    shown.push(one)
+  }
+  return [...shown, section(`… and ${sections.length - 1 - shown.length} more.`), ...last]
 }
 
+const sizeOf = (blocks: readonly Block[]) => JSON.stringify(blocks).length
+
 /** Escaped first, since that makes it longer; then cut where no escape is cut in two. */
-function section(text: string): string {
+function fitting(text: string): string {
   const escaped = escapeSlack(text.toWellFormed())
   if (escaped.length <= longestSection) return escaped
   return `${shorten(escaped, longestSection - 10).replace(/&[a-z]*…$/, '…')}`

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { readdirSync, readFileSync, rmSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, it } from 'node:test'
 import { gzipSync } from 'node:zlib'
@@ -7,9 +7,11 @@ import { createTransport } from 'nodemailer'
 import { startMailSink } from '../../sandbox/mail-sink.ts'
 import { startOtlpSink } from '../../sandbox/otlp-sink.ts'
 import { startSlackSink } from '../../sandbox/slack-sink.ts'
+import { makeUntrustedTls } from '../../sandbox/vault/untrusted-tls.ts'
 import { makeTemporaryDirectory } from './site-support.ts'
 
 const dir = makeTemporaryDirectory()
+mkdirSync(join(dir, 'vault'))
 after(() => rmSync(dir, { recursive: true }))
 
 const post = (url: string, body: string | Uint8Array<ArrayBuffer>, headers: Record<string, string> = {}) =>
@@ -17,8 +19,8 @@ const post = (url: string, body: string | Uint8Array<ArrayBuffer>, headers: Reco
 
 it('every mail becomes a file that also says whom it was really for', async () => {
   const directory = join(dir, 'mail')
-  await using sink = await startMailSink(directory)
-  const transport = createTransport({ host: '127.0.0.1', port: sink.port })
+  await using sink = await startMailSink({ directory, dir, tls: makeUntrustedTls(dir) })
+  const transport = createTransport({ host: '127.0.0.1', port: sink.port, ignoreTLS: true })
   for (const subject of ['first', 'second'])
     await transport.sendMail({
       from: 'a@sandbox.test',
@@ -36,7 +38,7 @@ it('every mail becomes a file that also says whom it was really for', async () =
 
 it('Slack takes good posts and refuses the others with its own words', async () => {
   const directory = join(dir, 'slack')
-  await using sink = await startSlackSink(directory)
+  await using sink = await startSlackSink({ directory, dir })
   const section = (text: string) => ({ type: 'section', text: { type: 'mrkdwn', text } })
   const posts: [string, unknown, number, string][] = [
     [sink.url, { text: 'all is well' }, 200, 'ok'],
@@ -44,6 +46,7 @@ it('Slack takes good posts and refuses the others with its own words', async () 
     [sink.url, {}, 400, 'no_text'],
     [sink.url, { text: 'x'.repeat(40_001) }, 400, 'msg_too_long'],
     [sink.url, { text: 'a', blocks: [section('x'.repeat(3001))] }, 400, 'invalid_blocks'],
+    [sink.url, { text: 'a', blocks: Array(5).fill(section('x'.repeat(2900))) }, 400, 'msg_blocks_too_long'],
     [sink.url, { text: 'a', blocks: Array(51).fill(section('x')) }, 400, 'invalid_blocks'],
     [`${sink.url}x`, { text: 'a' }, 403, 'invalid_token'],
   ]

@@ -1,0 +1,42 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { slackPayload } from '../../../services/notifier/slack.ts'
+
+const failures = (count: number, why = 'no route to host') =>
+  Array.from(
+    { length: count },
+    (_, n) =>
+      `exp${n}_production: token not on node${n} since 06:58 UTC (3 runs)\n  why:     ${why} [node-unreachable]`,
+  )
+const last = 'Run 01J. Details: managed-tokens status --run 01J'
+const messageOf = (parts: readonly string[], more: { traceUrl?: string } = {}) =>
+  slackPayload({ subject: 'many failures', text: [...parts, last].join('\n\n'), ...more })
+const textsOf = ({ blocks }: ReturnType<typeof slackPayload>) => blocks.map(({ text }) => text.text)
+
+describe('a message on Slack', () => {
+  it('has a header, a section for each failure, and where to read more', () => {
+    assert.deepEqual(textsOf(messageOf(failures(2))), ['many failures', ...failures(2), last])
+  })
+  for (const count of [48, 49, 100, 1_000])
+    it(`stays within Slack’s limits with ${count} failures: those that do not fit are counted`, () => {
+      const payload = messageOf(failures(count))
+      assert.ok(payload.blocks.length <= 50 && JSON.stringify(payload.blocks).length <= 13_000)
+      const texts = textsOf(payload)
+      const more = /^… and (\d+) more\.$/.exec(texts.at(-2) ?? '')?.[1]
+      assert.equal(texts.length - 2 - (more ? 1 : 0) + Number(more ?? 0), count)
+      assert.equal(texts.at(-1), last)
+    })
+  it('stays within them with long reasons', () => {
+    const payload = messageOf(failures(1_000, 'x'.repeat(5_000)))
+    assert.ok(JSON.stringify(payload.blocks).length <= 13_000)
+    assert.match(textsOf(payload).join('\n'), /… and \d{3} more\./)
+  })
+  it('links to the trace, once', () => {
+    const traceUrl = 'https://traces.lab.example/?a=1&b=2'
+    assert.equal(
+      textsOf(messageOf(failures(1), { traceUrl })).at(-1),
+      '<https://traces.lab.example/?a=1&amp;b=2|Trace of this run>',
+    )
+    assert.equal(textsOf(messageOf([...failures(1), `Trace: ${traceUrl}`], { traceUrl })).at(-1), last)
+  })
+})
