@@ -1,19 +1,11 @@
 /** Tells the administrators of a configuration file that was refused, once for each distinct content. */
-import { createHash } from 'node:crypto'
 import type { KV } from '@nats-io/kv'
-import { z } from 'zod'
 import type { Site } from '../../shared/config/site.ts'
 import type { RunStarted } from '../../shared/messages.ts'
 import { cleanLine } from '../../shared/outcome-text.ts'
 import type { Outgoing } from '../../shared/publish.ts'
 import { tellAdmins } from './admin-notice.ts'
-
-/** Key in the bucket `failures`; no entry has a name without a dot. */
-const key = 'configuration'
-const told = z.object({
-  problems: z.string().describe('SHA-256 of the problems told last; empty once the file is good again.'),
-  run: z.string().describe('The run that told them.'),
-})
+import { isToldFirst } from './told-once.ts'
 
 /** The messages for what this run's planner found wrong with its file. Seen twice, a run makes the same ones. */
 export async function announceConfigProblems(
@@ -21,13 +13,7 @@ export async function announceConfigProblems(
   site: Site,
   failures: KV,
 ): Promise<readonly Outgoing[]> {
-  if (!mode.notify) return []
-  const found = await failures.get(key)
-  const before = found?.operation === 'PUT' ? told.parse(found.json()) : undefined
-  const problems = configProblems.length > 0 ? digestOf(configProblems) : ''
-  if (problems === (before?.problems ?? '') && run !== before?.run) return []
-  await failures.put(key, JSON.stringify({ problems, run }))
-  if (problems === '') return []
+  if (!mode.notify || !(await isToldFirst(failures, 'configuration', configProblems, run))) return []
   const lines = configProblems.map((problem) => cleanLine(problem))
   return tellAdmins(
     {
@@ -39,6 +25,3 @@ export async function announceConfigProblems(
     site,
   )
 }
-
-const digestOf = (problems: readonly string[]) =>
-  createHash('sha256').update(problems.join('\n')).digest('hex')

@@ -1,28 +1,62 @@
 /** Ends runs at their deadline: no event says that nothing more will come. */
-import type { Logger } from 'pino'
-import type { Bus } from '../../shared/bus.ts'
-import { publish } from '../../shared/publish.ts'
-import { endOverdueRuns, type NotifierDeps } from './handle.ts'
 
-/** How often the clock is looked at (milliseconds). */
-const periodMs = 1_000
+import { type RunFinished, schemaVersion, timestamp } from '../../shared/messages.ts'
+import type { Fact } from '../../shared/publish.ts'
+import { runSubject } from '../../shared/subjects.ts'
+import { isWeaker } from '../../shared/weaker-run.ts'
+import { inParallel } from './in-parallel.ts'
+import { endAsIn, endWaiting, hasEnded, type LedgerRow, type LedgerRun, totalsOf } from './ledger.ts'
+import type { LedgerStore } from './ledger-store.ts'
 
-/** Looks once a second. A failure is tried again at the next look: the ledger is the memory. */
-export function keepDeadlines(deps: NotifierDeps, { bus, log }: { bus: Bus; log: Logger }): Disposable {
-  let looking = false
-  const timer = setInterval(() => {
-    if (looking) return
-    looking = true
-    look()
-      .catch((error: unknown) => log.warn({ err: error }, 'could not end overdue runs yet'))
-      .finally(() => {
-        looking = false
-      })
-  }, periodMs)
-
-  async function look(): Promise<void> {
-    for (const event of await endOverdueRuns(deps, new Date())) await publish(bus, event)
+/**
+ * Ends the runs whose deadline has passed, and those that ended while no notifier was there. `handledUntil`: what happened
+ * before that is in the ledger; a run is not over while its events lie unheard.
+ */
+export async function endOverdueRuns(ledger: LedgerStore, now: Date, handledUntil: Date): Promise<Fact[]> {
+  const events: Fact[] = []
+  for (const run of await ledger.openRuns()) {
+    if (Date.parse(run.deadline) <= handledUntil.getTime()) await endWhatWaits(run, ledger, timestamp(now))
+    events.push(...(await finishedIfEnded(run, ledger)))
   }
+  return events
+}
 
-  return { [Symbol.dispose]: () => clearInterval(timer) }
+async function endWhatWaits(run: LedgerRun, ledger: LedgerStore, at: string): Promise<void> {
+  const waiting = (await ledger.readRows(run)).filter((row) => !hasEnded(row))
+  if (waiting.length === 0) return
+  const beside = (await ledger.runsBeside(run)).filter((other) => mayHaveTaken(other, run))
+  await inParallel(waiting, async ({ entry }) => {
+    const others: LedgerRow[] = []
+    for (const { run: other } of beside.filter(({ entries }) => entries.includes(entry))) {
+      const row = await ledger.readRow(other, entry)
+      if (row) others.push(row)
+    }
+    await ledger.changeRow(run.run, entry, (row) => {
+      // What an older run had done before is no answer to this one.
+      const since = (other: LedgerRow) => (other.run > run.run ? '' : run.started)
+      const ended = others.reduce((one, other) => endAsIn(one, other, since(other), at), row)
+      return endWaiting(ended, 'unfinished', at)
+    })
+  })
+}
+
+/** A newer run takes over what waits, and an older one keeps it where the newer does less. */
+const mayHaveTaken = (other: LedgerRun, run: LedgerRun) =>
+  other.run > run.run || isWeaker(run.mode, other.mode)
+
+/** `run.finished`, where every target of the run has ended. */
+export async function finishedIfEnded(run: LedgerRun, ledger: LedgerStore): Promise<Fact[]> {
+  return (await ledger.allEnded(run)) ? [finishedEvent(run, await ledger.readRows(run))] : []
+}
+
+function finishedEvent({ run, started, mode }: LedgerRun, rows: readonly LedgerRow[]): Fact {
+  const body: RunFinished = {
+    schema: schemaVersion,
+    run,
+    at: timestamp(),
+    started,
+    mode,
+    totals: totalsOf(rows),
+  }
+  return { kind: 'fact', subject: runSubject('finished'), id: `${run}.finished`, body }
 }

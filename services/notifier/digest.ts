@@ -1,141 +1,100 @@
-/** Composes what people are told about a run: one message per addressee. Pure. */
-import type { Entry, Recipients, Site } from '../../shared/config/site.ts'
-import { type Notification, schemaVersion } from '../../shared/messages.ts'
+/** Composes the messages of a batch of news: one for each addressee, by templates, small enough for the bus. Pure. */
+import type { Site } from '../../shared/config/site.ts'
+import { type NewsRow, type Notification, schemaVersion } from '../../shared/messages.ts'
 import { cleanLine } from '../../shared/outcome-text.ts'
-import type { LedgerRow, LedgerRun } from './ledger.ts'
+import { type Addressee, addresseesOf } from './addressees.ts'
+import { clock, headlineOf, placeOf, subjectOf } from './headline.ts'
+import { mergeNews, type News } from './news.ts'
+import type { DigestFields, Templates } from './templates.ts'
 
-/** One thing people are told: an entry or one of its targets failed, since when, and what to do. */
-export interface Trouble {
-  readonly entry: string
-  readonly service: string
-  readonly kind: 'refresh' | 'credd' | 'node'
-  /** Credd or node; for `refresh` the entry's service. */
-  readonly name: string
-  readonly code: string
-  readonly message: string
-  readonly action: string
-  /** When the first run in a row failed, and how many did. */
-  readonly since: string
-  readonly runs: number
+/** News that is told together. */
+export interface Batch {
+  /** The same each time it is composed: nobody hears it twice. */
+  readonly id: string
+  readonly at: string
+  readonly news: readonly News[]
 }
 
-/** What failed in a run, in the ledger's order. An entry without a token is one trouble, and each of its nodes another. */
-export function troublesOf(rows: readonly LedgerRow[]): Omit<Trouble, 'since' | 'runs'>[] {
-  return rows.flatMap((row) => {
-    const { entry, service, refresh } = row
-    const own =
-      refresh.state === 'failed'
-        ? [{ entry, service, kind: 'refresh' as const, name: service, ...whyOf(refresh) }]
-        : []
-    const targets = row.targets
-      .filter(({ state }) => state === 'failed')
-      .map((target) => ({ entry, service, kind: target.kind, name: target.name, ...whyOf(target) }))
-    return [...own, ...targets]
-  })
+/** Most of nats-server's usual `max_payload` (bytes): more news than fits is counted. */
+const mostBytes = 700 * 1024
+/** Nobody reads more in one message. */
+const mostShown = 1_000
+/** Rows for who lays the news out anew or counts it: nobody shows more. */
+const mostRows = 100
+
+/** One message for each addressee; none where nobody may hear. */
+export function composeDigests(batch: Batch, site: Site, templates: Templates): Notification[] {
+  return addresseesOf(mergeNews(batch.news), site).map((one) => composeDigest(one, batch, site, templates))
 }
 
-const whyOf = ({
-  code,
-  message,
-  action,
-}: {
-  code?: string | undefined
-  message?: string | undefined
-  action?: string | undefined
-}) => ({
-  code: code ?? 'unexpected',
-  message: cleanLine(message ?? ''),
-  action: cleanLine(action ?? ''),
-})
-
-/** The messages of a run: administrators hear everything, stakeholders what their nodes did not get. */
-export function composeDigests(
-  run: LedgerRun,
-  troubles: readonly Trouble[],
-  site: Site,
-  now: string,
-): Notification[] {
-  const heard = troubles.filter(({ entry }) => !isMuted(site, entry))
-  if (!run.mode.notify || site.disableNotifications || heard.length === 0) return []
-  const test = !run.mode.push
-  const recipients: Recipients = test ? site.notificationsTest : site.notifications
-  const compose = (channel: 'email' | 'slack', to: string, told: readonly Trouble[]): Notification => ({
-    schema: schemaVersion,
-    run: run.run,
-    at: now,
-    channel,
-    to,
-    id: `${run.run}.${channel}.${to}`,
-    subject: subjectOf(told),
-    text: textOf(run, told),
-    ...(channel === 'email' ? { html: htmlOf(run, told) } : {}),
-  })
-  const admins = recipients.adminEmail.map((to) => compose('email', to, heard))
-  const slack = recipients.slackUrl ? [compose('slack', test ? 'admin_test' : 'admin', heard)] : []
-  const stakeholders = test ? [] : stakeholdersOf(site, heard, recipients.adminEmail)
-  return [...slack, ...admins, ...stakeholders.map(([to, told]) => compose('email', to, told))]
-}
-
-function isMuted(site: Site, name: string): boolean {
-  return site.entries.find((entry) => entry.name === name)?.disableNotifications ?? false
-}
-
-/** Each stakeholder with the nodes of theirs that did not get a token. Administrators hear everything already. */
-function stakeholdersOf(
-  site: Site,
-  troubles: readonly Trouble[],
-  admins: readonly string[],
-): [string, Trouble[]][] {
-  const byAddress = new Map<string, Trouble[]>()
-  for (const trouble of troubles.filter(({ kind }) => kind === 'node')) {
-    const entry: Entry | undefined = site.entries.find(({ name }) => name === trouble.entry)
-    for (const to of entry?.emails ?? []) {
-      if (admins.includes(to)) continue
-      byAddress.set(to, [...(byAddress.get(to) ?? []), trouble])
-    }
+function composeDigest(to: Addressee, batch: Batch, site: Site, templates: Templates): Notification {
+  for (let shown = Math.min(to.news.length, mostShown); ; shown = Math.floor(shown / 2)) {
+    const message = withNews(shown, to, batch, site, templates)
+    if (shown <= 1 || Buffer.byteLength(JSON.stringify(message)) <= mostBytes) return message
   }
-  return [...byAddress]
 }
 
-/** Says it in the subject where there is one thing to say. */
-export function subjectOf(troubles: readonly Trouble[]): string {
-  const [first] = troubles
-  if (!first) return 'managed-tokens: nothing failed'
-  const entries = [...new Set(troubles.map(({ entry }) => entry))]
-  if (troubles.length === 1) return `${first.entry}: ${shortOf(first)}`
-  if (entries.length === 1) return `${first.entry}: ${shortOf(first)} and ${troubles.length - 1} more`
-  return `managed-tokens: ${troubles.length} failures in ${entries.length} services: ${entries.slice(0, 4).join(', ')}`
+function withNews(
+  shown: number,
+  { channel, to, news }: Addressee,
+  { id, at }: Batch,
+  site: Site,
+  templates: Templates,
+): Notification {
+  const runs = [...new Set(news.map(({ run }) => run))].toSorted()
+  const run = runs.at(-1) ?? ''
+  const traceUrl = traceUrlOf(news.findLast((one) => one.run === run)?.traceId, site)
+  const services = [...new Set(news.map(({ service }) => service ?? ''))]
+  const told = news.slice(0, shown)
+  const fields: DigestFields = {
+    subject: subjectOf(news, at),
+    test: news.some(({ isTest }) => isTest),
+    news: told.map((one) => fieldsOf(one, at)),
+    more: news.length - shown,
+    ...{ runs, run, traceUrl: traceUrl ?? null, installation: site.devEnvironmentLabel },
+  }
+  return {
+    ...{ schema: schemaVersion, run, at, channel, to, id: `${id}.${channel}.${to}` },
+    subject: cleanLine(templates.subject(fields)),
+    text: `${templates.text(fields).trim()}\n`,
+    ...(channel === 'email' ? { html: templates.html(fields) } : {}),
+    rows: told.slice(0, mostRows).map((one) => rowOf(one, at)),
+    ...(fields.more > 0 ? { more: fields.more } : {}),
+    ...(services.length === 1 && services[0] ? { thread: services[0] } : {}),
+    ...(traceUrl ? { traceUrl } : {}),
+  }
 }
 
-function shortOf({ kind, name, since, runs }: Trouble): string {
-  const what = { refresh: 'no token', credd: `token not in ${name}`, node: `token not on ${name}` }[kind]
-  return `${what} since ${since.slice(11, 16)} UTC (${runs} ${runs === 1 ? 'run' : 'runs'})`
+/** The page of a trace, where the site has such pages. */
+function traceUrlOf(traceId: string | undefined, { notifier }: Site): string | undefined {
+  const url = traceId && notifier.traceLink?.replace(/\{\{-?\s*\.TraceID\s*-?\}\}/g, traceId)
+  return url && URL.canParse(url) ? url : undefined
 }
 
-function textOf(run: LedgerRun, troubles: readonly Trouble[]): string {
-  const blocks = troubles.map(
-    (one) =>
-      `${one.entry}: ${shortOf(one)}\n  why:     ${one.message} [${one.code}]\n  to do:   ${one.action}`,
-  )
-  return `${blocks.join('\n\n')}\n\nRun ${run.run}, started ${run.started}. Details: managed-tokens status --run ${run.run}\n`
+function fieldsOf(one: News, now: string): DigestFields['news'][number] {
+  const { kind, entry, service, where, name, code, message, action, since, runs, expiry } = one
+  return {
+    kind,
+    headline: cleanLine(headlineOf(one, now)),
+    ...{ entry: entry ?? null, service: service ?? null, where: where ?? null, name: name ?? null },
+    ...{ place: placeOf(one) || null, code: code ?? null },
+    ...{ message: cleanLine(message) || null, action: cleanLine(action) || null },
+    ...{ since: since ? clock(since, now) : null, runs: runs ?? null },
+    expiry: expiry ? clock(expiry, now) : null,
+  }
 }
 
-function htmlOf(run: LedgerRun, troubles: readonly Trouble[]): string {
-  const head = ['Service', 'Where', 'Error', 'Since', 'What to do']
-    .map((cell) => `<th align="left">${cell}</th>`)
-    .join('')
-  const rows = troubles.map(({ entry, kind, name, message, code, since, runs, action }) => {
-    const where = kind === 'refresh' ? 'no token was made' : `${kind} ${name}`
-    const cells = [entry, where, `${message} [${code}]`, `${since} (${runs})`, action]
-    return `<tr>${cells.map((cell) => `<td>${escapeHtml(cell)}</td>`).join('')}</tr>`
-  })
-  return [
-    `<table border="1" cellpadding="4" cellspacing="0"><tr>${head}</tr>`,
-    ...rows,
-    `</table><p>Run ${escapeHtml(run.run)}, started ${escapeHtml(run.started)}.</p>`,
-  ].join('\n')
-}
-
-function escapeHtml(text: string): string {
-  return text.replace(/[&<>"']/g, (char) => `&#${char.charCodeAt(0)};`)
+function rowOf(one: News, now: string): NewsRow {
+  const { kind, entry, service, where, name, code, message, action, since, runs } = one
+  return {
+    ...{ kind, headline: cleanLine(headlineOf(one, now)) },
+    ...{ message: cleanLine(message), action: cleanLine(action) },
+    ...(entry && { entry }),
+    ...(service && { service }),
+    ...(where && { where }),
+    ...(name && { name }),
+    ...(code && { code }),
+    ...(since && { since }),
+    ...(runs && { runs }),
+  }
 }

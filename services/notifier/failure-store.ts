@@ -2,7 +2,14 @@
 import type { KV } from '@nats-io/kv'
 import { attempt } from '../../shared/compare-and-set.ts'
 import { encodeToken } from '../../shared/subjects.ts'
-import { countFailure, type FailureCount, failureCount } from './threshold.ts'
+import {
+  countFailure,
+  countSuccess,
+  type FailedRun,
+  type FailureCount,
+  failureCount,
+  recoveryBy,
+} from './threshold.ts'
 
 /** One thing that can fail run after run: an entry's refresh, or one of its targets. */
 export interface Failing {
@@ -11,23 +18,54 @@ export interface Failing {
   readonly name?: string
 }
 
-const keyOf = ({ entry, kind, name }: Failing) =>
+/** Its key in the bucket. */
+export const failingKey = ({ entry, kind, name }: Failing) =>
   [encodeToken(entry), kind, ...(name ? [encodeToken(name)] : [])].join('.')
 
 /** Counts one failed run and returns the count. A run that is older than the last one counted changes and tells nothing. */
 export async function recordFailure(
   failures: KV,
   failing: Failing,
-  run: string,
-  at: string,
-  threshold: number,
+  failed: FailedRun,
 ): Promise<FailureCount> {
-  const key = keyOf(failing)
+  const next = await changeCount(failures, failing, (before) => countFailure(before, failed))
+  // Never undefined: a failure always leaves a count.
+  const count = next as FailureCount
+  return { ...count, told: count.told && count.lastRun === failed.run }
+}
+
+/** Counts one run that worked, and returns what it has ended, where people had heard of that. */
+export async function recordSuccess(
+  failures: KV,
+  failing: Failing,
+  worked: Pick<FailedRun, 'run' | 'at'>,
+): Promise<FailureCount['recovered']> {
+  return recoveryBy(
+    await changeCount(failures, failing, (before) => countSuccess(before, worked)),
+    worked.run,
+  )
+}
+
+/** A success that may not be told of: what people have heard of stays, for a run that may tell them. */
+export async function recordMutedSuccess(
+  failures: KV,
+  failing: Failing,
+  worked: Pick<FailedRun, 'run' | 'at'>,
+): Promise<void> {
+  await changeCount(failures, failing, (before) => (before?.heard ? before : countSuccess(before, worked)))
+}
+
+async function changeCount(
+  failures: KV,
+  failing: Failing,
+  change: (before: FailureCount | undefined) => FailureCount | undefined,
+): Promise<FailureCount | undefined> {
+  const key = failingKey(failing)
   for (;;) {
     const found = await failures.get(key)
     const before = found?.operation === 'PUT' ? failureCount.parse(found.json()) : undefined
-    const next = countFailure(before, run, at, threshold)
-    if (next === before) return { ...next, told: next.told && next.lastRun === run }
+    const next = change(before)
+    if (next === before) return next
     const value = JSON.stringify(next)
     const written = await attempt(() =>
       found?.operation === 'PUT' ? failures.update(key, value, found.revision) : failures.create(key, value),
@@ -36,10 +74,42 @@ export async function recordFailure(
   }
 }
 
-/** A success clears the count, unless a later run has failed since. */
-export async function clearFailure(failures: KV, failing: Failing, run: string): Promise<void> {
-  const key = keyOf(failing)
-  const found = await failures.get(key)
-  if (found?.operation !== 'PUT' || failureCount.parse(found.json()).lastRun > run) return
-  await attempt(() => failures.delete(key, { previousSeq: found.revision }))
+/** All counts in one pass, by key: most targets of a run have none. */
+export async function readCounts(failures: KV): Promise<ReadonlyMap<string, FailureCount>> {
+  const counts = new Map<string, FailureCount>()
+  for await (const found of await failures.history()) {
+    const count = found.operation === 'PUT' ? failureCount.safeParse(found.json()).data : undefined
+    if (count) counts.set(found.key, count)
+  }
+  return counts
 }
+
+/** A count of the predecessor: setup errors are of an entry (`refresh`), push errors of a node. */
+export interface ImportedCount {
+  readonly failing: Failing
+  /** Errors in a row so far. */
+  readonly count: number
+}
+
+/**
+ * Takes over the predecessor's counts as of `at`; what has been counted here already stays, and 0 is nothing to take over.
+ * Returns how many were taken.
+ */
+export async function importCounts(
+  failures: KV,
+  counts: readonly ImportedCount[],
+  at: string,
+): Promise<number> {
+  let taken = 0
+  for (const { failing, count } of counts.filter((one) => one.count > 0)) {
+    const value: FailureCount = {
+      ...{ count, since: at, runs: count, lastRun: beforeAllRuns, told: false, heard: false },
+    }
+    const written = await attempt(() => failures.create(failingKey(failing), JSON.stringify(value)))
+    if (written !== undefined) taken += 1
+  }
+  return taken
+}
+
+/** Smaller than every run's id. */
+const beforeAllRuns = '0'.repeat(26)

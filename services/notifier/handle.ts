@@ -1,47 +1,42 @@
-/** Keeps the ledger from the facts on the bus, ends runs, and turns a finished run into messages for people. */
+/** Keeps the ledger from the facts on the bus, and keeps what a finished run has brought until people are told. */
 import { isDeepStrictEqual } from 'node:util'
 import type { KV } from '@nats-io/kv'
+import { isSpanContextValid, trace } from '@opentelemetry/api'
 import type { z } from 'zod'
 import type { Site } from '../../shared/config/site.ts'
 import type { Received } from '../../shared/consume.ts'
 import { RetryLater } from '../../shared/errors.ts'
 import {
-  type Notification,
   type RunFinished,
   type RunStarted,
   type RunUids,
   runFinished,
   runStarted,
   runUids,
-  schemaVersion,
-  timestamp,
   tokenFailed,
   tokenPushed,
   tokenReady,
   tokenStored,
 } from '../../shared/messages.ts'
-import type { Fact, Outgoing } from '../../shared/publish.ts'
-import { notifySubject, runSubject } from '../../shared/subjects.ts'
+import type { Outgoing } from '../../shared/publish.ts'
+import { encodeToken } from '../../shared/subjects.ts'
 import { announceConfigProblems } from './config-problems.ts'
-import { composeDigests, type Trouble, troublesOf } from './digest.ts'
-import { clearFailure, recordFailure } from './failure-store.ts'
-import {
-  applyEvent,
-  endWaiting,
-  type LedgerRow,
-  type LedgerRun,
-  type RowEvent,
-  rowsOf,
-  supersededBy,
-  totalsOf,
-} from './ledger.ts'
+import { finishedIfEnded } from './deadlines.ts'
+import { applyEvent, type LedgerRow, type LedgerRun, type RowEvent, rowsOf, supersededBy } from './ledger.ts'
 import type { LedgerStore } from './ledger-store.ts'
+import { addNews } from './news-store.ts'
+import { completionOf, countRows } from './run-news.ts'
 import { announceUidFailures } from './uid-failures.ts'
+import { breakSilence } from './watch-silence.ts'
 
 export interface NotifierDeps {
   readonly site: () => Site
   readonly ledger: LedgerStore
+  readonly runs: KV
   readonly failures: KV
+  readonly targets: KV
+  /** Whether this notifier has kept news since it looked last: another one's is looked for less often. */
+  readonly news: { isWaiting: boolean }
 }
 
 /** The schema of each fact, by the second half of its subject. */
@@ -86,15 +81,23 @@ async function startRun(
   body: RunStarted,
   { ledger, failures, site }: NotifierDeps,
 ): Promise<readonly Outgoing[]> {
+  const traceId = currentTraceId()
   const run: LedgerRun = {
     run: body.run,
     started: body.at,
     deadline: body.deadline,
     mode: body.mode,
     entries: body.entries.map(({ entry }) => entry),
+    ...(traceId && { traceId }),
   }
   await ledger.startRun(run, rowsOf(body))
   return [...(await announceConfigProblems(body, site(), failures)), ...(await finishedIfEnded(run, ledger))]
+}
+
+/** The trace that the message being handled came with: a run's begins at `run.started`. */
+function currentTraceId(): string | undefined {
+  const context = trace.getActiveSpan()?.spanContext()
+  return context && isSpanContextValid(context) ? context.traceId : undefined
 }
 
 /**
@@ -110,6 +113,9 @@ async function changeRows(
 ): Promise<readonly Outgoing[]> {
   const { ledger } = deps
   const { run, entry, at } = event.body
+  const before = await ledger.readRun(run)
+  // Counted before it is in the row: whoever takes over from a notifier that dies here finds it not counted.
+  if (before?.finished) await countLate(event, before, deps)
   let isNews = false
   const known = await ledger.changeRow(run, entry, (row) => {
     const next = applyEvent(row, event)
@@ -118,74 +124,48 @@ async function changeRows(
   })
   if (!known && deliveries < patienceForStart) throw new RetryLater(1_000)
   const finished: Outgoing[] = []
-  for (const open of ledger.openRuns().filter((one) => one.run <= run && one.entries.includes(entry))) {
+  for (const open of await ledger.openRuns()) {
+    if (open.run > run || !open.entries.includes(entry)) continue
     if (open.run < run) await ledger.changeRow(open.run, entry, (row) => supersededBy(row, event, at))
     finished.push(...(await finishedIfEnded(open, ledger)))
   }
-  const own = await ledger.readRun(run)
-  return own?.finished && isNews ? [...finished, ...(await countLate(event, own, deps))] : finished
+  if (isNews && before && !before.finished) await countIfMissed(event, deps)
+  return finished
 }
 
-async function finishedIfEnded(run: LedgerRun, ledger: LedgerStore): Promise<Fact[]> {
-  return (await ledger.allEnded(run)) ? [finishedEvent(run, await ledger.readRows(run))] : []
+/** Another notifier may have finished the run, and counted it without this event, since it was read here. */
+async function countIfMissed(event: RowEvent, deps: NotifierDeps): Promise<void> {
+  const { run, entry } = event.body
+  const now = await deps.ledger.readRun(run)
+  const row = now?.finished && (await deps.ledger.readRow(run, entry))
+  if (now && row) await keepLate(event, now, row, deps)
 }
 
-/** Ends the runs whose deadline has passed, and those that ended while no notifier was there. */
-export async function endOverdueRuns({ ledger }: NotifierDeps, now: Date): Promise<Fact[]> {
-  const events: Fact[] = []
-  for (const run of ledger.openRuns()) {
-    if (Date.parse(run.deadline) <= now.getTime())
-      for (const entry of run.entries)
-        await ledger.changeRow(run.run, entry, (row) => endWaiting(row, 'unfinished', timestamp(now)))
-    events.push(...(await finishedIfEnded(run, ledger)))
-  }
-  return events
+/** A failure or a success after its run has finished counts like one before. */
+async function countLate(event: RowEvent, run: LedgerRun, deps: NotifierDeps): Promise<void> {
+  const row = await deps.ledger.readRow(run.run, event.body.entry)
+  const next = row && applyEvent(row, event)
+  if (next && !isDeepStrictEqual(next, row)) await keepLate(event, run, next, deps)
 }
 
-function finishedEvent({ run, started, mode }: LedgerRun, rows: readonly LedgerRow[]): Fact {
-  const body: RunFinished = {
-    schema: schemaVersion,
-    run,
-    at: timestamp(),
-    started,
-    mode,
-    totals: totalsOf(rows),
-  }
-  return { kind: 'fact', subject: runSubject('finished'), id: `${run}.finished`, body }
-}
-
-/** Counts what failed, clears what worked, and composes the digests of those at the threshold. Run twice, it makes the same messages. */
-async function finishRun(body: RunFinished, deps: NotifierDeps): Promise<readonly Outgoing[]> {
-  const run = await deps.ledger.readRun(body.run)
-  if (!run) return []
-  const rows = await deps.ledger.readRows(run)
-  const site = deps.site()
-  const told = await countAll(run, rows, site.errorCountToSendMessage, body.at, deps.failures)
-  await deps.ledger.finishRun(body.run, body.at)
-  return composeDigests(run, told, site, timestamp()).map(outboxFact)
-}
-
-function outboxFact(message: Notification): Fact {
-  return { kind: 'fact', subject: notifySubject(message.channel, message.to), id: message.id, body: message }
-}
-
-/** A failure or a success after its run has finished counts like one before, and people are told of it by itself. */
-async function countLate(event: RowEvent, run: LedgerRun, deps: NotifierDeps): Promise<readonly Outgoing[]> {
-  const rows = (await deps.ledger.readRows(run))
-    .filter(({ entry }) => entry === event.body.entry)
-    .map((row) => onlyOf(event, row))
-  const site = deps.site()
-  const told = await countAll(run, rows, site.errorCountToSendMessage, event.body.at, deps.failures)
-  return composeDigests(run, told, site, timestamp())
-    .map((message) => ({ ...message, id: `${message.id}.late.${targetOf(event)}` }))
-    .map(outboxFact)
+async function keepLate(event: RowEvent, run: LedgerRun, row: LedgerRow, deps: NotifierDeps): Promise<void> {
+  const { entry, at } = event.body
+  const target = targetOf(event)
+  const news = await countRows(run, [onlyOf(target, row)], { ...deps, site: deps.site(), at })
+  if (news.length === 0) return
+  await addNews(
+    deps.runs,
+    [run.run, 'late', event.kind, encodeToken(entry), encodeToken(target)].join('.'),
+    news,
+  )
+  deps.news.isWaiting = true
 }
 
 /** The row with nothing but what the event is about. */
-function onlyOf(event: RowEvent, row: LedgerRow): LedgerRow {
-  if (targetOf(event) === 'refresh') return row
+function onlyOf(target: string, row: LedgerRow): LedgerRow {
+  if (target === 'refresh') return row
   const waiting = { state: 'waiting', at: row.refresh.at } as const
-  return { ...row, refresh: waiting, targets: row.targets.filter(({ name }) => name === targetOf(event)) }
+  return { ...row, refresh: waiting, targets: row.targets.filter(({ name }) => name === target) }
 }
 
 function targetOf(event: RowEvent): string {
@@ -194,29 +174,27 @@ function targetOf(event: RowEvent): string {
   return event.kind === 'failed' ? (event.body.target ?? 'refresh') : 'refresh'
 }
 
-async function countAll(
-  run: LedgerRun,
-  rows: readonly LedgerRow[],
-  threshold: number,
-  at: string,
-  failures: KV,
-): Promise<Trouble[]> {
-  const told: Trouble[] = []
-  // A muted or a test run must not use up the alert of a full one: it tells what it saw and counts nothing.
-  const counts = run.mode.push && run.mode.notify
-  for (const trouble of troublesOf(rows)) {
-    if (!counts) {
-      told.push({ ...trouble, since: at, runs: 1 })
-      continue
-    }
-    const count = await recordFailure(failures, trouble, run.run, at, threshold)
-    if (count.told) told.push({ ...trouble, since: count.since, runs: count.runs })
-  }
-  for (const { entry, service, refresh, targets } of rows) {
-    if (refresh.state === 'done')
-      await clearFailure(failures, { entry, kind: 'refresh', name: service }, run.run)
-    for (const { kind, name } of targets.filter(({ state }) => state === 'done'))
-      await clearFailure(failures, { entry, kind, name }, run.run)
-  }
-  return told
+/**
+ * Counts what failed, clears what worked, and keeps what people have to hear. The run is marked first: what comes after the
+ * mark counts by itself. Run twice, it keeps the same news.
+ */
+async function finishRun(body: RunFinished, deps: NotifierDeps): Promise<readonly Outgoing[]> {
+  const { ledger, runs } = deps
+  const { run: id, at } = body
+  const run = await ledger.readRun(id)
+  if (!run) return []
+  await ledger.finishRun(id, at)
+  const rows = await ledger.readRows(run)
+  const news = await countRows(run, rows, { ...deps, site: deps.site(), at })
+  for (const entry of new Set(news.map((one) => one.entry ?? '')))
+    await addNews(
+      runs,
+      `${id}.${encodeToken(entry)}`,
+      news.filter((one) => one.entry === entry),
+    )
+  const completion = completionOf(run, rows, at)
+  if (completion) await addNews(runs, `${id}.completed`, [completion])
+  await breakSilence(run, rows, at, { ...deps })
+  deps.news.isWaiting = true
+  return []
 }

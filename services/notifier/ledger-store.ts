@@ -1,18 +1,24 @@
 /** Keeps the ledger in the bucket `runs`, one value per run and entry, by compare-and-set: replicas never lose an event. */
 import type { KV } from '@nats-io/kv'
+import { decodeTime, isValid } from 'ulid'
 import { attempt } from '../../shared/compare-and-set.ts'
-import { latestRunKey, ledgerKey, runKey } from '../../shared/subjects.ts'
+import { ledgerKey, runKey } from '../../shared/subjects.ts'
+import { inParallel } from './in-parallel.ts'
 import { hasEnded, type LedgerRow, type LedgerRun, ledgerRow, ledgerRun } from './ledger.ts'
+import { openRunList } from './open-runs.ts'
 
 export interface LedgerStore {
-  /** Runs that have not finished, oldest first. */
-  openRuns(): readonly LedgerRun[]
+  /** Runs that have not finished, oldest first, whichever notifier heard of them. */
+  openRuns(): Promise<readonly LedgerRun[]>
   startRun(run: LedgerRun, rows: readonly LedgerRow[]): Promise<void>
   /** Marks the run as finished; the second time changes nothing. */
   finishRun(run: string, at: string): Promise<void>
   readRun(run: string): Promise<LedgerRun | undefined>
   /** The run that started last. */
   latestRun(): Promise<string | undefined>
+  /** The other runs that were under way while this one was, or started after it; oldest first. */
+  runsBeside(run: LedgerRun): Promise<readonly LedgerRun[]>
+  readRow(run: string, entry: string): Promise<LedgerRow | undefined>
   readRows(run: LedgerRun): Promise<LedgerRow[]>
   /** Changes a row, and is false when there is none; the change may be tried several times. */
   changeRow(run: string, entry: string, change: (row: LedgerRow) => LedgerRow): Promise<boolean>
@@ -23,18 +29,36 @@ export interface LedgerStore {
   allEnded(run: LedgerRun): Promise<boolean>
 }
 
-/** Reads the open runs, so that a notifier that was away goes on where it stopped. */
+/** How much older a run can be that is still under way (milliseconds). */
+const longestRunMs = 24 * 60 * 60_000
+
+/** Opens the ledger, so that a notifier that was away goes on where it stopped. */
 export async function openLedger(runs: KV): Promise<LedgerStore> {
-  const open = new Map<string, LedgerRun>()
+  const open = await openRunList(runs, findOpenRuns)
+  /** What never changes of a run, except that it finishes. */
+  const heads = new Map<string, LedgerRun>()
   const ended = new Map<string, Set<string>>()
-  for await (const key of await runs.keys('*')) {
-    const run = key === latestRunKey ? undefined : await readRun(key)
-    if (run && !run.finished) open.set(run.run, run)
+
+  async function findOpenRuns(): Promise<string[]> {
+    const all = await inParallel(await runIds(), readRun)
+    return all.flatMap((run) => (run && !run.finished ? run.run : []))
+  }
+
+  async function runIds(): Promise<string[]> {
+    const ids: string[] = []
+    for await (const key of await runs.keys('*')) if (isValid(key)) ids.push(key)
+    return ids.sort()
   }
 
   async function readRun(run: string): Promise<LedgerRun | undefined> {
     const found = await runs.get(runKey(run))
     return found?.operation === 'PUT' ? ledgerRun.parse(found.json()) : undefined
+  }
+
+  async function headOf(run: string): Promise<LedgerRun | undefined> {
+    const head = heads.get(run) ?? (await readRun(run))
+    if (head && !head.finished) heads.set(run, head)
+    return head
   }
 
   async function readRow(run: string, entry: string) {
@@ -53,33 +77,41 @@ export async function openLedger(runs: KV): Promise<LedgerStore> {
   }
 
   return {
-    openRuns: () => [...open.values()].sort((a, b) => (a.run < b.run ? -1 : 1)),
+    async openRuns() {
+      const found = await inParallel(await open.read(), headOf)
+      return found.filter((run) => run !== undefined)
+    },
     readRun,
     async startRun(run, rows) {
-      for (const row of rows) await createOnce(runs, ledgerKey(row.run, row.entry), row)
+      await inParallel(rows, (row) => createOnce(runs, ledgerKey(row.run, row.entry), row))
       await createOnce(runs, runKey(run.run), run)
-      const stored = (await readRun(run.run)) ?? run
-      if (!stored.finished) open.set(run.run, stored)
+      if (!(await readRun(run.run))?.finished) await open.add(run.run)
     },
     async finishRun(run, at) {
-      open.delete(run)
       ended.delete(run)
+      heads.delete(run)
       for (;;) {
         const found = await runs.get(runKey(run))
-        if (found?.operation !== 'PUT') return
+        if (found?.operation !== 'PUT') break
         const before = ledgerRun.parse(found.json())
-        if (before.finished) return
+        if (before.finished) break
         const finished = JSON.stringify({ ...before, finished: at })
-        if ((await attempt(() => runs.update(runKey(run), finished, found.revision))) !== undefined) return
+        if ((await attempt(() => runs.update(runKey(run), finished, found.revision))) !== undefined) break
       }
+      await open.remove(run)
     },
     async latestRun() {
-      const started: string[] = []
-      for await (const key of await runs.keys('*')) if (key !== latestRunKey) started.push(key)
-      return started.sort().at(-1)
+      return (await runIds()).at(-1)
     },
+    async runsBeside(run) {
+      const oldest = decodeTime(run.run) - longestRunMs
+      const near = (await runIds()).filter((id) => id !== run.run && decodeTime(id) >= oldest)
+      const found = await inParallel(near, readRun)
+      return found.filter((one) => one !== undefined).filter((one) => one.deadline >= run.started)
+    },
+    readRow: async (run, entry) => (await readRow(run, entry))?.row,
     async readRows(run) {
-      const rows = await Promise.all(run.entries.map((entry) => readRow(run.run, entry)))
+      const rows = await inParallel(run.entries, (entry) => readRow(run.run, entry))
       return rows.flatMap((found) => (found ? [found.row] : []))
     },
     async changeRow(run, entry, change) {

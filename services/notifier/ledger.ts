@@ -50,7 +50,7 @@ export const ledgerRun = z.object({
   deadline: z.string(),
   mode: runMode,
   entries: z.array(z.string()),
-  traceparent: z.string().optional(),
+  traceId: z.string().optional(),
   finished: z.string().optional(),
 })
 export type LedgerRun = z.infer<typeof ledgerRun>
@@ -180,6 +180,20 @@ export function supersededBy(row: LedgerRow, event: RowEvent, at: string): Ledge
         ? ['node', event.body.node]
         : [event.body.stage === 'store' ? 'credd' : 'node', event.body.target]
   return endWaiting(row, 'superseded', at, (target) => target.kind === kind && target.name === name)
+}
+
+/**
+ * What still waits at the deadline, and has ended in another run since `since`, was superseded there: a notifier may have
+ * heard of the two runs in another order, and a weaker run's work is left to a fuller one that has it already.
+ */
+export function endAsIn(row: LedgerRow, other: LedgerRow, since: string, at: string): LedgerRow {
+  const hasResult = (one: Pick<TargetRow, 'state' | 'at'>) =>
+    (one.state === 'done' || one.state === 'failed') && one.at >= since
+  if (row.refresh.state === 'waiting')
+    return hasResult(other.refresh) ? endWaiting(row, 'superseded', at) : row
+  return endWaiting(row, 'superseded', at, ({ kind, name }) =>
+    other.targets.some((one) => one.kind === kind && one.name === name && hasResult(one)),
+  )
 }
 
 /** True when the entry and all its targets have ended. */

@@ -7,20 +7,24 @@ import { buckets, consumers, requests, streams } from '../../shared/subjects.ts'
 import { ensureTopology } from '../../shared/topology.ts'
 import { chooseMessage, mostAtOnce } from './choose-message.ts'
 import { announceDeadLetter } from './dead-letter.ts'
-import { keepDeadlines } from './deadlines.ts'
 import { followFreshness } from './freshness.ts'
 import { handleFact, schemaOfFact } from './handle.ts'
 import { openLedger } from './ledger-store.ts'
 import { measureFact, recallFinished } from './measure.ts'
 import { deliver } from './outbox.ts'
 import { createPacer } from './pacer.ts'
+import { keepRounds } from './rounds.ts'
 import { readStatus } from './status-request.ts'
 
 await runDaemon('notifier', async ({ bus, log, site, stack }) => {
-  await ensureTopology(bus, 'notifier', { streams: [streams.tokens], buckets: [] })
+  await ensureTopology(bus, 'notifier', { streams: [streams.tokens], buckets: [buckets.targets] })
   const runs = await bus.bucket(buckets.runs)
   const ledger = await openLedger(runs)
-  const deps = { site, ledger, failures: await bus.bucket(buckets.failures) }
+  const deps = {
+    ...{ site, ledger, runs, news: { isWaiting: true } },
+    failures: await bus.bucket(buckets.failures),
+    targets: await bus.bucket(buckets.targets),
+  }
 
   const outbox = { site, runs, pacer: createPacer(), unrecorded: new Set<string>() }
   stack.use(
@@ -62,10 +66,8 @@ await runDaemon('notifier', async ({ bus, log, site, stack }) => {
   )
   await recallFinished(ledger)
   if (site().telemetry.metricsPort !== undefined || site().prometheus)
-    stack.use(
-      followFreshness({ targets: await bus.bucket(buckets.targets), failures: deps.failures }, site, log),
-    )
-  stack.use(keepDeadlines(deps, { bus, log }))
+    stack.use(followFreshness({ targets: deps.targets, failures: deps.failures }, site, log))
+  stack.use(keepRounds({ ...deps, bus, log }))
   stack.use(
     await serveRequests(
       bus,

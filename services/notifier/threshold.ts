@@ -1,36 +1,80 @@
-/** Counts consecutive failures of a target and decides when to speak: at the threshold, then counting starts again. Pure. */
+/**
+ * Counts the runs in a row that a target failed in and decides when to speak: at the threshold, then counting starts again;
+ * at once where only a person can help; and when it works again, to whom it was told. Pure.
+ */
 import { z } from 'zod'
 
-/** The value of a key in the bucket `failures`. */
+/** The value of a target's key in the bucket `failures`. */
 export const failureCount = z.object({
   /** Runs in a row, up to the threshold; starts again when it was told. */
   count: z.int(),
-  /** When the first of the runs in a row failed. */
+  /** When the first of the runs in a row failed; of a target that works, when it began to. */
   since: z.string(),
-  /** Runs in a row since then, told or not. */
+  /** Runs in a row since then, told or not; 0: it works. */
   runs: z.int(),
-  /** The run that was counted last: an event seen twice counts once. */
+  /** The run that was counted last: an event seen twice counts once, and one that is late does not count. */
   lastRun: z.string(),
-  /** The last run counted reached the threshold. */
+  /** The last run counted is one that people are told of. */
   told: z.boolean(),
+  /** People were told of these runs in a row. */
+  heard: z.boolean().default(false),
+  /** When they were told last that somebody has to act. */
+  urgentAt: z.string().optional(),
+  /** What the run counted last has ended, where people had heard of it. */
+  recovered: z.object({ since: z.string(), runs: z.int() }).optional(),
 })
 export type FailureCount = z.infer<typeof failureCount>
 
-/** The count after one more failed run, and whether people are told now. */
-export function countFailure(
-  before: FailureCount | undefined,
-  run: string,
-  at: string,
-  threshold: number,
-): FailureCount {
+/** How often people are told again that somebody has to act (milliseconds). */
+const urgentAgainMs = 24 * 60 * 60_000
+
+export interface FailedRun {
+  readonly run: string
+  readonly at: string
+  /** Runs in a row before people are told; from 1. */
+  readonly threshold: number
+  /** Only a person can help: told at once, and then once a day. */
+  readonly isUrgent?: boolean
+  /** Nobody hears of this target, whatever is told. */
+  readonly isMuted?: boolean
+}
+
+/** The count after one more failed run, and whether people are told now (`told`). */
+export function countFailure(before: FailureCount | undefined, failed: FailedRun): FailureCount {
+  const { run, at, threshold, isUrgent = false, isMuted = false } = failed
   if (before && run <= before.lastRun) return before
-  const count = (before?.count ?? 0) + 1
-  const told = count >= threshold
+  const inRow = before && before.runs > 0 ? before : undefined
+  const count = (inRow?.count ?? 0) + 1
+  const isReached = count >= threshold
+  const told = isUrgent ? isUrgentNews(inRow?.urgentAt, at) : isReached
+  const urgentAt = isUrgent && told ? at : inRow?.urgentAt
   return {
-    count: told ? 0 : count,
-    since: before?.since ?? at,
-    runs: (before?.runs ?? 0) + 1,
+    count: isReached ? 0 : count,
+    since: inRow?.since ?? at,
+    runs: (inRow?.runs ?? 0) + 1,
     lastRun: run,
     told,
+    heard: (inRow?.heard ?? false) || (told && !isMuted),
+    ...(urgentAt ? { urgentAt } : {}),
   }
+}
+
+const isUrgentNews = (toldAt: string | undefined, now: string) =>
+  toldAt === undefined || Date.parse(now) - Date.parse(toldAt) >= urgentAgainMs
+
+/** The count after a run that worked; undefined where there is nothing to keep. A later failure stays. */
+export function countSuccess(
+  before: FailureCount | undefined,
+  { run, at }: Pick<FailedRun, 'run' | 'at'>,
+): FailureCount | undefined {
+  if (!before || before.runs === 0 || run < before.lastRun) return before
+  return {
+    ...{ count: 0, since: at, runs: 0, lastRun: run, told: false, heard: false },
+    ...(before.heard ? { recovered: { since: before.since, runs: before.runs } } : {}),
+  }
+}
+
+/** What `run` has ended and people have to be told of: the same answer however often it is asked. */
+export function recoveryBy(count: FailureCount | undefined, run: string): FailureCount['recovered'] {
+  return count?.lastRun === run ? count.recovered : undefined
 }

@@ -4,6 +4,7 @@ import { z } from 'zod'
 import type { Entry } from '../../shared/config/site.ts'
 import { type RunMode, runMode } from '../../shared/messages.ts'
 import { latestRunKey, ledgerKey } from '../../shared/subjects.ts'
+import { isWeaker } from '../../shared/weaker-run.ts'
 
 /** What this needs of the notifier's ledger; it writes more. */
 export const ledgerHead = z.object({
@@ -17,11 +18,6 @@ const ledgerEntry = z.object({
   refresh: z.object({ state: z.string() }),
   targets: z.array(z.object({ state: z.string() })),
 })
-
-/** True when a run in `mode` does less than one in `other`. Pure. */
-export function isWeaker(mode: RunMode, other: RunMode): boolean {
-  return (other.push && !mode.push) || (other.notify && !mode.notify)
-}
 
 /** The entries that a fuller unfinished run is still working on: entry → that run. */
 export async function findJoined(

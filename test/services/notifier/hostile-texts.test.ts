@@ -3,13 +3,11 @@ import { once } from 'node:events'
 import { describe, it } from 'node:test'
 import { simpleParser } from 'mailparser'
 import { SMTPServer } from 'smtp-server'
-import { composeDigests, troublesOf } from '../../../services/notifier/digest.ts'
 import { sendMail } from '../../../services/notifier/email.ts'
-import { applyEvent } from '../../../services/notifier/ledger.ts'
 import { slackPayload } from '../../../services/notifier/slack.ts'
-import type { Notification } from '../../../shared/messages.ts'
-import { at, runIds, siteOf } from '../build.ts'
-import { failed, startedRow } from './events.ts'
+import type { NewsKind, Notification } from '../../../shared/messages.ts'
+import { at, siteOf } from '../build.ts'
+import { digestsOf, piece } from './pieces.ts'
 
 const hostile: Record<string, string> = {
   'quotes and backslashes': `He said "no" \\ 'never' \\n \\u0000 \``,
@@ -22,21 +20,23 @@ const hostile: Record<string, string> = {
   'half a character': `${'😀'.repeat(3_000)}\ud83d`,
   nothing: '',
 }
-const messagesOf = (text: string, count = 1): Notification[] => {
-  const row = applyEvent(startedRow(), failed(1, 'push', 'node1', { message: text, action: text }))
-  const troubles = troublesOf([row]).map((one) => ({ ...one, since: at(0), runs: 1 }))
-  const site = siteOf(
-    'notifications: { admin_email: [admin@lab.example], SLACK_ALERTS_URL: "https://hooks.lab.example/a" }',
+/** The messages of `count` pieces of news with this text in every place that is not a configured name. */
+const messagesOf = (text: string, count = 1, kind: NewsKind = 'failure'): Notification[] =>
+  digestsOf(
+    Array.from({ length: count }, (_, i) =>
+      piece('dune_production', 'node', `node${i + 1}`, {
+        ...{ kind, message: text, action: text, code: 'unexpected', expiry: at(60) },
+      }),
+    ),
+    siteOf(
+      `notifications:
+  admin_email: [admin@lab.example]
+  SLACK_ALERTS_URL: "https://hooks.lab.example/a"
+  webhook: "https://hooks.lab.example/w"
+  stakeholders: [authentication, expiring, recovered]`,
+    ),
   )
-  const run = {
-    run: runIds[0],
-    started: at(0),
-    deadline: at(5),
-    mode: { push: true, notify: true },
-    entries: [],
-  }
-  return composeDigests(run, Array(count).fill(troubles).flat(), site, at(6))
-}
+const kinds: readonly NewsKind[] = ['failure', 'authentication', 'expiring', 'recovered']
 
 interface Payload {
   text: string
@@ -89,19 +89,24 @@ describe('what programs print, on its way to people', () => {
   for (const [what, text] of Object.entries(hostile))
     it(`is a valid mail and a valid Slack message with ${what}`, async () => {
       await using smtp = await sink()
-      const messages = messagesOf(text)
+      const messages = kinds.flatMap((kind) => messagesOf(text, 1, kind))
       for (const message of messages) {
-        if (message.channel === 'slack') {
-          assertFit(payloadOf(message))
-          continue
-        }
+        if (message.channel === 'slack') assertFit(payloadOf(message))
+        for (const row of message.rows ?? [])
+          for (const value of [row.headline, row.message, row.action])
+            assert.ok(value.length <= 200 && !/\p{Cc}/u.test(value) && value.isWellFormed())
+        if (message.channel !== 'email') continue
         await sendMail(message, { from: 'tokens@lab.example', smtpHost: '127.0.0.1', smtpPort: smtp.port })
       }
-      assert.deepEqual(smtp.to, [['admin@lab.example'], ['dune@lab.example']])
+      assert.deepEqual(
+        smtp.to,
+        kinds.flatMap(() => [['admin@lab.example'], ['dune@lab.example']]),
+      )
       for (const raw of smtp.raw) {
         assert.ok(raw.length < 16_000, `${raw.length} bytes`)
         const mail = await simpleParser(raw)
-        assert.deepEqual([...mail.headers.keys()].sort(), [
+        const threaded = ['in-reply-to', 'references', 'list-id']
+        assert.deepEqual([...mail.headers.keys()].filter((name) => !threaded.includes(name)).sort(), [
           ...[
             'auto-submitted',
             'content-type',
@@ -114,7 +119,8 @@ describe('what programs print, on its way to people', () => {
           ],
         ])
         assert.equal(mail.attachments.length, 0)
-        assert.match(mail.subject ?? '', /^dune_production: token not on node1 since 06:00 UTC \(1 run\)$/)
+        assert.match(mail.subject ?? '', /^dune_production: (token|somebody)[A-Za-z0-9 :,()-]+$/)
+        assert.ok((mail.subject ?? '').length <= 100)
         const html = mail.html || ''
         assert.deepEqual(html.match(/<(?!\/?(table|tr|th|td|p)\b)/g), null)
         assert.equal(html.match(/<tr>/g)?.length, 2)

@@ -1,10 +1,17 @@
 import assert from 'node:assert/strict'
 import { after, before, beforeEach, describe, it } from 'node:test'
 import type { KV } from '@nats-io/kv'
-import { clearFailure, recordFailure } from '../../../services/notifier/failure-store.ts'
-import { endOverdueRuns, handleFact, type NotifierDeps } from '../../../services/notifier/handle.ts'
+import { endOverdueRuns } from '../../../services/notifier/deadlines.ts'
+import {
+  type Failing,
+  importCounts,
+  recordFailure,
+  recordSuccess,
+} from '../../../services/notifier/failure-store.ts'
+import { handleFact, type NotifierDeps } from '../../../services/notifier/handle.ts'
 import { applyEvent, type LedgerRun } from '../../../services/notifier/ledger.ts'
 import { type LedgerStore, openLedger } from '../../../services/notifier/ledger-store.ts'
+import { tellNews } from '../../../services/notifier/tell.ts'
 import type { Bus } from '../../../shared/bus.ts'
 import type { Received } from '../../../shared/consume.ts'
 import { RetryLater } from '../../../shared/errors.ts'
@@ -15,6 +22,7 @@ import { buckets, latestRunKey } from '../../../shared/subjects.ts'
 import { ensureTopology } from '../../../shared/topology.ts'
 import { startTestNats, type TestNats } from '../../support/nats.ts'
 import { at, dune, ofRun, siteOf } from '../build.ts'
+import { fakeKv } from '../fake-kv.ts'
 import { brief, failed, pushed, ready, startedRow, stored } from './events.ts'
 
 let nats: TestNats
@@ -85,10 +93,7 @@ describe('the ledger in its bucket', () => {
     await store.finishRun(second, at(99))
     const next = await openLedger(runs)
     assert.deepEqual(
-      next
-        .openRuns()
-        .map(({ run }) => run)
-        .filter((run) => run >= first),
+      (await next.openRuns()).map(({ run }) => run).filter((run) => run >= first),
       [first, third],
     )
     assert.equal((await next.readRun(second))?.finished, at(9))
@@ -123,20 +128,29 @@ const totalsIn = (finished: Outgoing | undefined) => (finished?.body as RunFinis
 describe('the notifier’s handler', () => {
   beforeEach(async () => {
     const store = await openLedger(runs)
-    for (const { run } of store.openRuns()) await store.finishRun(run, at(9))
+    for (const { run } of await store.openRuns()) await store.finishRun(run, at(9))
   })
   const depsOf = async (extra = ''): Promise<NotifierDeps> => {
     const site = siteOf(
       `errorCountToSendMessage: 1\nnotifications: { admin_email: [admin@lab.example] }\n${extra}`,
     )
-    return { site: () => site, ledger: await openLedger(runs), failures }
+    return {
+      ...{ site: () => site, ledger: await openLedger(runs), runs, failures, targets: fakeKv().kv },
+      news: { isWaiting: false },
+    }
+  }
+  /** What lies in the outbox after a look. */
+  const toldBy = async (deps: NotifierDeps) => {
+    const outbox: Outgoing[] = []
+    await tellNews({ ...deps, publish: async (messages) => void outbox.push(...messages) }, new Date(at(60)))
+    return outbox.map(({ body }) => body as Notification)
   }
   const handle = (deps: NotifierDeps, subject: string, body: object, deliveries = 1) =>
     handleFact({ subject, body, deliveries } as Received<never>, deps)
   const tell = (deps: NotifierDeps, { kind, body }: ReturnType<typeof pushed>, deliveries = 1) =>
     handle(deps, `token.${kind}.dune.production`, body, deliveries)
 
-  it('finishes a run with its last target, tells of failures once, and again the same', async () => {
+  it('finishes a run with its last target, tells of failures once, also when it is finished twice', async () => {
     const deps = await depsOf()
     const run = newRun()
     await handle(deps, 'run.started', startedEvent(run))
@@ -149,14 +163,14 @@ describe('the notifier’s handler', () => {
       superseded: 0,
       unfinished: 0,
     })
-    const first = await handle(deps, 'run.finished', finished?.body ?? {})
-    const again = await handle(await depsOf(), 'run.finished', finished?.body ?? {})
-    const told = first.map(({ body }) => (body as Notification).to)
-    assert.deepEqual(told, ['admin@lab.example', 'dune@lab.example'])
+    await handle(deps, 'run.finished', finished?.body ?? {})
+    const first = await toldBy(deps)
     assert.deepEqual(
-      again.map((one) => 'id' in one && one.id),
-      first.map((one) => 'id' in one && one.id),
+      first.map(({ to }) => to),
+      ['admin@lab.example', 'dune@lab.example'],
     )
+    await handle(await depsOf(), 'run.finished', finished?.body ?? {})
+    assert.deepEqual(await toldBy(deps), [])
     assert.ok((await deps.ledger.readRun(run))?.finished)
   })
 
@@ -179,7 +193,7 @@ describe('the notifier’s handler', () => {
     await tell(deps, ready(1, ['c1'], run))
     await tell(deps, pushed(2, 'n1', run))
     const mine = async (minutes: number) =>
-      (await endOverdueRuns(deps, new Date(at(minutes)))).filter(
+      (await endOverdueRuns(deps.ledger, new Date(at(minutes)), new Date(at(minutes)))).filter(
         ({ body }) => (body as RunFinished).run === run,
       )
     assert.deepEqual(await mine(4), [])
@@ -190,7 +204,8 @@ describe('the notifier’s handler', () => {
       superseded: 0,
       unfinished: 2,
     })
-    assert.deepEqual(await handle(deps, 'run.finished', finished?.body ?? {}), [])
+    await handle(deps, 'run.finished', finished?.body ?? {})
+    assert.deepEqual(await toldBy(deps), [])
     assert.deepEqual(await mine(6), [])
   })
 
@@ -206,22 +221,35 @@ describe('the notifier’s handler', () => {
 
 describe('the counts of failures in their bucket', () => {
   const failing = { entry: 'dune_production', kind: 'node', name: 'count.lab.example' } as const
-  it('count each run once, are cleared by a success, and never by an older one', async () => {
+  const count = async (run: string, one: Failing = failing, threshold = 2) =>
+    recordFailure(failures, one, { run, at: at(1), threshold })
+  it('count each run once, are ended by a success, and never by an older one', async () => {
     const [a, b, c] = [newRun(), newRun(), newRun()]
-    const count = async (run: string) => recordFailure(failures, failing, run, at(1), 2)
     assert.equal((await count(a)).told, false)
     assert.equal((await count(b)).told, true)
     assert.equal((await count(b)).told, true)
     assert.equal((await count(a)).told, false, 'an older run tells nothing of its own')
-    await clearFailure(failures, failing, a)
+    assert.equal(await recordSuccess(failures, failing, { run: a, at: at(2) }), undefined)
     assert.equal((await count(c)).runs, 3)
-    await clearFailure(failures, failing, c)
+    assert.deepEqual(await recordSuccess(failures, failing, { run: c, at: at(2) }), { since: at(1), runs: 3 })
     assert.equal((await count(newRun())).runs, 1)
   })
   it('lose no run when two notifiers count at once', async () => {
     const mine = { ...failing, name: 'both.lab.example' }
     const run = newRun()
-    await Promise.all([1, 2, 3, 4].map(() => recordFailure(failures, mine, run, at(1), 9)))
-    assert.equal((await recordFailure(failures, mine, newRun(), at(2), 9)).runs, 2)
+    await Promise.all([1, 2, 3, 4].map(() => count(run, mine, 9)))
+    assert.equal((await count(newRun(), mine, 9)).runs, 2)
+  })
+  it('of the predecessor are taken over, and go on here; what is counted here already stays', async () => {
+    const [theirs, both] = ['their.lab.example', 'both-counted.lab.example'].map((name) => ({
+      ...failing,
+      name,
+    })) as [Failing, Failing]
+    await count(newRun(), both, 9)
+    const counts = [theirs, both].map((one) => ({ failing: one, count: 2 }))
+    assert.equal(await importCounts(failures, counts, at(0)), 1)
+    const next = await count(newRun(), theirs, 3)
+    assert.deepEqual([next.runs, next.told, next.since], [3, true, at(0)])
+    assert.equal((await count(newRun(), both, 9)).runs, 2)
   })
 })

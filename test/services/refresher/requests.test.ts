@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { findJoined, isWeaker } from '../../../services/refresher/joined.ts'
+import { findJoined } from '../../../services/refresher/joined.ts'
 import { chooseEntries, type RunRequest } from '../../../services/refresher/run-request.ts'
 import { listServices } from '../../../services/refresher/services-request.ts'
 import type { TargetRecord } from '../../../shared/claim.ts'
@@ -14,6 +14,7 @@ import {
   runKey,
   storeSubject,
 } from '../../../shared/subjects.ts'
+import { isWeaker } from '../../../shared/weaker-run.ts'
 import { at, dune, runIds, siteOf } from '../build.ts'
 import { fakeKv } from '../fake-kv.ts'
 

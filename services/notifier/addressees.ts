@@ -1,0 +1,72 @@
+/** Who hears which news: administrators everything, stakeholders what their nodes did not get and what the site adds. Pure. */
+import type { Entry, Recipients, Site } from '../../shared/config/site.ts'
+import type { Notification } from '../../shared/messages.ts'
+import type { News } from './news.ts'
+
+/** One addressee of one message. `to` names a hook and is never its URL. */
+export interface Addressee {
+  readonly channel: Notification['channel']
+  readonly to: string
+  readonly news: readonly News[]
+}
+
+/** Everybody who hears any of it, once each; nobody where notifications are off, and nothing of a muted entry. */
+export function addresseesOf(all: readonly News[], site: Site): Addressee[] {
+  if (site.disableNotifications) return []
+  const heard = all.filter(({ entry }) => !isMuted(site, entry))
+  const [ofTests, real] = [heard.filter(({ isTest }) => isTest), heard.filter(({ isTest }) => !isTest)]
+  return [
+    ...administrators(site.notifications, 'admin', real),
+    ...stakeholders(site, real),
+    ...administrators(site.notificationsTest, 'admin_test', ofTests),
+  ].filter(({ news }) => news.length > 0)
+}
+
+/** True where nobody hears of this entry. */
+export function isMuted({ disableNotifications, entries }: Site, name: string | undefined): boolean {
+  return disableNotifications || (entries.find((entry) => entry.name === name)?.disableNotifications ?? false)
+}
+
+function administrators(to: Recipients, hook: string, news: readonly News[]): Addressee[] {
+  // As the predecessor had it: that a test went well is said on Slack alone.
+  const byMail = news.filter(({ kind }) => kind !== 'completed')
+  return [
+    ...(to.slackUrl ? [{ channel: 'slack', to: hook, news } as const] : []),
+    ...(to.webhookUrl ? [{ channel: 'webhook', to: hook, news: byMail } as const] : []),
+    ...to.adminEmail.map((address) => ({ channel: 'email', to: address, news: byMail }) as const),
+  ]
+}
+
+/** Administrators hear everything already: none of them is told twice. */
+function stakeholders(site: Site, news: readonly News[]): Addressee[] {
+  const theirs = news.filter((one) => isForStakeholders(one, site))
+  const byAddressee = new Map<string, Addressee>()
+  const tell = (channel: Addressee['channel'], to: string, one: News) => {
+    const known = byAddressee.get(`${channel} ${to}`)?.news ?? []
+    if (!known.includes(one)) byAddressee.set(`${channel} ${to}`, { channel, to, news: [...known, one] })
+  }
+  for (const one of theirs)
+    for (const { emails, experiment } of entriesOf(site, one)) {
+      if (site.experimentSlack[experiment]) tell('slack', experimentHook(experiment), one)
+      for (const to of emails) if (!site.notifications.adminEmail.includes(to)) tell('email', to, one)
+    }
+  return [...byAddressee.values()]
+}
+
+/** The name under which the outbox knows an experiment's Slack webhook. */
+export const experimentHook = (experiment: string) => `experiment:${experiment}`
+
+/** Silence concerns every entry. */
+const entriesOf = (site: Site, { entry }: News): readonly Entry[] =>
+  site.entries.filter(({ name, disableNotifications }) =>
+    entry === undefined ? !disableNotifications : name === entry,
+  )
+
+function isForStakeholders({ kind, where, entry }: News, { notifications }: Site): boolean {
+  const chosen = notifications.stakeholders
+  if (kind === 'failure' && where === 'node') return true
+  if (!chosen.includes(kind)) return false
+  // Of what ended well they hear where they could hear of what was wrong.
+  if (kind !== 'recovered') return true
+  return where === 'node' || chosen.includes(entry === undefined ? 'silence' : 'failure')
+}

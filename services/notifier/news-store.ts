@@ -1,0 +1,67 @@
+/** Keeps news in the bucket `runs` from when it is known until it is told, and remembers what was told: each once. */
+import type { KV } from '@nats-io/kv'
+import { z } from 'zod'
+import { attempt } from '../../shared/compare-and-set.ts'
+import { inParallel } from './in-parallel.ts'
+import { type News, news } from './news.ts'
+
+/** Pieces in one value: it has to fit into one NATS message. */
+const together = 500
+/** Values in one batch: their keys have to fit into one message too. */
+const mostKeys = 5_000
+
+const waitingPrefix = 'news.'
+const toldPrefix = 'told.'
+const batchKey = 'telling.now'
+
+/** What is being told now: whoever finds it goes on with it, under the same id. */
+const batch = z.object({
+  id: z.string(),
+  at: z.string(),
+  keys: z.array(z.string()).describe('Without their prefix.'),
+})
+export type KeptBatch = z.infer<typeof batch>
+
+/** Keeps news under `id` (KV key tokens); what was kept or told under that id before stays as it is. */
+export async function addNews(runs: KV, id: string, pieces: readonly News[]): Promise<void> {
+  for (let first = 0; first < pieces.length; first += together) {
+    const key = `${id}.${first / together}`
+    const told = await runs.get(`${toldPrefix}${key}`)
+    if (told?.operation === 'PUT') continue
+    const value = JSON.stringify(pieces.slice(first, first + together))
+    await attempt(() => runs.create(`${waitingPrefix}${key}`, value))
+  }
+}
+
+/** The batch that is being told, or a new one of all the news there is; undefined where there is none. */
+export async function takeBatch(runs: KV, newId: () => string, at: string): Promise<KeptBatch | undefined> {
+  const found = await runs.get(batchKey)
+  if (found?.operation === 'PUT') return batch.parse(found.json())
+  const keys: string[] = []
+  for await (const key of await runs.keys(`${waitingPrefix}>`)) keys.push(key.slice(waitingPrefix.length))
+  if (keys.length === 0) return undefined
+  const taken: KeptBatch = { id: newId(), at, keys: keys.toSorted().slice(0, mostKeys) }
+  // Another notifier may have been faster: its batch is found at the next look.
+  const written = await attempt(() => runs.create(batchKey, JSON.stringify(taken)))
+  return written === undefined ? undefined : taken
+}
+
+/** The news of a batch. */
+export async function readBatch(runs: KV, { keys }: KeptBatch): Promise<News[]> {
+  const found = await inParallel(keys, async (key) => {
+    const value = await runs.get(`${waitingPrefix}${key}`)
+    return value?.operation === 'PUT' ? z.array(news).parse(value.json()) : []
+  })
+  return found.flat()
+}
+
+/** Remembers that all messages of the batch lie in the outbox. */
+export async function endBatch(runs: KV, { id, keys }: KeptBatch): Promise<void> {
+  await inParallel(keys, async (key) => {
+    await runs.put(`${toldPrefix}${key}`, id)
+    await runs.delete(`${waitingPrefix}${key}`)
+  })
+  const found = await runs.get(batchKey)
+  if (found?.operation !== 'PUT' || batch.parse(found.json()).id !== id) return
+  await attempt(() => runs.delete(batchKey, { previousSeq: found.revision }))
+}

@@ -1,0 +1,62 @@
+/** Tells all the news there is as one message for each addressee, and puts those into the outbox. */
+import type { KV } from '@nats-io/kv'
+import { ulid } from 'ulid'
+import type { Site } from '../../shared/config/site.ts'
+import { cleanLine } from '../../shared/outcome-text.ts'
+import type { Fact, Outgoing } from '../../shared/publish.ts'
+import { notifySubject } from '../../shared/subjects.ts'
+import { tellAdmins } from './admin-notice.ts'
+import { composeDigests } from './digest.ts'
+import { endBatch, type KeptBatch, readBatch, takeBatch } from './news-store.ts'
+import { type LoadedTemplates, loadTemplates } from './templates.ts'
+import { isToldFirst } from './told-once.ts'
+
+export interface TellDeps {
+  readonly site: () => Site
+  readonly runs: KV
+  readonly failures: KV
+  /** Puts the messages into the outbox; returns when all lie there. */
+  readonly publish: (messages: readonly Outgoing[]) => Promise<void>
+}
+
+/**
+ * Tells what there is to tell; nothing where there is none. A notifier that dies meanwhile leaves its batch to the next one,
+ * which makes the same messages under the same ids: the outbox takes each once.
+ */
+export async function tellNews(deps: TellDeps, now: Date): Promise<void> {
+  const { runs, publish } = deps
+  const batch = await takeBatch(runs, () => ulid(now.getTime()), now.toISOString())
+  if (!batch) return
+  await publish(await messagesOf(batch, deps))
+  await endBatch(runs, batch)
+}
+
+async function messagesOf(batch: KeptBatch, { site, runs, failures }: TellDeps): Promise<Outgoing[]> {
+  const news = await readBatch(runs, batch)
+  const loaded = loadTemplates(site().notifier.templates)
+  const digests = composeDigests({ ...batch, news }, site(), loaded.templates)
+  return [
+    ...digests.map(
+      (body): Fact => ({ kind: 'fact', subject: notifySubject(body.channel, body.to), id: body.id, body }),
+    ),
+    ...(await templateNotice(loaded, batch, site(), failures)),
+  ]
+}
+
+async function templateNotice(
+  { problems }: LoadedTemplates,
+  { id }: KeptBatch,
+  site: Site,
+  failures: KV,
+): Promise<Outgoing[]> {
+  if (!(await isToldFirst(failures, 'templates', problems, id))) return []
+  return tellAdmins(
+    {
+      run: id,
+      id: `${id}.templates`,
+      subject: 'managed-tokens: a template of notifier.templates is wrong',
+      text: `${problems.map((one) => cleanLine(one)).join('\n')}\n\nThe one that comes with managed-tokens is used instead. To do: correct the template; managed-tokens config check says when it is good.\n`,
+    },
+    site,
+  )
+}

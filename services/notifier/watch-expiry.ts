@@ -1,0 +1,141 @@
+/** Watches how long tokens on nodes and in credds still live, and warns of those that are not replaced. */
+import type { KV } from '@nats-io/kv'
+import { z } from 'zod'
+import type { TargetRecord } from '../../shared/claim.ts'
+import type { Entry, Site } from '../../shared/config/site.ts'
+import { encodeToken, refreshSubject } from '../../shared/subjects.ts'
+import { decideWarning, entryOfTarget, type KeptTarget, type Warned, warned } from './expiring.ts'
+import { failingKey } from './failure-store.ts'
+import type { News } from './news.ts'
+import { addNews } from './news-store.ts'
+import { schedulePeriodMs } from './schedule-period.ts'
+import { type FailureCount, failureCount } from './threshold.ts'
+
+export interface ExpiryDeps {
+  readonly site: () => Site
+  readonly runs: KV
+  readonly failures: KV
+  readonly targets: KV
+}
+
+const warnedPrefix = 'warned.'
+
+/** One look at all targets: adds what people have to hear. */
+export async function watchExpiry(deps: ExpiryDeps, now: Date): Promise<void> {
+  const site = deps.site()
+  const settings = {
+    periodMs: schedulePeriodMs(site, now),
+    warnBeforeMs: site.notifications.warnBeforeMs,
+  }
+  const records = await readRecords(deps.targets)
+  const { counts, warnings } = await readFailures(deps.failures)
+  const seen = new Set<string>()
+  for (const [key, record] of records) {
+    if (!/^(store|push)\./.test(key)) continue
+    const entry = entryOfTarget({ key, record }, site, creddsOf(records, record.entry, site))
+    if (!entry) continue
+    seen.add(key)
+    const target = { key, record, isFailing: isFailing(key, record, entry, counts) }
+    const before = warnings.get(key)
+    const decision = decideWarning(target, before, settings, now)
+    if (decision.kind === 'warn') await warn(target, entry, decision.warned, deps, now)
+    if (decision.kind === 'over') await endWarning(target, entry, decision.since, counts, deps, now)
+  }
+  // Of what is not configured any more, nobody hears again.
+  for (const key of warnings.keys()) if (!seen.has(key)) await deps.failures.delete(`${warnedPrefix}${key}`)
+}
+
+async function readRecords(targets: KV): Promise<Map<string, TargetRecord>> {
+  const records = new Map<string, TargetRecord>()
+  // Vault's pause and the schedules lie there too.
+  for await (const found of await targets.history())
+    if (found.operation === 'PUT' && /^(refresh|store|push)\./.test(found.key))
+      records.set(found.key, found.json<TargetRecord>())
+  return records
+}
+
+async function readFailures(failures: KV) {
+  const counts = new Map<string, FailureCount>()
+  const warnings = new Map<string, Warned>()
+  for await (const found of await failures.history()) {
+    if (found.operation !== 'PUT') continue
+    const value: unknown = found.json()
+    if (found.key.startsWith(warnedPrefix)) {
+      const one = warned.safeParse(value).data
+      if (one) warnings.set(found.key.slice(warnedPrefix.length), one)
+    } else {
+      const one = failureCount.safeParse(value).data
+      if (one) counts.set(found.key, one)
+    }
+  }
+  return { counts, warnings }
+}
+
+/** The credds that the entry's last token was for: one the collector does not name any more needs no token. */
+function creddsOf(records: ReadonlyMap<string, TargetRecord>, entry: string, site: Site) {
+  const configured = site.entries.find(({ name }) => name === entry)
+  const ended = configured && records.get(refreshSubject(configured))?.ended
+  const [message] = ended?.kind === 'done' ? ended.messages : []
+  return z.object({ credds: z.array(z.string()) }).safeParse(message?.body).data?.credds
+}
+
+const whereOf = (key: string): 'node' | 'credd' => (key.startsWith('push.') ? 'node' : 'credd')
+
+const countOf = (
+  key: string,
+  { entry, target = '' }: TargetRecord,
+  counts: ReadonlyMap<string, FailureCount>,
+) => counts.get(failingKey({ entry, kind: whereOf(key), name: target }))
+
+function isFailing(
+  key: string,
+  record: TargetRecord,
+  { name, service }: Entry,
+  counts: ReadonlyMap<string, FailureCount>,
+): boolean {
+  const refresh = counts.get(failingKey({ entry: name, kind: 'refresh', name: service }))
+  return [countOf(key, record, counts), refresh].some((count) => (count?.runs ?? 0) > 0)
+}
+
+function aboutOf({ key, record }: KeptTarget, { name, service }: Entry, now: Date) {
+  return {
+    ...{ run: record.run, at: now.toISOString(), isTest: false, entry: name, service },
+    ...{ where: whereOf(key), name: record.target ?? '', message: '', action: '' },
+  } as const
+}
+
+async function warn(
+  target: KeptTarget,
+  entry: Entry,
+  next: Warned,
+  deps: ExpiryDeps,
+  now: Date,
+): Promise<void> {
+  const { lastSuccess } = target.record
+  const piece: News = {
+    ...aboutOf(target, entry, now),
+    ...{ kind: 'expiring', expiry: next.expiry },
+    ...(lastSuccess && { since: lastSuccess }),
+    message: lastSuccess ? `It was last replaced at ${lastSuccess}.` : 'It was never replaced.',
+    action: `Mend what keeps it from being replaced: managed-tokens status says what failed.`,
+  }
+  await addNews(deps.runs, `expiring.${target.key}.${encodeToken(next.expiry)}.${next.urgency}`, [piece])
+  await deps.failures.put(`${warnedPrefix}${target.key}`, JSON.stringify(next))
+}
+
+async function endWarning(
+  target: KeptTarget,
+  entry: Entry,
+  since: string,
+  counts: ReadonlyMap<string, FailureCount>,
+  deps: ExpiryDeps,
+  now: Date,
+): Promise<void> {
+  // Where failures were told, their end is told as well.
+  const { recovered, since: worksSince = '' } = countOf(target.key, target.record, counts) ?? {}
+  if (!recovered || worksSince < since)
+    await addNews(deps.runs, `expiring.${target.key}.over.${encodeToken(since)}`, [
+      { ...aboutOf(target, entry, now), kind: 'recovered', since },
+    ])
+  await deps.failures.delete(`${warnedPrefix}${target.key}`)
+}
