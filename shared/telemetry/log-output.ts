@@ -10,12 +10,14 @@ import { droppedTotal } from './metrics.ts'
 
 /** What waits to be written at most (bytes); lines beyond are dropped and counted. */
 const maxLength = 4 * 1024 * 1024
-/** How long disposing waits for the rest to be written (milliseconds). */
+/** How long a flush waits at most (milliseconds). */
 const lastChanceMs = 500
 
 export interface LogOutput extends DestinationStream, AsyncDisposable {
   /** Goes on in a new file of the same name: logrotate has moved the old one. Does nothing for standard output. */
   reopen(): void
+  /** Ends when all lines so far are written, or after half a second. */
+  flush(): Promise<void>
 }
 
 export interface OutputOptions {
@@ -28,22 +30,29 @@ export interface OutputOptions {
 export function openLogOutput(daemon: Daemon, { directory, pretty = false }: OutputOptions): LogOutput {
   if (pretty) {
     const stream = pino.transport({ target: 'pino-pretty' })
-    return { write: (line) => stream.write(line), reopen() {}, async [Symbol.asyncDispose]() {} }
+    return {
+      write: (line) => stream.write(line),
+      reopen() {},
+      async flush() {},
+      async [Symbol.asyncDispose]() {},
+    }
   }
   const file = directory === undefined ? undefined : checkFile(directory, `${daemon}.log`)
-  const stream = pino.destination({ dest: file ?? 1, sync: false, minLength: 0, maxLength })
+  // Of at least one byte: with none at all, the library would not wait for anything when it is flushed.
+  const stream = pino.destination({ dest: file ?? 1, sync: false, minLength: 1, maxLength })
   stream.on('drop', () => droppedTotal.inc({ signal: 'logs', sink: 'file' }))
   // The disk may be full: what waits is tried again with the next line.
   stream.on('error', () => undefined)
+  const flush = () =>
+    new Promise<void>((end) => {
+      setTimeout(end, lastChanceMs).unref()
+      stream.flush(() => end())
+    })
   return {
     write: (line) => stream.write(line),
     reopen: () => (file === undefined ? undefined : stream.reopen()),
-    async [Symbol.asyncDispose]() {
-      await new Promise<void>((end) => {
-        setTimeout(end, lastChanceMs).unref()
-        stream.flush(() => end())
-      })
-    },
+    flush,
+    [Symbol.asyncDispose]: flush,
   }
 }
 

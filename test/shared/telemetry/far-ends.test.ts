@@ -1,0 +1,171 @@
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { after, before, describe, it } from 'node:test'
+import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http'
+import { TracerProvider } from '@opentelemetry/sdk-trace'
+import { createLog } from '../../../shared/telemetry/log.ts'
+import { copyTo } from '../../../shared/telemetry/log-sinks.ts'
+import { openLoki } from '../../../shared/telemetry/loki.ts'
+import { droppedTotal } from '../../../shared/telemetry/metrics.ts'
+import { openOtlpLogs, otlpLogsUrl } from '../../../shared/telemetry/otlp-logs.ts'
+import { openPushgateway } from '../../../shared/telemetry/pushgateway.ts'
+import { batchOf } from '../../../shared/telemetry/tracing-sdk.ts'
+import { inWork } from '../../../shared/telemetry/work-context.ts'
+import { type BadEnd, hanging, nobody, slow } from '../../support/bad-ends.ts'
+import { makeEntry } from '../../support/entry.ts'
+
+interface Got {
+  readonly method: string
+  readonly url: string
+  readonly headers: NodeJS.Dict<string | string[]>
+  readonly body: string
+}
+
+describe('far ends that work', () => {
+  const got: Got[] = []
+  const server = createServer(async (request, response) => {
+    let body = ''
+    for await (const chunk of request) body += chunk
+    got.push({ method: request.method ?? '', url: request.url ?? '', headers: request.headers, body })
+    response.end('{}')
+  })
+  let host: string
+
+  before(async () => {
+    server.listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    host = `127.0.0.1:${(server.address() as AddressInfo).port}`
+  })
+  after(() => {
+    server.closeAllConnections()
+    server.close()
+  })
+
+  it('Loki gets every line in its order, with the run and entry it belongs to', async () => {
+    const sink = openLoki('storer', { host }, 'sandbox')
+    const written: string[] = []
+    const log = createLog('storer', copyTo({ write: (line) => void written.push(line) }, [sink]))
+    inWork({ run: '01RUN', entry: 'dune_production' }, () => {
+      log.info('one')
+      log.warn({ entry: 'mu2e_production' }, 'two')
+    })
+    await sink[Symbol.asyncDispose]()
+    const push = got.pop()
+    assert.equal(`${push?.method} ${push?.url}`, 'POST /loki/api/v1/push')
+    const { streams } = JSON.parse(push?.body ?? '')
+    assert.deepEqual(streams[0].stream, { app: 'managed-tokens', daemon: 'storer', environment: 'sandbox' })
+    const [one, two] = streams[0].values.map(([, line]: [string, string]) => JSON.parse(line))
+    assert.deepEqual(
+      [one.msg, one.run, one.entry, two.msg, two.run, two.entry],
+      ['one', '01RUN', 'dune_production', 'two', '01RUN', 'mu2e_production'],
+    )
+    const times = streams[0].values.map(([at]: [string]) => at)
+    assert.deepEqual(times, times.toSorted())
+    assert.equal(new Set(times).size, 2)
+    assert.equal(written.length, 2, 'and they are written here as before')
+  })
+
+  it('an OTLP collector gets the same lines as records, where the variables ask for it', async () => {
+    const variables: Record<string, string> = {
+      OTEL_EXPORTER_OTLP_ENDPOINT: `http://${host}/`,
+      OTEL_EXPORTER_OTLP_HEADERS: 'x-scope=lab',
+    }
+    const sink = openOtlpLogs('storer', { devEnvironmentLabel: 'sandbox' }, (name) => variables[name])
+    assert.ok(sink)
+    createLog('storer', copyTo({ write() {} }, [sink])).warn({ code: 'disk-full' }, 'no room')
+    await sink[Symbol.asyncDispose]()
+    const push = got.pop()
+    assert.equal(push?.url, '/v1/logs')
+    assert.equal(push?.headers['x-scope'], 'lab')
+    const [{ resource, scopeLogs }] = JSON.parse(push?.body ?? '').resourceLogs
+    const [record] = scopeLogs[0].logRecords
+    assert.deepEqual(
+      [record.severityText, record.severityNumber, record.body.stringValue],
+      ['warn', 13, 'no room'],
+    )
+    assert.ok(
+      record.attributes.some(
+        (one: { key: string; value: object }) =>
+          one.key === 'code' && 'stringValue' in one.value && one.value.stringValue === 'disk-full',
+      ),
+    )
+    const keys = resource.attributes.map(({ key }: { key: string }) => key)
+    for (const key of ['service.name', 'deployment.environment', 'deployment.environment.name'])
+      assert.ok(keys.includes(key), key)
+  })
+
+  const logsUrls: Record<string, [Record<string, string>, string | undefined]> = {
+    'nowhere without a word': [{}, undefined],
+    'to the common address': [{ OTEL_EXPORTER_OTLP_ENDPOINT: 'http://c:4318' }, 'http://c:4318/v1/logs'],
+    'to an address of their own': [
+      { OTEL_EXPORTER_OTLP_LOGS_ENDPOINT: 'http://c:1/x', OTEL_EXPORTER_OTLP_ENDPOINT: 'http://d' },
+      'http://c:1/x',
+    ],
+    'nowhere where they are switched off': [
+      { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://c:4318', OTEL_LOGS_EXPORTER: 'none' },
+      undefined,
+    ],
+  }
+  for (const [name, [variables, url]] of Object.entries(logsUrls))
+    it(`OTLP lines go ${name}`, () =>
+      assert.equal(
+        otlpLogsUrl((key) => variables[key]),
+        url,
+      ))
+
+  it('a Pushgateway gets the metrics under a group of each daemon’s own', async () => {
+    const site = () => ({ entries: [makeEntry()] })
+    const prometheus = { host, jobname: 'managed tokens' }
+    for (const daemon of ['refresher', 'storer'] as const) {
+      await using pusher = openPushgateway(daemon, prometheus, site)
+      await pusher.push()
+      const push = got.pop()
+      assert.equal(push?.method, 'PUT')
+      assert.match(push?.url ?? '', new RegExp(`^/metrics/job/managed%20tokens/daemon/${daemon}/instance/.`))
+      assert.match(push?.body ?? '', /^# TYPE managed_tokens_stage_duration_seconds gauge$/m)
+    }
+  })
+})
+
+const badEnds: Record<string, () => Promise<BadEnd>> = {
+  'nobody there': nobody,
+  'one that never answers': hanging,
+  'one of a byte a second': slow,
+}
+
+describe('far ends that do not', { concurrency: true, timeout: 30_000 }, () => {
+  for (const [name, open] of Object.entries(badEnds))
+    it(`${name}: what they do not take is dropped and counted, and nobody waits`, async () => {
+      await using end = await open()
+      const before = await dropped()
+      const loki = openLoki('storer', { host: end.host }, 'sandbox')
+      const provider = new TracerProvider({
+        spanProcessors: [
+          batchOf(new OTLPTraceExporter({ url: `http://${end.host}/v1/traces`, timeoutMillis: 1_000 })),
+        ],
+      })
+      const pushgateway = openPushgateway('storer', { host: end.host, jobname: 'j' }, () => ({ entries: [] }))
+      const log = createLog('storer', copyTo({ write() {} }, [loki]))
+      const tracer = provider.getTracer('test')
+      for (let n = 0; n < 500; n++) {
+        log.info({ n, filler: 'x'.repeat(20_000) }, 'a line')
+        if (n % 10 === 0) tracer.startSpan('span').end()
+      }
+      assert.ok(loki.held() <= 4 * 1024 * 1024, 'memory is bounded')
+      await Promise.all([
+        loki[Symbol.asyncDispose](),
+        provider.shutdown(),
+        pushgateway[Symbol.asyncDispose](),
+      ])
+      const after = await dropped()
+      for (const what of ['logs loki', 'traces otlp', 'metrics pushgateway'])
+        assert.ok((after[what] ?? 0) > (before[what] ?? 0), `${what} are counted`)
+    })
+})
+
+async function dropped(): Promise<Record<string, number>> {
+  const { values } = await droppedTotal.get()
+  return Object.fromEntries(values.map(({ labels, value }) => [`${labels.signal} ${labels.sink}`, value]))
+}

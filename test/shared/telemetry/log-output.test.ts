@@ -1,0 +1,40 @@
+import assert from 'node:assert/strict'
+import { mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, describe, it } from 'node:test'
+import { createLog } from '../../../shared/telemetry/log.ts'
+import { openLogOutput } from '../../../shared/telemetry/log-output.ts'
+
+const directory = mkdtempSync(join(tmpdir(), 'mt-log-'))
+after(() => rmSync(directory, { recursive: true, force: true }))
+const messages = (file: string) =>
+  readFileSync(join(directory, file), 'utf8')
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line).msg)
+
+describe('a daemon’s log file', () => {
+  it('is named after the daemon, and goes on in a new one when told to reopen', async () => {
+    const output = openLogOutput('storer', { directory })
+    const log = createLog('storer', output)
+    log.info('before')
+    await output.flush()
+    renameSync(join(directory, 'storer.log'), join(directory, 'storer.log.1'))
+    log.info('to the old file, as nobody has been told')
+    await output.flush()
+    output.reopen()
+    log.info('after')
+    await output[Symbol.asyncDispose]()
+    assert.deepEqual(messages('storer.log.1'), ['before', 'to the old file, as nobody has been told'])
+    assert.deepEqual(messages('storer.log'), ['after'])
+  })
+
+  it('that cannot be written is refused with what to do', () => {
+    writeFileSync(join(directory, 'a-file'), '')
+    assert.throws(
+      () => openLogOutput('storer', { directory: join(directory, 'a-file') }),
+      /storer\.log cannot be written \(E\w+\): let this user write .*logs\.token-push\.logfile/,
+    )
+  })
+})
