@@ -17,7 +17,7 @@ const bearer = z.strictObject({
     .min(60)
     .max(longestSeconds)
     .default(1_800)
-    .describe('Made anew before less life than this is left, or half of it.'),
+    .describe('Made anew when this much of its life is left, or half of it.'),
   purpose: bearerPurpose
     .optional()
     .describe('Its file is `/tmp/bt_u<UID>-<purpose>`; absent: `/tmp/bt_u<UID>`.'),
