@@ -14,7 +14,11 @@ const closeMs = 2_000
 
 export interface ControlMasters extends AsyncDisposable {
   /** The socket of a push; undefined where connections are not kept. */
-  socketOf(entry: Entry, node: string, config: DistributorConfig): ControlSocket | undefined
+  socketOf(
+    entry: Entry,
+    node: string,
+    config: Pick<DistributorConfig, 'controlMaster' | 'controlPersist'>,
+  ): ControlSocket | undefined
   /** Closes a connection that failed, so that the next push makes a new one. */
   close(socket: ControlSocket, ssh: string): Promise<void>
 }

@@ -7,7 +7,7 @@ import { commandEnvironment } from '../../shared/config/environment.ts'
 import { judgeFiles, wrongOwner } from './place.ts'
 import { copyWords, lookWords, ownerWords } from './rsync-command.ts'
 import { readComplaint, readListing, resultOf } from './rsync-outcome.ts'
-import { connectionError } from './ssh-failure.ts'
+import { connectionError, nodeError } from './ssh-failure.ts'
 import { type Staged, stageFiles } from './stage-files.ts'
 import type { Push, PushMeans } from './transport.ts'
 
@@ -61,7 +61,15 @@ function openRsync({ entry, node }: Push, means: PushMeans, staged: Staged): Run
 const exitCodeOf = (outcome: CommandOutcome) => (outcome.kind === 'exited' ? outcome.exitCode : -1)
 
 function failUnlessGood(push: Push, outcome: CommandOutcome): void {
-  if (exitCodeOf(outcome) !== 0) throw connectionError(push, 'rsync', outcome)
+  if (exitCodeOf(outcome) === 0) return
+  // What a shell prints, nologin's refusal too, reaches rsync in the place of its own protocol.
+  if (/is your shell clean/.test(outcome.stderr))
+    throw nodeError(
+      push,
+      'push-failed',
+      'the account’s shell prints something of its own, or refuses the login',
+    )
+  throw connectionError(push, 'rsync', outcome)
 }
 
 /** Before anything is written: another UID's names are none of this account's business. */

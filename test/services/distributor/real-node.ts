@@ -1,0 +1,154 @@
+/** One node with a real sshd and a real KDC, and pushes to it as the daemon makes them; the account's shell can be put in their way. */
+import { execFileSync } from 'node:child_process'
+import { closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { SiteEntry } from '../../../sandbox/entry.ts'
+import { layoutOf, nodeTmp } from '../../../sandbox/layout.ts'
+import type { ControlSocket, PlacedFile } from '../../../services/distributor/transport.ts'
+import type { Entry } from '../../../shared/config/site.ts'
+import { makeEntry } from '../../support/entry.ts'
+
+const dir = mkdtempSync(join(tmpdir(), 'mt-real-node-'))
+const layout = layoutOf(dir)
+// Read once, by the first module that needs it.
+process.env.KRB5_CONFIG = layout.krb5Config
+const { startSite } = await import('../../../sandbox/site.ts')
+const { transportOf } = await import('../../../services/distributor/transport.ts')
+const { openControlMasters } = await import('../../../services/distributor/control-master.ts')
+const { openTickets } = await import('../../../shared/kinit.ts')
+
+export const node = 'dunegpvm01.sandbox.test'
+export const uid = 50_762
+const account = 'dunepro'
+const siteEntry: SiteEntry = {
+  ...{ experiment: 'dune', role: 'production', account, uid, uidFrom: 'config' },
+  ...{ nodes: [node], credds: [], creddsFrom: 'none' },
+}
+
+export interface PushOptions {
+  readonly transport?: 'ssh' | 'rsync'
+  readonly uid?: number
+  readonly keep?: boolean
+  readonly timeoutMs?: number
+  readonly signal?: AbortSignal
+}
+
+export interface RealNode extends AsyncDisposable {
+  /** Pushes the two token files with this content. */
+  push(content: string, options?: PushOptions): Promise<string | undefined>
+  /** What lies there, by name. */
+  read(): { readonly first: string; readonly second: string }
+  start(): Promise<void>
+  stop(): Promise<void>
+  /** Starts the node again with a `/tmp` of so many bytes that holds what was there. */
+  restartWithTmp(size: string): Promise<void>
+  /** The node's `/tmp` as it is now. */
+  tmp(): string
+  /** The account's login shell is this script from now on; absent: bash again. It may read `$HOME`. */
+  setShell(script?: string): void
+  setShellTo(program: string): void
+  /** How often somebody logged in so far. */
+  logins(): number
+  /** Where connections are kept. */
+  readonly connections: string
+  closeConnections(): Promise<void>
+  readonly home: string
+}
+
+export async function startRealNode(): Promise<RealNode> {
+  await using stack = new AsyncDisposableStack()
+  stack.defer(() => rmSync(dir, { recursive: true, force: true }))
+  const site = stack.use(await startSite({ dir, entries: [siteEntry] }))
+  const tickets = stack.use(await openTickets(join(dir, 'tickets')))
+  // Longer than a socket's address may be.
+  const connections = join(dir, 'a-directory-with-a-long-name'.repeat(4))
+  mkdirSync(connections)
+  const masters = await openControlMasters(connections, () => 'ssh')
+  const staging = join(dir, 'staging')
+  mkdirSync(staging)
+  const entry: Entry = makeEntry({
+    ...{ account, nodes: [node], keytab: join(layout.keytabs, `${account}.keytab`) },
+    ...{ sshOptions: ['-F', layout.sshConfig], fileCopierOptions: ['--perms', '--chmod=u=r,go='] },
+  })
+  const home = join(layout.nodes, node, 'home', account)
+  const outside = nodeTmp(layout, node)
+  /** Open while `/tmp` is a mount that only the node has. */
+  let mounted: number | undefined
+  const tmp = () => (mounted === undefined ? outside : `/proc/self/fd/${mounted}`)
+  const forgetMount = () => {
+    if (mounted !== undefined) closeSync(mounted)
+    mounted = undefined
+  }
+  stack.defer(forgetMount)
+  const passwd = join(layout.nodes, node, 'etc', 'passwd')
+  const setShellTo = (program: string) =>
+    writeFileSync(
+      passwd,
+      readFileSync(passwd, 'utf8').replace(new RegExp(`^(${account}:.*):.*$`, 'm'), `$1:${program}`),
+    )
+  const running = stack.move()
+  return {
+    ...{ connections, home, tmp, setShellTo },
+    async push(content, options = {}) {
+      const { transport = 'ssh', keep = false, timeoutMs = 30_000 } = options
+      const signal = options.signal ?? new AbortController().signal
+      const ccache = await tickets.ccacheOf(entry, { minLifeMs: 60_000, timeoutMs: 10_000, signal })
+      const control: ControlSocket | undefined = keep
+        ? masters.socketOf(entry, node, { controlMaster: true, controlPersist: 60_000 })
+        : undefined
+      return transportOf({ transport })(
+        { entry, node, uid: options.uid ?? uid, files: tokenFiles(content) },
+        {
+          ...{ ssh: 'ssh', rsync: 'rsync', ccache, staging, timeoutMs, signal },
+          ...(control ? { control } : {}),
+        },
+      )
+    },
+    read() {
+      const [first = '', second = ''] = tokenFiles('').map(({ path }) => inNode(path))
+      return { first, second }
+    },
+    async start() {
+      forgetMount()
+      await site.startNode(node)
+    },
+    stop: () => site.stopNode(node),
+    async restartWithTmp(size) {
+      await site.stopNode(node)
+      const kept = tokenFiles('').map(({ path }) => [path, inNode(path)] as const)
+      // The node takes the mount along into its own namespace; here it ends at once.
+      execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${size},mode=1777`, 'none', outside])
+      mounted = openSync(outside, 'r')
+      try {
+        for (const [path, content] of kept) {
+          const file = join(outside, path.slice('/tmp/'.length))
+          writeFileSync(file, content, { mode: 0o400 })
+          execFileSync('chown', [`${uid}:${uid}`, file])
+        }
+        await site.startNode(node)
+      } finally {
+        execFileSync('umount', ['-l', outside])
+      }
+    },
+    setShell(script) {
+      const file = join(home, 'shell')
+      if (script !== undefined) writeFileSync(file, `#!/bin/sh\n${script}\n`, { mode: 0o755 })
+      setShellTo(script === undefined ? '/bin/bash' : `/home/${account}/shell`)
+    },
+    setShellTo,
+    logins: () =>
+      readFileSync(join(layout.logs, `sshd-${node}.log`), 'utf8').match(/^Accepted gssapi/gm)?.length ?? 0,
+    closeConnections: async () => masters[Symbol.asyncDispose](),
+    [Symbol.asyncDispose]: () => running.disposeAsync(),
+  }
+
+  function inNode(path: string): string {
+    return readFileSync(join(tmp(), path.slice('/tmp/'.length)), 'utf8').trim()
+  }
+}
+
+export const tokenFiles = (content: string): PlacedFile[] => [
+  { path: `/tmp/vt_u${uid}`, mode: '400', content },
+  { path: `/tmp/vt_u${uid}-dune_production`, mode: '400', content },
+]
