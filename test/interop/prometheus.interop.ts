@@ -1,0 +1,99 @@
+/** The alert rules as Prometheus's own tools judge them, and every query of every dashboard and rule asked of a real Prometheus that scrapes the daemons. */
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { after, before, describe, it } from 'node:test'
+import { parse } from 'yaml'
+import { choosePort } from '../../cli/up/port.ts'
+import { writeFaults } from '../../sandbox/faults.ts'
+import { promqlQueries } from '../deploy/dashboard-files.ts'
+import { makeDirectory, type Pipeline, startPipeline } from '../support/pipeline.ts'
+import { type Prometheus, shipped, startPrometheus } from './support/prometheus.ts'
+import { installPackages, run } from './support/real-programs.ts'
+
+installPackages(['prometheus'])
+
+describe('promtool', () => {
+  it('finds no fault with the configuration and the rules', () => {
+    assert.match(run('promtool', ['check', 'config', 'prometheus.yml'], { cwd: shipped }), /SUCCESS/)
+    assert.match(run('promtool', ['check', 'rules', 'rules.yml'], { cwd: shipped }), /SUCCESS: \d\d rules/)
+  })
+
+  it('sees every alert fire where it must, and not where it must not', () => {
+    assert.match(run('promtool', ['test', 'rules', 'rules.test.yml'], { cwd: shipped }), /SUCCESS/)
+  })
+})
+
+/** What may give nothing on a site where one node is down and one service lacks its login. */
+const mayBeEmpty: Readonly<Record<string, string>> = {
+  'Fleet: Alerts that fire A': 'the shortest alert waits for two minutes',
+  'Daemons: Telemetry dropped A': 'a sink is named when something was dropped for it',
+  managed_tokens_telemetry_dropped_total: 'the same',
+}
+
+describe('every query', { timeout: 300_000 }, () => {
+  const stack = new AsyncDisposableStack()
+  let prometheus: Prometheus
+
+  before(async () => {
+    const { path } = stack.use(await makeDirectory())
+    const metricsPort = await choosePort(0)
+    const pipeline = stack.use(await startPipeline({ dir: path, settings: { telemetry: { metricsPort } } }))
+    prometheus = stack.use(await startPrometheus(metricsPort))
+    const up = await prometheus.queryUntilThere('count(up == 1) == 4', 30_000)
+    assert.equal(up.length, 1, 'the four daemons are scraped')
+    await doRun(pipeline)
+    await prometheus.queryUntilThere('managed_tokens_last_run_finished_timestamp_seconds', 30_000)
+    await pipeline.site.stopNode('dunegpvm01.sandbox.test')
+    writeFaults(path, { 'needs-onboarding': ['nova_analysis'] })
+    await doRun(pipeline)
+    await prometheus.queryUntilThere('managed_tokens_target_consecutive_failures > 0', 30_000)
+  })
+  after(() => stack.disposeAsync())
+
+  for (const { where, expr } of promqlQueries)
+    it(`of a dashboard is understood and gives data: ${where}`, async () => {
+      const found = await prometheus.queryUntilThere(fillIn(expr), where in mayBeEmpty ? 0 : 20_000)
+      assert.ok(found.length > 0 || where in mayBeEmpty, fillIn(expr))
+    })
+
+  for (const { alert, expr } of rulesOf('rules.yml'))
+    it(`of a rule is understood, and what it looks at is there: ${alert}`, async () => {
+      await prometheus.query(expr)
+      const selectors = expr.match(/\b(managed_tokens_\w+|up)(\{[^}]*\})?/g) ?? []
+      assert.ok(selectors.length > 0)
+      for (const selector of selectors) {
+        const found = await prometheus.queryUntilThere(selector, selector in mayBeEmpty ? 0 : 20_000)
+        assert.ok(found.length > 0 || selector in mayBeEmpty, selector)
+      }
+    })
+
+  it('finds each daemon under its own name', async () => {
+    const found = await prometheus.query('managed_tokens_build_info')
+    assert.deepEqual(found.map(({ metric }) => metric.daemon).sort(), [
+      'distributor',
+      'notifier',
+      'refresher',
+      'storer',
+    ])
+  })
+})
+
+async function doRun(pipeline: Pipeline): Promise<void> {
+  const { run: id } = await pipeline.startRun({})
+  await pipeline.finish(id)
+}
+
+/** What Grafana puts in. */
+const fillIn = (expr: string) =>
+  expr
+    .replaceAll('$__rate_interval', '1m')
+    .replaceAll('$__range', '1h')
+    .replaceAll(/\$(entry|service)/g, 'dune_production')
+
+function rulesOf(file: string) {
+  const { groups } = parse(readFileSync(join(shipped, file), 'utf8')) as {
+    groups: { rules: { alert: string; expr: string }[] }[]
+  }
+  return groups.flatMap(({ rules }) => rules)
+}
