@@ -1,0 +1,76 @@
+import assert from 'node:assert/strict'
+import { lstatSync, readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, it } from 'node:test'
+import { Permanent } from '../../../shared/errors.ts'
+import { assertUndisclosed, baited, content, plants } from './hostile.ts'
+import { attacker, stickyDirectory, tokenFiles } from './place-here.ts'
+import { rsyncHere } from './rsync-here.ts'
+
+const squatted = (path: string) => (error: Permanent) => {
+  assert.ok(error instanceof Permanent, error.message)
+  assert.equal(error.failure.code, 'destination-squatted', error.message)
+  assert.match(error.message, new RegExp(`holds ${path} on`))
+  return true
+}
+
+describe('pushing by rsync where somebody else was first', () => {
+  for (const [what, plant] of Object.entries(plants))
+    for (const [which, number] of Object.entries({ first: 0, second: 1 })) {
+      it(`reports ${what} at the ${which} path, and follows nothing`, async (t) => {
+        const directory = stickyDirectory(t)
+        const files = tokenFiles(directory, content)
+        const path = files[number]?.path ?? ''
+        const bait = baited(directory)
+        plant(path, bait)
+        const before = lstatSync(path)
+        await assert.rejects(rsyncHere(t).push(files), squatted(path))
+        assert.deepEqual([lstatSync(path).ino, lstatSync(path).mode], [before.ino, before.mode])
+        assert.equal(readFileSync(bait, 'utf8'), 'theirs\n')
+        assertUndisclosed(directory)
+        assert.deepEqual(
+          readdirSync(directory).filter((name) => name.startsWith('.')),
+          [],
+        )
+      })
+    }
+})
+
+describe('pushing by rsync while somebody swaps files', () => {
+  const asAttacker = `setpriv --reuid=${attacker} --regid=${attacker} --clear-groups --`
+  const swaps: Record<string, (path: string, bait: string) => string> = {
+    'a directory': (path) => `mkdir -m 777 ${path}`,
+    'a symbolic link': (path, bait) => `ln -s ${bait} ${path}`,
+    'a named pipe': (path) => `mkfifo -m 777 ${path}`,
+    'a file of theirs': (path) => `sh -c 'echo theirs >${path}; chmod 777 ${path}'`,
+  }
+  for (const [what, swap] of Object.entries(swaps))
+    it(`reports ${what} that appears just before the copy`, async (t) => {
+      const directory = stickyDirectory(t)
+      const files = tokenFiles(directory, content)
+      const bait = baited(directory)
+      const before = `[ $step != 2 ] || ${asAttacker} ${swap(files[0].path, bait)} || exit 99`
+      await assert.rejects(rsyncHere(t, before).push(files), squatted(files[0].path))
+      assert.equal(readFileSync(bait, 'utf8'), 'theirs\n')
+      assertUndisclosed(directory)
+    })
+
+  it('says nothing good of what lies there at the look, where the directory lets them swap it', async (t) => {
+    const directory = stickyDirectory(t)
+    const [file] = tokenFiles(directory, content)
+    const swap = `rm -f ${file.path}; echo theirs >${file.path}; chown ${attacker} ${file.path}; chmod 444 ${file.path}`
+    await assert.rejects(rsyncHere(t, `if [ $step = 3 ]; then ${swap}; fi`).push([file]), squatted(file.path))
+  })
+
+  it('cannot be told to write where a link leads', async (t) => {
+    const directory = stickyDirectory(t)
+    const [file] = tokenFiles(directory, content)
+    const bait = baited(directory)
+    const plant = plants['a symbolic link to a file of theirs']
+    plant?.(file.path, bait)
+    const role = 'fileCopierOptionsOverride: --perms --chmod=u=r,go= --inplace --copy-links --keep-dirlinks'
+    await assert.rejects(rsyncHere(t, '', role).push([file]))
+    assert.equal(readFileSync(bait, 'utf8'), 'theirs\n')
+    assertUndisclosed(join(directory))
+  })
+})
