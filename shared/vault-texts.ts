@@ -2,15 +2,25 @@
 import type { CommandOutcome } from './command.ts'
 import type { ReasonCode } from './errors.ts'
 
+/** An answer of Vault as htgettoken 2.x words it: `HTTPError: Forbidden: permission denied`, the status's name; before, its number. */
+const answered = (status: string, name: string) =>
+  new RegExp(`HTTPError: (?:HTTP Error )?(?:(?:${status})\\b|(?:${name})\\b)`, 'i')
+
 /** Texts of htgettoken 2.x; an unreachable server outranks everything that follows from it. */
 const outages: readonly (readonly [RegExp, ReasonCode])[] = [
   [/No space left on device|Disk quota exceeded/i, 'disk-full-here'],
-  [/Too Many Requests|\b429\b/i, 'rate-limited'],
-  [/certificate verify|CERTIFICATE_|\bSSL|\bTLS/i, 'vault-tls'],
+  [answered('429', 'Too Many Requests'), 'rate-limited'],
+  [/SSLError|\[SSL: |CERTIFICATE_VERIFY_FAILED|certificate verify failed|x509: /i, 'vault-tls'],
   [
-    /Connection refused|Name or service not known|No route to host|Network is unreachable|timed out|Connection reset|Temporary failure|\b50[0-4]\b|Internal Server Error|Bad Gateway|Service Unavailable|RemoteDisconnected/i,
+    answered('50[0-4]', 'Internal Server Error|Bad Gateway|Service Unavailable|Gateway Time-?out'),
     'vault-unreachable',
   ],
+  [
+    /Connection refused|Name or service not known|Failed to resolve|No route to host|Network is unreachable|timed out|Connection reset|Connection aborted|Temporary failure|RemoteDisconnected/i,
+    'vault-unreachable',
+  ],
+  // Vault answers, but cannot reach the token issuer behind it.
+  [/cannot fetch token: (?:429|5\d\d)\b/i, 'vault-unreachable'],
 ]
 
 /**
@@ -19,11 +29,18 @@ const outages: readonly (readonly [RegExp, ReasonCode])[] = [
  */
 export function classifyVault(outcome: CommandOutcome): ReasonCode | undefined {
   if (outcome.kind === 'timeout') return 'timeout'
-  const said = `${outcome.stderr}\n${outcome.stdout}`
+  const said = withoutNames(`${outcome.stderr}\n${outcome.stdout}`)
   const outage = outages.find(([text]) => text.test(said))?.[1]
   if (outage) return outage
   if (/Kerberos negotiate with .* failed/i.test(said)) return 'permission-denied'
-  if (/Forbidden|permission denied/i.test(said)) return 'permission-denied'
+  if (answered('403', 'Forbidden').test(said)) return 'permission-denied'
   if (/Read token from \S+ failed/i.test(said)) return 'authentication-needed'
   return undefined
 }
+
+/** Hosts, credkeys and paths may hold any word or number: only what is said of them counts. */
+const withoutNames = (text: string) =>
+  text
+    .replaceAll(/https?:\/\/[^\s'")]+/g, 'URL')
+    .replaceAll(/with url: \S+/g, 'with url: URL')
+    .replaceAll(/\bhost='[^']*', port=\d+/g, 'HOST')

@@ -143,6 +143,58 @@ describe('why htgettoken failed', () => {
       exited(1, '', `Read token from ${read} failed: HTTPError: Bad Gateway\n`),
       'vault-unreachable',
     ],
+    // As urllib3 says it inside htgettoken.
+    'nothing listens, in full': [
+      said(
+        `Read token from ${read} failed: MaxRetryError: HTTPSConnectionPool(host='192.0.2.9', port=8200): Max retries exceeded with url: /v1/secret/oauth/creds/dune/dunepro:production?minimum_seconds=60 (Caused by NewConnectionError('<urllib3.connection.HTTPSConnection object at 0x7f429>: Failed to establish a new connection: [Errno 111] Connection refused'))`,
+      ),
+      'vault-unreachable',
+    ],
+    'silence, in full': [
+      said(
+        `Read token from ${read} failed: MaxRetryError: HTTPSConnectionPool(host='192.0.2.9', port=8200): Max retries exceeded with url: /v1/auth/token/lookup-self (Caused by ReadTimeoutError("HTTPSConnectionPool(host='192.0.2.9', port=8200): Read timed out. (read timeout=10)"))`,
+      ),
+      'vault-unreachable',
+    ],
+    'a rate limit, in full': [
+      said(
+        `Read token from ${read} failed: HTTPError: Too Many Requests: request path "secret/oauth/creds/dune/dunepro:production": rate limit quota exceeded`,
+      ),
+      'rate-limited',
+    ],
+    'names that hold numbers and words of other failures': [
+      said(
+        'Read token from https://tls-429.vault.example:503/v1/secret/oauth/creds/ssl/dune-500/429:production failed: HTTPError: Not Found: ',
+      ),
+      'authentication-needed',
+    ],
+    'a right is missing, on a server whose name is another failure': [
+      said(
+        "Read token from https://ssl.example/v1/x failed: MaxRetryError: HTTPSConnectionPool(host='tls', port=503)",
+        'Looking up vault token at https://504.example/v1/429 failed: HTTPError: Forbidden: permission denied',
+      ),
+      'permission-denied',
+    ],
+    'numbers that say nothing': [
+      said('  429 seconds remaining', `Read token from ${read} failed: HTTPError: Not Found: `),
+      'authentication-needed',
+    ],
+    'the issuer behind Vault limits or is down, which is no limit of Vault': [
+      said(
+        `Read token from ${read} failed: HTTPError: Bad Request: exchange failed: oauth2: cannot fetch token: 429 Too Many Requests`,
+      ),
+      'vault-unreachable',
+    ],
+    'the issuer refuses the scopes': [
+      said(
+        `Read token from ${read} failed: HTTPError: Bad Request: exchange failed: oauth2: "invalid_scope"`,
+      ),
+      'authentication-needed',
+    ],
+    'a file of our own that may not be written': [
+      said("failure creating file: OSError: [Errno 13] Permission denied: '/state/tokens'"),
+      undefined,
+    ],
     'its deadline': [timedOut, 'timeout'],
     'a missing program': [notFound, undefined],
     'something new': [said('a surprise'), undefined],
