@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { programPath, realm } from '../../shared/config/grammar.ts'
 
 export const refresherSection = z.strictObject({
-  concurrency: z.int().min(1).max(64).default(4).describe('Entries refreshed at the same time.'),
+  concurrency: z.int().min(1).max(64).default(8).describe('Entries refreshed at the same time.'),
   htgettoken: programPath.default('htgettoken').describe('The htgettoken program.'),
   condorStatus: programPath.default('condor_status').describe('The condor_status program.'),
   condorConfigVal: programPath.default('condor_config_val').describe('The condor_config_val program.'),
