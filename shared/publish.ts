@@ -1,10 +1,14 @@
 /** Publishes what handlers return: facts once per message id, work items only forward (a newer run is never replaced). */
 import type { StoredMsg } from '@nats-io/jetstream'
 import { headers, type MsgHdrs } from '@nats-io/nats-core'
-import { context, propagation } from '@opentelemetry/api'
+import { context, propagation, trace } from '@opentelemetry/api'
+import { z } from 'zod'
 import type { Bus } from './bus.ts'
 import { attempt } from './compare-and-set.ts'
-import type { StreamName } from './subjects.ts'
+import { type RunMode, runMode } from './messages.ts'
+import { type StreamName, subjectTemplate } from './subjects.ts'
+import { inSpanAbout, type KeptRef } from './telemetry/run-span.ts'
+import { isWeaker } from './weaker-run.ts'
 
 /** A fact or a message to a person: `id` is deterministic, so that a repeat inside the stream's window is dropped. */
 export interface Fact {
@@ -12,14 +16,22 @@ export interface Fact {
   readonly subject: string
   readonly id: string
   readonly body: object
+  /** The run's place in its trace, for what is published outside of any message. */
+  readonly about?: KeptRef
 }
 
-/** A work item: at most one a subject waits, and only the newest run's. */
+/** What decides between two work items for the same target. */
+export interface WorkBody {
+  readonly run: string
+  readonly mode?: RunMode | undefined
+}
+
+/** A work item: at most one a subject waits, and only the newest run's, unless that does less. */
 export interface Work {
   readonly kind: 'work'
   readonly stream: StreamName
   readonly subject: string
-  readonly body: { readonly run: string }
+  readonly body: WorkBody
 }
 
 export type Outgoing = Fact | Work
@@ -27,15 +39,19 @@ export type Outgoing = Fact | Work
 /** Publishes and waits for the server's word that the message is stored. Throws what the client throws. */
 export async function publish(bus: Bus, message: Outgoing): Promise<void> {
   if (message.kind === 'fact') {
-    await bus.js.publish(message.subject, JSON.stringify(message.body), {
-      msgID: message.id,
-      headers: traceHeaders(),
-    })
+    const send = () =>
+      bus.js.publish(message.subject, JSON.stringify(message.body), {
+        msgID: message.id,
+        headers: traceHeaders(),
+      })
+    if (message.about && !trace.getActiveSpan())
+      await inSpanAbout(`publish ${subjectTemplate(message.subject)}`, [message.about], send)
+    else await send()
     return
   }
   for (;;) {
     const waiting = await bus.lastMessage(message.stream, message.subject)
-    if (waiting && !replaces(message.body.run, runOf(waiting))) return
+    if (waiting && !replaces(message.body, bodyOf(waiting))) return
     const expect = { lastSubjectSequence: waiting?.seq ?? 0 }
     const options = { headers: traceHeaders(), expect }
     if (await attempt(() => bus.js.publish(message.subject, JSON.stringify(message.body), options))) return
@@ -56,19 +72,25 @@ export async function publishAll(bus: Bus, messages: readonly Outgoing[]): Promi
   for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason
 }
 
-/** The run of a waiting item; undefined where it cannot be read, so that it does not stand in the way for ever. */
-function runOf(waiting: StoredMsg): string | undefined {
+/** A waiting item; undefined where it cannot be read, so that it does not stand in the way for ever. */
+function bodyOf(waiting: StoredMsg): WorkBody | undefined {
   try {
-    const run: unknown = waiting.json<{ run?: unknown } | null>()?.run
-    return typeof run === 'string' ? run : undefined
+    return workBody.safeParse(waiting.json()).data
   } catch {
     return undefined
   }
 }
 
-/** Only a newer run replaces a waiting item: the same run's item is already there. */
-export function replaces(run: string, waitingRun: string | undefined): boolean {
-  return waitingRun === undefined || run > waitingRun
+const workBody = z.object({ run: z.string(), mode: runMode.optional().catch(undefined) })
+
+/**
+ * Only a newer run replaces a waiting item: the same run's item is already there. A run that does less leaves a fuller run's
+ * item where it is, or its nodes would get nothing until the next full run.
+ */
+export function replaces(item: WorkBody, waiting: WorkBody | undefined): boolean {
+  if (!waiting) return true
+  if (item.run <= waiting.run) return false
+  return !(item.mode && waiting.mode && isWeaker(item.mode, waiting.mode))
 }
 
 /** The current trace as W3C headers, in lower case as the standard writes them. */

@@ -2,7 +2,7 @@
 import type { KV } from '@nats-io/kv'
 import { z } from 'zod'
 import type { Entry } from '../../shared/config/site.ts'
-import { type RunMode, runMode } from '../../shared/messages.ts'
+import { type RunMode, runMode, runStarted } from '../../shared/messages.ts'
 import { latestRunKey, ledgerKey } from '../../shared/subjects.ts'
 import { isWeaker } from '../../shared/weaker-run.ts'
 
@@ -19,23 +19,55 @@ const ledgerEntry = z.object({
   targets: z.array(z.object({ state: z.string() })),
 })
 
-/** The entries that a fuller unfinished run is still working on: entry → that run. */
+/** What is known of the run that was started last: its plan may not be in the ledger yet, or no notifier there to write it. */
+const startedPlan = runStarted.transform(({ run, deadline, mode, entries }) => ({
+  ...{ run, deadline, mode },
+  entries: entries.map(({ entry }) => entry),
+}))
+
+/** Undefined for what is no plan. */
+function planOf(text: string | undefined): z.infer<typeof ledgerHead> | undefined {
+  try {
+    return startedPlan.safeParse(JSON.parse(text ?? 'null')).data
+  } catch {
+    return undefined
+  }
+}
+
+/**
+ * The entries that a fuller run is still working on: entry → that run. A run that has finished or is past its deadline leaves
+ * nothing to join, whatever its rows say. `startedLast`: the last `run.started`, as it lies on the bus.
+ */
 export async function findJoined(
   entries: readonly Entry[],
   mode: RunMode,
   runs: KV,
+  startedLast?: string,
+  now: Date = new Date(),
 ): Promise<Record<string, string>> {
   const joined: Record<string, string> = {}
   if (mode.push && mode.notify) return joined
+  const heads = await readHeads(runs)
+  const planned = planOf(startedLast)
+  if (planned && !heads.some(({ run }) => run === planned.run)) heads.push(planned)
+  for (const head of heads) {
+    if (head.finished || Date.parse(head.deadline ?? '') <= now.getTime() || !isWeaker(mode, head.mode))
+      continue
+    for (const { name } of entries.filter(({ name: entry }) => head.entries.includes(entry)))
+      if (head === planned || (await isWaiting(runs, head.run, name))) joined[name] = head.run
+  }
+  return joined
+}
+
+async function readHeads(runs: KV): Promise<z.infer<typeof ledgerHead>[]> {
+  const heads: z.infer<typeof ledgerHead>[] = []
   for await (const key of await runs.keys('*')) {
     if (key === latestRunKey) continue
     const found = await runs.get(key)
     const head = found?.operation === 'PUT' ? ledgerHead.safeParse(found.json()).data : undefined
-    if (!head || head.finished || !isWeaker(mode, head.mode)) continue
-    for (const { name } of entries.filter(({ name: entry }) => head.entries.includes(entry)))
-      if (await isWaiting(runs, head.run, name)) joined[name] = head.run
+    if (head) heads.push(head)
   }
-  return joined
+  return heads
 }
 
 async function isWaiting(runs: KV, run: string, entry: string): Promise<boolean> {

@@ -11,7 +11,7 @@ import { type RunMode, type RunStarted, schemaVersion, timestamp } from '../../s
 import { RequestError } from '../../shared/micro.ts'
 import { publish } from '../../shared/publish.ts'
 import { mintRunId } from '../../shared/run-id.ts'
-import { runSubject } from '../../shared/subjects.ts'
+import { runSubject, streams } from '../../shared/subjects.ts'
 import { setStage } from '../../shared/telemetry/stages.ts'
 import { findJoined } from './joined.ts'
 
@@ -59,7 +59,8 @@ export async function startRun(
   const site = deps.freshSite()
   const wanted = chooseEntries(site, parsed.data)
   const mode: RunMode = { push: parsed.data.push, notify: parsed.data.notify }
-  const joined = await findJoined(wanted, mode, deps.runs)
+  const startedLast = await deps.bus.lastMessage(streams.tokens, runSubject('started'))
+  const joined = await findJoined(wanted, mode, deps.runs, startedLast?.string())
   const entries = wanted.filter(({ name }) => !(name in joined))
   const run = await mint()
   const started = startedEvent(run, trigger, mode, entries, site, deps.problems?.() ?? [])

@@ -36,6 +36,13 @@ describe('publishing', { timeout: 150_000 }, () => {
     assert.equal(await waitingRun(), newer)
   })
 
+  it('never puts a test in the place of a full run, whose nodes would get nothing', async () => {
+    await queue.put(older, experiment)
+    const test = refreshWork(newer, experiment)
+    await publish(queue.bus, { ...test, body: { ...test.body, mode: { push: false, notify: true } } })
+    assert.equal(await waitingRun(), older)
+  })
+
   it('does not publish the same run twice', async () => {
     await queue.put(newer, experiment)
     const first = await waiting()
@@ -80,11 +87,29 @@ describe('publishing', { timeout: 150_000 }, () => {
 })
 
 describe('whether a run replaces what waits', () => {
-  for (const [says, run, other, expected] of [
-    ['a newer run does', newest, older, true],
-    ['the same run does not: it is there already', newer, newer, false],
-    ['an older run does not', older, newer, false],
-    ['any run replaces what has no run', older, undefined, true],
+  const full = { push: true, notify: true }
+  const test = { push: false, notify: true }
+  const muted = { push: true, notify: false }
+  for (const [says, item, waiting, expected] of [
+    ['a newer run does', { run: newest }, { run: older }, true],
+    ['the same run does not: it is there already', { run: newer }, { run: newer }, false],
+    ['an older run does not', { run: older }, { run: newer }, false],
+    ['any run replaces what cannot be read', { run: older }, undefined, true],
+    [
+      'a newer test does not replace a full run',
+      { run: newest, mode: test },
+      { run: older, mode: full },
+      false,
+    ],
+    ['a newer muted run does not either', { run: newest, mode: muted }, { run: older, mode: full }, false],
+    ['a newer full run replaces a test', { run: newest, mode: full }, { run: older, mode: test }, true],
+    ['a newer test replaces a test', { run: newest, mode: test }, { run: older, mode: test }, true],
+    [
+      'an older full run does not replace a test',
+      { run: older, mode: full },
+      { run: newest, mode: test },
+      false,
+    ],
   ] as const)
-    it(says, () => assert.equal(replaces(run, other), expected))
+    it(says, () => assert.equal(replaces(item, waiting), expected))
 })

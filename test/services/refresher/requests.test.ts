@@ -15,7 +15,7 @@ import {
   storeSubject,
 } from '../../../shared/subjects.ts'
 import { isWeaker } from '../../../shared/weaker-run.ts'
-import { at, dune, runIds, siteOf } from '../build.ts'
+import { at, dune, ofRun, runIds, siteOf } from '../build.ts'
 import { fakeKv } from '../fake-kv.ts'
 
 describe('the entries a request names', () => {
@@ -77,6 +77,7 @@ describe('a weaker run', () => {
     runs.put(latestRunKey, runIds[0])
     runs.put(runKey(runIds[0]), {
       run: runIds[0],
+      deadline: at(5),
       mode: fullMode,
       entries: ['dune_production'],
       ...(finished ? { finished: at(1) } : {}),
@@ -95,6 +96,34 @@ describe('a weaker run', () => {
   })
   it('leaves alone nothing of a run that does no more than itself', async () => {
     assert.deepEqual(await joined(mode(false, true), ledger(false, 'waiting', mode(false, true))), {})
+  })
+  it('leaves alone nothing of a run whose deadline has passed, whatever still waits there', async () => {
+    const late = (minutes: number) =>
+      findJoined(
+        siteOf().entries,
+        mode(false, true),
+        ledger(false, 'waiting'),
+        undefined,
+        new Date(at(minutes)),
+      )
+    assert.deepEqual([await late(4), await late(5)], [{ dune_production: runIds[0] }, {}])
+  })
+  it('leaves alone what a fuller one is to do that no notifier has written down yet', async () => {
+    const plan = JSON.stringify({
+      ...{
+        ...ofRun(runIds[1]),
+        deadline: at(5),
+        configHash: 'x',
+        trigger: 'schedule',
+        mode: mode(true, true),
+      },
+      entries: [{ ...dune, nodes: [] }],
+    })
+    const asked = (text: string, minutes: number) =>
+      findJoined(siteOf().entries, mode(true, false), fakeKv().kv, text, new Date(at(minutes)))
+    assert.deepEqual(await asked(plan, 1), { dune_production: runIds[1] })
+    assert.deepEqual(await asked(plan, 6), {})
+    assert.deepEqual(await asked('not a plan', 1), {})
   })
   it('is not a full one, which takes over everything', async () =>
     assert.deepEqual(await joined(mode(true, true)), {}))
