@@ -49,7 +49,7 @@ export async function finishedIfEnded(run: LedgerRun, ledger: LedgerStore): Prom
   return (await ledger.allEnded(run)) ? [finishedEvent(run, await ledger.readRows(run))] : []
 }
 
-function finishedEvent({ run, started, mode }: LedgerRun, rows: readonly LedgerRow[]): Fact {
+function finishedEvent({ run, started, mode, traceId, spanId }: LedgerRun, rows: readonly LedgerRow[]): Fact {
   const body: RunFinished = {
     schema: schemaVersion,
     run,
@@ -58,5 +58,6 @@ function finishedEvent({ run, started, mode }: LedgerRun, rows: readonly LedgerR
     mode,
     totals: totalsOf(rows),
   }
-  return { kind: 'fact', subject: runSubject('finished'), id: `${run}.finished`, body }
+  const about = { traceId, spanId }
+  return { kind: 'fact', subject: runSubject('finished'), id: `${run}.finished`, body, about }
 }

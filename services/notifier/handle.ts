@@ -1,7 +1,6 @@
 /** Keeps the ledger from the facts on the bus, and keeps what a finished run has brought until people are told. */
 import { isDeepStrictEqual } from 'node:util'
 import type { KV } from '@nats-io/kv'
-import { isSpanContextValid, trace } from '@opentelemetry/api'
 import type { z } from 'zod'
 import type { Site } from '../../shared/config/site.ts'
 import type { Received } from '../../shared/consume.ts'
@@ -20,6 +19,7 @@ import {
 } from '../../shared/messages.ts'
 import type { Outgoing } from '../../shared/publish.ts'
 import { encodeToken } from '../../shared/subjects.ts'
+import { currentSpanRef } from '../../shared/telemetry/run-span.ts'
 import { announceConfigProblems } from './config-problems.ts'
 import { finishedIfEnded } from './deadlines.ts'
 import { applyEvent, type LedgerRow, type LedgerRun, type RowEvent, rowsOf, supersededBy } from './ledger.ts'
@@ -81,23 +81,17 @@ async function startRun(
   body: RunStarted,
   { ledger, failures, site }: NotifierDeps,
 ): Promise<readonly Outgoing[]> {
-  const traceId = currentTraceId()
   const run: LedgerRun = {
     run: body.run,
     started: body.at,
     deadline: body.deadline,
     mode: body.mode,
     entries: body.entries.map(({ entry }) => entry),
-    ...(traceId && { traceId }),
+    // A run's trace begins at its `run.started`, which is being handled.
+    ...currentSpanRef(),
   }
   await ledger.startRun(run, rowsOf(body))
   return [...(await announceConfigProblems(body, site(), failures)), ...(await finishedIfEnded(run, ledger))]
-}
-
-/** The trace that the message being handled came with: a run's begins at `run.started`. */
-function currentTraceId(): string | undefined {
-  const context = trace.getActiveSpan()?.spanContext()
-  return context && isSpanContextValid(context) ? context.traceId : undefined
 }
 
 /**

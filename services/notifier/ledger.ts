@@ -51,6 +51,7 @@ export const ledgerRun = z.object({
   mode: runMode,
   entries: z.array(z.string()),
   traceId: z.string().optional(),
+  spanId: z.string().describe('Where the run’s trace came by: what the clock brings hangs there.').optional(),
   finished: z.string().optional(),
 })
 export type LedgerRun = z.infer<typeof ledgerRun>

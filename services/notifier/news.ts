@@ -22,6 +22,7 @@ export const news = z.object({
   runs: z.int().optional().describe('Runs in a row.'),
   expiry: z.string().optional().describe('When the token there ends.'),
   traceId: z.string().optional(),
+  spanId: z.string().optional(),
 })
 export type News = z.infer<typeof news>
 

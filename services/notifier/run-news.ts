@@ -45,7 +45,8 @@ export async function countRows(
   { site, at, failures }: { site: Site; at: string; failures: KV },
 ): Promise<News[]> {
   const { push, notify } = run.mode
-  const ofRun = { run: run.run, at, isTest: !push, ...(run.traceId && { traceId: run.traceId }) }
+  const { traceId, spanId } = run
+  const ofRun = { run: run.run, at, isTest: !push, ...(traceId && { traceId, spanId }) }
   const counts = await readCounts(failures)
   // A muted or a test run must not use up the alert of a full one: it tells what it saw and counts no failure.
   const isCounted = push && notify

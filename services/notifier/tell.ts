@@ -5,8 +5,10 @@ import type { Site } from '../../shared/config/site.ts'
 import { cleanLine } from '../../shared/outcome-text.ts'
 import type { Fact, Outgoing } from '../../shared/publish.ts'
 import { notifySubject } from '../../shared/subjects.ts'
+import { inSpanAbout } from '../../shared/telemetry/run-span.ts'
 import { tellAdmins } from './admin-notice.ts'
 import { composeDigests } from './digest.ts'
+import type { News } from './news.ts'
 import { endBatch, type KeptBatch, readBatch, takeBatch } from './news-store.ts'
 import { type LoadedTemplates, loadTemplates } from './templates.ts'
 import { isToldFirst } from './told-once.ts'
@@ -27,12 +29,16 @@ export async function tellNews(deps: TellDeps, now: Date): Promise<void> {
   const { runs, publish } = deps
   const batch = await takeBatch(runs, () => ulid(now.getTime()), now.toISOString())
   if (!batch) return
-  await publish(await messagesOf(batch, deps))
+  const news = await readBatch(runs, batch)
+  await inSpanAbout('tell people', news, async () => publish(await messagesOf(batch, news, deps)))
   await endBatch(runs, batch)
 }
 
-async function messagesOf(batch: KeptBatch, { site, runs, failures }: TellDeps): Promise<Outgoing[]> {
-  const news = await readBatch(runs, batch)
+async function messagesOf(
+  batch: KeptBatch,
+  news: readonly News[],
+  { site, failures }: TellDeps,
+): Promise<Outgoing[]> {
   const loaded = loadTemplates(site().notifier.templates)
   const digests = composeDigests({ ...batch, news }, site(), loaded.templates)
   return [
