@@ -8,6 +8,7 @@ import { readCalls, readTogether } from '../../sandbox/calls.ts'
 import { generateEntries } from '../../sandbox/generated-entries.ts'
 import { seedFile, stateDirectory } from '../../shared/state.ts'
 import { makeDirectory, type Pipeline, startPipeline, within } from './pipeline.ts'
+import { randomOf } from './random.ts'
 import { assertNoMisuse, assertNothingLeft, findMisplaced } from './site-ends.ts'
 
 export interface SoakOptions {
@@ -159,17 +160,6 @@ function assertNothingLeftBy(dir: string, directory: string): void {
     readdirSync('/tmp').filter((name) => [...ids].some((id) => name.includes(id))),
     [],
   )
-}
-
-/** Numbers from 0 to 1 in an order that the seed decides (mulberry32). */
-function randomOf(seed: number): () => number {
-  let state = seed | 0
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
-  }
 }
 
 function read(file: string): string {

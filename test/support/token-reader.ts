@@ -1,0 +1,37 @@
+/** A reader of token files in a thread of its own, as fast as it can: what it finds is one of the tokens it knows, or wrong. */
+import { once } from 'node:events'
+import { Worker } from 'node:worker_threads'
+
+export interface ReaderPlan {
+  readonly files: readonly string[]
+  /** For each file everything that may lie there. */
+  readonly contents: readonly (readonly string[])[]
+  /** Set to 1 when it shall stop. */
+  readonly stop: SharedArrayBuffer
+}
+
+export interface Readings {
+  readonly opens: number
+  /** How many different contents were met, of those that may lie there. */
+  readonly distinct: number
+  /** The first that were absent, empty, torn or unknown. */
+  readonly wrong: readonly string[]
+}
+
+/** Starts reading; `stop` ends it and tells what it has found. Every file must be there already. */
+export function startReader(plan: Omit<ReaderPlan, 'stop'>): { stop(): Promise<Readings> } {
+  const stop = new SharedArrayBuffer(4)
+  const worker = new Worker(new URL('./token-reader-worker.ts', import.meta.url), {
+    workerData: { ...plan, stop } satisfies ReaderPlan,
+  })
+  const told = once(worker, 'message') as Promise<[Readings]>
+  // Whoever stops it hears of an error.
+  told.catch(() => undefined)
+  return {
+    async stop() {
+      Atomics.store(new Int32Array(stop), 0, 1)
+      const [readings] = await told
+      return readings
+    },
+  }
+}
