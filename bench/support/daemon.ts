@@ -5,13 +5,20 @@ import { ensureSealingKeys } from '../../cli/up/credentials.ts'
 import { startNatsServer } from '../../cli/up/nats-server.ts'
 import { choosePort } from '../../cli/up/port.ts'
 import { smallProcess } from '../../cli/up/small-process.ts'
-import type { SandboxSite } from '../../sandbox/site.ts'
+import type { Layout } from '../../sandbox/layout.ts'
 import type { Daemon } from '../../shared/subjects.ts'
+
+/** What a daemon has to be told of its site. */
+export interface DaemonSite {
+  readonly layout: Layout
+  readonly config: string
+  readonly env: Readonly<Record<string, string>>
+}
 
 /** With the users, permissions and keys of production. Disposing stops it. */
 export async function startServer({
   layout,
-}: SandboxSite): Promise<AsyncDisposable & { readonly url: string }> {
+}: Pick<DaemonSite, 'layout'>): Promise<AsyncDisposable & { readonly url: string }> {
   const server = await startNatsServer({
     stateRoot: layout.state,
     port: await choosePort(0),
@@ -25,7 +32,7 @@ export async function startServer({
 /** Returns when it is ready. Disposing stops it. */
 export async function startDaemon(
   daemon: Daemon,
-  site: SandboxSite,
+  site: DaemonSite,
   url: string,
 ): Promise<AsyncDisposable & Pick<KeptChild, 'pid'>> {
   const child = keepRunning(
