@@ -1,4 +1,5 @@
 /** `managed-tokens config check [FILE]`: everything that is wrong with a configuration, in one go, without starting anything. */
+import { loadTemplates } from '../services/notifier/templates.ts'
 import { loadSite } from '../shared/config/load.ts'
 import { ConfigError, formatProblem, type Problem } from '../shared/config/problem.ts'
 
@@ -18,7 +19,8 @@ export interface CheckResult {
 /** Checks `file`. Never throws for what is in the file, nor for its absence. */
 export function checkConfig(file: string): CheckResult {
   try {
-    const { site, warnings } = loadSite(file)
+    const { site, warnings: ofFile } = loadSite(file)
+    const warnings = [...ofFile, ...loadTemplates(site.notifier.templates).problems]
     const summary = `${plural(site.entries.length, 'entry', 'entries')}, ${counts(warnings)}: fine`
     return {
       exitCode: 0,

@@ -1,6 +1,7 @@
 /** Answers `managed-tokens.status`: how every entry and target of a run stands, a page at a time. */
 import { z } from 'zod'
 import { RequestError } from '../../shared/micro.ts'
+import { cutIntoPages } from '../../shared/page.ts'
 import { type LedgerRow, totalsOf } from './ledger.ts'
 import type { LedgerStore } from './ledger-store.ts'
 
@@ -8,9 +9,6 @@ const statusRequest = z.strictObject({
   run: z.string().optional().describe('Default: the run that started last.'),
   page: z.int().min(1).default(1),
 })
-
-/** Entries a page: an answer stays well below NATS' message limit. */
-const pageSize = 100
 
 export interface RunStatus {
   readonly run: string
@@ -41,6 +39,7 @@ export async function readStatus(body: unknown, ledger: LedgerStore): Promise<Ru
   if (!run) throw new RequestError('unknown-run', `No run ${id} in the ledger: it keeps two weeks.`)
   const rows = await ledger.readRows(run)
   const waiting = countWaiting(rows)
+  const pages = cutIntoPages(rows)
   return {
     run: run.run,
     started: run.started,
@@ -49,8 +48,8 @@ export async function readStatus(body: unknown, ledger: LedgerStore): Promise<Ru
     totals: totalsOf(rows),
     waiting,
     page,
-    pages: Math.max(1, Math.ceil(rows.length / pageSize)),
-    entries: rows.slice((page - 1) * pageSize, page * pageSize),
+    pages: pages.length,
+    entries: pages[page - 1] ?? [],
   }
 }
 

@@ -1,6 +1,7 @@
 /** Tells all the news there is as one message for each addressee, and puts those into the outbox. */
 import type { KV } from '@nats-io/kv'
 import { ulid } from 'ulid'
+import { formatProblem } from '../../shared/config/problem.ts'
 import type { Site } from '../../shared/config/site.ts'
 import { cleanLine } from '../../shared/outcome-text.ts'
 import type { Fact, Outgoing } from '../../shared/publish.ts'
@@ -55,13 +56,14 @@ async function templateNotice(
   site: Site,
   failures: KV,
 ): Promise<Outgoing[]> {
-  if (!(await isToldFirst(failures, 'templates', problems, id))) return []
+  const lines = problems.map(formatProblem)
+  if (!(await isToldFirst(failures, 'templates', lines, id))) return []
   return tellAdmins(
     {
       run: id,
       id: `${id}.templates`,
       subject: 'managed-tokens: a template of notifier.templates is wrong',
-      text: `${problems.map((one) => cleanLine(one)).join('\n')}\n\nThe one that comes with managed-tokens is used instead. To do: correct the template; managed-tokens config check says when it is good.\n`,
+      text: `${lines.map((one) => cleanLine(one)).join('\n')}\n\nTo do: correct the template; managed-tokens config check says when it is good.\n`,
     },
     site,
   )

@@ -5,6 +5,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Liquid, type Template } from 'liquidjs'
+import type { Problem } from '../../shared/config/problem.ts'
 import { cleanLine } from '../../shared/outcome-text.ts'
 
 /** What a template may use. Absent values are null. */
@@ -63,15 +64,15 @@ const ours = import.meta.dirname
 
 export interface LoadedTemplates {
   readonly templates: Templates
-  /** What is wrong with the operator's: one line each, with file and place; ours stand in for them. */
-  readonly problems: readonly string[]
+  /** What is wrong with the operator's; ours stand in for them. */
+  readonly problems: readonly Problem[]
 }
 
 /** The templates in force: the operator's where they are there and good, else ours. */
 export function loadTemplates(directory: string | undefined): LoadedTemplates {
-  const problems: string[] = []
+  const problems: Problem[] = []
   if (directory !== undefined && !existsSync(directory))
-    problems.push(`${directory}: there is no such directory`)
+    problems.push(problemOf(directory, new Error('there is no such directory — expected one with templates')))
   const load = (name: Name) => {
     const shipped = () => compile(name, fileOf(join(ours, 'templates'), name))
     if (directory === undefined || !existsSync(fileOf(directory, name))) return shipped()
@@ -80,7 +81,7 @@ export function loadTemplates(directory: string | undefined): LoadedTemplates {
       for (const fields of samples) own(fields)
       return orElse(own, shipped())
     } catch (error) {
-      problems.push(`${fileOf(directory, name)}: ${problemOf(error as Error)}`)
+      problems.push(problemOf(fileOf(directory, name), error as Error))
       return shipped()
     }
   }
@@ -102,8 +103,13 @@ function compile(name: Name, file: string): (fields: DigestFields) => string {
   return (fields) => engine.renderSync(parsed, fields) as string
 }
 
-/** Liquid says the line and column in its message, and shows the template below. */
-const problemOf = ({ message }: Error) => cleanLine(message.split('\n')[0] ?? '')
+/** Liquid says the line and column at the end of its message's first line, and shows the template below. */
+function problemOf(file: string, error: Error): Problem {
+  const [, what = '', line = '1', column = '1'] =
+    /^(.*?)(?:, line:(\d+), col:(\d+))?$/.exec(cleanLine(error.message.split('\n')[0] ?? '')) ?? []
+  const message = `${what} — the one that comes with managed-tokens is used instead`
+  return { severity: 'warning', file, line: Number(line), column: Number(column), path: '', message }
+}
 
 /** Every field once: what a template uses and is not here is a mistake. */
 const sample: DigestFields = {
