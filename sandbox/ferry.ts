@@ -41,6 +41,8 @@ export async function startFerry(options: FerryOptions): Promise<Ferry> {
   const server = createServer(
     { ...tls, requestCert: tls.ca !== undefined, rejectUnauthorized: false },
     (request, response) => {
+      // A connection that was open before it went down.
+      if (readFaults(dir)['ferry-down']) return void request.socket.destroy()
       const { pathname, searchParams } = new URL(request.url ?? '/', 'https://ferry')
       const mayAsk = !requireAuth || isKnown(request.socket, request.headers.authorization)
       const status = mayAsk ? (pathname === '/getUserInfo' ? 200 : 404) : 401

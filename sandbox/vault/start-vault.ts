@@ -70,6 +70,8 @@ export async function startVault(options: VaultOptions): Promise<Vault> {
   const server = createServer(tls, async (incoming, outgoing) => {
     const faults = readFaults(dir)
     if (faults['vault-hangs'] || !parts) return
+    // A connection that was open before it went down.
+    if (faults['vault-down']) return void incoming.socket.destroy()
     const client = incoming.socket.remoteAddress ?? ''
     let principal: string | undefined
     const request = await readRequest(incoming, (name) => {
