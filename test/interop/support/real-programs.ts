@@ -48,6 +48,8 @@ export function installPackages(packages: readonly string[]): void {
     root=$1; shift
     . "$root/bootstrap/report.sh"; . "$root/bootstrap/programs.sh"
     mkdir -p "$work"
+    exec 9>"$work/lock"
+    flock 9
     keep_services_stopped
     apt_install "$@" || { logged apt-get update; apt_install "$@"; } || { show_log; exit 1; }
     let_services_start`
