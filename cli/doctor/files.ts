@@ -73,10 +73,14 @@ function othersCanWrite(root: string, stats: Stats): Finding[] {
   return [problem('state', `others may write in ${root} (mode ${octal(stats)})`, `chmod go-w ${root}`)]
 }
 
-const seedsOf = (site: Site | undefined, root: string) => [
-  ...natsUsers.map((user) => site?.nats.seedFile?.replaceAll('{{.Daemon}}', user) ?? seedFile(root, user)),
-  site?.sealing.seedFile ?? sealingSeedFile(root),
-]
+const seedsOf = (site: Site | undefined, root: string) =>
+  [
+    ...natsUsers.map((user) => site?.nats.seedFile?.replaceAll('{{.Daemon}}', user) ?? seedFile(root, user)),
+    site?.sealing.seedFile ?? sealingSeedFile(root),
+  ].filter((file) => !file.startsWith(systemdCredentials))
+
+/** Credentials of units belong to root, and reach their daemon by an access list that the mode does not show. */
+const systemdCredentials = '/run/credentials/'
 
 /** What is not there yet is made on first start. */
 function lookAtPrivate(path: string, mode: number): Finding[] {

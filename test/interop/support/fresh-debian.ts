@@ -30,6 +30,8 @@ export function makeFreshDebian(): FreshDebian {
   chmodSync(directory, 0o755)
   run('cp', ['-a', `${base}/.`, directory])
   copyNetworkSettings(directory)
+  // Nobody will want these files after a power cut.
+  writeFileSync(join(directory, 'etc/dpkg/dpkg.cfg.d/unsafe-io'), 'force-unsafe-io\n')
   const shown: string[] = []
   return {
     directory,

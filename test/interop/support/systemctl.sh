@@ -19,8 +19,9 @@ start_service() {
   for directory in $(value "$files" StateDirectory); do install -d -o "$user" -g "$user" -m "$(value "$files" StateDirectoryMode)" "/var/lib/$directory"; done
   for directory in $(value "$files" LogsDirectory); do install -d -o "$user" -g "$user" -m "$(value "$files" LogsDirectoryMode)" "/var/log/$directory"; done
   for credential in $(value "$files" LoadCredential | sed "s/%i/$instance/g"); do
-    install -d -o "$user" -m 0500 "$credentials"
-    install -o "$user" -m 0400 "${credential#*:}" "$credentials/${credential%%:*}"
+    # systemd leaves them to root, with an access list for the user.
+    install -d -g "$user" -m 0550 "$credentials"
+    install -g "$user" -m 0440 "${credential#*:}" "$credentials/${credential%%:*}"
   done
   environment=$(value "$files" Environment)
   for file in $(value "$files" EnvironmentFile | sed 's/^-//'); do [ ! -e "$file" ] || environment="$environment $(cat "$file")"; done

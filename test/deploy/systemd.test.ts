@@ -1,0 +1,92 @@
+/** The units start what is in the repository, as small as "up" does, with the credentials that the page has the configuration name. */
+import assert from 'node:assert/strict'
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, it } from 'node:test'
+import { parse } from 'yaml'
+import { smallProcess } from '../../cli/up/small-process.ts'
+import { readEnvironment } from '../../shared/config/environment.ts'
+import { defaultStateRoot, sealingSeedFile, seedFile } from '../../shared/state.ts'
+import { daemons } from '../../shared/subjects.ts'
+import { read, root } from './compose-file.ts'
+
+const installed = '/opt/managed-tokens'
+const credentials = '/etc/managed-tokens/credentials'
+const unit = read('deploy/systemd/managed-tokens@.service')
+const page = read('docs/operations.md')
+
+/** Every value of a key. */
+const valuesOf = (text: string, key: string) =>
+  [...text.matchAll(new RegExp(`^${key}=(.*)$`, 'gm'))].map(([, value = '']) => value)
+
+const configuration = parse(/```yaml install\n([\s\S]*?)```/.exec(page)?.[1] ?? '') as {
+  nats: { seedFile: string }
+  sealing: { seedFile: string }
+  telemetry: { metricsPort: number }
+}
+
+describe('systemd units', () => {
+  for (const daemon of daemons)
+    it(`start the ${daemon}, which is there, with the configuration and state of the page`, () => {
+      const [command = ''] = valuesOf(unit, 'ExecStart').map((value) => value.replaceAll('%i', daemon))
+      const [runner = '', main = '', ...options] = command.split(' ')
+      for (const file of [runner, main])
+        assert.ok(existsSync(join(root, file.slice(installed.length))), `${file} is in the repository`)
+      const config = '/etc/managed-tokens/managedTokens.yml'
+      assert.deepEqual(options, ['--config', config, '--state', defaultStateRoot])
+      assert.ok(page.includes(`chmod 0640 ${config}`))
+    })
+
+  it('hand each daemon the seed that "managed-tokens keys" made for it, where the configuration looks', () => {
+    const [id = '', from = ''] = valuesOf(unit, 'LoadCredential')[0]?.split(':') ?? []
+    for (const daemon of daemons) {
+      assert.equal(from.replaceAll('%i', daemon), seedFile(credentials, daemon))
+      assert.equal(
+        configuration.nats.seedFile.replaceAll('{{.Daemon}}', daemon),
+        `/run/credentials/managed-tokens@${daemon}.service/${id}`,
+      )
+    }
+    assert.ok(page.includes(`managed-tokens keys --state ${credentials} `))
+  })
+
+  it('hand the seed that opens tokens to the distributor alone', () => {
+    const dropIn = read('deploy/systemd/managed-tokens@distributor.service.d/sealing.conf')
+    const [id = '', from = ''] = valuesOf(dropIn, 'LoadCredential')[0]?.split(':') ?? []
+    assert.equal(from, sealingSeedFile(credentials))
+    assert.equal(configuration.sealing.seedFile, `/run/credentials/managed-tokens@distributor.service/${id}`)
+    assert.doesNotMatch(unit, /sealing/)
+  })
+
+  it('start daemons as small as "up" does', () => {
+    const environment = valuesOf(unit, 'Environment')
+    assert.deepEqual(
+      environment.sort(),
+      Object.entries(smallProcess(defaultStateRoot))
+        .map(([name, value]) => `${name}=${value}`)
+        .sort(),
+    )
+  })
+
+  it('and the page name only variables that the daemons read', () => {
+    const named = [...unit.matchAll(/^# (KRB5_CONFIG.*):/gm)].flatMap(([, names = '']) => names.split(', '))
+    assert.ok(named.length > 3)
+    for (const name of named.filter((one) => !one.endsWith('*') && one !== 'CONDOR_CONFIG'))
+      assert.ok(name in readEnvironment({ [name]: 'x' }), name)
+  })
+
+  it('the target starts all four, logrotate looks where the units let them write, Prometheus asks the page’s ports', () => {
+    const wanted = valuesOf(read('deploy/systemd/managed-tokens.target'), 'Wants')[0]?.split(' ')
+    assert.deepEqual(
+      wanted,
+      daemons.map((daemon) => `managed-tokens@${daemon}.service`),
+    )
+    const [logs] = valuesOf(unit, 'LogsDirectory')
+    assert.ok(read('deploy/logrotate/managed-tokens').includes(`/var/log/${logs}/*.log {`))
+    for (const [index, daemon] of daemons.entries())
+      assert.ok(
+        read('deploy/prometheus/targets.yml').includes(
+          `{ daemon: ${daemon} }\n  targets: ["127.0.0.1:${configuration.telemetry.metricsPort + index}"]`,
+        ),
+      )
+  })
+})
