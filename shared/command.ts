@@ -121,7 +121,10 @@ function observe(command: Command, run: () => Promise<CommandOutcome>): Promise<
     )
     span.setAttribute('managed_tokens.outcome', outcome.kind)
     if (outcome.kind === 'exited') span.setAttribute('process.exit.code', outcome.exitCode)
-    if (outcome.kind !== 'exited' || outcome.exitCode !== 0) span.setStatus({ code: SpanStatusCode.ERROR })
+    if (outcomeLabel(outcome) !== 'ok') {
+      span.setStatus({ code: SpanStatusCode.ERROR })
+      span.setAttribute('error.type', outcomeLabel(outcome))
+    }
     span.end()
     return outcome
   })

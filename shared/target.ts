@@ -8,7 +8,7 @@ import { backoffMs } from './ends.ts'
 import { ClaimLost, type Failure, failure, Permanent, RetryLater, Transient } from './errors.ts'
 import { timestamp } from './messages.ts'
 import type { Outgoing } from './publish.ts'
-import { outcomesTotal } from './telemetry/metrics.ts'
+import { noteOutcome } from './telemetry/outcome.ts'
 
 /** How long the bus may be away before what was done is forgotten, and done again (milliseconds). */
 const patienceMs = 5 * 60_000
@@ -59,7 +59,7 @@ export async function workOnTarget(
       ended: { run, kind: 'done', messages } as const,
     }
     await writeDown(() => claim.change(done), received.signal)
-    outcomesTotal.inc({ stage: stageOf(key), code: 'ok' })
+    noteOutcome(stageOf(key), 'ok')
     return messages
   } catch (error) {
     if (error instanceof ClaimLost) throw error
@@ -107,7 +107,7 @@ async function endFailed(
   await claim.check()
   const stage = stageOf(work.key)
   if (error instanceof Permanent) {
-    outcomesTotal.inc({ stage, code: error.failure.code })
+    noteOutcome(stage, error.failure.code)
     await claim.change({ ended: { run: work.run, kind: 'failed', failure: error.failure } })
     return error
   }
@@ -122,7 +122,7 @@ async function endFailed(
     error instanceof Transient
       ? error.failure
       : failure('unexpected', 'An unexpected error, see the log of this run.')
-  outcomesTotal.inc({ stage, code: failed.code })
+  noteOutcome(stage, failed.code)
   return decideRetry(work, claim.record, failed, () => claim.change(reportedNow()))
 }
 

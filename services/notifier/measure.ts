@@ -9,7 +9,8 @@ import {
   serviceMessageSeconds,
   serviceMessageSent,
 } from '../../shared/telemetry/kept-metrics.ts'
-import { lastRunFinished, outcomesTotal, runSeconds } from '../../shared/telemetry/metrics.ts'
+import { lastRunFinished, runSeconds } from '../../shared/telemetry/metrics.ts'
+import { noteOutcome } from '../../shared/telemetry/outcome.ts'
 import { timeStage } from '../../shared/telemetry/stages.ts'
 import type { LedgerStore } from './ledger-store.ts'
 import type { Outcome } from './outcome.ts'
@@ -49,7 +50,7 @@ export async function measureDelivery(
   const seconds = (performance.now() - started) / 1_000
   const isTaken = outcome.end === 'delivered'
   const success = String(isTaken)
-  outcomesTotal.inc({ stage: 'notify', code: isTaken ? 'ok' : 'notification-failed' })
+  noteOutcome('notify', isTaken ? 'ok' : 'notification-failed')
   if (isForAdmins(message, site)) {
     const notification_type = message.channel
     adminMessageSent.set({ notification_type, success }, Date.now() / 1_000)

@@ -10,6 +10,7 @@ import { type RunUids, schemaVersion, timestamp } from '../../shared/messages.ts
 import { publish } from '../../shared/publish.ts'
 import { runSubject } from '../../shared/subjects.ts'
 import { ferryRequestErrors, lastFerryRefresh } from '../../shared/telemetry/kept-metrics.ts'
+import { inRootSpan } from '../../shared/telemetry/root-span.ts'
 import { setStage } from '../../shared/telemetry/stages.ts'
 import { askFerry, type FerryBearer } from './ferry.ts'
 
@@ -36,11 +37,13 @@ export async function startUidRefresh(deps: RefreshUidsDeps): Promise<{ id: stri
 }
 
 /** Asks for every account without `desiredUIDOverride`, stores what is good, and says how it went. */
-export async function refreshUids(
+export const refreshUids = (
   id: string,
   trigger: RunUids['trigger'],
   deps: RefreshUidsDeps,
-): Promise<RunUids> {
+): Promise<RunUids> => inRootSpan('refresh uids', id, () => askForAll(id, trigger, deps))
+
+async function askForAll(id: string, trigger: RunUids['trigger'], deps: RefreshUidsDeps): Promise<RunUids> {
   const site = deps.freshSite()
   const waiting = accountsToAsk(site)
   const known: RunUids['known'] = []

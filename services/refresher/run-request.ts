@@ -1,7 +1,6 @@
 /** Answers `managed-tokens.run`: picks the entries, mints a run, publishes its plan, and says at once what will be done. */
 
 import type { KV } from '@nats-io/kv'
-import { context, SpanKind, trace } from '@opentelemetry/api'
 import { closest } from 'fastest-levenshtein'
 import { z } from 'zod'
 import type { Bus } from '../../shared/bus.ts'
@@ -12,6 +11,7 @@ import { RequestError } from '../../shared/micro.ts'
 import { publish } from '../../shared/publish.ts'
 import { mintRunId } from '../../shared/run-id.ts'
 import { runSubject, streams } from '../../shared/subjects.ts'
+import { inRootSpan } from '../../shared/telemetry/root-span.ts'
 import { setStage } from '../../shared/telemetry/stages.ts'
 import { findJoined } from './joined.ts'
 
@@ -64,7 +64,7 @@ export async function startRun(
   const entries = wanted.filter(({ name }) => !(name in joined))
   const run = await mint()
   const started = startedEvent(run, trigger, mode, entries, site, deps.problems?.() ?? [])
-  await inRootSpan(run, () => publish(deps.bus, started))
+  await inRootSpan('run', run, () => publish(deps.bus, started))
   setStage('token-push', 'setup', (performance.now() - begun) / 1_000)
   return { run, entries: entries.map(({ name }) => name), joined }
 }
@@ -123,16 +123,6 @@ function startedEvent(
     })),
   }
   return { kind: 'fact' as const, subject: runSubject('started'), id: `${run}.started`, body }
-}
-
-/** The root of the run's trace: everything else hangs below the message published here. */
-async function inRootSpan(run: string, work: () => Promise<void>): Promise<void> {
-  const span = trace.getTracer('managed-tokens').startSpan('run', {
-    root: true,
-    kind: SpanKind.PRODUCER,
-    attributes: { 'messaging.message.conversation_id': run },
-  })
-  await context.with(trace.setSpan(context.active(), span), work).finally(() => span.end())
 }
 
 function describeIssues(error: z.ZodError): string {

@@ -26,6 +26,7 @@ function startSpan(consumer: ConsumerName, message: JsMsg, run: string | undefin
   const template = subjectTemplate(message.subject)
   const attributes = {
     'messaging.system': 'nats',
+    'messaging.operation.name': 'process',
     'messaging.operation.type': 'process',
     'messaging.destination.name': message.subject,
     'messaging.destination.template': template,

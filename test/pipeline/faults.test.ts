@@ -1,10 +1,12 @@
 /** Each fault of the demo: it exits 1 in time, names what failed and why, everything else arrives, and people are told the same. */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { pushSubject, refreshSubject, storeSubject } from '../../shared/subjects.ts'
 import { findLeaks } from '../support/canary.ts'
 import { makeDirectory } from '../support/pipeline.ts'
 import { runDemo } from '../support/run-demo.ts'
 import { assertNoMisuse, assertNothingLeft, findMisplaced } from '../support/site-ends.ts'
+import { readSpans } from '../support/spans.ts'
 import { readMails, readPosts, readTable } from '../support/told.ts'
 
 interface Scenario {
@@ -96,6 +98,21 @@ describe('the demo with a fault', { concurrency: 3, timeout: 170_000 }, () => {
         })),
         'each experiment hears of its own nodes, and of nothing else',
       )
+      const reasons = readSpans(dir).filter(({ name }) => /^process (refresh|store|push)$/.test(name))
+      assert.deepEqual(
+        [
+          ...new Set(
+            reasons
+              .filter(({ attributes }) => attributes['error.type'])
+              .map(
+                ({ attributes, isError }) =>
+                  `${attributes['messaging.destination.name']} ${attributes['error.type']} ${isError}`,
+              ),
+          ),
+        ].sort(),
+        [...refreshes, ...targets].map((item) => `${subjectOf(item)} ${code} true`).sort(),
+        'the spans of what failed, and of nothing else, have the reason',
+      )
       assertNoMisuse({ dir })
       assert.ok(!said.includes('\u001b'), 'a pipe gets no escape codes')
       assert.doesNotMatch(said, /^ {4}at /m, 'nobody gets a stack trace')
@@ -107,6 +124,15 @@ describe('the demo with a fault', { concurrency: 3, timeout: 170_000 }, () => {
 function factOf(target: string, code: string): string {
   const [entry, , name] = target.split(' ')
   return `${entry} → ${name}.sandbox.test: ${code}`
+}
+
+/** The subject of a work item, as spans name it. */
+function subjectOf(item: string): string {
+  const [name = '', kind, target] = item.split(' ')
+  const [experiment = '', role = ''] = name.split('_')
+  if (!target) return refreshSubject({ experiment, role })
+  const full = `${target}.sandbox.test`
+  return kind === 'node' ? pushSubject({ experiment, role }, full) : storeSubject({ experiment, role }, full)
 }
 
 /** Each entry with the nodes of it that are missing, by address. */

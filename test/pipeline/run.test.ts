@@ -3,8 +3,13 @@ import assert from 'node:assert/strict'
 import { lstatSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
+import { ask } from '../../cli/connection.ts'
+import { chooseLoopback } from '../../sandbox/free-port.ts'
 import type { RunStatus } from '../../services/notifier/status-request.ts'
 import type { RunAnswer } from '../../services/refresher/run-request.ts'
+import { daemons, requests } from '../../shared/subjects.ts'
+import { keptMetrics, keptStages } from '../support/kept-metrics.ts'
+import { labelValues, readSamples, type Sample } from '../support/metrics.ts'
 import { makeDirectory, type Pipeline, startPipeline } from '../support/pipeline.ts'
 import { assertNoMisuse, assertNothingLeft, countWork, findMisplaced, markNow } from '../support/site-ends.ts'
 import { readSpans, type Span } from '../support/spans.ts'
@@ -25,6 +30,8 @@ const everything = {
   'push sharedgpvm01 novaana': 1,
 }
 
+const metricsHost = chooseLoopback()(0)
+
 describe('a run over the whole site', { timeout: 120_000 }, () => {
   let directory: Awaited<ReturnType<typeof makeDirectory>>
   let pipe: Pipeline
@@ -35,7 +42,11 @@ describe('a run over the whole site', { timeout: 120_000 }, () => {
 
   before(async () => {
     directory = await makeDirectory()
-    pipe = await startPipeline({ dir: directory.path, traces: true })
+    pipe = await startPipeline({
+      ...{ dir: directory.path, traces: true },
+      // An address of its own, where every port is free.
+      settings: { telemetry: { metricsHost, metricsPort: 9_100 } },
+    })
     stop.use(pipe)
     const mark = markNow(pipe.site)
     answer = await pipe.startRun()
@@ -154,6 +165,90 @@ describe('a run over the whole site', { timeout: 120_000 }, () => {
     })
   })
 
+  describe('and the metrics of all four', () => {
+    let samples: Sample[]
+    const valuesOf = (name: string, label: string) => labelValues(samples, `managed_tokens_${name}`, label)
+
+    before(async () => {
+      await ask(pipe.bus, requests.uidsRefresh, {})
+      await pipe.facts.until('run.uids', ({ subject }) => subject === 'run.uids')
+      const answers = await Promise.all(
+        daemons.map((_, index) => fetch(`http://${metricsHost}:${9_100 + index}/metrics`)),
+      )
+      samples = readSamples((await Promise.all(answers.map((answer) => answer.text()))).join(''))
+    })
+
+    it('have every name and label of the predecessor’s that a good run sets', () => {
+      for (const [name, labels] of Object.entries(keptMetrics).filter(([kept]) => !/email/.test(kept))) {
+        const mine = samples.filter((one) => one.name === name || one.name === `${name}_count`)
+        assert.ok(mine.length > 0, name)
+        for (const one of mine) assert.deepEqual(Object.keys(one.labels).sort(), [...labels].sort(), name)
+      }
+      for (const [executable, stages] of Object.entries(keptStages))
+        assert.deepEqual(
+          [
+            ...new Set(
+              samples
+                .filter(
+                  (one) =>
+                    one.name === 'managed_tokens_stage_duration_seconds' &&
+                    one.labels.executable === executable,
+                )
+                .map(({ labels }) => labels.stage),
+            ),
+          ].sort(),
+          [...stages].sort(),
+        )
+    })
+
+    it('mean by `service` the service, and the entry in the counts of errors', () => {
+      const services = ['dune_production', 'mu2e_production', 'nova_analysis']
+      const entries = ['dune-2_production', ...services]
+      for (const name of ['kinit_duration_seconds', 'last_token_get_timestamp', 'last_token_push_timestamp'])
+        assert.deepEqual(valuesOf(name, 'service'), services, name)
+      assert.deepEqual(
+        valuesOf('last_token_store_timestamp', 'service'),
+        services.filter((service) => service !== 'nova_analysis'),
+        'nova stores nothing',
+      )
+      assert.deepEqual(valuesOf('current_setup_error_count', 'service'), entries)
+      assert.deepEqual(valuesOf('current_push_error_count', 'service'), entries)
+    })
+
+    it('count no failure', () => {
+      const counts = samples.filter(({ name }) => /_(failed_\w+|error)_count$/.test(name))
+      assert.ok(counts.length > 0)
+      assert.deepEqual(
+        counts.filter(({ value }) => value !== 0),
+        [],
+      )
+    })
+
+    it('show every target fresh, no queue, the end of the run, and four that are ready', () => {
+      const all = (name: string) => samples.filter((one) => one.name === `managed_tokens_${name}`)
+      const targets = all('target_token_expiry_timestamp_seconds')
+      assert.equal(targets.length, 10)
+      for (const { labels, value } of targets)
+        assert.ok(value > Date.now() / 1_000, `${labels.entry} ${labels.target}`)
+      assert.equal(all('target_last_success_timestamp_seconds').length, 10)
+      assert.deepEqual(
+        Object.fromEntries(all('queue_depth').map(({ labels, value }) => [labels.queue, value])),
+        { refresh: 0, store: 0, push: 0, notify: 0 },
+      )
+      assert.ok((all('last_run_finished_timestamp_seconds')[0]?.value ?? 0) > Date.now() / 1_000 - 120)
+      assert.deepEqual(Object.fromEntries(all('ready').map(({ labels, value }) => [labels.daemon, value])), {
+        refresher: 1,
+        storer: 1,
+        distributor: 1,
+        notifier: 1,
+      })
+      assert.deepEqual(
+        all('lease_holder').map(({ labels, value }) => [labels.lease, value]),
+        [['storer', 1]],
+      )
+    })
+  })
+
   describe('once everything has stopped', () => {
     let spans: Span[]
 
@@ -166,12 +261,9 @@ describe('a run over the whole site', { timeout: 120_000 }, () => {
 
     it('has told one trace a run, below one root span', () => {
       const roots = spans.filter(({ parentSpanId }) => parentSpanId === '')
-      assert.deepEqual(
-        roots.map(({ name }) => name),
-        ['run', 'run'],
-      )
-      assert.equal(new Set(roots.map(({ traceId }) => traceId)).size, 2)
-      assert.equal(new Set(spans.map(({ traceId }) => traceId)).size, 2, 'no span is in a trace of its own')
+      assert.deepEqual(roots.map(({ name }) => name).sort(), ['refresh uids', 'run', 'run'])
+      assert.equal(new Set(roots.map(({ traceId }) => traceId)).size, 3)
+      assert.equal(new Set(spans.map(({ traceId }) => traceId)).size, 3, 'no span is in a trace of its own')
     })
 
     it('has spans of all four daemons in the trace, none without its parent', () => {

@@ -13,6 +13,7 @@ export interface Span {
   /** Milliseconds since the epoch. */
   readonly start: number
   readonly end: number
+  readonly isError: boolean
 }
 
 interface OtlpAttribute {
@@ -33,6 +34,7 @@ interface OtlpSpan {
   readonly startTimeUnixNano: string
   readonly endTimeUnixNano: string
   readonly attributes: readonly OtlpAttribute[]
+  readonly status?: { readonly code?: number }
 }
 
 interface OtlpExport {
@@ -64,6 +66,7 @@ function flatten(span: OtlpSpan, service: string): Span {
     attributes: attributesOf(span.attributes),
     start: Number(span.startTimeUnixNano) / 1e6,
     end: Number(span.endTimeUnixNano) / 1e6,
+    isError: span.status?.code === 2,
   }
 }
 
