@@ -22,11 +22,15 @@ export async function startServers(
   layout: Layout,
   entries: readonly SiteEntry[],
   stack: AsyncDisposableStack,
+  { bearerSeconds = 3_600 }: { readonly bearerSeconds?: number | undefined } = {},
 ): Promise<SiteAddresses> {
   const { dir } = layout
   const tls = await makeTls(layout)
   const vault = stack.adopt(
-    await startVault({ dir, tls, keytab: layout.vaultKeytab, services: vaultServices(entries) }),
+    await startVault({
+      ...{ dir, tls, keytab: layout.vaultKeytab, services: vaultServices(entries) },
+      lifetimes: { bearer: bearerSeconds },
+    }),
     (server) => server.close(),
   )
   const users = accountsOf(entries).map(({ name, uid }) => ({ username: name, uid }))

@@ -21,6 +21,8 @@ export interface SiteOptions {
   readonly entries?: readonly SiteEntry[]
   /** sshd's `MaxStartups` on all nodes. */
   readonly maxStartups?: string
+  /** How long a bearer token lives; an hour unless given. */
+  readonly bearerSeconds?: number
   /** Lets tests hold the distributor's ssh (`hold.ts`). */
   readonly holdSsh?: boolean
   /** Keys that replace or add to those of the generated configuration; sections are merged one level deep. */
@@ -51,7 +53,7 @@ export interface SandboxSite extends AsyncDisposable {
  */
 export async function startSite(options: SiteOptions): Promise<SandboxSite> {
   const { entries = defaultEntries, faults = {}, maxStartups = defaultMaxStartups } = options
-  const { holdSsh = false, settings = {} } = options
+  const { holdSsh = false, settings = {}, bearerSeconds } = options
   if (process.getuid?.() !== 0)
     throw new Error('the sandbox makes mount namespaces and files of other owners: run it as root')
   const layout = layoutOf(resolve(options.dir))
@@ -73,7 +75,7 @@ export async function startSite(options: SiteOptions): Promise<SandboxSite> {
     [...(faults['kdc-down'] ? [] : [kdc]), ...up].map((host) => host.start()),
   )
   for (const outcome of started) if (outcome.status === 'rejected') throw outcome.reason
-  const addresses = await startServers(layout, entries, stack)
+  const addresses = await startServers(layout, entries, stack, { bearerSeconds })
 
   writeFacts(layout, entries, addresses)
   writeWrappers(layout)

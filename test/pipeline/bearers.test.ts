@@ -1,12 +1,14 @@
 /** Bearer tokens on nodes, besides the vault token and instead of it, through the whole pipe. */
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { defaultEntries } from '../../sandbox/default-entries.ts'
 import { entryName, type SiteEntry } from '../../sandbox/entry.ts'
 import { writeFaults } from '../../sandbox/faults.ts'
 import { nodeTmp } from '../../sandbox/layout.ts'
 import { verifySite } from '../../sandbox/verify.ts'
+import { findLeaks, scanFiles, tokensOf } from '../support/canary.ts'
 import { makeDirectory, type Pipeline, startPipeline } from '../support/pipeline.ts'
 
 const besides = {
@@ -77,5 +79,17 @@ describe('bearer tokens on nodes', { timeout: 120_000 }, () => {
     assert.equal(claimsOf(onNode('bt_u46301-stash')).scope, 'storage.create:/stash')
     const ready = (await pipe.storedFacts(id)).filter(({ subject }) => subject.startsWith('token.ready.'))
     for (const { body } of ready) assert.ok(typeof body.renewAt === 'string')
+  })
+
+  it('are left in no daemon’s state, log or message; a vault token that nodes must not have is on none', () => {
+    assert.deepEqual(findLeaks(dir), [])
+    const tokens = tokensOf(dir)
+    const bearers = tokens.filter(({ name }) => name.startsWith('bearer'))
+    assert.ok(bearers.length > 3)
+    const { state, nodes } = pipe.site.layout
+    assert.deepEqual(scanFiles(join(state, 'refresher'), bearers), [])
+    const kept = tokens.filter(({ name }) => /^vault token.*nova_analysis/.test(name))
+    assert.ok(scanFiles(join(state, 'refresher'), kept).length > 0, 'the refresher keeps it')
+    assert.deepEqual(scanFiles(nodes, kept), [])
   })
 })

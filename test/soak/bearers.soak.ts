@@ -1,0 +1,49 @@
+/** Bearer tokens that live four minutes, with scheduled runs an age apart: a node never holds one that is over. */
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { it } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { defaultEntries } from '../../sandbox/default-entries.ts'
+import { entryName } from '../../sandbox/entry.ts'
+import { nodeTmp } from '../../sandbox/layout.ts'
+import { makeDirectory, startPipeline } from '../support/pipeline.ts'
+
+const lifeSeconds = 240
+const watchSeconds = 420
+
+it('a node’s bearer token is renewed before it ends', { timeout: 600_000 }, async (t) => {
+  await using directory = await makeDirectory()
+  const deliver = [{ bearer: { scopes: ['compute.read'], minSeconds: 120 } }]
+  const entries = defaultEntries.map((entry) =>
+    entryName(entry) === 'nova_analysis' ? { ...entry, deliver } : entry,
+  )
+  await using pipe = await startPipeline({
+    ...{ dir: directory.path, entries, bearerSeconds: lifeSeconds },
+    // Once a year: nothing but the renewals starts runs meanwhile.
+    settings: { schedule: { cron: '0 0 1 1 *' } },
+  })
+  const { run } = await pipe.startRun()
+  await pipe.finish(run)
+  const file = join(nodeTmp(pipe.site.layout, 'sharedgpvm01.sandbox.test'), 'bt_u46301')
+  const secondsLeft = () => {
+    const payload = readFileSync(file, 'utf8').split('.')[1] ?? ''
+    return JSON.parse(Buffer.from(payload, 'base64url').toString()).exp - Date.now() / 1_000
+  }
+  let least = Number.POSITIVE_INFINITY
+  for (const end = Date.now() + watchSeconds * 1_000; Date.now() < end; await sleep(500))
+    least = Math.min(least, secondsLeft())
+
+  const started = pipe.facts.all.filter(({ subject }) => subject === 'run.started').slice(1)
+  t.diagnostic(
+    `${started.length} renewals in ${watchSeconds} s; the least life left was ${Math.round(least)} s`,
+  )
+  assert.ok(least > 0, 'it never ended')
+  assert.ok(started.length >= 2 && started.length <= 4)
+  for (const { body } of started)
+    assert.deepEqual(
+      (body.entries as { entry: string }[]).map(({ entry }) => entry),
+      ['nova_analysis'],
+      'only the entry that needs it',
+    )
+})
