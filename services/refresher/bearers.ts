@@ -20,8 +20,8 @@ export interface MadeBearers {
   readonly renewAt?: string
 }
 
-/** A bearer token that failed for a reason that may pass is tried again after so long (milliseconds). */
-export const retryMs = 5 * 60_000
+/** A failure that may pass is tried again after so long (milliseconds): each try is a run of its own, of which people may hear. */
+export const retryMs = 15 * 60_000
 
 /** Makes them at the same time. What fails becomes a failure in its place; throws only where the daemon is stopping. */
 export async function makeBearers(entry: Entry, options: BearerOptions): Promise<MadeBearers> {

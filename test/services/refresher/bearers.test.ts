@@ -160,7 +160,7 @@ exit 1
     assert.deepEqual(readdirSync(home), [])
   })
 
-  it('fail each by itself, with its reason; one that may pass is tried again in minutes', async () => {
+  it('fail each by itself, with its reason; one that may pass is tried again soon', async () => {
     const before = Date.now()
     const { bearers, renewAt } = await makeBearers(entry('refused', 'denied', 'down', 'good'), options)
     assert.deepEqual(
