@@ -143,9 +143,9 @@ async function countLate(event: RowEvent, run: LedgerRun, deps: NotifierDeps): P
 }
 
 async function keepLate(event: RowEvent, run: LedgerRun, row: LedgerRow, deps: NotifierDeps): Promise<void> {
-  const { entry, at } = event.body
+  const { entry } = event.body
   const target = targetOf(event)
-  const news = await countRows(run, [onlyOf(target, row)], { ...deps, site: deps.site(), at })
+  const news = await countRows(run, [onlyOf(target, row)], { ...deps, site: deps.site() })
   if (news.length === 0) return
   await addNews(
     deps.runs,
@@ -179,7 +179,7 @@ async function finishRun(body: RunFinished, deps: NotifierDeps): Promise<readonl
   if (!run) return []
   await ledger.finishRun(id, at)
   const rows = await ledger.readRows(run)
-  const news = await countRows(run, rows, { ...deps, site: deps.site(), at })
+  const news = await countRows(run, rows, { ...deps, site: deps.site() })
   for (const entry of new Set(news.map((one) => one.entry ?? '')))
     await addNews(
       runs,

@@ -20,6 +20,8 @@ interface Thing extends Failing {
   readonly service: string
   readonly name: string
   readonly state: TargetRow['state']
+  /** When it came to this state: a notifier that was away hears of it later. */
+  readonly at: string
   readonly code?: string | undefined
   readonly message?: string | undefined
   readonly action?: string | undefined
@@ -36,23 +38,23 @@ export function thingsOf(row: LedgerRow): Thing[] {
 }
 
 /**
- * Counts how everything in these rows of `run` ended as of `at`, and returns the news. Asked again for the same run, it
+ * Counts how everything in these rows of `run` ended, and returns the news. Asked again for the same run, it
  * counts nothing twice and returns the same.
  */
 export async function countRows(
   run: LedgerRun,
   rows: readonly LedgerRow[],
-  { site, at, failures }: { site: Site; at: string; failures: KV },
+  { site, failures }: { site: Site; failures: KV },
 ): Promise<News[]> {
   const { push, notify } = run.mode
   const { traceId, spanId } = run
-  const ofRun = { run: run.run, at, isTest: !push, ...(traceId && { traceId, spanId }) }
+  const ofRun = { run: run.run, isTest: !push, ...(traceId && { traceId, spanId }) }
   const counts = await readCounts(failures)
   // A muted or a test run must not use up the alert of a full one: it tells what it saw and counts no failure.
   const isCounted = push && notify
   const news = await inParallel(rows.flatMap(thingsOf), async (thing): Promise<News | undefined> => {
-    const { entry, service, kind: where, name } = thing
-    const about = { ...ofRun, entry, service, where, name }
+    const { entry, service, kind: where, name, at } = thing
+    const about = { ...ofRun, at, entry, service, where, name }
     if (thing.state === 'failed') {
       const why = whyOf(thing)
       const kind = why.code === 'authentication-needed' && !thing.cause ? 'authentication' : 'failure'

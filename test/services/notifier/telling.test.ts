@@ -1,0 +1,206 @@
+import assert from 'node:assert/strict'
+import { after, before, describe, it } from 'node:test'
+import type { NotifierDeps } from '../../../services/notifier/handle.ts'
+import { addNews } from '../../../services/notifier/news-store.ts'
+import { tellNews } from '../../../services/notifier/tell.ts'
+import type { Notification } from '../../../shared/messages.ts'
+import { type Outgoing, publishAll } from '../../../shared/publish.ts'
+import { nextRunId } from '../../../shared/run-id.ts'
+import { type NotifierBus, openNotifierBus } from '../../support/notifier.ts'
+import { dune, siteOf } from '../build.ts'
+import { piece, recipients } from './pieces.ts'
+
+const minuteMs = 60_000
+const nodes = ['node1.lab.example', 'node2.lab.example']
+const full = { push: true, notify: true }
+let last: string | undefined
+function newRun(): string {
+  last = nextRunId(last, Date.now())
+  return last
+}
+
+describe('telling people', { timeout: 150_000 }, () => {
+  let on: NotifierBus
+  before(async () => {
+    on = await openNotifierBus()
+  })
+  after(() => on?.[Symbol.asyncDispose]())
+
+  const site = siteOf(recipients)
+  const everybody = ['email admin@lab.example', 'email dune@lab.example', 'slack admin']
+  const who = (messages: readonly Notification[]) =>
+    messages.map(({ channel, to }) => `${channel} ${to}`).toSorted()
+  const headlines = (messages: readonly Notification[], to = 'admin@lab.example') =>
+    messages.find((message) => message.to === to)?.rows?.map(({ headline }) => headline)
+
+  /** A run of dune_production in which each node works or does not, as the other daemons tell it, so long ago. */
+  async function runAgo(minutes: number, works: readonly boolean[], mode = full): Promise<string> {
+    const run = newRun()
+    const at = (later = 0) => new Date(Date.now() - (minutes - later) * minuteMs).toISOString()
+    const of = { schema: '1.0', run, ...dune }
+    const deadline = new Date(Date.now() + minuteMs).toISOString()
+    const plan = { ...of, at: at(), deadline, configHash: 'x', trigger: 'schedule', mode }
+    const token = {
+      tokenId: run,
+      expiry: deadline,
+      key: 'dune',
+      revision: 1,
+      uid: 1,
+      reused: false,
+      credds: [],
+    }
+    await on.publish('run.started', `${run}.started`, { ...plan, entries: [{ ...dune, nodes }] })
+    await on.publish('token.ready.dune.production', `${run}.ready`, {
+      ...of,
+      at: at(1),
+      deadline,
+      mode,
+      ...token,
+    })
+    for (const [index, node] of nodes.entries()) {
+      const why = {
+        code: 'node-unreachable',
+        message: `${node} did not answer.`,
+        action: 'Look.',
+        permanent: true,
+      }
+      if (works[index])
+        await on.publish('token.pushed.dune.production', `${run}.${node}`, {
+          ...{ ...of, at: at(2), node, tokenId: run, expiry: deadline },
+        })
+      else
+        await on.publish('token.failed.dune.production', `${run}.${node}`, {
+          ...{ ...of, at: at(2), stage: 'push', target: node, ...why },
+        })
+    }
+    return run
+  }
+
+  it('after six hours without a notifier is one digest an addressee, with everything in it and nothing twice', async () => {
+    const runs: string[] = []
+    for (const [hour, works] of [
+      [true, true],
+      [false, true],
+      [false, false],
+      [false, true],
+      [false, true],
+      [true, true],
+    ].entries())
+      runs.push(await runAgo(360 - 60 * hour, works))
+    const deps = await on.deps(() => site)
+    {
+      await using _ = await on.listen(deps)
+      await on.settle(deps)
+    }
+    const messages = await on.takeOutbox()
+    assert.deepEqual(who(messages), everybody)
+    assert.deepEqual(headlines(messages), [
+      'dune_production: token on node1.lab.example again after 4h (4 runs)',
+      'dune_production: token on node2.lab.example again after 1h (1 run)',
+    ])
+    for (const run of runs) assert.ok((await deps.ledger.readRun(run))?.finished)
+    const next = await on.deps(() => site)
+    await using _ = await on.listen(next)
+    await on.settle(next)
+    assert.deepEqual(await on.takeOutbox(), [])
+  })
+
+  it('that a node fails, and later that it works, is a message each, and nothing in between', async () => {
+    const deps = await on.deps(() => ({ ...site, errorCountToSendMessage: 2 }))
+    await using _ = await on.listen(deps)
+    const told: (string[] | undefined)[] = []
+    for (const works of [false, false, false, true, true]) {
+      await runAgo(0, [works, true])
+      await on.settle(deps)
+      told.push(headlines(await on.takeOutbox())?.map((one) => one.replace(/ (since|after) .*\(/, ' ($1 ')))
+    }
+    assert.deepEqual(told, [
+      undefined,
+      ['dune_production: token not on node1.lab.example (since 2 runs)'],
+      undefined,
+      ['dune_production: token on node1.lab.example again (after 3 runs)'],
+      undefined,
+    ])
+  })
+
+  it('of a test that went well goes to Slack, and of a muted run to nobody', async () => {
+    const deps = await on.deps(() => site)
+    await using _ = await on.listen(deps)
+    await runAgo(0, [false, false], { push: true, notify: false })
+    const run = newRun()
+    const at = new Date().toISOString()
+    const mode = { push: false, notify: true }
+    const of = { schema: '1.0', run, at, deadline: new Date(Date.now() + minuteMs).toISOString(), mode }
+    await on.publish('run.started', `${run}.started`, {
+      ...{ ...of, configHash: 'x', trigger: 'request', entries: [{ ...dune, nodes }] },
+    })
+    await on.publish('token.ready.dune.production', `${run}.ready`, {
+      ...{
+        ...of,
+        ...dune,
+        tokenId: run,
+        expiry: at,
+        key: 'dune',
+        revision: 1,
+        uid: 1,
+        reused: false,
+        credds: [],
+      },
+    })
+    await on.settle(deps)
+    const messages = await on.takeOutbox()
+    assert.deepEqual(who(messages), ['slack admin_test'])
+    assert.match(messages[0]?.subject ?? '', /Test run completed successfully$/)
+  })
+
+  const addOne = (name: string) => addNews(on.runs, newRun(), [piece('dune_production', 'node', name)])
+  const tell = (deps: NotifierDeps, publish: (messages: readonly Outgoing[]) => Promise<void>) =>
+    tellNews({ ...deps, publish }, new Date())
+
+  it('goes on with what a notifier left half told, under the same ids', async () => {
+    const deps = await on.deps(() => site)
+    await addOne('half')
+    const first: Outgoing[] = []
+    await assert.rejects(
+      tell(deps, async (messages) => {
+        first.push(...messages)
+        await publishAll(on.bus, messages.slice(0, 1))
+        throw new Error('killed')
+      }),
+      /killed/,
+    )
+    await addOne('later')
+    await tell(await on.deps(() => site), (messages) => publishAll(on.bus, messages))
+    const messages = await on.takeOutbox()
+    assert.deepEqual(who(messages), everybody)
+    assert.deepEqual(
+      messages.map(({ id }) => id),
+      first.map((one) => 'id' in one && one.id),
+    )
+    assert.ok(!JSON.stringify(messages).includes('later'))
+    await tell(deps, (more) => publishAll(on.bus, more))
+    assert.ok((await on.takeOutbox()).every(({ text }) => text.includes('later')))
+  })
+
+  it('by two notifiers at once is once each', async () => {
+    const [one, two] = [await on.deps(() => site), await on.deps(() => site)]
+    for (const name of ['a', 'b', 'c']) {
+      await addOne(name)
+      const publish = (messages: readonly Outgoing[]) => publishAll(on.bus, messages)
+      await Promise.all([tell(one, publish), tell(two, publish), tell(one, publish)])
+    }
+    const texts = (await on.takeOutbox()).filter(({ to }) => to === 'admin').map(({ text }) => text)
+    for (const name of ['a', 'b', 'c'])
+      assert.equal(texts.filter((text) => text.includes(`not on ${name} `)).length, 1)
+  })
+
+  it('of what was told already is silent, though it is known a second time', async () => {
+    const deps = await on.deps(() => site)
+    const run = newRun()
+    for (let times = 0; times < 2; times += 1) {
+      await addNews(on.runs, `${run}.dune`, [piece('dune_production', 'node', 'twice')])
+      await tell(deps, (messages) => publishAll(on.bus, messages))
+    }
+    assert.equal((await on.takeOutbox()).length, everybody.length)
+  })
+})

@@ -1,0 +1,125 @@
+/** The notifier's parts on a real bus: facts go in as the other daemons would publish them, messages to people come out. */
+import type { KV } from '@nats-io/kv'
+import pino from 'pino'
+import { handleFact, type NotifierDeps, schemaOfFact } from '../../services/notifier/handle.ts'
+import { openLedger } from '../../services/notifier/ledger-store.ts'
+import { openRounds } from '../../services/notifier/rounds.ts'
+import type { Bus } from '../../shared/bus.ts'
+import type { Site } from '../../shared/config/site.ts'
+import { consume } from '../../shared/consume.ts'
+import { type Notification, notification } from '../../shared/messages.ts'
+import { publish } from '../../shared/publish.ts'
+import { buckets, consumers, streams } from '../../shared/subjects.ts'
+import { ensureTopology } from '../../shared/topology.ts'
+import { eventually } from './latch.ts'
+import { startTestNats } from './nats.ts'
+
+const log = pino({ level: 'silent' })
+
+export interface NotifierBus extends AsyncDisposable {
+  readonly bus: Bus
+  readonly runs: KV
+  readonly failures: KV
+  readonly targets: KV
+  /** Publishes a fact as the daemon does whose it is. */
+  publish(subject: string, id: string, body: object): Promise<void>
+  /** What one notifier's handlers get; each call is another notifier. */
+  deps(site: () => Site): Promise<NotifierDeps>
+  /** Handles facts, as a notifier does while it is there. */
+  listen(deps: NotifierDeps): Promise<AsyncDisposable>
+  /** Looks at the clock until everything was handled, and what there was to tell lies in the outbox. */
+  settle(deps: NotifierDeps): Promise<void>
+  /** Takes all messages out of the outbox. */
+  takeOutbox(): Promise<Notification[]>
+}
+
+export async function openNotifierBus(): Promise<NotifierBus> {
+  await using stack = new AsyncDisposableStack()
+  const nats = stack.use(await startTestNats())
+  const connect = async (user: 'refresher' | 'distributor' | 'notifier') =>
+    stack.use(await nats.connect(user))
+  const [refresher, distributor, bus] = [
+    await connect('refresher'),
+    await connect('distributor'),
+    await connect('notifier'),
+  ]
+  await ensureTopology(refresher, 'refresher', { streams: [], buckets: [] })
+  await ensureTopology(bus, 'notifier', { streams: [streams.tokens], buckets: [buckets.targets] })
+  const runs = await bus.bucket(buckets.runs)
+  const failures = await bus.bucket(buckets.failures)
+  const targets = await refresher.bucket(buckets.targets)
+  const owned = stack.move()
+  return {
+    ...{ bus, runs, failures, targets },
+    publish: (subject, id, body) =>
+      publish(subject.startsWith('token.pushed') ? distributor : refresher, {
+        kind: 'fact',
+        subject,
+        id,
+        body,
+      }),
+    async deps(site) {
+      const ledger = await openLedger(runs)
+      return {
+        site,
+        ledger,
+        runs,
+        failures,
+        targets: await bus.bucket(buckets.targets),
+        news: { isWaiting: true },
+      }
+    },
+    listen: (deps) =>
+      consume(
+        {
+          ...{ stream: streams.tokens, consumer: consumers.notifier, schemaOf: schemaOfFact },
+          handle: (received) => handleFact(received, deps),
+          concurrency: 1,
+        },
+        { bus, log },
+      ),
+    async settle(deps) {
+      const round = openRounds({ ...deps, bus, log })
+      await eventually(
+        async () => {
+          deps.news.isWaiting = true
+          await round(new Date())
+          const { num_pending, num_ack_pending } = await bus.jsm.consumers.info(
+            streams.tokens,
+            consumers.notifier,
+          )
+          return num_pending + num_ack_pending === 0 && !(await hasNews(runs))
+        },
+        'all facts handled and all news told',
+        60_000,
+      )
+    },
+    async takeOutbox() {
+      const taken: Notification[] = []
+      {
+        await using _ = await consume(
+          {
+            ...{ stream: streams.notify, consumer: consumers.notifierOutbox, schemaOf: () => notification },
+            handle: async ({ body }) => {
+              taken.push(body)
+              return []
+            },
+            concurrency: 1,
+          },
+          { bus, log },
+        )
+        await eventually(async () => {
+          const info = await bus.jsm.consumers.info(streams.notify, consumers.notifierOutbox)
+          return info.num_pending + info.num_ack_pending === 0
+        }, 'an empty outbox')
+      }
+      return taken
+    },
+    [Symbol.asyncDispose]: () => owned[Symbol.asyncDispose](),
+  }
+}
+
+async function hasNews(runs: KV): Promise<boolean> {
+  for await (const _ of await runs.keys('news.>')) return true
+  return false
+}
