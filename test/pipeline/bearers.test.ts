@@ -8,7 +8,9 @@ import { entryName, type SiteEntry } from '../../sandbox/entry.ts'
 import { writeFaults } from '../../sandbox/faults.ts'
 import { nodeTmp } from '../../sandbox/layout.ts'
 import { verifySite } from '../../sandbox/verify.ts'
+import { unseal } from '../../shared/seal.ts'
 import { findLeaks, scanFiles, tokensOf } from '../support/canary.ts'
+import { dumpStreams } from '../support/dump-streams.ts'
 import { makeDirectory, type Pipeline, startPipeline } from '../support/pipeline.ts'
 
 const besides = {
@@ -91,5 +93,22 @@ describe('bearer tokens on nodes', { timeout: 120_000 }, () => {
     const kept = tokens.filter(({ name }) => /^vault token.*nova_analysis/.test(name))
     assert.ok(scanFiles(join(state, 'refresher'), kept).length > 0, 'the refresher keeps it')
     assert.deepEqual(scanFiles(nodes, kept), [])
+  })
+
+  it('that are sealed without the vault token do not bring it to the distributor either', async () => {
+    const { state } = pipe.site.layout
+    const seed = new TextEncoder().encode(
+      readFileSync(join(state, 'distributor', 'sealing.seed'), 'utf8').trim(),
+    )
+    const messages = await dumpStreams(state)
+    const opened = messages
+      .filter(({ stream, text }) => stream === 'KV_sealed' && text.includes('{'))
+      .map(({ text }) => unseal(text.slice(text.indexOf('{')), seed))
+    assert.ok(opened.length >= 4, 'two entries in two runs')
+    for (const content of opened) {
+      assert.ok(content, 'the distributor can open it')
+      assert.equal(content.token !== undefined, content.entry === 'mu2e_production')
+      assert.equal(content.bearers?.length, 1)
+    }
   })
 })

@@ -1,8 +1,19 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
+import { explainService } from '../../../cli/explain.ts'
 import { bearerPurpose, audience as someAudience, tokenScope } from '../../../shared/config/grammar.ts'
+import { siteJsonSchema } from '../../../shared/config/json-schema.ts'
 import { brief, load, problemsOf, siteText } from './site-text.ts'
+
+interface Node {
+  readonly const?: string
+  readonly items?: Node
+  readonly required?: readonly string[]
+  readonly properties?: Readonly<Record<string, Node>>
+  readonly additionalProperties?: Node | boolean
+  readonly anyOf?: readonly Node[]
+}
 
 const deliverOf = (t: Parameters<typeof load>[0], role: string, extra = '') => {
   const { site, warnings } = load(t, siteText(extra, role))
@@ -32,6 +43,24 @@ describe('deliver', () => {
       warnings: [],
     })
     assert.deepEqual(deliverOf(t, 'deliver: vault').deliver, { vault: true, bearers: [] })
+  })
+
+  it('is explained with its line', (t) => {
+    const { site, origins } = load(t, siteText('', 'deliver: [vault, {bearer: {scopes: a, audience: b}}]'))
+    const { text } = explainService(site, origins, 'dune_production')
+    assert.match(text, /^ {2}deliver +vault, bearer \(a for b\) {2}— deliver \(.*:12\)$/m)
+  })
+
+  it('is known to the JSON Schema, with its keys and no others', () => {
+    const { experiments } = siteJsonSchema().properties as { experiments: { additionalProperties: Node } }
+    const { roles } = experiments.additionalProperties.properties as { roles: { additionalProperties: Node } }
+    const { deliver } = roles.additionalProperties.properties as { deliver: Node }
+    const [word, map] = deliver.anyOf?.[0]?.items?.anyOf ?? []
+    assert.equal(word?.const, 'vault')
+    const bearer = map?.properties?.bearer
+    assert.deepEqual(Object.keys(bearer?.properties ?? {}), ['scopes', 'audience', 'minSeconds', 'purpose'])
+    assert.deepEqual([map?.additionalProperties, bearer?.additionalProperties], [false, false])
+    assert.deepEqual(bearer?.required, ['scopes'])
   })
 
   const at = 'experiments.dune.roles.production.deliver'
