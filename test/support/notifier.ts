@@ -20,6 +20,7 @@ export interface NotifierBus extends AsyncDisposable {
   readonly bus: Bus
   readonly runs: KV
   readonly failures: KV
+  /** As the distributor has it. */
   readonly targets: KV
   /** Publishes a fact as the daemon does whose it is. */
   publish(subject: string, id: string, body: object): Promise<void>
@@ -47,7 +48,7 @@ export async function openNotifierBus(): Promise<NotifierBus> {
   await ensureTopology(bus, 'notifier', { streams: [streams.tokens], buckets: [buckets.targets] })
   const runs = await bus.bucket(buckets.runs)
   const failures = await bus.bucket(buckets.failures)
-  const targets = await refresher.bucket(buckets.targets)
+  const targets = await distributor.bucket(buckets.targets)
   const owned = stack.move()
   return {
     ...{ bus, runs, failures, targets },

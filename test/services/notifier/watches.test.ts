@@ -1,0 +1,203 @@
+import assert from 'node:assert/strict'
+import { after, before, beforeEach, describe, it } from 'node:test'
+import { endOverdueRuns } from '../../../services/notifier/deadlines.ts'
+import { handleFact, type NotifierDeps } from '../../../services/notifier/handle.ts'
+import { openLedger } from '../../../services/notifier/ledger-store.ts'
+import { tellNews } from '../../../services/notifier/tell.ts'
+import { watchExpiry } from '../../../services/notifier/watch-expiry.ts'
+import { watchSilence } from '../../../services/notifier/watch-silence.ts'
+import type { TargetRecord } from '../../../shared/claim.ts'
+import type { Received } from '../../../shared/consume.ts'
+import type { Notification } from '../../../shared/messages.ts'
+import type { Outgoing } from '../../../shared/publish.ts'
+import { nextRunId } from '../../../shared/run-id.ts'
+import { pushSubject } from '../../../shared/subjects.ts'
+import { type NotifierBus, openNotifierBus } from '../../support/notifier.ts'
+import { at, dune, ofRun, runIds, siteOf } from '../build.ts'
+import { brief, failed, pushed, ready } from './events.ts'
+import { recipients } from './pieces.ts'
+
+const hour = 60
+let last: string | undefined
+function newRun(): string {
+  last = nextRunId(last, Date.now())
+  return last
+}
+
+describe('what the notifier watches by the clock', { timeout: 150_000 }, () => {
+  let on: NotifierBus
+  let deps: NotifierDeps
+  const all = ['dune_production', 'nova_production']
+  before(async () => {
+    on = await openNotifierBus()
+  })
+  after(() => on?.[Symbol.asyncDispose]())
+  beforeEach(async () => {
+    deps = await on.deps(() => siteOf(`${recipients}\nschedule: { cron: "0 * * * *" }`))
+  })
+
+  /** The headlines of what administrators are mailed at that minute. */
+  async function toldAt(minutes: number): Promise<string[]> {
+    const outbox: Outgoing[] = []
+    const publish = async (messages: readonly Outgoing[]) => void outbox.push(...messages)
+    await tellNews({ ...deps, publish }, new Date(at(minutes)))
+    const messages = outbox.map(({ body }) => body as Notification)
+    return messages
+      .filter(({ to }) => to === 'admin@lab.example')
+      .flatMap(({ rows = [] }) => rows.map(({ headline }) => headline))
+  }
+  const handle = (subject: string, body: object) =>
+    handleFact({ subject, body, deliveries: 1 } as Received<never>, deps)
+  async function start(run: string, minutes: number, entries = all, mode = { push: true, notify: true }) {
+    await handle('run.started', {
+      ...{ ...ofRun(run, minutes), deadline: at(minutes + 5), configHash: 'x', trigger: 'schedule', mode },
+      entries: entries.map((entry) => ({ ...dune, entry, nodes: ['n1', 'n2'] })),
+    })
+  }
+  /** A run of these entries, in which every refresh failed or nothing was tried. */
+  async function finish(minutes: number, entries = all, isTried = true): Promise<void> {
+    const run = newRun()
+    await start(run, minutes, entries)
+    if (isTried)
+      for (const entry of entries) {
+        const { body } = failed(minutes, 'refresh', undefined, { run, entry, code: 'kdc-unreachable' })
+        await handle('token.failed.dune.production', body)
+      }
+    await handle('run.finished', {
+      ...{ ...ofRun(run, minutes + 5), started: at(minutes), mode: { push: true, notify: true } },
+      totals: { done: 0, failed: 0, superseded: 0, unfinished: 0 },
+    })
+  }
+
+  describe('silence', () => {
+    const settled = (isSilent: boolean) => isSilent
+    const watch = (minutes: number) => watchSilence(deps, new Date(at(minutes)), runIds[0], settled)
+    const silent = (subjects: string[]) => subjects.filter((one) => one.includes('finish'))
+    it('is told once after twice the period, also after a restart, and that it is over', async () => {
+      await watch(0)
+      await watch(2 * hour)
+      assert.deepEqual(silent(await toldAt(2 * hour)), [])
+      for (const minutes of [2 * hour + 1, 3 * hour]) {
+        deps = await on.deps(deps.site)
+        await watch(minutes)
+      }
+      assert.deepEqual(silent(await toldAt(3 * hour)), [
+        'managed-tokens: no run has finished since 06:00 UTC',
+      ])
+      await watch(9 * hour)
+      assert.deepEqual(silent(await toldAt(9 * hour)), [])
+      await finish(10 * hour)
+      assert.deepEqual(silent(await toldAt(10 * hour + 6)), ['managed-tokens: runs finish again after 10h5m'])
+      await finish(11 * hour)
+      await watch(11 * hour + 6)
+      assert.deepEqual(silent(await toldAt(11 * hour + 6)), [])
+    })
+    it('is not broken by a run of some services, nor by one in which nothing was tried', async () => {
+      await finish(20 * hour)
+      await toldAt(20 * hour)
+      await finish(21 * hour, all.slice(0, 1))
+      await finish(22 * hour, all, false)
+      await watch(22 * hour + 6)
+      assert.ok(
+        (await toldAt(22 * hour + 6)).some((one) => one.includes('1 silence') || one.includes('no run')),
+      )
+    })
+    it('does not exist where the schedule is off', async () => {
+      deps = await on.deps(() => siteOf(`${recipients}\nschedule: { cron: false }`))
+      await finish(30 * hour)
+      await toldAt(30 * hour)
+      await watch(90 * hour)
+      assert.deepEqual(await toldAt(90 * hour), [])
+    })
+    it('is not told before what a waking machine starts has had its time', async () => {
+      await finish(100 * hour)
+      await toldAt(100 * hour)
+      await watchSilence(deps, new Date(at(200 * hour)), runIds[0], () => false)
+      assert.deepEqual(await toldAt(200 * hour), [])
+    })
+  })
+
+  describe('the end of a token', () => {
+    const key = pushSubject(dune, 'node1.lab.example')
+    const put = (lastSuccess: number, expiry: number) => {
+      const record: TargetRecord = {
+        ...{ entry: dune.entry, target: 'node1.lab.example', run: runIds[0], holder: 'h', attempts: 1 },
+        ...{ lastAttempt: at(lastSuccess), lastSuccess: at(lastSuccess), expiry: at(expiry) },
+      }
+      return on.targets.put(key, JSON.stringify(record))
+    }
+    const look = async (minutes: number) => {
+      await watchExpiry(deps, new Date(at(minutes)))
+      return toldAt(minutes)
+    }
+    it('is warned of once for each halving, by whichever notifier looks, and that it is over', async () => {
+      const day = 24 * hour
+      await put(0, 7 * day)
+      assert.deepEqual(await look(day), [])
+      const [first] = await look(5 * day + 1)
+      assert.match(
+        first ?? '',
+        /^dune_production: token on node1\.lab\.example ends in 1d23h, .*not replaced$/,
+      )
+      deps = await on.deps(deps.site)
+      assert.deepEqual(await look(5 * day + 10), [])
+      assert.match((await look(6 * day))[0] ?? '', /ends in 1d, /)
+      assert.match((await look(7 * day))[0] ?? '', /has ended at/)
+      assert.deepEqual(await look(8 * day), [])
+      await put(8 * day + 30, 15 * day)
+      const [over] = await look(8 * day + 31)
+      assert.equal(over, 'dune_production: token on node1.lab.example again after 3d')
+      assert.deepEqual(await look(8 * day + 41), [])
+    })
+  })
+
+  describe('two notifiers', () => {
+    it('know of each other’s runs: what a newer run has taken over is superseded, not unfinished', async () => {
+      const [early, other] = [deps, await on.deps(deps.site)]
+      const [older, newer] = [newRun(), newRun()]
+      await start(older, 300 * hour, [dune.entry])
+      deps = other
+      await start(newer, 300 * hour + 1, [dune.entry])
+      deps = early
+      await handle('token.ready.dune.production', ready(300 * hour + 2, [], newer).body)
+      const row = await early.ledger.readRow(older, dune.entry)
+      assert.equal(row && brief(row), 'refresh=superseded n1=superseded n2=superseded')
+    })
+    it('agree at the deadline, though one heard of the older run after the newer’s results', async () => {
+      const [older, newer] = [newRun(), newRun()]
+      await start(newer, 310 * hour + 1, [dune.entry])
+      await handle('token.ready.dune.production', ready(310 * hour + 2, [], newer).body)
+      await handle('token.pushed.dune.production', pushed(310 * hour + 2, 'n1', newer).body)
+      deps = await on.deps(deps.site)
+      await start(older, 310 * hour, [dune.entry])
+      const late = new Date(at(310 * hour + 30))
+      await endOverdueRuns(deps.ledger, late, late)
+      const rows = await Promise.all([older, newer].map((run) => deps.ledger.readRow(run, dune.entry)))
+      assert.deepEqual(
+        rows.map((row) => row && brief(row)),
+        ['refresh=superseded n1=superseded n2=superseded', 'refresh=done n1=done n2=unfinished'],
+      )
+    })
+    it('leave to a fuller run what a weaker one was not to take from it', async () => {
+      const [fuller, weaker] = [newRun(), newRun()]
+      await start(fuller, 320 * hour, [dune.entry])
+      await start(weaker, 320 * hour + 1, [dune.entry], { push: true, notify: false })
+      await handle('token.ready.dune.production', ready(320 * hour + 2, [], fuller).body)
+      const late = new Date(at(320 * hour + 30))
+      await endOverdueRuns(deps.ledger, late, late)
+      const row = await deps.ledger.readRow(weaker, dune.entry)
+      assert.equal(row?.refresh.state, 'superseded')
+    })
+    it('do not end a run at its deadline while its events lie unheard', async () => {
+      const run = newRun()
+      await start(run, 330 * hour, [dune.entry])
+      const now = new Date(at(340 * hour))
+      const mine = async (handledUntil: Date) =>
+        (await endOverdueRuns(await openLedger(on.runs), now, handledUntil)).some(({ id }) =>
+          id.startsWith(run),
+        )
+      assert.equal(await mine(new Date(at(330 * hour + 4))), false)
+      assert.equal(await mine(new Date(at(330 * hour + 5))), true)
+    })
+  })
+})
