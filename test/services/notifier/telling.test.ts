@@ -3,6 +3,7 @@ import { after, before, describe, it } from 'node:test'
 import type { NotifierDeps } from '../../../services/notifier/handle.ts'
 import { addNews } from '../../../services/notifier/news-store.ts'
 import { tellNews } from '../../../services/notifier/tell.ts'
+import { failure } from '../../../shared/errors.ts'
 import type { Notification } from '../../../shared/messages.ts'
 import { type Outgoing, publishAll } from '../../../shared/publish.ts'
 import { nextRunId } from '../../../shared/run-id.ts'
@@ -121,6 +122,45 @@ describe('telling people', { timeout: 150_000 }, () => {
       ['dune_production: token on node1.lab.example again (after 3 runs)'],
       undefined,
     ])
+  })
+
+  it('that somebody has to log in is a message at once, whatever the threshold, with the command; an outage is not', async () => {
+    const deps = await on.deps(() => ({ ...site, errorCountToSendMessage: 3 }))
+    await using _ = await on.listen(deps)
+    const told: string[] = []
+    for (const code of ['vault-unreachable', 'authentication-needed', 'authentication-needed'] as const) {
+      const run = newRun()
+      const of = { schema: '1.0', run, at: new Date().toISOString(), ...dune }
+      const deadline = new Date(Date.now() + minuteMs).toISOString()
+      await on.publish('run.started', `${run}.started`, {
+        ...{
+          ...of,
+          deadline,
+          configHash: 'x',
+          trigger: 'schedule',
+          mode: full,
+          entries: [{ ...dune, nodes }],
+        },
+      })
+      await on.publish('token.failed.dune.production', `${run}.failed`, {
+        ...{
+          ...of,
+          stage: 'refresh',
+          permanent: true,
+          ...failure(code, 'No token.', { service: dune.service }),
+        },
+      })
+      await on.settle(deps)
+      const messages = await on.takeOutbox()
+      told.push(...messages.filter(({ to }) => to === 'admin@lab.example').map(({ text }) => text))
+    }
+    // The nodes reach their threshold with the third run.
+    assert.equal(told.length, 2)
+    assert.match(
+      told[0] ?? '',
+      /^dune_production: somebody has to log in .*\n.*\n {2}to do: .*managed-tokens onboard dune_production/,
+    )
+    assert.doesNotMatch(told[1] ?? '', /log in since/)
   })
 
   it('of a test that went well goes to Slack, and of a muted run to nobody', async () => {
