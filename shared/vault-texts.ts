@@ -6,7 +6,10 @@ import type { ReasonCode } from './errors.ts'
 const answered = (status: string, name: string) =>
   new RegExp(`HTTPError: (?:HTTP Error )?(?:(?:${status})\\b|(?:${name})\\b)`, 'i')
 
-/** Texts of htgettoken 2.x; an unreachable server outranks everything that follows from it. */
+/**
+ * Texts of htgettoken 2.x; an unreachable server outranks everything that follows from it. None of them can be a host, a
+ * credkey or a path: those stand in the same lines, and may hold any word or number.
+ */
 const outages: readonly (readonly [RegExp, ReasonCode])[] = [
   [/No space left on device|Disk quota exceeded/i, 'disk-full-here'],
   [answered('429', 'Too Many Requests'), 'rate-limited'],
@@ -29,7 +32,7 @@ const outages: readonly (readonly [RegExp, ReasonCode])[] = [
  */
 export function classifyVault(outcome: CommandOutcome): ReasonCode | undefined {
   if (outcome.kind === 'timeout') return 'timeout'
-  const said = withoutNames(`${outcome.stderr}\n${outcome.stdout}`)
+  const said = `${outcome.stderr}\n${outcome.stdout}`
   const outage = outages.find(([text]) => text.test(said))?.[1]
   if (outage) return outage
   if (/Kerberos negotiate with .* failed/i.test(said)) return 'permission-denied'
@@ -37,10 +40,3 @@ export function classifyVault(outcome: CommandOutcome): ReasonCode | undefined {
   if (/Read token from \S+ failed/i.test(said)) return 'authentication-needed'
   return undefined
 }
-
-/** Hosts, credkeys and paths may hold any word or number: only what is said of them counts. */
-const withoutNames = (text: string) =>
-  text
-    .replaceAll(/https?:\/\/[^\s'")]+/g, 'URL')
-    .replaceAll(/with url: \S+/g, 'with url: URL')
-    .replaceAll(/\bhost='[^']*', port=\d+/g, 'HOST')
