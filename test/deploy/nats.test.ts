@@ -79,6 +79,16 @@ describe('a nats-server with deploy/nats/nats-server.conf', { timeout: 60_000 },
     assert.match(readFileSync(sealingPublicKeyFile(inDirectory('credentials')), 'utf8'), /^X/)
   })
 
+  it('makes no key anew that is there, and prints them for programs', async () => {
+    const [plain, json] = await Promise.all([
+      type(['keys', '--state', inDirectory('credentials')]),
+      type(['keys', '--state', inDirectory('credentials'), '--json']),
+    ])
+    const lines = Object.entries(JSON.parse(json.stdout)).map(([name, key]) => `${name}=${key}\n`)
+    assert.equal(plain.stdout, lines.join(''))
+    assert.equal(lines.length, natsUsers.length)
+  })
+
   it('holds each to its permissions', async () => {
     await using storer = await open('storer')
     const refused = Promise.withResolvers<Error>()
