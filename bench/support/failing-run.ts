@@ -1,7 +1,13 @@
-/** A run in which every push fails, as the facts that refresher and distributor would tell. */
+/** A run in which every node fails, as the facts that refresher and distributor tell. */
 import type { Bus } from '../../shared/bus.ts'
 import { failure } from '../../shared/errors.ts'
-import { type RunStarted, schemaVersion, type TokenFailed, timestamp } from '../../shared/messages.ts'
+import {
+  type RunStarted,
+  schemaVersion,
+  type TokenFailed,
+  type TokenReady,
+  timestamp,
+} from '../../shared/messages.ts'
 import { publish } from '../../shared/publish.ts'
 import { runSubject, tokenSubject } from '../../shared/subjects.ts'
 
@@ -12,7 +18,7 @@ export interface FailingRun {
   readonly deadlineMs: number
 }
 
-/** Publishes it as the refresher, whose stream it is; returns when the last fact lies there. */
+/** Publishes it as the refresher, who may; returns when the last fact lies there. */
 export async function tellFailingRun(refresher: Bus, run: FailingRun): Promise<void> {
   const entries = Object.entries(run.experiments)
   const ofRun = { schema: schemaVersion, run: run.run, at: timestamp() } as const
@@ -26,10 +32,7 @@ export async function tellFailingRun(refresher: Bus, run: FailingRun): Promise<v
     ...{ kind: 'fact', subject: runSubject('started'), id: `${run.run}.started`, body: started },
   })
   for (const [experiment, { nodes }] of entries) {
-    await tellFailure(refresher, experiment, {
-      ...{ ...ofRun, ...nameOf(experiment), stage: 'refresh', permanent: true, credds: [] },
-      ...failure('vault-unreachable', 'Vault did not answer.'),
-    })
+    await tellReady(refresher, experiment, started)
     for (const node of nodes)
       await tellFailure(refresher, experiment, {
         ...{ ...ofRun, ...nameOf(experiment), stage: 'push', target: node, permanent: true },
@@ -41,6 +44,15 @@ export async function tellFailingRun(refresher: Bus, run: FailingRun): Promise<v
 const nameOf = (experiment: string) => {
   const entry = `${experiment}_production`
   return { entry, service: entry, experiment, role: 'production' }
+}
+
+function tellReady(bus: Bus, experiment: string, { run, at, deadline, mode }: RunStarted): Promise<void> {
+  const body: TokenReady = {
+    ...{ schema: schemaVersion, run, at, deadline, mode, ...nameOf(experiment), uid: 1, reused: false },
+    ...{ tokenId: run, expiry: deadline, key: experiment, revision: 1, credds: [] },
+  }
+  const subject = tokenSubject('ready', { experiment, role: 'production' })
+  return publish(bus, { kind: 'fact', subject, id: `${run}.${body.entry}.ready`, body })
 }
 
 function tellFailure(bus: Bus, experiment: string, body: TokenFailed): Promise<void> {

@@ -4,7 +4,7 @@ import type { Notification } from '../../shared/messages.ts'
 /** Messages on their way at the same time. */
 export const mostAtOnce = 32
 /** Of these, mails: all of them go through one server. */
-const mostMails = 8
+const mostMails = 16
 
 /** The oldest message whose addressee has none on its way; undefined while every one has to wait. */
 export function chooseMessage(

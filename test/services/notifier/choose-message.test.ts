@@ -21,11 +21,11 @@ describe('the next message to go out', () => {
     const other = to('slack', 'experiment:dune')
     assert.equal(chooseMessage([first, other], [second]), other)
   })
-  it('is no mail while the mail server holds up eight, and everything else goes on', () => {
-    assert.equal(chooseMessage(mails(5, 100), mails(8)), undefined)
+  it('is no mail while the mail server holds up sixteen, and everything else goes on', () => {
+    assert.equal(chooseMessage(mails(5, 100), mails(16)), undefined)
     const post = to('slack', 'admin')
-    assert.equal(chooseMessage([...mails(5, 100), post], mails(8)), post)
+    assert.equal(chooseMessage([...mails(5, 100), post], mails(16)), post)
     const waiting = mails(5, 100)
-    assert.equal(chooseMessage(waiting, mails(7)), waiting[0])
+    assert.equal(chooseMessage(waiting, mails(15)), waiting[0])
   })
 })

@@ -1,0 +1,110 @@
+/**
+ * How fast people hear of a very bad run, and what it costs: a thousand nodes of twenty experiments fail in one run. The
+ * daemon, the bus, the mail server and the Slack webhook (with Slack's limits) are real; the facts are told by the benchmark.
+ */
+import { mkdtempSync, readdirSync, readFileSync, rmSync, watch } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { ulid } from 'ulid'
+import { startReceivers } from '../sandbox/receivers.ts'
+import { connectBus } from '../shared/bus.ts'
+import { seedFile } from '../shared/state.ts'
+import { ensureTopology } from '../shared/topology.ts'
+import { type Benchmark, round } from './support/benchmark.ts'
+import { startDaemon, startServer } from './support/daemon.ts'
+import { tellFailingRun } from './support/failing-run.ts'
+
+const experimentCount = 20
+const nodesEach = 50
+const experiments = Object.fromEntries(
+  Array.from({ length: experimentCount }, (_, e) => [
+    `exp${e}`,
+    { nodes: Array.from({ length: nodesEach }, (_, n) => `node${n}.exp${e}.bench.test`) },
+  ]),
+)
+/** The administrator, and the addressee of each experiment. */
+const addressees = 1 + experimentCount
+/** Many times what it takes (milliseconds). */
+const patienceMs = 60_000
+
+export const benchmark: Benchmark = {
+  about: `notifier: ${experimentCount * nodesEach} nodes of ${experimentCount} experiments fail in one run; ${addressees} people and Slack are told`,
+  thresholds: {
+    digestMs: { atMost: 2_000 },
+    rssMb: { atMost: 150 },
+    mails: { atMost: addressees },
+    posts: { atMost: 1 },
+  },
+  async run(say) {
+    const dir = mkdtempSync(join(tmpdir(), 'mt-bench-'))
+    try {
+      return await measure(dir, say)
+    } finally {
+      rmSync(dir, { recursive: true, force: true })
+    }
+  },
+}
+
+async function measure(dir: string, say: (line: string) => void) {
+  await using site = await startReceivers({ dir, experiments })
+  await using server = await startServer(site)
+  await using bus = await connectBus({
+    servers: [server.url],
+    user: 'refresher',
+    seedFile: seedFile(site.layout.state, 'refresher'),
+  })
+  await ensureTopology(bus, 'refresher', { streams: [], buckets: [] })
+  // From the second start on: the first one compiles.
+  await (await startDaemon('notifier', site, server.url))[Symbol.asyncDispose]()
+  await using notifier = await startDaemon('notifier', site, server.url)
+  const finished = Promise.withResolvers<number>()
+  bus.nc.subscribe('run.finished', { callback: () => finished.resolve(performance.now()) })
+  say('the notifier is ready; everything fails …')
+  const started = performance.now()
+  await tellFailingRun(bus, { run: ulid(), experiments, deadlineMs: 300_000 })
+  say(
+    `told in ${Math.round(performance.now() - started)} ms; waiting for the end of the run, and for the messages …`,
+  )
+  const finishedAt = await inTime('the end of the run', finished.promise)
+  const { mail, slack } = site.layout
+  const toldAt = await inTime(
+    'the messages',
+    untilThere(mail, addressees).then(() => untilThere(slack, 1)),
+  )
+  // Any more of them would be one too many.
+  await new Promise((resolve) => setTimeout(resolve, 2_000))
+  return {
+    digestMs: round(toldAt - finishedAt),
+    ledgerMs: round(finishedAt - started),
+    rssMb: round(peakRssMb(Number(notifier.pid()))),
+    mails: countIn(mail),
+    posts: countIn(slack),
+  }
+}
+
+const countIn = (directory: string) => readdirSync(directory).filter((name) => !name.endsWith('.part')).length
+
+/** When so many files were there. */
+async function untilThere(directory: string, count: number): Promise<number> {
+  const there = Promise.withResolvers<number>()
+  const look = () => countIn(directory) >= count && there.resolve(performance.now())
+  using _watcher = disposable(watch(directory, look))
+  look()
+  return await there.promise
+}
+
+const disposable = (watcher: ReturnType<typeof watch>): Disposable => ({
+  [Symbol.dispose]: () => watcher.close(),
+})
+
+async function inTime<T>(what: string, promise: Promise<T>): Promise<T> {
+  const late = Promise.withResolvers<never>()
+  const timer = setTimeout(() => late.reject(new Error(`${what} did not come in time`)), patienceMs)
+  return Promise.race([promise, late.promise]).finally(() => clearTimeout(timer))
+}
+
+/** The highest that the kernel has seen. */
+function peakRssMb(pid: number): number {
+  const status = readFileSync(`/proc/${pid}/status`, 'utf8')
+  return Number(/^VmHWM:\s+(\d+) kB$/m.exec(status)?.[1]) / 1024
+}
