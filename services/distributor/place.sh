@@ -14,16 +14,17 @@ say() { printf 'managed-tokens: %s %s\n' "$1" "$2"; }
 
 # place NUMBER PATH MODE CONTENT: says "ok" only after looking at what lies there afterwards.
 place() {
-  directory=$(dirname -- "$2")
-  temporary=$(mktemp "$directory/.managed-tokens.XXXXXXXXXX" 2>&1) || { why "$1" "$temporary"; temporary=; return; }
-  # Through cat, which says why a write failed; dash's own printf calls every reason an I/O error.
-  wrong=$({ printf '%s\n' "$4" | cat >"$temporary"; } 2>&1) || { rm -f "$temporary"; why "$1" "$wrong"; return; }
+  temporary=$(mktemp "${2%/*}/.managed-tokens.XXXXXXXXXX" 2>&1) || { why "$1" "$temporary"; temporary=; return; }
+  if ! printf '%s\n' "$4" 2>/dev/null >"$temporary"; then
+    # Again through cat, which says why a write failed; dash's own printf calls every reason an I/O error.
+    wrong=$({ printf '%s\n' "$4" | cat >"$temporary"; } 2>&1) || { rm -f "$temporary"; why "$1" "$wrong"; return; }
+  fi
   wrong=$(chmod "$3" "$temporary" 2>&1 && mv -fT "$temporary" "$2" 2>&1) || { rm -f "$temporary"; why "$1" "$wrong"; return; }
   temporary=
-  found=$(stat -c '%F %u %a %h' -- "$2" 2>&1)
-  [ "$found" = "regular file $uid $3 1" ] || { say "$1" "squatted found $found"; return; }
-  written=$(printf '%s\n' "$4" | sha256sum) read=$(sha256sum <"$2")
-  if [ "$written" = "$read" ]; then say "$1" ok; else say "$1" "squatted other content"; fi
+  found=$(stat -c '%F %u %a %h %s' -- "$2" 2>&1)
+  [ "$found" = "regular file $uid $3 1 $((${#4} + 1))" ] || { say "$1" "squatted found $found"; return; }
+  # One line of that length is the whole of it. By the shell itself: each process more is felt on a busy node.
+  if IFS= read -r read <"$2" && [ "$read" = "$4" ]; then say "$1" ok; else say "$1" "squatted other content"; fi
 }
 
 # why NUMBER TEXT: names the reason that coreutils gave.
