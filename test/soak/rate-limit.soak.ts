@@ -1,4 +1,4 @@
-/** The same as test/pipeline/refresher-rate-limit.test.ts with a pause of half a minute. */
+/** Vault answers "Too Many Requests": refresher and storer leave it alone for the pause of half a minute. */
 import { it } from 'node:test'
 import { makeDirectory } from '../support/pipeline.ts'
 import { checkRateLimitedRun } from '../support/rate-limited-run.ts'
