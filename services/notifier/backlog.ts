@@ -4,6 +4,8 @@ import { consumers, streams } from '../../shared/subjects.ts'
 
 export interface Backlog {
   readonly isEmpty: boolean
+  /** Nothing is unheard but the one fact that is just being handled, on whichever notifier. */
+  readonly isLast: boolean
   /** Everything published before that was handled. */
   readonly handledUntil: Date
 }
@@ -14,9 +16,11 @@ export async function readBacklog({ jsm }: Bus, now: Date): Promise<Backlog> {
     streams.tokens,
     consumers.notifier,
   )
-  if (num_pending + num_ack_pending === 0) return { isEmpty: true, handledUntil: now }
+  const unheard = num_pending + num_ack_pending
+  if (unheard === 0) return { isEmpty: true, isLast: false, handledUntil: now }
   const { state } = await jsm.streams.info(streams.tokens)
   const seq = Math.max(ack_floor.stream_seq + 1, state.first_seq)
   const oldest = await jsm.streams.getMessage(streams.tokens, { seq })
-  return { isEmpty: false, handledUntil: oldest && oldest.time < now ? oldest.time : now }
+  const isLast = unheard === 1
+  return { isEmpty: false, isLast, handledUntil: oldest && oldest.time < now ? oldest.time : now }
 }

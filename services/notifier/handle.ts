@@ -58,9 +58,11 @@ const kindOf = (subject: string) => subject.split('.').slice(0, 2).join('.') as 
 /** The schema of the facts on `subject`; undefined for one that is not known. */
 export const schemaOfFact = (subject: string): z.ZodType<Event> | undefined => schemas[kindOf(subject)]
 
+export type FactReceived = Received<Event>
+
 /** Handles every fact in `TOKENS`. */
 export async function handleFact(
-  { body, subject, deliveries }: Received<Event>,
+  { body, subject, deliveries }: FactReceived,
   deps: NotifierDeps,
 ): Promise<readonly Outgoing[]> {
   switch (kindOf(subject)) {

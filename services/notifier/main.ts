@@ -8,12 +8,12 @@ import { ensureTopology } from '../../shared/topology.ts'
 import { chooseMessage, mostAtOnce } from './choose-message.ts'
 import { announceDeadLetter } from './dead-letter.ts'
 import { followFreshness } from './freshness.ts'
-import { handleFact, schemaOfFact } from './handle.ts'
+import { schemaOfFact } from './handle.ts'
 import { openLedger } from './ledger-store.ts'
 import { measureFact, recallFinished } from './measure.ts'
 import { deliver } from './outbox.ts'
 import { createPacer } from './pacer.ts'
-import { keepRounds } from './rounds.ts'
+import { handleAndTell, keepRounds } from './rounds.ts'
 import { readStatus } from './status-request.ts'
 
 await runDaemon('notifier', async ({ bus, log, site, stack }) => {
@@ -21,7 +21,7 @@ await runDaemon('notifier', async ({ bus, log, site, stack }) => {
   const runs = await bus.bucket(buckets.runs)
   const ledger = await openLedger(runs)
   const deps = {
-    ...{ site, ledger, runs, news: { isWaiting: true } },
+    ...{ bus, site, ledger, runs, news: { isWaiting: true } },
     failures: await bus.bucket(buckets.failures),
     targets: await bus.bucket(buckets.targets),
   }
@@ -58,7 +58,7 @@ await runDaemon('notifier', async ({ bus, log, site, stack }) => {
         stream: streams.tokens,
         consumer: consumers.notifier,
         schemaOf: schemaOfFact,
-        handle: (received) => measureFact(received, () => handleFact(received, deps)),
+        handle: (received) => measureFact(received, () => handleAndTell(received, deps)),
         concurrency: 1,
       },
       { bus, log },
@@ -67,7 +67,7 @@ await runDaemon('notifier', async ({ bus, log, site, stack }) => {
   await recallFinished(ledger)
   if (site().telemetry.metricsPort !== undefined || site().prometheus)
     stack.use(followFreshness({ targets: deps.targets, failures: deps.failures }, site, log))
-  stack.use(keepRounds({ ...deps, bus, log }))
+  stack.use(keepRounds({ ...deps, log }))
   stack.use(
     await serveRequests(
       bus,

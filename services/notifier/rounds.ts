@@ -1,16 +1,16 @@
-/** What the clock brings, once a second: runs at their deadline, silence, tokens near their end; and then what is new is told. */
+/** What is new is told when nothing more lies unheard; and what the clock brings: runs at their deadline, silence, tokens near their end. */
 import type { Logger } from 'pino'
 import type { Bus } from '../../shared/bus.ts'
-import { publishAll } from '../../shared/publish.ts'
+import { type Outgoing, publishAll } from '../../shared/publish.ts'
 import { type Backlog, readBacklog } from './backlog.ts'
 import { endOverdueRuns } from './deadlines.ts'
-import type { NotifierDeps } from './handle.ts'
+import { type FactReceived, handleFact, type NotifierDeps } from './handle.ts'
 import { tellNews } from './tell.ts'
 import { watchExpiry } from './watch-expiry.ts'
 import { watchSilence } from './watch-silence.ts'
 
 /** All in milliseconds. */
-const every = { round: 1_000, news: 10_000, expiry: 10 * 60_000 }
+const every = { round: 1_000, quietRound: 5_000, news: 10_000, expiry: 10 * 60_000 }
 /** A notifier that is behind by less hears what happens now: there is always something on a busy bus. */
 const littleBehindMs = 60_000
 /** So long it waits on a busy bus for a quiet moment, in which everything that belongs together can be told as one. */
@@ -21,14 +21,37 @@ export interface RoundDeps extends NotifierDeps {
   readonly log: Logger
 }
 
-/** Looks once a second. What fails is tried again at the next look: the buckets are the memory. */
+/** Handles a fact; what is new is told at once where nothing else lies behind it, and else at the next quiet look. */
+export async function handleAndTell(
+  received: FactReceived,
+  deps: NotifierDeps & { readonly bus: Bus },
+): Promise<readonly Outgoing[]> {
+  const outgoing = await handleFact(received, deps)
+  const { bus, news } = deps
+  if (outgoing.length > 0 || !news.isWaiting) return outgoing
+  const now = new Date()
+  if ((await readBacklog(bus, now)).isLast) await tellAll(deps, now)
+  return []
+}
+
+async function tellAll(deps: NotifierDeps & { readonly bus: Bus }, now: Date): Promise<void> {
+  deps.news.isWaiting = false
+  await tellNews({ ...deps, publish: (messages) => publishAll(deps.bus, messages) }, now)
+}
+
+/** Looks once a second while there is anything to wait for. What fails is tried again at the next look: the buckets are the memory. */
 export function keepRounds(deps: RoundDeps): Disposable {
   const round = openRounds(deps)
   let looking = false
+  let quietUntil = 0
   const timer = setInterval(() => {
-    if (looking) return
+    if (looking || (performance.now() < quietUntil && !deps.news.isWaiting)) return
     looking = true
     round(new Date())
+      .then((againMs) => {
+        // The timer's own period comes on top.
+        quietUntil = performance.now() + againMs - every.round
+      })
       .catch((error: unknown) => deps.log.warn({ err: error }, 'could not look at the clock: trying again'))
       .finally(() => {
         looking = false
@@ -37,8 +60,8 @@ export function keepRounds(deps: RoundDeps): Disposable {
   return { [Symbol.dispose]: () => clearInterval(timer) }
 }
 
-/** The same without a timer of its own. */
-export function openRounds(deps: RoundDeps): (now: Date) => Promise<void> {
+/** The same without a timer of its own; answers when to look again (milliseconds). */
+export function openRounds(deps: RoundDeps): (now: Date) => Promise<number> {
   const { bus, ledger, site } = deps
   let quietAt = performance.now()
   let silentAt: number | undefined
@@ -46,20 +69,21 @@ export function openRounds(deps: RoundDeps): (now: Date) => Promise<void> {
   let expiryDue = 0
 
   return async function round(now) {
+    const isNewsDue = () => deps.news.isWaiting || performance.now() >= newsDue
+    if (!isNewsDue() && (await ledger.openRuns()).length === 0) return every.quietRound
     const backlog = await readBacklog(bus, now)
     const finished = await endOverdueRuns(ledger, now, backlog.handledUntil)
     await publishAll(bus, finished)
     // What they bring comes first.
-    if (finished.length > 0 || !isQuiet(backlog, now)) return
-    if (!deps.news.isWaiting && performance.now() < newsDue) return
+    if (finished.length > 0 || !isQuiet(backlog, now) || !isNewsDue()) return every.round
     newsDue = performance.now() + every.news
     await watchSilence(deps, now, (await ledger.latestRun()) ?? noRun, isSettled)
     if (performance.now() >= expiryDue) {
       expiryDue = performance.now() + every.expiry
       await watchExpiry(deps, now)
     }
-    deps.news.isWaiting = false
-    await tellNews({ ...deps, publish: (messages) => publishAll(bus, messages) }, now)
+    await tellAll(deps, now)
+    return every.round
   }
 
   function isQuiet({ isEmpty, handledUntil }: Backlog, now: Date): boolean {

@@ -1,9 +1,9 @@
 /** The notifier's parts on a real bus: facts go in as the other daemons would publish them, messages to people come out. */
 import type { KV } from '@nats-io/kv'
 import pino from 'pino'
-import { handleFact, type NotifierDeps, schemaOfFact } from '../../services/notifier/handle.ts'
+import { type NotifierDeps, schemaOfFact } from '../../services/notifier/handle.ts'
 import { openLedger } from '../../services/notifier/ledger-store.ts'
-import { openRounds } from '../../services/notifier/rounds.ts'
+import { handleAndTell, openRounds } from '../../services/notifier/rounds.ts'
 import type { Bus } from '../../shared/bus.ts'
 import type { Site } from '../../shared/config/site.ts'
 import { consume } from '../../shared/consume.ts'
@@ -74,7 +74,7 @@ export async function openNotifierBus(): Promise<NotifierBus> {
       consume(
         {
           ...{ stream: streams.tokens, consumer: consumers.notifier, schemaOf: schemaOfFact },
-          handle: (received) => handleFact(received, deps),
+          handle: (received) => handleAndTell(received, { ...deps, bus }),
           concurrency: 1,
         },
         { bus, log },
