@@ -22,6 +22,8 @@ export function keepLease(
 ): Lease {
   const holder = randomUUID()
   let had = false
+  /** Of what we wrote last, while nobody is known to have written since; 0 where that is not known. */
+  let revision = 0
   let asking = Promise.resolve(false)
 
   /** One question after the other: nobody hears "yes" while `onTaken` still runs for somebody else. */
@@ -33,6 +35,7 @@ export function keepLease(
   async function ask(): Promise<boolean> {
     const found = await leases.get(name)
     let now = found?.operation === 'PUT' && found.string() === holder
+    revision = now ? (found?.revision ?? 0) : 0
     if (!now) {
       // Lost, by whatever sleep: others may have held it meanwhile, so it is taken anew.
       if (had) log.warn({ lease: name }, 'the lease was lost')
@@ -48,17 +51,22 @@ export function keepLease(
     return now
   }
 
-  async function take(revision: number): Promise<boolean> {
+  async function take(last: number): Promise<boolean> {
     const taken = await attempt(() =>
-      revision === 0 ? leases.create(name, holder) : leases.update(name, holder, revision),
+      last === 0 ? leases.create(name, holder) : leases.update(name, holder, last),
     )
+    revision = taken ?? 0
     return taken !== undefined
   }
 
   async function renew(): Promise<void> {
+    const ours = revision || (await findOurs())
+    if (ours) revision = (await attempt(() => leases.update(name, holder, ours))) ?? 0
+  }
+
+  async function findOurs(): Promise<number> {
     const found = await leases.get(name)
-    if (found?.operation === 'PUT' && found.string() === holder)
-      await attempt(() => leases.update(name, holder, found.revision))
+    return found?.operation === 'PUT' && found.string() === holder ? found.revision : 0
   }
 
   const renewal = setInterval(() => {

@@ -4,11 +4,12 @@
  */
 import { randomUUID } from 'node:crypto'
 import { uptime } from 'node:os'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { KV } from '@nats-io/kv'
 import type { Logger } from 'pino'
 import { z } from 'zod'
 import { attempt } from '../../shared/compare-and-set.ts'
-import type { CronTimes } from '../../shared/cron-times.ts'
+import type { CronTimes, DueTimes } from '../../shared/cron-times.ts'
 import { timestamp } from '../../shared/messages.ts'
 import { scheduleKey } from '../../shared/subjects.ts'
 import { type Clocks, firstMemory, lookAtClocks, type ScheduleMemory } from './schedule.ts'
@@ -52,24 +53,30 @@ export interface ScheduleOptions {
 }
 
 const systemClocks = (): Clocks => ({ wallMs: Date.now(), elapsedMs: uptime() * 1_000 })
-/** How often the clocks are looked at (milliseconds). */
-const periodMs = 1_000
+/** How often the clocks are looked at (milliseconds): while a firing is near or under way, and else. */
+const periodMs = { near: 1_000, quiet: 10_000 }
 
-/** Looks once a second until disposed. A look that fails is repeated at the next. */
+/** Looks until disposed. A look that fails is repeated at the next. */
 export function keepSchedule(options: ScheduleOptions): AsyncDisposable {
   const schedule = openSchedule(options)
-  let looking: Promise<void> | undefined
-  const timer = setInterval(() => {
-    looking ??= schedule
-      .look()
-      .catch((error: unknown) => options.log.warn({ err: error }, `schedule ${options.name}: trying again`))
-      .finally(() => {
-        looking = undefined
+  const stop = new AbortController()
+  const looking = lookOn()
+
+  async function lookOn(): Promise<void> {
+    let againMs = periodMs.near
+    while (!stop.signal.aborted) {
+      await sleep(againMs, undefined, { signal: stop.signal }).catch(() => undefined)
+      if (stop.signal.aborted) return
+      againMs = await schedule.look().catch((error: unknown) => {
+        options.log.warn({ err: error }, `schedule ${options.name}: trying again`)
+        return periodMs.near
       })
-  }, periodMs)
+    }
+  }
+
   return {
     async [Symbol.asyncDispose]() {
-      clearInterval(timer)
+      stop.abort()
       await looking
     },
   }
@@ -88,19 +95,19 @@ interface Found {
   readonly record: FiringRecord | undefined
 }
 
-/** The same without a timer of its own: `look` fires when it is time. */
-export function openSchedule(options: ScheduleOptions): { look(): Promise<void> } {
+/** The same without a timer of its own: `look` fires when it is time, and says when to look again (milliseconds). */
+export function openSchedule(options: ScheduleOptions): { look(): Promise<number> } {
   const { targets, log, clocks = systemClocks, random = Math.random } = options
   const key = scheduleKey(options.name)
   const holder = randomUUID()
   let memory: ScheduleMemory | undefined
   let seen: Seen | undefined
 
-  async function look(): Promise<void> {
+  async function look(): Promise<number> {
     const times = options.times()
     if (!times) {
       memory = undefined
-      return
+      return periodMs.quiet
     }
     const now = clocks()
     const found = await read()
@@ -110,7 +117,8 @@ export function openSchedule(options: ScheduleOptions): { look(): Promise<void> 
         { due: found.record.due },
         `schedule ${options.name}: its holder did not finish, going on for it`,
       )
-      return fire(found.record.due, found, found.record.begun)
+      await fire(found.record.due, found, found.record.begun)
+      return periodMs.near
     }
     const looked = lookAtClocks(memory, now, times, options.jitterMs() * random())
     memory = looked.memory
@@ -118,6 +126,14 @@ export function openSchedule(options: ScheduleOptions): { look(): Promise<void> 
     if (decision.kind === 'pass')
       log.info({ due: timestamp(new Date(decision.dueMs)) }, `schedule ${options.name}: fired a moment ago`)
     if (decision.kind === 'fire') await fire(timestamp(new Date(decision.dueMs)), found, undefined)
+    const isUnderWay = memory.waiting !== undefined || found?.record?.done === false
+    return isUnderWay || decision.kind === 'fire' ? periodMs.near : untilNext(times(now.wallMs), now)
+  }
+
+  /** Not past the next due time, and often enough for a wall clock that was set. */
+  function untilNext(around: DueTimes | undefined, { wallMs }: Clocks): number {
+    const leftMs = (around?.next ?? Number.POSITIVE_INFINITY) - wallMs
+    return Math.max(periodMs.near, Math.min(periodMs.quiet, leftMs))
   }
 
   /** Whoever fired last: this is when we learned of it. */

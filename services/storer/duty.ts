@@ -3,8 +3,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Logger } from 'pino'
 import type { Lease } from '../../shared/lease.ts'
 
-/** How often the lease is looked at (milliseconds). */
-const lookMs = 500
+/** How often the lease is looked at (milliseconds): who holds it asks again before each run anyway. */
+const lookMs = { standingBy: 500, holding: 2_000 }
 /** How old an answer about the lease may be (milliseconds): less than a lease lasts without a sign of life. */
 const freshMs = 2_000
 /** How long the bus may be away before a run that is over is given up (milliseconds). */
@@ -28,14 +28,14 @@ export function serveWhileHeld(
         if (await becomesHeld()) await serveOnce()
       } catch (error) {
         log.warn({ reason: (error as Error).message }, 'cannot start to consume: trying again')
-        await pause()
+        await pause(lookMs.standingBy)
       }
     }
   }
 
   async function serveOnce(): Promise<void> {
     await using _consumption = await start()
-    while (!stop.signal.aborted && (await lease.held().catch(() => true))) await pause()
+    while (!stop.signal.aborted && (await lease.held().catch(() => true))) await pause(lookMs.holding)
     if (!stop.signal.aborted) log.warn('another replica has taken over: handing back what is left')
   }
 
@@ -44,12 +44,12 @@ export function serveWhileHeld(
     for (let asked = 0; !stop.signal.aborted; asked++) {
       if (await lease.held().catch(() => false)) return true
       if (asked === 0) log.info('standing by: another replica holds the lease')
-      await pause()
+      await pause(lookMs.standingBy)
     }
     return false
   }
 
-  const pause = () => sleep(lookMs, undefined, { signal: stop.signal }).catch(() => undefined)
+  const pause = (ms: number) => sleep(ms, undefined, { signal: stop.signal }).catch(() => undefined)
 
   return {
     async [Symbol.asyncDispose]() {
