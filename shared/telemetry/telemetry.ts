@@ -8,7 +8,6 @@ import { createLog } from './log.ts'
 import { openLogOutput } from './log-output.ts'
 import { copyTo, openLogSinks } from './log-sinks.ts'
 import { buildInfo } from './metrics.ts'
-import { serveTelemetry } from './server.ts'
 import { startTraces } from './traces.ts'
 
 export interface TelemetryOptions {
@@ -38,7 +37,11 @@ export async function openTelemetry({ daemon, site, pretty, useLoki }: Telemetry
   const traces = await startTraces(daemon, first)
   beginHealth(daemon)
   buildInfo.set({ version, daemon }, 1)
-  stack.use(await serveTelemetry(daemon, site, log))
+  if (first.telemetry.metricsPort !== undefined) {
+    // Node's HTTP module is a fifth of a daemon's start.
+    const { serveTelemetry } = await import('./server.ts')
+    stack.use(await serveTelemetry(daemon, site, log))
+  }
   // At the same time: each of them may wait two seconds for its far end.
   const away = [...sinks, traces, ...(await openPusher(daemon, site))]
   stack.defer(async () => {
