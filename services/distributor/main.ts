@@ -1,6 +1,7 @@
 /** The distributor: opens sealed tokens and puts them on every node, many at once, a few at a time for each node. */
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import type { Site } from '../../shared/config/site.ts'
 import { consume } from '../../shared/consume.ts'
 import { runDaemon } from '../../shared/daemon.ts'
 import { openTickets } from '../../shared/kinit.ts'
@@ -41,7 +42,7 @@ await runDaemon('distributor', async ({ bus, log, site, stateRoot, stateDirector
     staging: await emptyStaging(join(stateDirectory, 'staging')),
     seed: new TextEncoder().encode(seed.trim()),
   }
-  const accountOf = (entry: string) => site().entries.find(({ name }) => name === entry)?.account
+  const accountOf = openAccounts(site)
 
   stack.use(
     await consume(
@@ -86,3 +87,15 @@ await runDaemon('distributor', async ({ bus, log, site, stateRoot, stateDirector
   )
   stack.use(await serveRequests(bus, 'distributor', [], log))
 })
+
+/** Asked for every waiting push whenever one ends, so it is looked up, not searched for. */
+function openAccounts(site: () => Site): (entry: string) => string | undefined {
+  let [of, accounts] = [undefined as Site | undefined, new Map<string, string>()]
+  return (entry) => {
+    if (of !== site()) {
+      of = site()
+      accounts = new Map(of.entries.map(({ name, account }) => [name, account]))
+    }
+    return accounts.get(entry)
+  }
+}

@@ -54,6 +54,22 @@ describe('pushes to a real node', { timeout: 120_000 }, () => {
     await assert.rejects(node.push('hvs.x', { transport: 'rsync' }), /shell .* refuses the login/)
   })
 
+  it('are refused where the account is gone, and nothing is written', async (t) => {
+    await node.push('hvs.before')
+    t.after(node.removeAccount())
+    for (const transport of ['ssh', 'rsync'] as const)
+      await assert.rejects(node.push('hvs.x', { transport }), is('kerberos-refused'))
+    assert.deepEqual(node.read(), both('hvs.before'))
+  })
+
+  it('go nowhere when the host key is another one, which no try makes the known one', async (t) => {
+    await node.push('hvs.before')
+    t.after(node.forgeHostKey())
+    for (const transport of ['ssh', 'rsync', 'ssh'] as const)
+      await assert.rejects(node.push('hvs.x', { transport }), is('host-key-changed'))
+    assert.deepEqual(node.read(), both('hvs.before'))
+  })
+
   it('say that the node can start no process', async (t) => {
     t.after(() => node.setShell())
     node.setShell('ulimit -p 1; exec /bin/sh "$@"')
@@ -114,7 +130,7 @@ PATH=${at('bin')}:$PATH exec /bin/sh "$@"`)
   })
 
   describe('over a connection that is kept', () => {
-    it('log in once, by either transport, and the connection ends when it is closed', async () => {
+    it('log in once, by either transport, also where one session at a time is allowed, and the connection ends when it is closed', async () => {
       const before = node.logins()
       for (const transport of ['ssh', 'rsync', 'ssh'] as const)
         await node.push(`hvs.kept-${transport}`, { transport, keep: true })

@@ -1,6 +1,15 @@
 /** One node with a real sshd and a real KDC, and pushes to it as the daemon makes them; the account's shell can be put in their way. */
 import { execFileSync } from 'node:child_process'
-import { closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  appendFileSync,
+  closeSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { SiteEntry } from '../../../sandbox/entry.ts'
@@ -14,6 +23,7 @@ const layout = layoutOf(dir)
 // Read once, by the first module that needs it.
 process.env.KRB5_CONFIG = layout.krb5Config
 const { startSite } = await import('../../../sandbox/site.ts')
+const { sshdDirectory } = await import('../../../sandbox/nodes.ts')
 const { transportOf } = await import('../../../services/distributor/transport.ts')
 const { openControlMasters } = await import('../../../services/distributor/control-master.ts')
 const { openTickets } = await import('../../../shared/kinit.ts')
@@ -48,6 +58,10 @@ export interface RealNode extends AsyncDisposable {
   /** The account's login shell is this script from now on; absent: bash again. It may read `$HOME`. */
   setShell(script?: string): void
   setShellTo(program: string): void
+  /** Takes the account away, as `userdel` would; `setShellTo` does not bring it back. Returns what does. */
+  removeAccount(): () => void
+  /** Makes another host key the known one. Returns what undoes it. */
+  forgeHostKey(): () => void
   /** How often somebody logged in so far. */
   logins(): number
   /** Where connections are kept. */
@@ -60,6 +74,10 @@ export async function startRealNode(): Promise<RealNode> {
   await using stack = new AsyncDisposableStack()
   stack.defer(() => rmSync(dir, { recursive: true, force: true }))
   const site = stack.use(await startSite({ dir, entries: [siteEntry] }))
+  await site.stopNode(node)
+  // A connection that is kept must do with one session at a time.
+  appendFileSync(join(sshdDirectory(layout, node), 'sshd_config'), 'MaxSessions 1\n')
+  await site.startNode(node)
   const tickets = stack.use(await openTickets(join(dir, 'tickets')))
   // Longer than a socket's address may be.
   const connections = join(dir, 'a-directory-with-a-long-name'.repeat(4))
@@ -82,6 +100,11 @@ export async function startRealNode(): Promise<RealNode> {
   }
   stack.defer(forgetMount)
   const passwd = join(layout.nodes, node, 'etc', 'passwd')
+  const edit = (file: string, change: (text: string) => string) => {
+    const before = readFileSync(file, 'utf8')
+    writeFileSync(file, change(before))
+    return () => writeFileSync(file, before)
+  }
   const setShellTo = (program: string) =>
     writeFileSync(
       passwd,
@@ -90,6 +113,14 @@ export async function startRealNode(): Promise<RealNode> {
   const running = stack.move()
   return {
     ...{ connections, home, tmp, setShellTo },
+    removeAccount: () => edit(passwd, (text) => text.replace(new RegExp(`^${account}:.*\n`, 'm'), '')),
+    forgeHostKey() {
+      const other = join(dir, 'other-key')
+      rmSync(other, { force: true })
+      execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', other])
+      const [type, key] = readFileSync(`${other}.pub`, 'utf8').split(' ')
+      return edit(layout.sshKnownHosts, () => `${node} ${type} ${key}\n`)
+    },
     async push(content, options = {}) {
       const { transport = 'ssh', keep = false, timeoutMs = 30_000 } = options
       const signal = options.signal ?? new AbortController().signal
