@@ -10,7 +10,6 @@ import { startFerry } from '../../../sandbox/ferry.ts'
 import { layoutOf } from '../../../sandbox/layout.ts'
 import { makeTls } from '../../../sandbox/tls.ts'
 import { refreshUids } from '../../../services/refresher/refresh-uids.ts'
-import type { Bus } from '../../../shared/bus.ts'
 import type { Entry } from '../../../shared/config/site.ts'
 import {
   ferryRequestErrors,
@@ -20,6 +19,7 @@ import {
 } from '../../../shared/telemetry/kept-metrics.ts'
 import { makeEntry } from '../../support/entry.ts'
 import { runIds, siteOf } from '../build.ts'
+import { fakeBus } from '../fake-bus.ts'
 import { fakeKv } from '../fake-kv.ts'
 
 const valueIn = async (metric: typeof lastFerryRefresh) => (await metric.get()).values[0]?.value
@@ -40,7 +40,7 @@ it('FERRY’s metrics: when it answered last, how fast, and how many accounts it
   const site = siteOf(section)
   const ask = async (others: readonly Entry[] = []) => {
     await refreshUids(runIds[0], 'request', {
-      bus: { js: { publish: async () => undefined } } as unknown as Bus,
+      bus: fakeBus().bus,
       uids: fakeKv().kv,
       freshSite: () => ({ ...site, entries: [...site.entries, ...others] }),
       log: pino({ level: 'silent' }),

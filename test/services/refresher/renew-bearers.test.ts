@@ -2,11 +2,11 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import pino from 'pino'
 import { isDue, renewalCron, startRenewal } from '../../../services/refresher/renew-bearers.ts'
-import type { Bus } from '../../../shared/bus.ts'
 import type { TargetRecord } from '../../../shared/claim.ts'
 import type { RunStarted, TokenReady } from '../../../shared/messages.ts'
 import { latestRunKey } from '../../../shared/subjects.ts'
 import { at, readyOf, runIds, siteOf } from '../build.ts'
+import { fakeBus } from '../fake-bus.ts'
 import { fakeKv } from '../fake-kv.ts'
 
 const bearer = 'deliver: [vault, {bearer: {scopes: compute.read}}]'
@@ -52,11 +52,7 @@ describe('renewals are looked for', () => {
 
 describe('a firing of the renewals', () => {
   const look = async (records: Record<string, object>, begun?: string) => {
-    const published: { id: string | undefined; body: RunStarted }[] = []
-    const js = {
-      publish: async (_subject: string, text: string, options: { msgID?: string }) =>
-        void published.push({ id: options.msgID, body: JSON.parse(text) as RunStarted }),
-    }
+    const { bus, published } = fakeBus()
     const [targets, runs] = [fakeKv(), fakeKv()]
     for (const [key, record] of Object.entries(records)) targets.put(key, record)
     runs.put(latestRunKey, runIds[0])
@@ -66,10 +62,10 @@ describe('a firing of the renewals', () => {
     })
     await startRenewal(
       { due: at(30), begun, begin: async (what) => void begins.push(what) },
-      { bus: { js } as unknown as Bus, runs: kv, targets: targets.kv, freshSite: () => siteOf('', bearer) },
+      { bus, runs: kv, targets: targets.kv, freshSite: () => siteOf('', bearer) },
       pino({ level: 'silent' }),
     )
-    return { published, begins }
+    return { published: published.map(({ id, body }) => ({ id, body: body as RunStarted })), begins }
   }
   const past = new Date(Date.now() - 1_000).toISOString()
   const future = new Date(Date.now() + 600_000).toISOString()

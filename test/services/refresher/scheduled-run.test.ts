@@ -5,10 +5,10 @@ import { describe, it } from 'node:test'
 import pino from 'pino'
 import { ulid } from 'ulid'
 import { findUnfinishedFullRun, startScheduledRun } from '../../../services/refresher/scheduled-run.ts'
-import type { Bus } from '../../../shared/bus.ts'
 import type { RunStarted } from '../../../shared/messages.ts'
 import { latestRunKey } from '../../../shared/subjects.ts'
 import { siteOf } from '../build.ts'
+import { fakeBus } from '../fake-bus.ts'
 import { fakeKv } from '../fake-kv.ts'
 
 const site = siteOf()
@@ -53,9 +53,8 @@ describe('the last run of everything is still going on', () => {
 
 describe('a firing of the schedule', () => {
   const fire = async (head: Ledger, begun?: string) => {
-    const published: RunStarted[] = []
+    const { bus, published } = fakeBus()
     const said: string[] = []
-    const js = { publish: async (_subject: string, body: string) => void published.push(JSON.parse(body)) }
     const log = pino(
       new Writable({
         write(line, _encoding, done) {
@@ -67,10 +66,10 @@ describe('a firing of the schedule', () => {
     const begins: string[] = []
     await startScheduledRun(
       { due: new Date().toISOString(), begun, begin: async (what) => void begins.push(what) },
-      { bus: { js } as unknown as Bus, runs: runsWith(head), freshSite: () => site },
+      { bus, runs: runsWith(head), freshSite: () => site },
       log,
     )
-    return { published, begins, said: said.join('') }
+    return { published: published.map(({ body }) => body as RunStarted), begins, said: said.join('') }
   }
 
   it('is skipped while the last run of everything is going on, and the log says which', async () => {
