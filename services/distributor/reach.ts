@@ -60,9 +60,16 @@ export function openReach(askNode: AskNode, timing: Partial<ReachTiming> = {}): 
     if (isLate) throw new RetryLater(1)
   }
 
+  /** While no push has ended yet, the first ones may be slow because this machine is: that is no reason for more connections. */
+  async function untilSlow(over: AbortSignal): Promise<void> {
+    const patienceMs = () => (usualMs === 0 ? 3 * slowMs : Math.max(slowMs, 3 * usualMs))
+    const started = performance.now()
+    while (performance.now() - started < patienceMs()) await sleep(slowMs, undefined, { signal: over })
+  }
+
   /** Asks a node that is slow. Answers true when it cannot be reached, which ends the push. */
   async function isLost({ entry, node, pingMs }: At, lendSlot: () => void, over: AbortSignal) {
-    await sleep(Math.max(slowMs, 3 * usualMs), undefined, { signal: over })
+    await untilSlow(over)
     const { connected, greeted } = await askNode(entry, node, pingMs)
     void takesLonger(connected, connectMs, over).then((late) => late && lendSlot())
     void takesLonger(greeted, greetMs, over).then((late) => late && lendSlot())
