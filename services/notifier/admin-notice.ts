@@ -1,6 +1,7 @@
 /** A message to the administrators alone, on every channel they have: for what concerns no entry of a run. Pure. */
 import type { Site } from '../../shared/config/site.ts'
 import { type Notification, schemaVersion, timestamp } from '../../shared/messages.ts'
+import { cleanLine } from '../../shared/outcome-text.ts'
 import type { Outgoing } from '../../shared/publish.ts'
 import { notifySubject } from '../../shared/subjects.ts'
 
@@ -15,15 +16,20 @@ export interface AdminNotice {
 /** One message per addressee; none where notifications are switched off. */
 export function tellAdmins({ run, id, subject, text }: AdminNotice, site: Site): Outgoing[] {
   if (site.disableNotifications) return []
-  const compose = (channel: 'email' | 'slack', to: string): Outgoing => {
+  const compose = (channel: Notification['channel'], to: string): Outgoing => {
     const message: Notification = {
       schema: schemaVersion,
       at: timestamp(),
       ...{ run, channel, to, subject, text },
       id: `${id}.${channel}.${to}`,
+      rows: [{ kind: 'notice', headline: cleanLine(subject), message: '', action: '' }],
     }
     return { kind: 'fact', subject: notifySubject(channel, to), id: message.id, body: message }
   }
-  const { slackUrl, adminEmail } = site.notifications
-  return [...(slackUrl ? [compose('slack', 'admin')] : []), ...adminEmail.map((to) => compose('email', to))]
+  const { slackUrl, webhookUrl, adminEmail } = site.notifications
+  return [
+    ...(slackUrl ? [compose('slack', 'admin')] : []),
+    ...(webhookUrl ? [compose('webhook', 'admin')] : []),
+    ...adminEmail.map((to) => compose('email', to)),
+  ]
 }

@@ -19,7 +19,7 @@ export function placeOf({ where, name }: News): string {
 
 const sayings: Record<NewsKind, (one: News, now: string) => string> = {
   failure: (one, now) => `${missing(one)}${sinceOf(one, now)}`,
-  authentication: (one, now) => `somebody has to log in${at(one)}${sinceOf(one, now)}`,
+  authentication: (one, now) => `${missing(one)}${sinceOf(one, now)}: somebody has to log in`,
   expiring: ({ expiry = '', ...one }, now) => {
     const left = Date.parse(expiry) - Date.parse(now)
     if (left <= 0) return `${tokenAt(one)} has ended at ${clock(expiry, now)}`
@@ -42,7 +42,6 @@ function missing({ where, name }: News): string {
 }
 
 const working = (one: News) => (one.where === 'refresh' ? 'tokens are made' : tokenAt(one))
-const at = ({ where, name }: News) => (where === 'credd' ? ` for ${name}` : '')
 
 function sinceOf({ since, runs = 1 }: News, now: string): string {
   return since ? ` since ${clock(since, now)} (${runs} ${runs === 1 ? 'run' : 'runs'})` : ''

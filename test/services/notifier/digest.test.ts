@@ -125,7 +125,7 @@ describe('the subject', () => {
     ],
     'says that somebody has to log in': [
       of('authentication', { where: 'refresh' }),
-      'dune_production: somebody has to log in since 06:00 UTC (1 run)',
+      'dune_production: no token since 06:00 UTC (1 run): somebody has to log in',
     ],
     'says how long a token still lives': [
       of('expiring', { expiry: at(6 + 23 * 60) }),

@@ -158,9 +158,9 @@ describe('telling people', { timeout: 150_000 }, () => {
     assert.equal(told.length, 2)
     assert.match(
       told[0] ?? '',
-      /^dune_production: somebody has to log in .*\n.*\n {2}to do: .*managed-tokens onboard dune_production/,
+      /^dune_production: no token since .*: somebody has to log in\n.*\n {2}to do: .*managed-tokens onboard dune_production/,
     )
-    assert.doesNotMatch(told[1] ?? '', /log in since/)
+    assert.doesNotMatch(told[1] ?? '', /: somebody has to log in/)
   })
 
   it('of a test that went well goes to Slack, and of a muted run to nobody', async () => {
