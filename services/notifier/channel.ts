@@ -1,7 +1,6 @@
 /** Where a message goes: the transport, the hook and the server that the configuration names for its addressee. */
 import type { MailServer, Recipients, Site } from '../../shared/config/site.ts'
 import type { Notification } from '../../shared/messages.ts'
-import { sendMail } from './email.ts'
 import type { Outcome } from './outcome.ts'
 import { postJson } from './post-json.ts'
 import { slackPayload } from './slack.ts'
@@ -44,7 +43,11 @@ function hookOf(channel: 'slack' | 'webhook', to: string, site: Site): string | 
 const mailChannel = (server: MailServer): Channel => ({
   endpoint: `${server.smtpHost}:${server.smtpPort}`,
   everyMs: 0,
-  send: (message, options) => sendMail(message, server, options),
+  async send(message, options) {
+    // Loaded here: most of the time there is no mail to send.
+    const { sendMail } = await import('./email.ts')
+    return sendMail(message, server, options)
+  },
 })
 
 const slackChannel = (url: string): Channel => ({

@@ -11,7 +11,7 @@ import { tellAdmins } from './admin-notice.ts'
 import { composeDigests } from './digest.ts'
 import type { News } from './news.ts'
 import { endBatch, type KeptBatch, readBatch, takeBatch } from './news-store.ts'
-import { type LoadedTemplates, loadTemplates } from './templates.ts'
+import type { LoadedTemplates } from './templates.ts'
 import { isToldFirst } from './told-once.ts'
 
 export interface TellDeps {
@@ -40,6 +40,8 @@ async function messagesOf(
   news: readonly News[],
   { site, failures }: TellDeps,
 ): Promise<Outgoing[]> {
+  // Loaded here: most of the time there is nothing to tell.
+  const { loadTemplates } = await import('./templates.ts')
   const loaded = loadTemplates(site().notifier.templates)
   const digests = composeDigests({ ...batch, news }, site(), loaded.templates)
   return [
