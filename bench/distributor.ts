@@ -69,7 +69,13 @@ async function measureRounds(site: SandboxSite, say: (line: string) => void): Pr
     await setMaxStartups(site, raisedMaxStartups)
     const baseline = await measurePredecessor(site)
     await setMaxStartups(site, defaultMaxStartups)
-    measured.push({ baseline, ours: await measureOurs(site), warm: await measureWarm(site) })
+    const [ours, warm] = [await measureOurs(site), await measureWarm(site)]
+    say(
+      [baseline, ours, warm]
+        .map(({ wallMs, cpuMs }) => `${inSeconds(wallMs)} (CPU ${inSeconds(cpuMs)})`)
+        .join(', '),
+    )
+    measured.push({ baseline, ours, warm })
   }
   return measured
 }
@@ -138,5 +144,6 @@ function judge(
   }
 }
 
+const inSeconds = (ms: number) => `${(ms / 1_000).toFixed(1)} s`
 const firstOf = ({ landedMs }: Measured) => landedMs[0] ?? Number.NaN
 const lastOf = ({ landedMs }: Measured) => landedMs.at(-1) ?? Number.NaN

@@ -13,7 +13,7 @@ export async function pushLikePredecessor(site: SandboxSite, pairs: readonly Pai
   const directory = join(site.dir, 'predecessor')
   mkdirSync(directory, { recursive: true, mode: 0o700 })
   const script = fileURLToPath(new URL('predecessor.sh', import.meta.url))
-  const driver = spawn('sh', [script, directory, site.layout.sshConfig], {
+  const driver = spawn('setpriv', ['--pdeathsig', 'KILL', 'sh', script, directory, site.layout.sshConfig], {
     env: { PATH: process.env.PATH, ...site.env },
     stdio: ['pipe', 'ignore', 'ignore'],
   })

@@ -25,9 +25,10 @@ const fewestOpens = 500 * pushes
 /** Vault tokens have some hundred characters; longer ones take longer to write. */
 const longestToken = 4_000
 
-it(`a reader never finds a token absent, empty or torn during ${pushes} pushes (SOAK_SEED=${seed})`, {
+it('a reader never finds a token absent, empty or torn while it is pushed again and again', {
   timeout: (seconds + 120) * 1_000,
 }, async (t) => {
+  t.diagnostic(`SOAK_SEED=${seed}, ${pushes} pushes`)
   await using directory = await makeDirectory()
   const dir = join(directory.path, 'site')
   {
@@ -35,7 +36,7 @@ it(`a reader never finds a token absent, empty or torn during ${pushes} pushes (
     await using pusher = await startPusher(site)
     const [first = [], ...others] = planRounds(randomOf(seed))
     await pusher.push(first)
-    const reader = startReader({
+    using reader = startReader({
       files: first.map(({ entry, node }) =>
         seenFromOutside(nodeTmp(site.layout, node), tokenFiles(entry)[0]),
       ),

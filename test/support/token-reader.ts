@@ -18,8 +18,13 @@ export interface Readings {
   readonly wrong: readonly string[]
 }
 
-/** Starts reading; `stop` ends it and tells what it has found. Every file must be there already. */
-export function startReader(plan: Omit<ReaderPlan, 'stop'>): { stop(): Promise<Readings> } {
+export interface Reader extends Disposable {
+  /** Ends it and tells what it has found. */
+  stop(): Promise<Readings>
+}
+
+/** Starts reading. Every file must be there already. Disposing ends it as well. */
+export function startReader(plan: Omit<ReaderPlan, 'stop'>): Reader {
   const stop = new SharedArrayBuffer(4)
   const worker = new Worker(new URL('./token-reader-worker.ts', import.meta.url), {
     workerData: { ...plan, stop } satisfies ReaderPlan,
@@ -27,9 +32,11 @@ export function startReader(plan: Omit<ReaderPlan, 'stop'>): { stop(): Promise<R
   const told = once(worker, 'message') as Promise<[Readings]>
   // Whoever stops it hears of an error.
   told.catch(() => undefined)
+  const tellToStop = () => Atomics.store(new Int32Array(stop), 0, 1)
   return {
+    [Symbol.dispose]: tellToStop,
     async stop() {
-      Atomics.store(new Int32Array(stop), 0, 1)
+      tellToStop()
       const [readings] = await told
       return readings
     },
