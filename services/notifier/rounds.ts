@@ -77,7 +77,7 @@ export function openRounds(deps: RoundDeps): (now: Date) => Promise<number> {
     // What they bring comes first.
     if (finished.length > 0 || !isQuiet(backlog, now) || !isNewsDue()) return every.round
     newsDue = performance.now() + every.news
-    await watchSilence(deps, now, (await ledger.latestRun()) ?? noRun, isSettled)
+    await watchSilence(deps, now, async () => (await ledger.latestRun()) ?? noRun, isSettled)
     if (performance.now() >= expiryDue) {
       expiryDue = performance.now() + every.expiry
       await watchExpiry(deps, now)

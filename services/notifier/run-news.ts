@@ -49,7 +49,8 @@ export async function countRows(
   const { push, notify } = run.mode
   const { traceId, spanId } = run
   const ofRun = { run: run.run, isTest: !push, ...(traceId && { traceId, spanId }) }
-  const counts = await readCounts(failures)
+  // One look at all of them, instead of one at each of a run's targets; a late result is of one target alone.
+  const counts = rows.length > 1 ? await readCounts(failures) : undefined
   // A muted or a test run must not use up the alert of a full one: it tells what it saw and counts no failure.
   const isCounted = push && notify
   const news = await inParallel(rows.flatMap(thingsOf), async (thing): Promise<News | undefined> => {
@@ -70,7 +71,7 @@ export async function countRows(
       })
       return count.told ? { ...about, ...why, kind, since: count.since, runs: count.runs } : undefined
     }
-    if (thing.state !== 'done' || !counts.has(failingKey(thing))) return undefined
+    if (thing.state !== 'done' || counts?.has(failingKey(thing)) === false) return undefined
     if (!isCounted) {
       await recordMutedSuccess(failures, thing, { run: run.run, at })
       return undefined

@@ -44,7 +44,7 @@ export async function breakSilence(
 export async function watchSilence(
   { site, runs, failures }: SilenceDeps,
   now: Date,
-  lastRun: string,
+  lastRun: () => Promise<string>,
   isSettled: (isSilent: boolean) => boolean,
 ): Promise<void> {
   const { value, revision } = await read(failures, now.toISOString())
@@ -55,7 +55,7 @@ export async function watchSilence(
   const at = now.toISOString()
   await addNews(runs, `silence.${encodeToken(value.finished)}`, [
     {
-      ...{ ...nothingElse, kind: 'silence', run: lastRun, at, since: value.finished },
+      ...{ ...nothingElse, kind: 'silence', run: await lastRun(), at, since: value.finished },
       message: `A run of all services is due every ${formatDuration(periodMs ?? 0)}.`,
       action: 'Look whether the refresher runs and what its log says; managed-tokens doctor checks the rest.',
     },

@@ -71,7 +71,8 @@ describe('what the notifier watches by the clock', { timeout: 150_000 }, () => {
 
   describe('silence', () => {
     const settled = (isSilent: boolean) => isSilent
-    const watch = (minutes: number) => watchSilence(deps, new Date(at(minutes)), runIds[0], settled)
+    const noRun = async () => runIds[0]
+    const watch = (minutes: number) => watchSilence(deps, new Date(at(minutes)), noRun, settled)
     const silent = (subjects: string[]) => subjects.filter((one) => one.includes('finish'))
     it('is told once after twice the period, also after a restart, and that it is over', async () => {
       await watch(0)
@@ -112,7 +113,7 @@ describe('what the notifier watches by the clock', { timeout: 150_000 }, () => {
     it('is not told before what a waking machine starts has had its time', async () => {
       await finish(100 * hour)
       await toldAt(100 * hour)
-      await watchSilence(deps, new Date(at(200 * hour)), runIds[0], () => false)
+      await watchSilence(deps, new Date(at(200 * hour)), noRun, () => false)
       assert.deepEqual(await toldAt(200 * hour), [])
     })
   })
