@@ -13,6 +13,7 @@ import { buckets, consumers, streams } from '../../shared/subjects.ts'
 import { ensureTopology } from '../../shared/topology.ts'
 import { openAskNode } from './ask-node.ts'
 import { choosePush } from './choose.ts'
+import { openIsConnecting } from './connecting.ts'
 import { openControlMasters } from './control-master.ts'
 import { handlePush } from './handle.ts'
 import { openPaces } from './pace.ts'
@@ -28,6 +29,7 @@ await runDaemon('distributor', async ({ bus, log, site, stateRoot, stateDirector
   })
   const seed = await readFile(site().sealing.seedFile ?? sealingSeedFile(stateRoot), 'utf8')
   const targets = await bus.bucket(buckets.targets)
+  const targetsOf = openSshTargets(() => site().distributor.ssh)
   const paces = openPaces(() => site().distributor.perNode)
   const deps = {
     site,
@@ -37,7 +39,7 @@ await runDaemon('distributor', async ({ bus, log, site, stateRoot, stateDirector
     masters: stack.use(
       await openControlMasters(join(stateDirectory, 'connections'), () => site().distributor.ssh),
     ),
-    reach: openReach(openAskNode(openSshTargets(() => site().distributor.ssh))),
+    reach: openReach({ askNode: openAskNode(targetsOf), isConnecting: openIsConnecting(targetsOf) }),
     paces,
     staging: await emptyStaging(join(stateDirectory, 'staging')),
     seed: new TextEncoder().encode(seed.trim()),

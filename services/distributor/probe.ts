@@ -6,13 +6,8 @@ import type { SshTarget } from './ssh-target.ts'
 /** Where a node can be. */
 export type ProbeTarget = Pick<SshTarget, 'host' | 'port'>
 
-/** Two answers of one probe: undefined is a yes, and a reason code why not. Neither rejects. */
-export interface Probe {
-  /** The machine takes the connection. */
-  readonly connected: Promise<ReasonCode | undefined>
-  /** sshd speaks: an open port alone may be that of a machine that hangs. */
-  readonly greeted: Promise<ReasonCode | undefined>
-}
+/** What a probe says: undefined is a yes, and a reason code why not. It does not reject. */
+export type Answer = ReasonCode | undefined
 
 const reasonOf: Readonly<Record<string, ReasonCode>> = {
   ECONNREFUSED: 'connection-refused',
@@ -20,22 +15,19 @@ const reasonOf: Readonly<Record<string, ReasonCode>> = {
   EAI_AGAIN: 'node-unknown',
 }
 
-/** Asks once, for at most `timeoutMs`. */
-export function probe({ host, port }: ProbeTarget, timeoutMs: number): Probe {
-  const connected = Promise.withResolvers<ReasonCode | undefined>()
-  const greeted = Promise.withResolvers<ReasonCode | undefined>()
+/** Asks once, for at most `timeoutMs`. An open port alone may be that of a machine that hangs: sshd has to speak. */
+export function probe({ host, port }: ProbeTarget, timeoutMs: number): Promise<Answer> {
+  const { promise, resolve } = Promise.withResolvers<Answer>()
   const socket = connect({ host, port })
   let isConnected = false
-  const end = (code: ReasonCode | undefined) => {
+  const end = (answer: Answer) => {
     clearTimeout(deadline)
-    connected.resolve(code)
-    greeted.resolve(code)
+    resolve(answer)
     socket.destroy()
   }
   const deadline = setTimeout(() => end('node-unreachable'), timeoutMs)
   socket.once('connect', () => {
     isConnected = true
-    connected.resolve(undefined)
   })
   socket.once('data', () => end(undefined))
   // It hung up: somebody is there, and sshd alone can say what it does not like.
@@ -43,5 +35,5 @@ export function probe({ host, port }: ProbeTarget, timeoutMs: number): Probe {
   socket.once('error', ({ code }: NodeJS.ErrnoException) =>
     end(isConnected ? undefined : (reasonOf[code ?? ''] ?? 'node-unreachable')),
   )
-  return { connected: connected.promise, greeted: greeted.promise }
+  return promise
 }

@@ -1,29 +1,35 @@
 /**
- * Keeps nodes that do not answer from costing the others anything. A node that failed is asked by a probe before it gets
- * a connection again; one that is slow is asked beside its push. Nobody is asked who answers: there is no barrier.
+ * Keeps nodes that do not answer from costing the others anything. Nobody is asked who answers, there is no barrier: a
+ * push lends its slot while its connection is not taken, and a node that failed is asked by a probe before the next one.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Entry } from '../../shared/config/site.ts'
 import type { Received } from '../../shared/consume.ts'
 import { Permanent, type ReasonCode, RetryLater, Transient } from '../../shared/errors.ts'
 import type { AskNode } from './ask-node.ts'
+import type { IsConnecting } from './connecting.ts'
 import { nodeError } from './ssh-failure.ts'
 
 /** All in milliseconds. */
 export interface ReachTiming {
-  /** A push is slow from here on, or from three times as long as pushes took of late. */
-  readonly slowMs: number
-  /** Whoever waits longer than this for a connection, or for sshd's greeting, lends its slot to another push. */
-  readonly connectMs: number
-  readonly greetMs: number
+  /** When a push is looked at first; the next looks come after twice as long, up to `lookMs`. */
+  readonly firstLookMs: number
+  readonly lookMs: number
+  /** A probe that takes longer than this lends its slot. */
+  readonly patienceMs: number
 }
 
-const defaults: ReachTiming = { slowMs: 1_000, connectMs: 250, greetMs: 2_000 }
+const defaults: ReachTiming = { firstLookMs: 100, lookMs: 1_000, patienceMs: 250 }
+
+export interface ReachMeans {
+  readonly askNode: AskNode
+  readonly isConnecting: IsConnecting
+}
 
 export interface Reach {
   /**
-   * Runs `push`, which is aborted when the node turns out to be unreachable. Throws Transient with the probe's reason, or
-   * RetryLater when a node that was away has come back after its slot was lent.
+   * Runs `push`, which is aborted when nobody takes its connection for `pingMs`. Throws Transient with the probe's reason,
+   * or RetryLater when a node that was away has come back after its slot was lent.
    */
   attempt<T>(at: At, push: (signal: AbortSignal) => Promise<T>, waiter: Waiter): Promise<T>
 }
@@ -31,7 +37,7 @@ export interface Reach {
 interface At {
   readonly entry: Entry
   readonly node: string
-  /** How long a probe waits for an answer. */
+  /** How long a node may take to answer. */
   readonly pingMs: number
 }
 type Waiter = Pick<Received<unknown>, 'signal' | 'lendSlot'>
@@ -44,52 +50,45 @@ const awayCodes: ReadonlySet<ReasonCode> = new Set([
   'push-timeout',
 ])
 
-export function openReach(askNode: AskNode, timing: Partial<ReachTiming> = {}): Reach {
-  const { slowMs, connectMs, greetMs } = { ...defaults, ...timing }
+export function openReach(means: ReachMeans, timing: Partial<ReachTiming> = {}): Reach {
+  const { firstLookMs, lookMs, patienceMs } = { ...defaults, ...timing }
   const away = new Set<string>()
-  let usualMs = 0
 
   async function awaitReturn({ entry, node, pingMs }: At, { signal, lendSlot }: Waiter): Promise<void> {
-    const { greeted } = await askNode(entry, node, pingMs)
-    const isLate = await takesLonger(greeted, connectMs, signal)
+    const answer = means.askNode(entry, node, pingMs)
+    const late = sleep(patienceMs, true, { signal, ref: false }).catch(() => false)
+    const isLate = await Promise.race([answer.then(() => false), late])
     if (isLate) lendSlot()
-    const code = await greeted
+    const code = await answer
     if (code) throw nodeError({ entry, node }, code)
     away.delete(node)
     // The slot is somebody else's by now: in line again, and at once.
     if (isLate) throw new RetryLater(1)
   }
 
-  /** While no push has ended yet, the first ones may be slow because this machine is: that is no reason for more connections. */
-  async function untilSlow(over: AbortSignal): Promise<void> {
-    const patienceMs = () => (usualMs === 0 ? 3 * slowMs : Math.max(slowMs, 3 * usualMs))
-    const started = performance.now()
-    while (performance.now() - started < patienceMs()) await sleep(slowMs, undefined, { signal: over })
-  }
-
-  /** Asks a node that is slow. Answers true when it cannot be reached, which ends the push. */
-  async function isLost({ entry, node, pingMs }: At, lendSlot: () => void, over: AbortSignal) {
-    await untilSlow(over)
-    const { connected, greeted } = await askNode(entry, node, pingMs)
-    void takesLonger(connected, connectMs, over).then((late) => late && lendSlot())
-    void takesLonger(greeted, greetMs, over).then((late) => late && lendSlot())
-    // A refusal says nothing of the connection that is there already.
-    return (await connected) === 'node-unreachable'
+  /** Looks at a push until it is over. Ends early when nobody has taken its connection for `pingMs`. */
+  async function untilLost({ entry, node, pingMs }: At, lendSlot: () => void, over: AbortSignal) {
+    let since: number | undefined
+    for (let waitMs = firstLookMs; ; waitMs = Math.min(lookMs, 2 * waitMs)) {
+      await sleep(waitMs, undefined, { signal: over })
+      if (!(await means.isConnecting(entry, node))) since = undefined
+      else if (since === undefined) {
+        since = performance.now()
+        lendSlot()
+      } else if (performance.now() - since >= pingMs) return
+    }
   }
 
   async function pushWatched<T>(at: At, push: (signal: AbortSignal) => Promise<T>, waiter: Waiter) {
     const [lost, over] = [new AbortController(), new AbortController()]
-    const watching = isLost(at, waiter.lendSlot, over.signal)
+    const watching = untilLost(at, () => over.signal.aborted || waiter.lendSlot(), over.signal)
+    // It only ever fails because the push is over.
     watching.then(
-      (is) => is && lost.abort(),
+      () => lost.abort(),
       () => undefined,
     )
-    const started = performance.now()
     try {
-      const result = await push(AbortSignal.any([waiter.signal, lost.signal]))
-      const tookMs = performance.now() - started
-      usualMs = usualMs === 0 ? tookMs : 0.8 * usualMs + 0.2 * tookMs
-      return result
+      return await push(AbortSignal.any([waiter.signal, lost.signal]))
     } catch (error) {
       throw lost.signal.aborted && !waiter.signal.aborted ? nodeError(at, 'node-unreachable') : error
     } finally {
@@ -112,10 +111,4 @@ export function openReach(askNode: AskNode, timing: Partial<ReachTiming> = {}): 
       }
     },
   }
-}
-
-/** Whether the answer is not there after `ms`; false when nobody wants to know any more. */
-async function takesLonger(answer: Promise<unknown>, ms: number, over: AbortSignal): Promise<boolean> {
-  const late = sleep(ms, true, { signal: over }).catch(() => false)
-  return Promise.race([answer.then(() => false), late])
 }

@@ -50,7 +50,7 @@ export function openSshTargets(ssh: () => string): SshTargets {
     { readonly target: Promise<SshTarget | undefined>; readonly untilMs: number }
   >()
   return (entry, node) => {
-    const key = JSON.stringify([node, entry.account, entry.sshOptions])
+    const key = JSON.stringify([node, entry.sshOptions])
     const found = known.get(key)
     if (found && found.untilMs > performance.now()) return found.target
     const target = askSsh(ssh(), ['-G', ...sshWords(entry), node])

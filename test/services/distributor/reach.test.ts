@@ -1,12 +1,16 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { createServer, type Socket } from 'node:net'
+import { connect, createServer, type Socket } from 'node:net'
 import { describe, it, type TestContext } from 'node:test'
+import { startBlackHole } from '../../../sandbox/black-hole.ts'
+import { findFreePort } from '../../../sandbox/free-port.ts'
 import { openAskNode } from '../../../services/distributor/ask-node.ts'
+import { hasUnanswered, openIsConnecting } from '../../../services/distributor/connecting.ts'
 import { probe } from '../../../services/distributor/probe.ts'
 import { openReach } from '../../../services/distributor/reach.ts'
 import type { SshTarget } from '../../../services/distributor/ssh-target.ts'
 import { failure, type ReasonCode, RetryLater, Transient } from '../../../shared/errors.ts'
+import { eventually } from '../../support/latch.ts'
 import { entryOf } from '../build.ts'
 
 const target = (port: number, host = '127.0.0.1', isProxied = false): SshTarget => ({
@@ -39,40 +43,32 @@ const waiter = (t: TestContext) => ({ signal: t.signal, lendSlot: t.mock.fn() })
 describe('a probe', () => {
   it('is answered where sshd greets', async (t) => {
     const { port } = await listen(t, greet)
-    const asked = probe(target(port), 5_000)
-    assert.deepEqual([await asked.connected, await asked.greeted], [undefined, undefined])
+    assert.equal(await probe(target(port), 5_000), undefined)
   })
   it('is answered where sshd hangs up at once, as it does when it has too many connections', async (t) => {
     const { port } = await listen(t, (socket) => void socket.end())
-    assert.equal(await probe(target(port), 5_000).greeted, undefined)
+    assert.equal(await probe(target(port), 5_000), undefined)
   })
   it('says that nobody listens', async (t) => {
     const { port, close } = await listen(t, greet)
     close()
-    const asked = probe(target(port), 5_000)
-    assert.deepEqual(
-      [await asked.connected, await asked.greeted],
-      ['connection-refused', 'connection-refused'],
-    )
+    assert.equal(await probe(target(port), 5_000), 'connection-refused')
   })
   it('knows an open port from a node that speaks', async (t) => {
     const { port } = await listen(t, nothing)
-    const asked = probe(target(port), 200)
-    assert.deepEqual([await asked.connected, await asked.greeted], [undefined, 'node-unreachable'])
+    assert.equal(await probe(target(port), 200), 'node-unreachable')
   })
   it('says that a name is unknown', async () => {
-    assert.equal(await probe(target(22, 'no-such-node.invalid'), 5_000).greeted, 'node-unknown')
+    assert.equal(await probe(target(22, 'no-such-node.invalid'), 5_000), 'node-unknown')
   })
 })
 
 describe('a push to a node', () => {
   const entry = entryOf()
   const at = { entry, node: 'node1.lab.example', pingMs: 500 }
-  const reachOf = (where: SshTarget, slowMs = 60_000) =>
-    openReach(
-      openAskNode(async () => where),
-      { slowMs, connectMs: 50, greetMs: 100 },
-    )
+  const timing = { firstLookMs: 5, lookMs: 20, patienceMs: 50 }
+  const reachOf = (where: SshTarget) =>
+    openReach({ askNode: openAskNode(async () => where), isConnecting: async () => false }, timing)
 
   it('is not preceded by a probe', async (t) => {
     const { port, asked } = await listen(t, greet)
@@ -121,55 +117,78 @@ describe('a push to a node', () => {
     new Promise<never>((_resolve, reject) =>
       signal.addEventListener('abort', () => reject(failed('push-failed'))),
     )
-  it('is ended when it is slow and its node cannot be reached, its slot lent meanwhile', async (t) => {
+  const connecting = (isConnecting: () => boolean) =>
+    openReach({ askNode: async () => undefined, isConnecting: async () => isConnecting() }, timing)
+
+  it('lends its slot once while nobody takes its connection, and is ended when that lasts', async (t) => {
     const waiting = waiter(t)
-    const reach = openReach(
-      async () => ({ connected: late('node-unreachable', 200), greeted: late('node-unreachable', 200) }),
-      { slowMs: 1, connectMs: 50, greetMs: 100 },
-    )
-    await assert.rejects(reach.attempt(at, hanging, waiting), is('node-unreachable'))
-    assert.ok(waiting.lendSlot.mock.callCount() > 0)
+    const reach = connecting(() => true)
+    await assert.rejects(reach.attempt({ ...at, pingMs: 100 }, hanging, waiting), is('node-unreachable'))
+    assert.equal(waiting.lendSlot.mock.callCount(), 1)
   })
-  it('goes on when it is slow and its node answers, its slot its own', async (t) => {
-    const { port, asked } = await listen(t, greet)
+  it('goes on when its connection is taken late', async (t) => {
     const waiting = waiter(t)
-    const reach = reachOf(target(port), 1)
-    const slow = async () => {
-      while (asked() === 0) await new Promise((resolve) => setTimeout(resolve, 5))
-      return 'done'
-    }
-    assert.equal(await reach.attempt(at, slow, waiting), 'done')
+    let looks = 0
+    const taken = Promise.withResolvers<string>()
+    const reach = connecting(() => {
+      looks += 1
+      if (looks === 5) taken.resolve('done')
+      return looks < 3
+    })
+    assert.equal(await reach.attempt({ ...at, pingMs: 10_000 }, () => taken.promise, waiting), 'done')
+    assert.equal(waiting.lendSlot.mock.callCount(), 1)
+  })
+  it('keeps its slot while it works, however long', async (t) => {
+    const waiting = waiter(t)
+    let looks = 0
+    const worked = Promise.withResolvers<string>()
+    const reach = connecting(() => {
+      looks += 1
+      if (looks === 6) worked.resolve('done')
+      return false
+    })
+    assert.equal(await reach.attempt(at, () => worked.promise, waiting), 'done')
     assert.equal(waiting.lendSlot.mock.callCount(), 0)
   })
-  it('goes on when the node refuses new connections: it has one', async (t) => {
-    const { port, close } = await listen(t, greet)
-    close()
-    let looked = false
-    const reach = openReach(
-      async () => {
-        looked = true
-        return probe(target(port), 500)
-      },
-      { slowMs: 1 },
-    )
-    const slow = async (signal: AbortSignal) => {
-      while (!looked) await new Promise((resolve) => setTimeout(resolve, 5))
-      await new Promise((resolve) => setTimeout(resolve, 100))
-      return signal.aborted
-    }
-    assert.equal(await reach.attempt(at, slow, waiter(t)), false)
-  })
   it('is not judged by a probe where ssh goes through another host', async (t) => {
-    const reach = openReach(
-      openAskNode(async () => target(1, '127.0.0.1', true)),
-      { slowMs: 60_000 },
-    )
+    const reach = reachOf(target(1, '127.0.0.1', true))
     await assert.rejects(reach.attempt(at, () => Promise.reject(failed('node-unreachable')), waiter(t)))
     assert.equal(await reach.attempt(at, async () => 'done', waiter(t)), 'done')
   })
 })
 
-const late = <T>(value: T, ms: number) =>
-  new Promise<T>((resolve) => {
-    setTimeout(() => resolve(value), ms)
+describe('a connection that nobody takes', () => {
+  const line = (remote: string, state: string) =>
+    `   0: 0100007F:A1B2 ${remote} ${state} 00000001:00000000 01:00000064 00000002     0        0 0 2 0\n`
+  const table: Record<string, [string, string, number, boolean]> = {
+    'begun to this node': [line('0A00020A:0016', '02'), '10.2.0.10', 22, true],
+    'taken by this node': [line('0A00020A:0016', '01'), '10.2.0.10', 22, false],
+    'begun to another port': [line('0A00020A:0016', '02'), '10.2.0.10', 2222, false],
+    'begun to another node': [line('0B00020A:0016', '02'), '10.2.0.10', 22, false],
+    'begun to a node’s IPv6 address': [
+      line('B80D0120000000000000000001000000:0016', '02'),
+      '2001:db8::1',
+      22,
+      true,
+    ],
+    'begun to an IPv4 address inside an IPv6 one': [
+      line('0000000000000000FFFF00000A00020A:0016', '02'),
+      '10.2.0.10',
+      22,
+      true,
+    ],
+  }
+  for (const [what, [text, address, port, expected]] of Object.entries(table))
+    it(`is ${expected ? '' : 'not '}one ${what}`, () =>
+      assert.equal(hasUnanswered(text, address, port), expected))
+
+  it('is seen in this machine’s own table', async (t) => {
+    const port = await findFreePort('127.0.0.1')
+    await using _ = await startBlackHole({ address: '127.0.0.1', port })
+    const isConnecting = openIsConnecting(async () => target(port))
+    assert.equal(await isConnecting(entryOf(), 'node1'), false)
+    const socket = connect({ host: '127.0.0.1', port }).on('error', () => undefined)
+    t.after(() => socket.destroy())
+    await eventually(() => isConnecting(entryOf(), 'node1'), 'the connection is begun')
   })
+})
