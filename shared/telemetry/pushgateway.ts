@@ -7,8 +7,8 @@ import { droppedTotal } from './metrics.ts'
 import { post, urlOf } from './post.ts'
 import { contentType, scrape } from './scrape.ts'
 
-/** Between two pushes, and how long one may take (milliseconds). */
-const usualTiming = { everyMs: 15_000, timeoutMs: 5_000 }
+/** Before the first push, between two, and how long one may take (milliseconds). */
+const usualTiming = { firstMs: 1_000, everyMs: 15_000, timeoutMs: 2_000 }
 
 export interface Pusher extends AsyncDisposable {
   /** Pushes now, unless a push is on its way. */
@@ -42,10 +42,12 @@ export function openPushgateway(
     if (delivery !== 'taken') droppedTotal.inc({ signal: 'metrics', sink: 'pushgateway' })
   }
 
+  const first = setTimeout(() => void push(), timing.firstMs).unref()
   const timer = setInterval(() => void push(), timing.everyMs).unref()
   return {
     push: () => push(),
     async [Symbol.asyncDispose]() {
+      clearTimeout(first)
       clearInterval(timer)
       await Promise.race([pushing, new Promise((end) => setTimeout(end, 1_000).unref())])
       await pushOnce(1_000)

@@ -1,0 +1,149 @@
+/**
+ * What a run costs more when the far ends of logs, traces and metrics do not work, while the daemon writes ten thousand
+ * lines a second: pairs of runs, one that keeps its lines to itself and one that also sends them to Loki, its spans to a
+ * collector and its metrics to a Pushgateway, which are away, hang, or take and give a byte a second.
+ */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { ask } from '../cli/connection.ts'
+import { chooseLoopback } from '../sandbox/free-port.ts'
+import { requests } from '../shared/subjects.ts'
+import { type BadEnd, hanging, nobody, slow } from '../test/support/bad-ends.ts'
+import { readSamples } from '../test/support/metrics.ts'
+import { type Benchmark, percentile, round } from './support/benchmark.ts'
+import { openQuickSite, type QuickSite, type Settings } from './support/quick-refresher.ts'
+
+const entryCount = 150
+const pairs = 5
+/** Until every buffer is full that can be (milliseconds). */
+const settleMs = 4_000
+/** Many times what a run takes (milliseconds). */
+const patienceMs = 60_000
+
+const ends: Record<string, () => Promise<BadEnd>> = { down: nobody, hanging, slow }
+
+export const benchmark: Benchmark = {
+  about: `telemetry: ${pairs} pairs of runs of ${entryCount} entries for each kind of far end that does not work, 10,000 log lines a second`,
+  thresholds: {
+    downRatio: { atMost: 1.1 },
+    hangingRatio: { atMost: 1.1 },
+    slowRatio: { atMost: 1.1 },
+    linesPerSecond: { atLeast: 9_000 },
+    extraRssMb: { atMost: 48 },
+    droppedLines: { atLeast: 1 },
+    droppedSpans: { atLeast: 1 },
+    droppedPushes: { atLeast: 1 },
+  },
+  async run(say) {
+    const dir = mkdtempSync(join(tmpdir(), 'mt-bench-'))
+    try {
+      return await measure(dir, say)
+    } finally {
+      rmSync(dir, { recursive: true, force: true })
+    }
+  },
+}
+
+interface Measured {
+  readonly runMs: number
+  readonly rssMb: number
+  readonly linesPerSecond: number
+  /** By signal, as the daemon's own metrics count it. */
+  readonly dropped: Readonly<Record<string, number>>
+}
+
+async function measure(dir: string, say: (line: string) => void) {
+  await using site = await openQuickSite({ dir, entryCount, collectorCount: 10, creddsPerCollector: 3 })
+  await runOnce(site)
+  const figures: Record<string, number> = {}
+  const with_: Measured[] = []
+  const without: Measured[] = []
+  for (const [name, open] of Object.entries(ends)) {
+    await using end = await open()
+    const ratios: number[] = []
+    for (let pair = 0; pair < pairs; pair++) {
+      // In turns, so that a machine that gets slower favours neither.
+      const early = pair % 2 === 0 ? await runOnce(site) : undefined
+      const bad = await runOnce(site, settingsFor(end))
+      const base = early ?? (await runOnce(site))
+      without.push(base)
+      with_.push(bad)
+      ratios.push(bad.runMs / base.runMs)
+      say(`${name}: ${Math.round(base.runMs)} ms alone, ${Math.round(bad.runMs)} ms with far ends`)
+    }
+    figures[`${name}Ratio`] = round(percentile(ratios, 0.5))
+  }
+  const most = (of: readonly Measured[]) => Math.max(...of.map(({ rssMb }) => rssMb))
+  const fewest = (signal: string) => Math.min(...with_.map(({ dropped }) => dropped[signal] ?? 0))
+  return {
+    ...figures,
+    linesPerSecond: Math.round(
+      percentile(
+        with_.map((one) => one.linesPerSecond),
+        0.5,
+      ),
+    ),
+    rssMb: round(most(with_)),
+    extraRssMb: round(most(with_) - most(without)),
+    droppedLines: fewest('logs'),
+    droppedSpans: fewest('traces'),
+    droppedPushes: fewest('metrics'),
+  }
+}
+
+const settingsFor = ({ host }: BadEnd): Settings => ({
+  loki: { host: `http://${host}` },
+  prometheus: { host: `http://${host}`, jobname: 'bench' },
+  tracing: { url: `http://${host}` },
+})
+
+/** A new refresher, one run of everything, and what it says of itself right after it. */
+async function runOnce(site: QuickSite, settings: Settings = {}): Promise<Measured> {
+  const metricsHost = chooseLoopback()(0)
+  const telemetry = { metricsHost, metricsPort: 9_100 }
+  await using refresher = await site.start({ ...settings, telemetry }, [
+    join(import.meta.dirname, 'support/log-flood.ts'),
+  ])
+  await sleep(settleMs)
+  await refresher.report()
+  const linesBefore = countLines(refresher.logged())
+  const started = performance.now()
+  const runMs = (await untilReady(site)) - started
+  const lines = countLines(refresher.logged()) - linesBefore
+  const { peakRssMb } = await refresher.report()
+  const text = await (await fetch(`http://${metricsHost}:9100/metrics`)).text()
+  const counted = readSamples(text).filter(({ name }) => name === 'managed_tokens_telemetry_dropped_total')
+  return {
+    runMs,
+    rssMb: peakRssMb,
+    linesPerSecond: (1_000 * lines) / (performance.now() - started),
+    dropped: Object.fromEntries(counted.map(({ labels, value }) => [labels.signal, value])),
+  }
+}
+
+/** Starts a run; the time at which the last entry's token was ready. */
+async function untilReady({ bus }: QuickSite): Promise<number> {
+  const { promise, resolve, reject } = Promise.withResolvers<number>()
+  let ready = 0
+  const hear = (subject: string, callback: () => void) => bus.nc.subscribe(subject, { callback })
+  const heard = [
+    hear('token.ready.*.*', () => {
+      ready += 1
+      if (ready === entryCount) resolve(performance.now())
+    }),
+    hear('token.failed.*.*', () => reject(new Error('an entry failed: see refresher.log'))),
+  ]
+  const timer = setTimeout(() => reject(new Error('the run did not end in time')), patienceMs)
+  try {
+    await bus.nc.flush()
+    await ask(bus, requests.run, {})
+    return await promise
+  } finally {
+    clearTimeout(timer)
+    for (const subscription of heard) subscription.unsubscribe()
+  }
+}
+
+const countLines = (text: string) => text.split('\n').length
