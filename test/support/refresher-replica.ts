@@ -6,6 +6,7 @@ import { connect, createServer, type Socket } from 'node:net'
 import { join } from 'node:path'
 import type { SandboxSite } from '../../sandbox/site.ts'
 import { sealingPublicKeyFile, seedFile } from '../../shared/state.ts'
+import { compileCache } from './compile-cache.ts'
 
 export interface Replica extends AsyncDisposable {
   readonly name: string
@@ -38,7 +39,13 @@ export async function startReplica(
       ...['--config', site.config, '--state', state, '--nats', gate.url, '--allow-root'],
     ],
     {
-      env: { PATH: process.env.PATH, HOME: process.env.HOME, ...site.env, MANAGED_TOKENS_STATE: state },
+      env: {
+        PATH: process.env.PATH,
+        HOME: process.env.HOME,
+        ...compileCache,
+        ...site.env,
+        MANAGED_TOKENS_STATE: state,
+      },
       stdio: ['ignore', log, log, 'ipc'],
     },
   )

@@ -7,6 +7,7 @@ import { type KeptChild, keepRunning } from '../../cli/up/child.ts'
 import { readCalls, readTogether } from '../../sandbox/calls.ts'
 import { generateEntries } from '../../sandbox/generated-entries.ts'
 import { seedFile, stateDirectory } from '../../shared/state.ts'
+import { compileCache } from './compile-cache.ts'
 import { makeDirectory, type Pipeline, startPipeline, within } from './pipeline.ts'
 import { randomOf } from './random.ts'
 import { assertNoMisuse, assertNothingLeft, findMisplaced } from './site-ends.ts'
@@ -79,7 +80,7 @@ function startReplica({ site, supervisor }: Pipeline, directory: string, number:
       name: `storer ${number}`,
       command: process.execPath,
       args: [main, ...['--config', site.config, '--state', state, '--nats', supervisor.url, '--allow-root']],
-      env: { PATH: process.env.PATH, HOME: process.env.HOME, ...site.env },
+      env: { PATH: process.env.PATH, HOME: process.env.HOME, ...compileCache, ...site.env },
       logFile: join(site.layout.logs, `storer-${number}.log`),
       ready: 'message',
       deathSignal: 'TERM',

@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
+import { compileCache } from './compile-cache.ts'
 
 const main = join(import.meta.dirname, '../../cli/main.ts')
 
@@ -19,7 +20,12 @@ export interface TypedOptions {
   readonly timeoutMs?: number
 }
 
-const exactly = (env: TypedOptions['env']) => ({ PATH: process.env.PATH, HOME: '/nonexistent', ...env })
+const exactly = (env: TypedOptions['env']) => ({
+  PATH: process.env.PATH,
+  HOME: '/nonexistent',
+  ...compileCache,
+  ...env,
+})
 
 /** Runs `managed-tokens WORDS…` with pipes. */
 export async function type(words: readonly string[], options: TypedOptions = {}): Promise<Ended> {
