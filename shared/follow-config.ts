@@ -3,17 +3,22 @@ import type { Logger } from 'pino'
 import type { Bus } from './bus.ts'
 import { collectGarbage } from './collect-garbage.ts'
 import { formatProblem } from './config/problem.ts'
+import { needsRestart } from './config/restart.ts'
 import type { Site } from './config/site.ts'
 import type { SiteSource } from './config/source.ts'
 import { runStarted } from './messages.ts'
 import { runSubject } from './subjects.ts'
 
-/** Reads the file again. A broken one is logged once, and the last good one stays in force. */
+/** Reads the file again, and says what of it needs a restart. A broken one is logged once, and the last good one stays in force. */
 export function reloadSite(config: SiteSource, log: Logger): Site {
+  const before = config.current()
   const { changed, problems } = config.reload()
   if (changed) {
     log.info({ configHash: config.current().hash }, 'a new configuration is in force')
     collectGarbage()
+    const keys = needsRestart(before, config.current())
+    if (keys.length > 0)
+      log.warn({ keys }, 'these keys were changed and count only once this daemon is started again')
   }
   for (const problem of problems ?? [])
     log.error(

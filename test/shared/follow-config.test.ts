@@ -24,7 +24,7 @@ function follow(t: TestContext) {
   t.after(() => rmSync(directory, { recursive: true, force: true }))
   const file = join(directory, 'managedTokens.yml')
   writeFileSync(file, text('3d'))
-  const lines: { level: number; msg: string; theirs?: string }[] = []
+  const lines: { level: number; msg: string; theirs?: string; keys?: string[] }[] = []
   const log = pino({}, { write: (line) => void lines.push(JSON.parse(line)) })
   let hear: (data: Uint8Array) => void = () => assert.fail('nobody listens')
   let reconnect = () => {}
@@ -65,6 +65,7 @@ function follow(t: TestContext) {
     hearRaw: (data: Uint8Array) => hear(data),
     reconnect: () => reconnect(),
     errors,
+    warnings: () => lines.filter(({ level }) => level === 40),
   }
 }
 
@@ -81,6 +82,16 @@ describe('a daemon that hears of a run', () => {
       errors().map(({ theirs }) => theirs),
       [before],
       'and says loudly that the run was planned with another',
+    )
+  })
+  it('says which changed keys count only after a restart', (t) => {
+    const { file, source, start, warnings } = follow(t)
+    writeFileSync(file, `telemetry: {metricsPort: 9100}\n${text('4d')}`)
+    start(source.current().hash)
+    start(source.current().hash)
+    assert.deepEqual(
+      warnings().map(({ keys, msg }) => [keys, msg]),
+      [[['telemetry'], 'these keys were changed and count only once this daemon is started again']],
     )
   })
   it('says nothing where all have the same file', (t) => {
