@@ -1,12 +1,15 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
+import { context, trace } from '@opentelemetry/api'
 import type { NotifierDeps } from '../../../services/notifier/handle.ts'
 import { addNews } from '../../../services/notifier/news-store.ts'
 import { tellNews } from '../../../services/notifier/tell.ts'
+import type { Site } from '../../../shared/config/site.ts'
 import { failure } from '../../../shared/errors.ts'
 import type { Notification } from '../../../shared/messages.ts'
 import { type Outgoing, publishAll } from '../../../shared/publish.ts'
 import { nextRunId } from '../../../shared/run-id.ts'
+import { keepSpans } from '../../support/kept-spans.ts'
 import { type NotifierBus, openNotifierBus } from '../../support/notifier.ts'
 import { dune, siteOf } from '../build.ts'
 import { piece, recipients } from './pieces.ts'
@@ -191,6 +194,21 @@ describe('telling people', { timeout: 150_000 }, () => {
     const messages = await on.takeOutbox()
     assert.deepEqual(who(messages), ['slack admin_test'])
     assert.match(messages[0]?.subject ?? '', /Test run completed successfully$/)
+  })
+
+  it('links to the trace that the run began with', async () => {
+    await using _ = keepSpans()
+    const traced: Site = {
+      ...site,
+      notifier: { ...site.notifier, traceLink: 'https://traces.lab.example/{{.TraceID}}' },
+    }
+    const deps = await on.deps(() => traced)
+    await using __ = await on.listen(deps)
+    const root = trace.getTracer('test').startSpan('run')
+    await context.with(trace.setSpan(context.active(), root), () => runAgo(0, [false, true]))
+    await on.settle(deps)
+    const links = (await on.takeOutbox()).map(({ traceUrl }) => traceUrl)
+    assert.deepEqual(new Set(links), new Set([`https://traces.lab.example/${root.spanContext().traceId}`]))
   })
 
   const addOne = (name: string) => addNews(on.runs, newRun(), [piece('dune_production', 'node', name)])
