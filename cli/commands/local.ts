@@ -14,6 +14,14 @@ export function addLocalCommands(program: Command): void {
   addKeys(program)
 }
 
+interface UpArguments {
+  readonly config?: string
+  readonly state?: string
+  readonly natsPort?: number
+  readonly allowRoot: boolean
+  readonly loki: boolean
+}
+
 function addUp(program: Command): void {
   program
     .command('up')
@@ -25,6 +33,7 @@ function addUp(program: Command): void {
     .option('--state <DIR>', 'private state (default: $MANAGED_TOKENS_STATE or /var/lib/managed-tokens)')
     .option('--nats-port <PORT>', 'port of the private NATS server (default: 4222 when free)', readPort)
     .option('--allow-root', 'run as root, which is otherwise refused', false)
+    .option('--no-loki', 'send no log lines to Loki, whatever the configuration says')
     .addHelpText(
       'after',
       examples(`
@@ -33,13 +42,14 @@ function addUp(program: Command): void {
 
 Exit codes: 0 stopped, 1 something failed, 2 wrong use or a wrong configuration.`),
     )
-    .action(async (options: { config?: string; state?: string; natsPort?: number; allowRoot: boolean }) => {
+    .action(async (options: UpArguments) => {
       const { runUp } = await import('../up/up.ts')
       process.exitCode = await runUp({
         configFile: findConfigFile(options.config),
         stateRoot: stateRootOf(options.state, environment),
         natsPort: options.natsPort,
         allowRoot: options.allowRoot,
+        loki: options.loki,
       })
     })
 }

@@ -19,6 +19,8 @@ export interface SupervisorOptions {
   /** Directory for what each process writes, as `<name>.log`. Default: our own output (nats-server: the state directory). */
   readonly logDir?: string | undefined
   readonly allowRoot?: boolean | undefined
+  /** False: no log lines go to Loki, whatever the configuration says. */
+  readonly loki?: boolean | undefined
   /** The daemons' environment. Default: ours. */
   readonly env?: NodeJS.ProcessEnv | undefined
   readonly onEvent?: ((event: ChildEvent) => void) | undefined
@@ -94,6 +96,7 @@ function planOf(daemon: Daemon, options: SupervisorOptions, url: string | undefi
       ...['--config', options.configFile, '--state', options.stateRoot],
       ...(url ? ['--nats', url] : []),
       ...(options.allowRoot ? ['--allow-root'] : []),
+      ...(options.loki === false ? ['--no-loki'] : []),
     ],
     env: environmentOf(options),
     logFile: options.logDir && join(options.logDir, `${daemon}.log`),

@@ -6,7 +6,7 @@ import type { ChildEvent } from './child.ts'
 import { type Supervisor, type SupervisorOptions, startSupervisor } from './supervise.ts'
 
 export interface UpOptions
-  extends Pick<SupervisorOptions, 'configFile' | 'stateRoot' | 'natsPort' | 'mainOf'> {
+  extends Pick<SupervisorOptions, 'configFile' | 'stateRoot' | 'natsPort' | 'loki' | 'mainOf'> {
   readonly allowRoot: boolean
   /** Where lines for people go. Default: standard error, as standard output is the daemons'. */
   readonly print?: ((line: string) => void) | undefined

@@ -50,13 +50,15 @@ describe('the supervisor', { timeout: 60_000 }, () => {
   })
 
   it('tells each daemon where configuration, state and NATS are', async () => {
-    await using supervisor = await start({ allowRoot: true })
+    await using supervisor = await start({ allowRoot: true, loki: false })
     await supervisor.ready()
     const lines = (await readFile(join(stateRoot, 'stub-args'), 'utf8')).trim().split('\n')
     assert.equal(lines.length, 4)
     for (const line of lines)
       assert.ok(
-        line.endsWith(`--config /dev/null --state ${stateRoot} --nats ${supervisor.url} --allow-root`),
+        line.endsWith(
+          `--config /dev/null --state ${stateRoot} --nats ${supervisor.url} --allow-root --no-loki`,
+        ),
         line,
       )
   })
