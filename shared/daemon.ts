@@ -79,10 +79,10 @@ export async function runDaemon(
       await Promise.race([stack.disposeAsync().catch(() => undefined), sleep(earlyStopMs)])
       process.exit(0)
     }
-    collectGarbage()
     markStarted()
     log.info('ready')
     process.send?.('ready')
+    collectGarbage()
     await stopped
     log.info('stopping')
   } catch (error) {
