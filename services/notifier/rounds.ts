@@ -30,11 +30,18 @@ export async function handleAndTell(
   const { bus, news } = deps
   if (outgoing.length > 0 || !news.isWaiting) return outgoing
   const now = new Date()
-  if ((await readBacklog(bus, now)).isLast) await tellAll(deps, now)
+  try {
+    if ((await readBacklog(bus, now)).isLast) await tellAll(deps, now)
+  } catch (error) {
+    // The fact itself is handled: the next look at the clock tells.
+    news.isWaiting = true
+    received.log.warn({ err: error }, 'could not tell what is new: trying again')
+  }
   return []
 }
 
 async function tellAll(deps: NotifierDeps & { readonly bus: Bus }, now: Date): Promise<void> {
+  // Before it is looked for: what comes meanwhile waits for the next time.
   deps.news.isWaiting = false
   await tellNews({ ...deps, publish: (messages) => publishAll(deps.bus, messages) }, now)
 }
