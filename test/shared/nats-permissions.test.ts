@@ -1,9 +1,13 @@
 import assert from 'node:assert/strict'
+import { readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { AckPolicy } from '@nats-io/jetstream'
 import { type Msg, PermissionViolationError } from '@nats-io/nats-core'
-import type { Bus } from '../../shared/bus.ts'
+import { createUser, fromSeed } from '@nats-io/nkeys'
+import { type Bus, connectBus } from '../../shared/bus.ts'
 import { type NatsUser, natsUsers } from '../../shared/nats-permissions.ts'
+import { natsFiles } from '../../shared/state.ts'
 import { type BucketName, buckets, consumers, type Daemon, daemons, streams } from '../../shared/subjects.ts'
 import { ensureConsumer, ensureTopology } from '../../shared/topology.ts'
 import { startTestNats, type TestNats } from '../support/nats.ts'
@@ -112,6 +116,22 @@ describe('permissions on the bus', { timeout: 150_000 }, () => {
         )
       }
     })
+
+  it('what is refused is in the server’s log, with who it was and what it was about', async () => {
+    await expectAllowed(false, () => bus.storer.js.publish('token.ready.audit.case', '{}'), 'storer')
+    const stranger = createUser()
+    const seed = join(nats.stateRoot, 'stranger.nk')
+    await writeFile(seed, stranger.getSeed())
+    await assert.rejects(
+      connectBus({ servers: [nats.url], user: 'stranger', seedFile: seed, once: true }),
+      /Authorization|authorization|authentication/i,
+    )
+    const log = await readFile(natsFiles(nats.stateRoot).log, 'utf8')
+    const key = await readFile(nats.seedFile('storer'))
+    const storer = fromSeed(new TextEncoder().encode(key.toString().trim())).getPublicKey()
+    assert.match(log, new RegExp(`Publish Violation.*${storer}.*token\\.ready\\.audit\\.case`))
+    assert.match(log, /authentication error/i)
+  })
 
   it('a daemon takes and acks its own work with the real client', async () => {
     await bus.distributor.js.publish('push.dune.production.node2', '{}')
