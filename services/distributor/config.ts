@@ -15,7 +15,9 @@ export const distributorSection = z.strictObject({
   pushAfter: z
     .enum(['ready', 'stored'])
     .default('ready')
-    .describe('`stored`: push only once every credd has the token, as the predecessor did.'),
+    .describe(
+      '`stored`: push only once every credd has the token, as the predecessor did. While one does not take it, no node of that entry gets it: the run tells the credd’s failure, and the nodes as unfinished.',
+    ),
   transport: z
     .enum(['ssh', 'rsync'])
     .default('ssh')
