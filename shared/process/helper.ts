@@ -20,6 +20,10 @@ export interface HelperOptions {
   readonly idleMs?: number
 }
 
+/** How long the helper may take to tell the end of what was killed (milliseconds). */
+const answerMs = 1_000
+const killed: ProcessEnd = { signal: 'SIGKILL', stdout: '', stderr: '' }
+
 interface Pending {
   readonly pid: PromiseWithResolvers<number | undefined>
   readonly ended: PromiseWithResolvers<ProcessEnd>
@@ -94,6 +98,17 @@ function launchHelper() {
     child.channel?.[how]()
   }
 
+  function letGo(id: number, one: Pending): void {
+    tell({ letGo: id })
+    setTimeout(async () => {
+      if (!pending.delete(id)) return
+      // Nobody can end a process that hangs in the kernel; a helper that did not even start it hangs itself.
+      if ((await Promise.race([one.pid.promise, undefined])) === undefined) child.kill('SIGKILL')
+      one.ended.resolve(killed)
+      holdOn()
+    }, answerMs).unref()
+  }
+
   return {
     isGone: () => isGone,
     isBusy: () => pending.size > 0,
@@ -103,7 +118,7 @@ function launchHelper() {
       pending.set(id, one)
       holdOn()
       tell({ id, plan })
-      return { pid: one.pid.promise, ended: one.ended.promise, letGo: () => tell({ letGo: id }) }
+      return { pid: one.pid.promise, ended: one.ended.promise, letGo: () => letGo(id, one) }
     },
     async leave(): Promise<void> {
       child.ref()
@@ -125,5 +140,5 @@ async function giveUp({ pid, ended }: Pending): Promise<void> {
   pid.resolve(undefined)
   const known = await pid.promise
   if (known !== undefined) signalGroup(known, 'SIGKILL')
-  ended.resolve({ signal: 'SIGKILL', stdout: '', stderr: '' })
+  ended.resolve(killed)
 }

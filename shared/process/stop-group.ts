@@ -12,8 +12,9 @@ const pollMs = 20
  * grandchild of the last one. Lets go of the output that a process outside the group may still hold open.
  */
 export async function stopGroup(started: StartedProcess): Promise<void> {
-  const pid = await started.pid
-  if (pid === undefined) return
+  // Who starts it for us may be stuck itself.
+  const pid = await Promise.race([started.pid, sleep(killGraceMs, undefined, { ref: false })])
+  if (pid === undefined) return started.letGo()
   let isOpen = true
   void started.ended.then(() => {
     isOpen = false

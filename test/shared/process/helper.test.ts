@@ -78,6 +78,17 @@ describe('a helper that starts processes', { timeout: 60_000 }, () => {
     assert.notEqual(Number((await helper.start(shell(parentOf)).ended).stdout), parent)
   })
 
+  it('is replaced when it hangs, and what it did not start ends all the same', async () => {
+    await using helper = openProcessHelper({ few: 0 })
+    const parent = Number((await helper.start(shell(parentOf)).ended).stdout)
+    process.kill(parent, 'SIGSTOP')
+    const started = helper.start(shell('echo never'))
+    await stopGroup(started)
+    assert.equal((await started.ended).signal, 'SIGKILL')
+    await isGone(parent, 2_000)
+    assert.notEqual(Number((await helper.start(shell(parentOf)).ended).stdout), parent)
+  })
+
   it('does not mind the signals that its daemon gets with all its group', async () => {
     await using helper = openProcessHelper({ few: 0 })
     const parent = Number((await helper.start(shell(parentOf)).ended).stdout)
