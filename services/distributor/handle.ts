@@ -7,21 +7,22 @@ import { findEntry } from '../../shared/find-entry.ts'
 import type { Tickets } from '../../shared/kinit.ts'
 import { type PushItem, schemaVersion, type TokenPushed, timestamp } from '../../shared/messages.ts'
 import type { Fact, Outgoing } from '../../shared/publish.ts'
-import { type SealedContent, unseal } from '../../shared/seal.ts'
+import type { SealedContent } from '../../shared/seal.ts'
 import { pushSubject, sealedKey, tokenSubject } from '../../shared/subjects.ts'
 import { type Acted, workOnTarget } from '../../shared/target.ts'
 import { timePush } from './contact.ts'
 import { deliveryOf } from './delivery.ts'
 import { filesFor } from './files.ts'
 import { type SendDeps, sendFiles } from './send.ts'
+import type { Unsealing } from './unsealing.ts'
 
 export interface PushDeps extends SendDeps {
   readonly site: () => Site
   readonly targets: KV
   readonly sealed: KV
   readonly tickets: Tickets
-  /** The secret curve seed that opens what the refresher sealed. */
-  readonly seed: Uint8Array
+  /** Opens what the refresher sealed. */
+  readonly unseal: Unsealing
 }
 
 /** Handles `push.<experiment>.<role>.<node>`. */
@@ -82,11 +83,11 @@ async function push(
 export async function openToken(
   item: Pick<PushItem, 'revision'>,
   entry: Pick<Entry, 'name' | 'service'>,
-  { sealed, seed }: Pick<PushDeps, 'sealed' | 'seed'>,
+  { sealed, unseal }: Pick<PushDeps, 'sealed' | 'unseal'>,
 ): Promise<SealedContent> {
   const key = sealedKey(entry.name)
-  const asked = opened(await sealed.get(key, { revision: item.revision }).catch(() => null), entry, seed)
-  const content = asked ?? opened(await sealed.get(key), entry, seed)
+  const asked = opened(await sealed.get(key, { revision: item.revision }).catch(() => null), entry, unseal)
+  const content = asked ?? opened(await sealed.get(key), entry, unseal)
   if (content) return content
   throw new Permanent(
     failure('seal-missing', `The sealed token of ${entry.name} is gone or cannot be opened.`),
@@ -96,9 +97,9 @@ export async function openToken(
 function opened(
   found: KvEntry | null,
   entry: Pick<Entry, 'name' | 'service'>,
-  seed: Uint8Array,
+  unseal: Unsealing,
 ): SealedContent | null {
-  const content = found?.operation === 'PUT' ? unseal(found.string(), seed) : null
+  const content = found?.operation === 'PUT' ? unseal(found.string(), entry.name) : null
   return content && isWhatWasAsked(content, entry) ? content : null
 }
 

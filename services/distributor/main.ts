@@ -21,6 +21,7 @@ import { planReady, planStored } from './plan.ts'
 import { openReach } from './reach.ts'
 import { openSshTargets } from './ssh-target.ts'
 import { emptyStaging } from './stage-files.ts'
+import { openUnsealing } from './unsealing.ts'
 
 await runDaemon('distributor', async ({ bus, log, site, stateRoot, stateDirectory, stack }) => {
   await ensureTopology(bus, 'distributor', {
@@ -42,7 +43,7 @@ await runDaemon('distributor', async ({ bus, log, site, stateRoot, stateDirector
     reach: openReach({ askNode: openAskNode(targetsOf), isConnecting: openIsConnecting(targetsOf) }),
     paces,
     staging: await emptyStaging(join(stateDirectory, 'staging')),
-    seed: new TextEncoder().encode(seed.trim()),
+    unseal: openUnsealing(new TextEncoder().encode(seed.trim())),
   }
   const accountOf = openAccounts(site)
 

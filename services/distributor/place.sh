@@ -1,5 +1,5 @@
 # Runs on the node, as the account, read from stdin ahead of its data: puts files where they belong, whole or not at all.
-# Data, one line each: expected uid; number of files; then for each file: path, mode, its one line of content.
+# Data, one line each: expected uid; number of files; a random word for names; then for each file: path, mode, its one line of content.
 # Answers one line a file on stdout: "managed-tokens: <number> <result>". Needs POSIX sh and GNU coreutils.
 set -u
 umask 077
@@ -7,19 +7,23 @@ umask 077
 LC_ALL=C
 export LC_ALL
 temporary=
-trap 'rm -f "$temporary"' EXIT
+trap '[ -z "$temporary" ] || rm -f "$temporary"' EXIT
 trap 'exit 1' HUP INT TERM PIPE
 
 say() { printf 'managed-tokens: %s %s\n' "$1" "$2"; }
 
+# Nobody can guess the name under which a file is made, and nothing that is there already is written to (-C).
 # place NUMBER PATH MODE CONTENT: says "ok" only after looking at what lies there afterwards.
 place() {
-  temporary=$(mktemp "${2%/*}/.managed-tokens.XXXXXXXXXX" 2>&1) || { why "$1" "$temporary"; temporary=; return; }
-  if ! printf '%s\n' "$4" 2>/dev/null >"$temporary"; then
+  temporary=${2%/*}/.managed-tokens.$nonce.$1
+  # With its last mode from the beginning, as no other process has to be started for that.
+  case $3 in 400) umask 266 ;; *) umask 022 ;; esac
+  if ! (set -C; printf '%s\n' "$4" >"$temporary") 2>/dev/null; then
+    rm -f "$temporary"
     # Again through cat, which says why a write failed; dash's own printf calls every reason an I/O error.
-    wrong=$({ printf '%s\n' "$4" | cat >"$temporary"; } 2>&1) || { rm -f "$temporary"; why "$1" "$wrong"; return; }
+    wrong=$(set -C; { printf '%s\n' "$4" | cat >"$temporary"; } 2>&1) || { rm -f "$temporary"; why "$1" "$wrong"; return; }
   fi
-  wrong=$(chmod "$3" "$temporary" 2>&1 && mv -fT "$temporary" "$2" 2>&1) || { rm -f "$temporary"; why "$1" "$wrong"; return; }
+  wrong=$(mv -fT "$temporary" "$2" 2>&1) || { rm -f "$temporary"; why "$1" "$wrong"; return; }
   temporary=
   found=$(stat -c '%F %u %a %h %s' -- "$2" 2>&1)
   [ "$found" = "regular file $uid $3 1 $((${#4} + 1))" ] || { say "$1" "squatted found $found"; return; }
@@ -32,14 +36,14 @@ why() {
   case $2 in
     *"No space left"* | *"quota exceeded"*) say "$1" disk-full ;;
     *"Operation not permitted"* | *"Is a directory"* | *"cannot overwrite directory"* | *"Permission denied"*) say "$1" "squatted $2" ;;
-    *"No such file"*) say "$1" "no-directory" ;;
+    *"No such file"* | *nonexistent*) say "$1" "no-directory" ;;
     *) say "$1" "other $2" ;;
   esac
 }
 
 # What a profile printed before may not have ended its line.
 echo
-IFS= read -r uid && IFS= read -r count || exit 1
+IFS= read -r uid && IFS= read -r count && IFS= read -r nonce || exit 1
 if [ "$(id -u)" != "$uid" ]; then
   say 0 "wrong-owner $(id -u)"
   exit 0

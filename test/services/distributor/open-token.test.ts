@@ -2,13 +2,15 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { createCurve } from '@nats-io/nkeys'
 import { isWhatWasAsked, openToken } from '../../../services/distributor/handle.ts'
+import { openUnsealing } from '../../../services/distributor/unsealing.ts'
 import { type SealedContent, seal } from '../../../shared/seal.ts'
 import { sealedKey } from '../../../shared/subjects.ts'
 import { runIds } from '../build.ts'
 import { fakeKv } from '../fake-kv.ts'
 
 const curve = createCurve()
-const [seed, publicKey] = [curve.getSeed(), curve.getPublicKey()]
+const unseal = openUnsealing(curve.getSeed())
+const publicKey = curve.getPublicKey()
 const entry = { name: 'dune_production', service: 'dune_production' }
 const soon = (ms: number) => new Date(Date.now() + ms).toISOString()
 const content = (token: string, more: Partial<SealedContent> = {}): SealedContent => ({
@@ -28,7 +30,7 @@ describe('opening a sealed token', () => {
   const open = async (values: (string | SealedContent)[], revision: number, key = sealedKey(entry.name)) => {
     const sealed = fakeKv()
     for (const value of values) sealed.put(key, typeof value === 'string' ? value : seal(value, publicKey))
-    return (await openToken({ revision }, entry, { sealed: sealed.kv, seed })).token
+    return (await openToken({ revision }, entry, { sealed: sealed.kv, unseal })).token
   }
   const missing = (work: Promise<unknown>) =>
     assert.rejects(work, { name: 'Permanent', message: /is gone or cannot be opened/ })
