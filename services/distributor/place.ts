@@ -1,4 +1,5 @@
-/** The conversation with the script that runs on a node (place.sh): what it is sent, and what its answers mean. Pure. */
+/** The conversation with the script that runs on a node (place.sh): what it is sent, and what its answers mean. */
+import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import type { Entry } from '../../shared/config/site.ts'
 import { failure, Permanent, Transient } from '../../shared/errors.ts'
@@ -11,10 +12,11 @@ const endOfScript = '#--'
 /** What the login shell runs, whichever it is: reads the script from stdin byte by byte, leaving the data behind it. */
 export const remoteCommand = `exec /bin/sh -c 'eval "$(while IFS= read -r l; do [ "$l" = "${endOfScript}" ] && break; printf "%s\\n" "$l"; done)"'`
 
-/** The script, its end mark, and the data it reads. */
+/** The script, its end mark, and the data it reads; with a random word each time. */
 export function placeInput(uid: number, files: readonly PlacedFile[]): string {
+  const nonce = randomBytes(16).toString('hex')
   const data = files.flatMap(({ path, mode, content }) => [path, mode, content])
-  return [script.trimEnd(), endOfScript, String(uid), String(files.length), ...data, ''].join('\n')
+  return [script.trimEnd(), endOfScript, String(uid), String(files.length), nonce, ...data, ''].join('\n')
 }
 
 /** The result of each file, by its number from 1; number 0 is the refusal of all. Other lines (a message of the day) are passed over. */

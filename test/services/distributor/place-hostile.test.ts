@@ -151,7 +151,7 @@ describe('placing files while somebody swaps them', () => {
     baited(directory)
     const script =
       'for one in .managed-tokens.*; do ln -sf bait "$one" || rm -f "$one" || mv -f bait "$one"; done'
-    const { results, attacked } = await attackBefore(t, directory, 'chmod', script)
+    const { results, attacked } = await attackBefore(t, directory, 'mv', script)
     assert.notEqual(attacked.status, 0, 'the attack works only where the directory is not sticky')
     assert.equal(results.get(1), 'ok')
     assertUndisclosed(directory)
