@@ -17,19 +17,31 @@ export interface Batch {
 
 /** Most of nats-server's usual `max_payload` (bytes): more news than fits is counted. */
 const mostBytes = 700 * 1024
-/** Nobody reads more in one message. */
-const mostShown = 1_000
-/** Rows for who lays the news out anew or counts it: nobody shows more. */
-const mostRows = 100
+/** Nobody reads more in one mail. */
+const mostInMail = 1_000
+/** No other channel shows more, and those count what is left out themselves. */
+const mostElsewhere = 100
 
 /** One message for each addressee; none where nobody may hear. */
 export function composeDigests(batch: Batch, site: Site, templates: Templates): Notification[] {
-  return addresseesOf(mergeNews(batch.news), site).map((one) => composeDigest(one, batch, site, templates))
+  const news = mergeNews(batch.news)
+  const composing = { batch, site, templates, saidOf: new Map(news.map((one) => [one, say(one, batch.at)])) }
+  return addresseesOf(news, site).map((one) => composeDigest(one, composing))
 }
 
-function composeDigest(to: Addressee, batch: Batch, site: Site, templates: Templates): Notification {
-  for (let shown = Math.min(to.news.length, mostShown); ; shown = Math.floor(shown / 2)) {
-    const message = withNews(shown, to, batch, site, templates)
+interface Composing {
+  readonly batch: Batch
+  readonly site: Site
+  readonly templates: Templates
+  /** Each piece of news in words, which are the same for everybody. */
+  readonly saidOf: ReadonlyMap<News, Said>
+}
+type Said = DigestFields['news'][number]
+
+function composeDigest(to: Addressee, composing: Composing): Notification {
+  const most = to.channel === 'email' ? mostInMail : mostElsewhere
+  for (let shown = Math.min(to.news.length, most); ; shown = Math.floor(shown / 2)) {
+    const message = withNews(shown, to, composing)
     if (shown <= 1 || Buffer.byteLength(JSON.stringify(message)) <= mostBytes) return message
   }
 }
@@ -37,20 +49,19 @@ function composeDigest(to: Addressee, batch: Batch, site: Site, templates: Templ
 function withNews(
   shown: number,
   { channel, to, news }: Addressee,
-  { id, at }: Batch,
-  site: Site,
-  templates: Templates,
+  { batch: { id, at }, site, templates, saidOf }: Composing,
 ): Notification {
   const runs = [...new Set(news.map(({ run }) => run))].toSorted()
   const run = runs.at(-1) ?? ''
   const traceUrl = traceUrlOf(news.findLast((one) => one.run === run)?.traceId, site)
   const services = [...new Set(news.map(({ service }) => service ?? ''))]
-  const told = news.slice(0, shown)
+  const more = news.length - shown
+  const told = news.slice(0, shown).flatMap((one) => saidOf.get(one) ?? [])
   const fields: DigestFields = {
     subject: subjectOf(news, at),
     test: news.some(({ isTest }) => isTest),
-    news: told.map((one) => fieldsOf(one, at)),
-    more: news.length - shown,
+    news: told,
+    more: channel === 'email' ? more : 0,
     ...{ runs, run, traceUrl: traceUrl ?? null, installation: site.devEnvironmentLabel },
   }
   return {
@@ -58,8 +69,8 @@ function withNews(
     subject: cleanLine(templates.subject(fields)),
     text: `${templates.text(fields).trim()}\n`,
     ...(channel === 'email' ? { html: templates.html(fields) } : {}),
-    rows: told.slice(0, mostRows).map((one) => rowOf(one, at)),
-    ...(fields.more > 0 ? { more: fields.more } : {}),
+    rows: news.slice(0, Math.min(shown, mostElsewhere)).map((one) => rowOf(one, at)),
+    ...(more > 0 ? { more } : {}),
     ...(services.length === 1 && services[0] ? { thread: services[0] } : {}),
     ...(traceUrl ? { traceUrl } : {}),
   }
@@ -71,7 +82,7 @@ function traceUrlOf(traceId: string | undefined, { notifier }: Site): string | u
   return url && URL.canParse(url) ? url : undefined
 }
 
-function fieldsOf(one: News, now: string): DigestFields['news'][number] {
+function say(one: News, now: string): Said {
   const { kind, entry, service, where, name, code, message, action, since, runs, expiry } = one
   return {
     kind,

@@ -21,7 +21,8 @@ export function slackPayload({
   subject,
   text,
   traceUrl,
-}: Pick<Notification, 'subject' | 'text' | 'traceUrl'>): {
+  more = 0,
+}: Pick<Notification, 'subject' | 'text' | 'traceUrl' | 'more'>): {
   readonly text: string
   readonly blocks: readonly Block[]
 } {
@@ -35,16 +36,16 @@ export function slackPayload({
   const sections = parts.map((part) => section(fitting(part)))
   return {
     text: escapeSlack(shorten(subject, longestSection)),
-    blocks: [header, ...whatFits(sections, [header, ...link]), ...link],
+    blocks: [header, ...whatFits(sections, [header, ...link], more), ...link],
   }
 }
 
 const section = (text: string): Block => ({ type: 'section', text: { type: 'mrkdwn', text } })
 
-/** All of the sections, or as many as fit beside the `others`, with a count of what is left out before the last one. */
-function whatFits(sections: readonly Block[], others: readonly Block[]): readonly Block[] {
-  if (sections.length + others.length <= mostBlocks && sizeOf([...others, ...sections]) <= longestBlocks)
-    return sections
+/** All of the sections, or as many as fit beside the `others`, with a count of what is left out, and of what never was in, before the last one. */
+function whatFits(sections: readonly Block[], others: readonly Block[], more: number): readonly Block[] {
+  const isAll = more === 0 && sections.length + others.length <= mostBlocks
+  if (isAll && sizeOf([...others, ...sections]) <= longestBlocks) return sections
   const last = sections.slice(-1)
   const shown: Block[] = []
   let room = longestBlocks - sizeOf([...others, ...last, section('… and 1000000 more.')])
@@ -53,7 +54,7 @@ function whatFits(sections: readonly Block[], others: readonly Block[]): readonl
     if (room < 0 || shown.length + others.length + 2 >= mostBlocks) break
     shown.push(one)
   }
-  return [...shown, section(`… and ${sections.length - 1 - shown.length} more.`), ...last]
+  return [...shown, section(`… and ${sections.length - 1 - shown.length + more} more.`), ...last]
 }
 
 const sizeOf = (blocks: readonly Block[]) => JSON.stringify(blocks).length

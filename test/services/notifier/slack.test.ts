@@ -9,7 +9,7 @@ const failures = (count: number, why = 'no route to host') =>
       `exp${n}_production: token not on node${n} since 06:58 UTC (3 runs)\n  why:     ${why} [node-unreachable]`,
   )
 const last = 'Run 01J. Details: managed-tokens status --run 01J'
-const messageOf = (parts: readonly string[], more: { traceUrl?: string } = {}) =>
+const messageOf = (parts: readonly string[], more: { traceUrl?: string; more?: number } = {}) =>
   slackPayload({ subject: 'many failures', text: [...parts, last].join('\n\n'), ...more })
 const textsOf = ({ blocks }: ReturnType<typeof slackPayload>) => blocks.map(({ text }) => text.text)
 
@@ -26,6 +26,11 @@ describe('a message on Slack', () => {
       assert.equal(texts.length - 2 - (more ? 1 : 0) + Number(more ?? 0), count)
       assert.equal(texts.at(-1), last)
     })
+  it('counts what never was in the text too', () => {
+    assert.equal(textsOf(messageOf(failures(2), { more: 900 })).at(-2), '… and 900 more.')
+    const texts = textsOf(messageOf(failures(100), { more: 900 }))
+    assert.equal(texts.at(-2), `… and ${1_000 - (texts.length - 3)} more.`)
+  })
   it('stays within them with long reasons', () => {
     const payload = messageOf(failures(1_000, 'x'.repeat(5_000)))
     assert.ok(JSON.stringify(payload.blocks).length <= 13_000)
