@@ -104,7 +104,7 @@ export async function consume<T>(
   const working = new Map<string, Held<T>>()
   /** Those of `working` that only wait. */
   const lent = new Set<string>()
-  /** When each of those was begun, and the last pull that came to something (monotonic, milliseconds). */
+  /** When each item at work was begun, and the last pull that came to something (monotonic, milliseconds). */
   const begun = new Map<string, number>()
   let lastPull: number | null = performance.now()
   /** How often in a row a message met an error that nobody expected. */

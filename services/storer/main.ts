@@ -13,6 +13,7 @@ import { serveRequests } from '../../shared/micro.ts'
 import { failedEvent } from '../../shared/report.ts'
 import { ensurePrivateDirectory } from '../../shared/state.ts'
 import { buckets, consumers, streams } from '../../shared/subjects.ts'
+import { noteCredds } from '../../shared/telemetry/scrape.ts'
 import { ensureTopology } from '../../shared/topology.ts'
 import { openVaultBudget } from '../../shared/vault-budget.ts'
 import { openVaultPause } from '../../shared/vault-pause.ts'
@@ -79,7 +80,10 @@ await runDaemon('storer', async ({ bus, log, site, stateDirectory, stack }) => {
         consumer: consumers.storerPlan,
         filter: 'token.ready.*.*',
         schemaOf: () => tokenReady,
-        handle: (received) => planReady(received, site, (key) => readExpiry(targets, key)),
+        handle: (received) => {
+          noteCredds(received.body.entry, received.body.credds)
+          return planReady(received, site, (key) => readExpiry(targets, key))
+        },
         concurrency: 1,
       },
       { bus, log },

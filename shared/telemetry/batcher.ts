@@ -57,8 +57,14 @@ export function openBatcher<T>(options: BatcherOptions<T>): Batcher<T> {
     waiting.push(item)
     waitingBytes += size
     if (waitingBytes >= options.batchBytes || waiting.length >= options.batchItems) full.resolve()
+    start()
+  }
+
+  function start(): void {
     working ??= sendAll().finally(() => {
       working = undefined
+      // Something may have been offered while this was ending.
+      if (waiting.length > 0 && !giveUp.signal.aborted) start()
     })
   }
 

@@ -34,6 +34,14 @@ export async function scrape(site: Pick<Site, 'entries'>): Promise<string> {
   return registry.metrics()
 }
 
+/** Of entries whose credds the collector names: those of the last token, by entry. */
+const creddsOfLast = new Map<string, readonly string[]>()
+
+/** From here on the entry has these credds and no other, where its configuration names none. */
+export function noteCredds(entry: string, credds: readonly string[]): void {
+  creddsOfLast.set(entry, credds)
+}
+
 /** Labels that name what the configuration names. */
 const placed = new Set(['service', 'node', 'credd'])
 
@@ -50,14 +58,17 @@ const pick = (labels: Labels, names: readonly string[]): Labels =>
   Object.fromEntries(names.map((name) => [name, labels[name]]))
 
 /**
- * Whether some entry of the site still has these labels. `service` may be an entry or its service; which credds there are
- * only some entries say, for others the collector does. Pure.
+ * Whether some entry of the site still has these labels. `service` may be an entry or its service. Where nothing is known
+ * of an entry's credds, any may be one.
  */
 export function isConfigured({ service, node, credd }: Labels, site: Pick<Site, 'entries'>): boolean {
   return site.entries.some(
     (entry) =>
       (service === undefined || entry.service === service || entry.name === service) &&
       (node === undefined || entry.nodes.includes(String(node))) &&
-      (credd === undefined || !entry.credds || entry.credds.includes(String(credd))),
+      (credd === undefined || creddsOf(entry)?.includes(String(credd)) !== false),
   )
 }
+
+const creddsOf = ({ name, credds }: Pick<Site['entries'][number], 'name' | 'credds'>) =>
+  credds ?? creddsOfLast.get(name)

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { failure, Permanent, RetryLater, Transient } from '../../shared/errors.ts'
 import { registry } from '../../shared/telemetry/registry.ts'
-import { scrape } from '../../shared/telemetry/scrape.ts'
+import { noteCredds, scrape } from '../../shared/telemetry/scrape.ts'
 import { timeStep } from '../../shared/telemetry/steps.ts'
 import { inWork } from '../../shared/telemetry/work-context.ts'
 import { makeEntry } from '../support/entry.ts'
@@ -86,6 +86,21 @@ describe('the predecessor’s metrics', () => {
       second,
       'an older run changes nothing',
     )
+  })
+
+  it('forget a credd that is none any more, by the file or by the collector', async () => {
+    const store = (credd: string) =>
+      timeStep('store', dune.name, { service: dune.service, credd }, async () => {})
+    const credds = async (of = site) =>
+      (await look(of))
+        .filter(({ name }) => name.endsWith('last_token_store_timestamp'))
+        .map(({ labels }) => labels.credd)
+    await store('c1')
+    await store('c2')
+    assert.deepEqual(await credds({ entries: [dune] }), ['c1', 'c2'])
+    noteCredds(dune.name, ['c2', 'c3'])
+    assert.deepEqual(await credds({ entries: [dune] }), ['c2'])
+    assert.deepEqual(await credds({ entries: [makeEntry({ credds: ['c3'] })] }), [])
   })
 
   it('forget what has left the configuration', async () => {
