@@ -28,6 +28,9 @@ const program = new Command('managed-tokens')
 Exit codes: 0 fine, 1 something failed, 2 wrong use. "managed-tokens COMMAND --help" says more.`),
   )
 
+// Whoever reads us may have read enough, as `head` has.
+process.stdout.on('error', () => process.exit())
+
 addLocalCommands(program)
 addAskingCommands(program)
 addUidsCommands(program)

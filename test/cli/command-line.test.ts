@@ -1,5 +1,6 @@
 /** The command line as somebody at a terminal meets it: what can be typed, what a mistake is answered with, what it looks like. */
 import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { writeFile } from 'node:fs/promises'
 import { type AddressInfo, createServer, type Server } from 'node:net'
@@ -8,7 +9,7 @@ import { stripVTControlCharacters } from 'node:util'
 import { createUser } from '@nats-io/nkeys'
 import { hold, release } from '../../sandbox/hold.ts'
 import { makeDirectory, type Pipeline, startPipeline } from '../support/pipeline.ts'
-import { type, typeOnTerminal } from '../support/terminal.ts'
+import { main, type, typeOnTerminal } from '../support/terminal.ts'
 
 const esc = '\u001b'
 
@@ -51,6 +52,13 @@ describe('without any server', () => {
     const { exit, stdout } = await type(['--version'])
     assert.equal(exit, 0)
     assert.match(stdout, /^\d+\.\d+\.\d+\n$/)
+  })
+
+  it('says nothing when whoever reads it has read enough', async () => {
+    const child = spawn('sh', ['-c', `"$0" "$1" --help | true`, process.execPath, main], {
+      stdio: ['ignore', 'ignore', 'pipe'],
+    })
+    assert.equal((await child.stderr.setEncoding('utf8').toArray()).join(''), '')
   })
 
   for (const [words, said] of [

@@ -4,7 +4,8 @@ import { once } from 'node:events'
 import { join } from 'node:path'
 import { compileCache } from './compile-cache.ts'
 
-const main = join(import.meta.dirname, '../../cli/main.ts')
+/** The command line's program. */
+export const main = join(import.meta.dirname, '../../cli/main.ts')
 
 export interface Ended {
   readonly exit: number | null
