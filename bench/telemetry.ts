@@ -20,7 +20,7 @@ const pairs = 5
 /** Until every buffer is full that can be (milliseconds). */
 const settleMs = 4_000
 /** Many times what a run takes (milliseconds). */
-const patienceMs = 60_000
+const patienceMs = 180_000
 
 const ends: Record<string, () => Promise<BadEnd>> = { down: nobody, hanging, slow }
 

@@ -224,6 +224,14 @@ describe('a run over the whole site', { timeout: 120_000 }, () => {
       )
     })
 
+    it('come from daemons that say they are ready', async () => {
+      for (const [index, daemon] of daemons.entries()) {
+        const answer = await fetch(`http://${metricsHost}:${9_100 + index}/readyz`)
+        const body = (await answer.json()) as { daemon: string; missing: string[] }
+        assert.deepEqual([answer.status, body.daemon, body.missing], [200, daemon, []])
+      }
+    })
+
     it('show every target fresh, no queue, the end of the run, and four that are ready', () => {
       const all = (name: string) => samples.filter((one) => one.name === `managed_tokens_${name}`)
       const targets = all('target_token_expiry_timestamp_seconds')
