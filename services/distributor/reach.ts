@@ -15,11 +15,9 @@ export interface ReachTiming {
   /** When a push is looked at first; the next looks come after twice as long, up to `lookMs`. */
   readonly firstLookMs: number
   readonly lookMs: number
-  /** A probe that takes longer than this lends its slot. */
-  readonly patienceMs: number
 }
 
-const defaults: ReachTiming = { firstLookMs: 100, lookMs: 1_000, patienceMs: 250 }
+const defaults: ReachTiming = { firstLookMs: 100, lookMs: 1_000 }
 
 export interface ReachMeans {
   readonly askNode: AskNode
@@ -29,7 +27,7 @@ export interface ReachMeans {
 export interface Reach {
   /**
    * Runs `push`, which is aborted when nobody takes its connection for `pingMs`. Throws Transient with the probe's reason,
-   * or RetryLater when a node that was away has come back after its slot was lent.
+   * or RetryLater when a node that was away has come back.
    */
   attempt<T>(at: At, push: (signal: AbortSignal) => Promise<T>, waiter: Waiter): Promise<T>
 }
@@ -51,19 +49,16 @@ const awayCodes: ReadonlySet<ReasonCode> = new Set([
 ])
 
 export function openReach(means: ReachMeans, timing: Partial<ReachTiming> = {}): Reach {
-  const { firstLookMs, lookMs, patienceMs } = { ...defaults, ...timing }
+  const { firstLookMs, lookMs } = { ...defaults, ...timing }
   const away = new Set<string>()
 
-  async function awaitReturn({ entry, node, pingMs }: At, { signal, lendSlot }: Waiter): Promise<void> {
-    const answer = means.askNode(entry, node, pingMs)
-    const late = sleep(patienceMs, true, { signal, ref: false }).catch(() => false)
-    const isLate = await Promise.race([answer.then(() => false), late])
-    if (isLate) lendSlot()
-    const code = await answer
+  /** Whoever waits for a node that is away has no slot, and so gets in line again when it is back. */
+  async function awaitReturn({ entry, node, pingMs }: At, { lendSlot }: Waiter): Promise<never> {
+    lendSlot()
+    const code = await means.askNode(entry, node, pingMs)
     if (code) throw nodeError({ entry, node }, code)
     away.delete(node)
-    // The slot is somebody else's by now: in line again, and at once.
-    if (isLate) throw new RetryLater(1)
+    throw new RetryLater(1)
   }
 
   /** Looks at a push until it is over. Ends early when nobody has taken its connection for `pingMs`. */
