@@ -30,13 +30,14 @@ export function openLoki(
 ): Batcher<LogLine> {
   const url = urlOf(host, '/loki/api/v1/push')
   const stream = { app: 'managed-tokens', daemon, environment }
+  const dropped = droppedTotal.labels({ signal: 'logs', sink: 'loki' })
   return openBatcher<LogLine>({
     ...lineLimits,
     sizeOf: ({ line }) => line.length,
     timeoutMs: responseHeaderTimeoutMs,
     send: (lines, signal) =>
       post(url, { contentType: 'application/json', content: lokiBody(stream, lines) }, signal),
-    onDropped: (count) => droppedTotal.inc({ signal: 'logs', sink: 'loki' }, count),
+    onDropped: (count) => dropped.inc(count),
   })
 }
 

@@ -33,13 +33,14 @@ export function openOtlpLogs(
     read('OTEL_EXPORTER_OTLP_LOGS_HEADERS') ?? read('OTEL_EXPORTER_OTLP_HEADERS'),
   )
   const resource = attributesOf({ ...resourceOf(daemon, site).attributes })
+  const dropped = droppedTotal.labels({ signal: 'logs', sink: 'otlp' })
   return openBatcher<LogLine>({
     ...lineLimits,
     sizeOf: ({ line }) => line.length,
     timeoutMs: 10_000,
     send: (lines, signal) =>
       post(url, { contentType: 'application/json', content: otlpBody(resource, lines), headers }, signal),
-    onDropped: (count) => droppedTotal.inc({ signal: 'logs', sink: 'otlp' }, count),
+    onDropped: (count) => dropped.inc(count),
   })
 }
 

@@ -84,6 +84,7 @@ export function samplerOf(traceRatio: number): Sampler {
 
 /** The SDK's own batches drop without counting; these are bounded and counted like everything else that leaves us. */
 export function batchOf(exporter: SpanExporter): SpanProcessor {
+  const dropped = droppedTotal.labels({ signal: 'traces', sink: 'otlp' })
   const batcher = openBatcher<ReadableSpan>({
     sizeOf: () => spanBytes,
     maxBytes,
@@ -99,7 +100,7 @@ export function batchOf(exporter: SpanExporter): SpanProcessor {
           resolve(code === ExportResultCode.SUCCESS ? 'taken' : 'refused'),
         )
       }),
-    onDropped: (count) => droppedTotal.inc({ signal: 'traces', sink: 'otlp' }, count),
+    onDropped: (count) => dropped.inc(count),
   })
   return {
     onStart() {},
