@@ -30,7 +30,7 @@ await runDaemon('distributor', async ({ bus, log, site, stateRoot, stateDirector
   })
   const seed = await readFile(site().sealing.seedFile ?? sealingSeedFile(stateRoot), 'utf8')
   const targets = await bus.bucket(buckets.targets)
-  const targetsOf = openSshTargets(() => site().distributor.ssh)
+  const targetOf = openSshTargets(() => site().distributor.ssh)
   const paces = openPaces(() => site().distributor.perNode)
   const deps = {
     site,
@@ -40,8 +40,8 @@ await runDaemon('distributor', async ({ bus, log, site, stateRoot, stateDirector
     masters: stack.use(
       await openControlMasters(join(stateDirectory, 'connections'), () => site().distributor.ssh),
     ),
-    reach: openReach({ askNode: openAskNode(targetsOf), isConnecting: openIsConnecting(targetsOf) }),
-    paces,
+    reach: openReach({ askNode: openAskNode(targetOf), isConnecting: openIsConnecting(targetOf) }),
+    ...{ paces, targetOf },
     staging: await emptyStaging(join(stateDirectory, 'staging')),
     unseal: openUnsealing(new TextEncoder().encode(seed.trim())),
   }

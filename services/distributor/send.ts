@@ -3,14 +3,17 @@ import type { Site } from '../../shared/config/site.ts'
 import type { Received } from '../../shared/consume.ts'
 import { Permanent, type ReasonCode, RetryLater, Transient } from '../../shared/errors.ts'
 import type { ControlMasters } from './control-master.ts'
+import { chooseExchanges } from './key-exchange.ts'
 import type { Paces } from './pace.ts'
 import type { Reach } from './reach.ts'
+import type { SshTargets } from './ssh-target.ts'
 import { type Push, transportOf } from './transport.ts'
 
 export interface SendDeps {
   readonly reach: Reach
   readonly paces: Paces
   readonly masters: ControlMasters
+  readonly targetOf: SshTargets
   /** A private directory for files on their way. */
   readonly staging: string
 }
@@ -31,12 +34,16 @@ export async function sendFiles(
   ccache: string,
   { distributor, timeouts }: Site,
   received: Pick<Received<unknown>, 'signal' | 'lendSlot'>,
-  { reach, paces, masters, staging }: SendDeps,
+  { reach, paces, masters, targetOf, staging }: SendDeps,
 ): Promise<string | undefined> {
   const { entry, node } = push
   const { ssh, rsync } = distributor
   const control = masters.socketOf(entry, node, distributor)
-  const means = { ssh, rsync, ccache, staging, timeoutMs: timeouts.pushMs, ...(control ? { control } : {}) }
+  const exchanges = chooseExchanges((await targetOf(entry, node))?.keyExchanges ?? [])
+  const means = {
+    ...{ ssh, rsync, ccache, staging, exchanges, timeoutMs: timeouts.pushMs },
+    ...(control ? { control } : {}),
+  }
   try {
     const send = (signal: AbortSignal) => transportOf(entry)(push, { ...means, signal })
     const warning = await reach.attempt({ entry, node, pingMs: timeouts.pingMs }, send, received)

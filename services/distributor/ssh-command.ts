@@ -1,12 +1,15 @@
 /** ssh's words: what must hold stands on both sides of the operator's own, so that they cannot weaken it. Pure. */
 import type { Entry } from '../../shared/config/site.ts'
-import type { ControlSocket } from './transport.ts'
+import type { ControlSocket, PushMeans } from './transport.ts'
 
 /**
  * Everything before the node: the system's configuration, GSSAPI only, strict host keys, the account; then the operator's
  * own options. Of `-o` and `-l` ssh takes the first that it is given, of flags the last.
  */
-export function sshWords(entry: Pick<Entry, 'account' | 'sshOptions'>, control?: ControlSocket): string[] {
+export function sshWords(
+  entry: Pick<Entry, 'account' | 'sshOptions'>,
+  { control, exchanges = [] }: Pick<PushMeans, 'control' | 'exchanges'> = {},
+): string[] {
   const fixed = [
     'BatchMode=yes',
     'GSSAPIAuthentication=yes',
@@ -24,8 +27,7 @@ export function sshWords(entry: Pick<Entry, 'account' | 'sshOptions'>, control?:
   return [
     ...['-F', '/etc/ssh/ssh_config', ...fixed.flatMap((option) => ['-o', option]), '-l', entry.account],
     ...entry.sshOptions,
-    // The operator may choose another one. Without it, this exchange takes two thirds of a push's CPU time (OpenSSH 9.2).
-    ...['-o', 'KexAlgorithms=-sntrup761x25519-sha512*'],
+    ...(exchanges.length > 0 ? ['-o', `KexAlgorithms=${exchanges.join(',')}`] : []),
     // No agent (-a), no delegated ticket (-k), no X11 (-x), no terminal (-T), whatever flags stand before.
     ...['-o', 'ConnectTimeout=30', '-a', '-k', '-x', '-T', '--'],
   ]

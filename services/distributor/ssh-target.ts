@@ -12,6 +12,8 @@ export interface SshTarget {
   /** The name the host key is looked up by. */
   readonly keyName: string
   readonly knownHosts: readonly string[]
+  /** In the order in which ssh offers them. */
+  readonly keyExchanges: readonly string[]
 }
 
 /** Reads what `ssh -G` prints. Pure. */
@@ -26,6 +28,7 @@ export function readSshTarget(text: string): SshTarget {
     isProxied: proxy !== 'none',
     keyName: options.get('hostkeyalias') ?? (port === 22 ? host : `[${host}]:${port}`),
     knownHosts: (options.get('globalknownhostsfile') ?? '').split(' ').filter(Boolean),
+    keyExchanges: (options.get('kexalgorithms') ?? '').split(',').filter(Boolean),
   }
 }
 

@@ -69,10 +69,10 @@ export function groupByDirectory(files: readonly PlacedFile[]): StagedDirectory[
  */
 export function sshScript(
   { entry }: Pick<Push, 'entry'>,
-  { ssh, control }: Pick<PushMeans, 'ssh' | 'control'>,
+  means: Pick<PushMeans, 'ssh' | 'control' | 'exchanges'>,
 ): string {
-  const words = ['setpriv', '--pdeathsig', 'KILL', '--', ssh, ...sshWords(entry, control)]
-  const enter = control ? `cd ${quote(control.directory)} && ` : ''
+  const words = ['setpriv', '--pdeathsig', 'KILL', '--', means.ssh, ...sshWords(entry, means)]
+  const enter = means.control ? `cd ${quote(means.control.directory)} && ` : ''
   return `${enter}exec ${words.map(quote).join(' ')} "$@"\n`
 }
 

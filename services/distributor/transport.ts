@@ -41,6 +41,8 @@ export interface PushMeans {
   readonly staging: string
   /** Absent: each connection is a new one. */
   readonly control?: ControlSocket
+  /** The key exchanges to offer; absent: what ssh offers by itself. */
+  readonly exchanges?: readonly string[]
   readonly timeoutMs: number
   readonly signal: AbortSignal
 }

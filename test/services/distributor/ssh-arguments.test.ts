@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import { describe, it } from 'node:test'
+import { chooseExchanges } from '../../../services/distributor/key-exchange.ts'
 import { sshWords } from '../../../services/distributor/ssh-command.ts'
 
 describe('ssh’s argument list', () => {
@@ -50,11 +51,31 @@ describe('ssh’s argument list', () => {
     })
   }
 
-  it('agrees on a key without the exchange that costs most, unless the operator wants it', () => {
-    const first = (words: string[]) => understood(words).get('kexalgorithms')?.split(',')[0]
-    assert.match(first([]) ?? '', /^(mlkem768x25519|curve25519)-sha256$/)
-    const wanted = 'sntrup761x25519-sha512@openssh.com'
-    assert.equal(first(['-o', `KexAlgorithms=${wanted}`]), wanted)
+  describe('key exchanges', () => {
+    const costly = 'sntrup761x25519-sha512@openssh.com'
+    const offered = (words: string[]) => understood(words).get('kexalgorithms')?.split(',') ?? []
+
+    it('are those of the configuration but for the one that costs most', () => {
+      const chosen = chooseExchanges(offered([]))
+      assert.ok(chosen.includes('curve25519-sha256'))
+      assert.deepEqual(
+        chosen.toSorted(),
+        offered([])
+          .filter((name) => !name.startsWith('sntrup761'))
+          .toSorted(),
+      )
+      const words = sshWords({ account: 'dunepro', sshOptions: [] }, { exchanges: chosen })
+      const said = execFileSync('ssh', ['-G', ...words, 'node1.lab.example'], { encoding: 'utf8' })
+      assert.ok(said.includes(`kexalgorithms ${chosen.join(',')}\n`))
+    })
+    it('are never others than the configuration allows, also where it allows that one alone', () => {
+      assert.deepEqual(chooseExchanges([costly]), [costly])
+      assert.deepEqual(chooseExchanges(['ecdh-sha2-nistp384', costly]), ['ecdh-sha2-nistp384'])
+      assert.deepEqual(chooseExchanges([]), [])
+    })
+    it('are the operator’s where these are chosen', () => {
+      assert.deepEqual(offered(['-o', `KexAlgorithms=${costly}`]), [costly])
+    })
   })
 
   it('takes what the operator may choose: port, ciphers, a shorter patience', () => {
