@@ -17,7 +17,7 @@ export interface ReachTiming {
   readonly lookMs: number
 }
 
-const defaults: ReachTiming = { firstLookMs: 100, lookMs: 1_000 }
+const defaults: ReachTiming = { firstLookMs: 50, lookMs: 1_000 }
 
 export interface ReachMeans {
   readonly askNode: AskNode

@@ -4,7 +4,7 @@ import type { Logger } from 'pino'
 import type { Lease } from '../../shared/lease.ts'
 
 /** How often the lease is looked at (milliseconds): who holds it asks again before each run anyway. */
-const lookMs = { standingBy: 500, holding: 2_000 }
+const lookMs = { standingBy: 500, holding: 5_000 }
 /** How old an answer about the lease may be (milliseconds): less than a lease lasts without a sign of life. */
 const freshMs = 2_000
 /** How long the bus may be away before a run that is over is given up (milliseconds). */

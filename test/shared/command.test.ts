@@ -178,6 +178,7 @@ describe('what is told of a command', { timeout: 150_000 }, () => {
       'managed_tokens.entry': 'dune_production',
       'managed_tokens.outcome': 'exited',
       'process.exit.code': 9,
+      'error.type': 'exit',
     })
     assert.equal(spans[0]?.status.code, SpanStatusCode.ERROR)
     assert.deepEqual(spans[0]?.events, [])
