@@ -6,5 +6,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 const root = join(import.meta.dirname, '..')
-const files = readFileSync(join(import.meta.dirname, 'in-one-process.txt'), 'utf8').trim().split('\n')
+const files = readFileSync(join(import.meta.dirname, 'in-one-process.txt'), 'utf8')
+  .trim()
+  .split('\n')
 for (const file of files) await import(join(root, file))
