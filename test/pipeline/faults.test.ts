@@ -40,24 +40,26 @@ const targetsOf = (entry: string) => [
 const demos: readonly (readonly Fault[])[] = [
   [
     {
-      fault: 'storer-hangs=dune_production',
+      fault: 'storer-hangs=mu2e_production',
       code: 'storer-timeout',
-      targets: ['dune_production credd credd1'],
+      targets: ['mu2e_production credd credd1', 'mu2e_production credd credd2'],
     },
     {
-      fault: 'node-down=mu2egpvm01',
+      fault: 'node-down=dunegpvm01',
       code: 'connection-refused',
-      targets: ['dune-2_production node mu2egpvm01', 'mu2e_production node mu2egpvm01'],
-    },
-    {
-      fault: 'credd-down=credd2',
-      code: 'credd-unreachable',
-      targets: ['dune-2_production credd credd2', 'mu2e_production credd credd2'],
+      targets: ['dune_production node dunegpvm01'],
     },
     {
       fault: 'needs-onboarding=nova_analysis',
       code: 'authentication-needed',
       refreshes: ['nova_analysis'],
+    },
+  ],
+  [
+    {
+      fault: 'credd-down=credd2',
+      code: 'credd-unreachable',
+      targets: ['dune-2_production credd credd2', 'mu2e_production credd credd2'],
     },
   ],
   [{ fault: 'kdc-down', code: 'kdc-unreachable', refreshes: all }],
