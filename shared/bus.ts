@@ -45,6 +45,8 @@ export async function connectBus(options: BusOptions): Promise<Bus> {
     reconnectTimeWait: 250,
     reconnectJitter: 250,
     waitOnFirstConnect: !options.once,
+    // A server that comes up with yesterday's keys must not be the end of a daemon that waits for today's.
+    ignoreAuthErrorAbort: !options.once,
     pingInterval: 10_000,
     // An error with its stack would be made for every request, just in case it fails.
     noAsyncTraces: true,

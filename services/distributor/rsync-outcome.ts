@@ -45,8 +45,8 @@ export function resultOf(
 ): string {
   if (complaint) return reasonOf(complaint)
   if (!seen) return 'squatted found no file'
-  // A content that differs is marked by a letter in the third place.
-  const isSame = /^\.f\./.test(seen.change)
+  // A content that differs is marked by a letter in the third place; where nothing differs at all, dots are blanks.
+  const isSame = /^\.f[. ]/.test(seen.change)
   const isPrivate = file.mode !== '400' || /^r[w-]-------$/.test(seen.permissions)
   if (isSame && isPrivate && seen.uid === uid) return 'ok'
   return `squatted found ${isSame ? '' : 'other content '}${seen.uid} ${seen.permissions}`

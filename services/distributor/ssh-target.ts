@@ -58,6 +58,8 @@ export function openSshTargets(ssh: () => string): SshTargets {
     if (found && found.untilMs > performance.now()) return found.target
     const target = askSsh(ssh(), ['-G', ...sshWords(entry), node])
     known.set(key, { target, untilMs: performance.now() + keptMs })
+    // No answer is none to remember.
+    void target.then((one) => one === undefined && known.delete(key))
     return target
   }
 }

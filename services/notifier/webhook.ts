@@ -33,26 +33,33 @@ export function alertsOf(message: Notification): object[] {
   const rows: readonly NewsRow[] = message.rows?.length
     ? message.rows
     : [{ kind: 'notice', headline: subject, message: text, action: '' }]
-  return rows.map((row) => ({
-    labels: labelsOf(row),
-    annotations: present({
-      ...{ summary: row.headline, description: row.message, action: row.action, code: row.code, run },
-    }),
-    startsAt: row.since ?? at,
-    endsAt: row.kind === 'recovered' ? at : new Date(Date.parse(at) + alertMs).toISOString(),
-    ...(traceUrl ? { generatorURL: traceUrl } : {}),
-  }))
+  return rows.flatMap((row) =>
+    alertNamesOf(row).map((alertname) => ({
+      labels: labelsOf(alertname, row),
+      annotations: present({
+        ...{ summary: row.headline, description: row.message, action: row.action, code: row.code, run },
+      }),
+      startsAt: row.since ?? at,
+      endsAt: row.kind === 'recovered' ? at : new Date(Date.parse(at) + alertMs).toISOString(),
+      ...(traceUrl ? { generatorURL: traceUrl } : {}),
+    })),
+  )
 }
 
 /** They are what tells one alert from another: nothing in them changes from run to run. */
-function labelsOf({ kind, entry, service, where, name }: NewsRow): Record<string, string> {
-  return present({ alertname: alertNames[kind], entry, service, where, name })
+function labelsOf(alertname: string, { entry, service, where, name }: NewsRow): Record<string, string> {
+  return present({ alertname, entry, service, where, name })
 }
 
-const alertNames: Record<NewsRow['kind'], string> = {
+/** A recovery ends whatever may have been said of the same target; one of no entry is the end of a silence. */
+function alertNamesOf({ kind, entry }: NewsRow): readonly string[] {
+  if (kind !== 'recovered') return [alertNames[kind]]
+  return entry ? [alertNames.failure, alertNames.expiring] : [alertNames.silence]
+}
+
+const alertNames: Record<Exclude<NewsRow['kind'], 'recovered'>, string> = {
   failure: 'ManagedTokenFailing',
   authentication: 'ManagedTokenFailing',
-  recovered: 'ManagedTokenFailing',
   expiring: 'ManagedTokenExpiring',
   silence: 'ManagedTokensSilent',
   notice: 'ManagedTokensNotice',

@@ -2,8 +2,8 @@
 import { commandWords, quote } from './grammar.ts'
 import { splitWords } from './words.ts'
 
-/** ssh's options that take a value, in the same word or the next (OpenSSH 9.2). */
-const withValue = 'bceilmopBDEFIJLOPQRSwW'
+/** ssh's options that take a value, in the same word or the next (OpenSSH 9.2; `-P` takes one only in later releases). */
+const withValue = 'bceilmopBDEFIJLOQRSwW'
 
 /** The first word that ssh would not take for an option or its value; undefined when there is none. */
 export function strayForSsh(words: readonly string[]): string | undefined {

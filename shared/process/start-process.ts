@@ -61,6 +61,7 @@ function spawnInGroup({ file, args, env, cwd }: ProcessPlan, stdin: 'empty' | 'o
 }
 
 function follow(child: ChildProcess): OwnProcess {
+  if (!child.stdout) return followUnstarted(child)
   const { stdout, stderr } = child as { stdout: Readable; stderr: Readable }
   // It may be gone before it has read everything.
   child.stdin?.on('error', () => undefined)
@@ -73,6 +74,16 @@ function follow(child: ChildProcess): OwnProcess {
     ...(child.stdin ? { stdin: child.stdin } : {}),
     stdout,
   }
+}
+
+/** Where this process has no file descriptors left, there are no pipes, and the error is told a moment later. */
+function followUnstarted(child: ChildProcess): OwnProcess {
+  const ended = new Promise<ProcessEnd>((resolve) => {
+    child.once('error', ({ code = 'unknown' }: NodeJS.ErrnoException) =>
+      resolve({ error: code, stdout: '', stderr: '' }),
+    )
+  })
+  return { pid: Promise.resolve(undefined), ended, letGo: () => undefined }
 }
 
 function untilEnded(child: ChildProcess, stdout: () => string, stderr: () => string): Promise<ProcessEnd> {

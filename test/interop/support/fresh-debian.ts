@@ -60,10 +60,11 @@ function makeBase(): void {
 function copyNetworkSettings(directory: string): void {
   for (const path of ['/etc/resolv.conf', '/etc/hosts', '/etc/apt/apt.conf.d'])
     if (existsSync(path)) cpSync(path, join(directory, path), { recursive: true, dereference: true })
-  const authorities = process.env.NODE_EXTRA_CA_CERTS
-  if (authorities) cpSync(authorities, join(directory, extraAuthorities))
+  if (existsSync(authorities)) cpSync(authorities, join(directory, extraAuthorities))
 }
 
+/** Whom this machine trusts, which may be more than an empty Debian does. */
+const authorities = process.env.NODE_EXTRA_CA_CERTS ?? '/etc/ssl/certs/ca-certificates.crt'
 const extraAuthorities = '/etc/extra-authorities.pem'
 const proxies = ['http_proxy', 'https_proxy', 'no_proxy', 'HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY']
 
@@ -71,7 +72,7 @@ function networkEnvironment(): Record<string, string> {
   const settings = proxies.map((name) => [name, process.env[name]])
   return {
     ...Object.fromEntries(settings.filter(([, value]) => value)),
-    ...(process.env.NODE_EXTRA_CA_CERTS ? { NODE_EXTRA_CA_CERTS: extraAuthorities } : {}),
+    ...(existsSync(authorities) ? { NODE_EXTRA_CA_CERTS: extraAuthorities } : {}),
   }
 }
 

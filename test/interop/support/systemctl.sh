@@ -1,6 +1,6 @@
 #!/bin/sh
 # Stands in for systemctl where no systemd runs: starts what a unit says, as the unit says, without the sandboxing.
-# usage: systemctl daemon-reload | enable --now UNIT
+# usage: systemctl daemon-reload | enable [--now] UNIT | restart UNIT
 set -eu
 units=/etc/systemd/system
 
@@ -35,11 +35,12 @@ start_service() {
 case $1 in
   daemon-reload) ;;
   enable)
-    [ "$2" = --now ]
+    [ "$2" = --now ] || exit 0
     case $3 in
       *.target) for wanted in $(value "$units/$3" Wants); do start_service "$wanted"; done ;;
       *) start_service "$3" ;;
     esac
     ;;
+  restart) start_service "$2" ;;
   *) echo "systemctl: nobody needed '$1' so far" >&2; exit 1 ;;
 esac
