@@ -20,19 +20,15 @@ export function openIsConnecting(targets: SshTargets): IsConnecting {
 /** Where there is no such table, nobody is seen to wait. */
 const readTable = (file: string) => readFile(file, 'utf8').catch(() => '')
 
-/** A line of the table: number, local address, remote address, state (01: established, 02: SYN sent). */
-const connection = /^ *\d+: \S+ ([0-9A-F]+):([0-9A-F]{4}) (01|02) /gm
+/** A line of the table: number, local address, remote address, state (02: SYN sent). */
+const unanswered = /^ *\d+: \S+ ([0-9A-F]+):([0-9A-F]{4}) 02 /gm
 
-/**
- * Whether the text of `/proc/net/tcp` or `tcp6` has a connection to this address that is not answered, and none that is: a
- * node that has taken another one is there, and slow. Pure.
- */
+/** Whether the text of `/proc/net/tcp` or `tcp6` has a connection to this address that is not answered. Pure. */
 export function hasUnanswered(table: string, address: string, port: number): boolean {
   const wanted = new Set(spellings(address))
-  const states = [...table.matchAll(connection)]
-    .filter(([, remote = '', hexPort = '']) => Number.parseInt(hexPort, 16) === port && wanted.has(remote))
-    .map(([, , , state]) => state)
-  return states.includes('02') && !states.includes('01')
+  return [...table.matchAll(unanswered)].some(
+    ([, remote = '', hexPort = '']) => Number.parseInt(hexPort, 16) === port && wanted.has(remote),
+  )
 }
 
 /** How the kernel writes an address: each 32 bits of it backwards. An IPv4 one may be inside an IPv6 one. */
