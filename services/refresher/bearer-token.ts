@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { z } from 'zod'
 import type { Bearer } from '../../shared/config/deliver-schema.ts'
 import type { Entry } from '../../shared/config/site.ts'
+import { failure, Transient } from '../../shared/errors.ts'
 import { encodeToken } from '../../shared/subjects.ts'
 import { classifyVault } from '../../shared/vault-texts.ts'
 import {
@@ -42,11 +43,16 @@ export async function getBearerToken(
     )
     if (!succeeded(outcome)) throw htgettokenError(entry, options.vaultServer, outcome, reasonOf(outcome))
     const token = (await readFile(outFile, 'utf8')).trim()
+    if (!isOneWord(token))
+      throw new Transient(failure('unexpected', `htgettoken left no bearer token of ${entry.service}.`))
     return { token, expiry: bearerExpiry(token, bearer.minSeconds) }
   } finally {
     await rm(outFile, { force: true })
   }
 }
+
+/** On its way to the node a token is a line: anything else would be taken for the next file. */
+const isOneWord = (token: string) => /^[\x21-\x7e]+$/.test(token)
 
 /** htgettoken's argument list; scopes or an audience make it ask Vault for an exchanged token. Pure. */
 export function bearerArguments(

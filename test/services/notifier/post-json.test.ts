@@ -84,6 +84,7 @@ describe('Retry-After', () => {
   const table: [string | null, number | undefined][] = [
     ['120', 120_000],
     [' 1 ', 1_000],
+    ['604800', 3_600_000],
     ['Wed, 01 Jan 2031 06:01:30 GMT', 90_000],
     ['Wed, 01 Jan 2031 05:59:00 GMT', undefined],
     ['0', undefined],

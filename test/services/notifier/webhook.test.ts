@@ -75,6 +75,16 @@ describe('Alertmanager', () => {
     assert.deepEqual(over?.labels, failing?.labels)
     assert.equal(over?.endsAt, message.at)
   })
+  it('ends with a recovery also what was said of a token about to end, and of a silence where it is of no entry', () => {
+    const recovered: NewsRow = { ...row, kind: 'recovered', message: '', action: '' }
+    const { entry, service, where, name, ...ofNobody } = recovered
+    const namesOf = (one: NewsRow) =>
+      (alertsOf({ ...message, rows: [one] }) as { labels: { alertname: string } }[]).map(
+        ({ labels }) => labels.alertname,
+      )
+    assert.deepEqual(namesOf(recovered), ['ManagedTokenFailing', 'ManagedTokenExpiring'])
+    assert.deepEqual(namesOf(ofNobody), ['ManagedTokensSilent'])
+  })
   it('gets the text of a message without fields, and no label that is empty', () => {
     const { rows, more, traceUrl, ...plain } = message
     const [alert] = alertsOf(plain) as [{ labels: object; annotations: object }]
