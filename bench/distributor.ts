@@ -2,8 +2,7 @@
  * How fast tokens get to nodes, and at what cost: 100 pairs of entry and node over real sshd and Kerberos, against a driver of
  * the predecessor's shape on the same site; over connections that are kept open; and with nodes that answer nothing.
  */
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parse, stringify } from 'yaml'
 import { generateEntries } from '../sandbox/generated-entries.ts'
@@ -37,20 +36,15 @@ export const benchmark: Benchmark = {
     blackHoleMedianRatio: { atMost: 1.1 },
     blackHoleLastRatio: { atMost: 1.1 },
   },
-  async run(say) {
-    const dir = mkdtempSync(join(tmpdir(), 'mt-bench-'))
-    try {
-      say('making a site of 10 nodes and 10 accounts …')
-      await using site = await startSite({ dir: join(dir, 'site'), entries, settings: patient })
-      const measured = await measureRounds(site, say)
-      await setMaxStartups(site, defaultMaxStartups)
-      say('the predecessor with sshd’s own limits …')
-      const limited = await measurePredecessor(site)
-      const holes = await compareWithBlackHoles(site, blackHoleRounds, say)
-      return judge(measured, limited, holes)
-    } finally {
-      rmSync(dir, { recursive: true, force: true })
-    }
+  async run(dir, say) {
+    say('making a site of 10 nodes and 10 accounts …')
+    await using site = await startSite({ dir: join(dir, 'site'), entries, settings: patient })
+    const measured = await measureRounds(site, say)
+    await setMaxStartups(site, defaultMaxStartups)
+    say('the predecessor with sshd’s own limits …')
+    const limited = await measurePredecessor(site)
+    const holes = await compareWithBlackHoles(site, blackHoleRounds, say)
+    return judge(measured, limited, holes)
   },
 }
 

@@ -2,8 +2,7 @@
  * What four daemons cost that have nothing to do, and how soon they could do something: started by the supervisor of
  * `managed-tokens up` with a private nats-server, left alone for a while, then looked at through `/proc`.
  */
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { stringify } from 'yaml'
@@ -23,14 +22,7 @@ const tickMs = 10
 export const benchmark: Benchmark = {
   about: `idle: four daemons with ${experimentCount} entries and nothing to do, for ${windowMs / 1_000} s`,
   thresholds: { cpuPercent: { atMost: 0.5 }, pssMb: { atMost: 300 }, readyMs: { atMost: 1_500 } },
-  async run(say) {
-    const dir = mkdtempSync(join(tmpdir(), 'mt-bench-'))
-    try {
-      return await measure(dir, say)
-    } finally {
-      rmSync(dir, { recursive: true, force: true })
-    }
-  },
+  run: measure,
 }
 
 async function measure(dir: string, say: (line: string) => void) {

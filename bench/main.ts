@@ -2,7 +2,8 @@
  * `npm run bench -- NAME [--json] [--check]`: runs `bench/<NAME>.ts`. With `--json` the last line is one object with the
  * figures; with `--check` it exits 1 where a figure misses the threshold written beside the benchmark.
  */
-import { readdirSync } from 'node:fs'
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { type Benchmark, describeThreshold, type Figures, findMisses } from './support/benchmark.ts'
@@ -20,12 +21,22 @@ async function main(): Promise<number> {
   const { name, json, check } = asked
   const { benchmark } = (await import(join(import.meta.dirname, `${name}.ts`))) as { benchmark: Benchmark }
   say(benchmark.about)
-  const figures = await benchmark.run(say)
+  const figures = await runInDirectory(benchmark)
   const misses = findMisses(figures, benchmark.thresholds)
   say(`\n${tableOf(figures, benchmark)}`)
   if (check) for (const miss of misses) say(`missed: ${miss}`)
   if (json) process.stdout.write(`${JSON.stringify(figures)}\n`)
   return check && misses.length > 0 ? 1 : 0
+}
+
+/** In a temporary directory, which is removed however it ends. */
+async function runInDirectory(benchmark: Benchmark): Promise<Figures> {
+  const dir = mkdtempSync(join(tmpdir(), 'mt-bench-'))
+  try {
+    return await benchmark.run(dir, say)
+  } finally {
+    rmSync(dir, { recursive: true, force: true })
+  }
 }
 
 /** Undefined after saying what is wrong. */

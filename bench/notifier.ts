@@ -2,14 +2,11 @@
  * How fast people hear of a very bad run, and what it costs: a thousand nodes of twenty experiments fail in one run. The
  * daemon, the bus, the mail server and the Slack webhook (with Slack's limits) are real; the facts are told by the benchmark.
  */
-import { mkdtempSync, readdirSync, readFileSync, rmSync, watch } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { readdirSync, readFileSync, watch } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { ulid } from 'ulid'
 import { type Receivers, startReceivers } from '../sandbox/receivers.ts'
-import { type Bus, connectBus } from '../shared/bus.ts'
-import { seedFile } from '../shared/state.ts'
+import type { Bus } from '../shared/bus.ts'
 import { ensureTopology } from '../shared/topology.ts'
 import { type Benchmark, round } from './support/benchmark.ts'
 import { startDaemon, startServer } from './support/daemon.ts'
@@ -36,24 +33,13 @@ export const benchmark: Benchmark = {
     mails: { atMost: addressees },
     posts: { atMost: 1 },
   },
-  async run(say) {
-    const dir = mkdtempSync(join(tmpdir(), 'mt-bench-'))
-    try {
-      return await measure(dir, say)
-    } finally {
-      rmSync(dir, { recursive: true, force: true })
-    }
-  },
+  run: measure,
 }
 
 async function measure(dir: string, say: (line: string) => void) {
   await using site = await startReceivers({ dir, experiments })
   await using server = await startServer(site)
-  await using bus = await connectBus({
-    servers: [server.url],
-    user: 'refresher',
-    seedFile: seedFile(site.layout.state, 'refresher'),
-  })
+  await using bus = await server.connect('refresher')
   await ensureTopology(bus, 'refresher', { streams: [], buckets: [] })
   const { mail, slack } = site.layout
   const receivedBefore = await warmUp(site, server.url, bus)

@@ -2,18 +2,16 @@
  * How busy the storer keeps its lane: 40 entries × 2 credds, with a condor_vault_storer that takes 0.2 s and writes down
  * when it started and ended. The daemon, the bus, the KDC and the tickets are real; the rest of the pipe is left out.
  */
-import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { chmodSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { entryName, serviceName } from '../sandbox/entry.ts'
 import { generateEntries } from '../sandbox/generated-entries.ts'
 import { type SandboxSite, startSite } from '../sandbox/site.ts'
-import { type Bus, connectBus } from '../shared/bus.ts'
+import type { Bus } from '../shared/bus.ts'
 import { type TokenReady, timestamp } from '../shared/messages.ts'
 import { publish } from '../shared/publish.ts'
 import { nextRunId } from '../shared/run-id.ts'
-import { seedFile } from '../shared/state.ts'
 import { tokenSubject } from '../shared/subjects.ts'
 import { ensureTopology } from '../shared/topology.ts'
 import { type Benchmark, percentile, round } from './support/benchmark.ts'
@@ -32,13 +30,8 @@ export const benchmark: Benchmark = {
     gapP99Ms: { atMost: 25 },
     overlaps: { atMost: 0 },
   },
-  async run(say) {
-    const dir = mkdtempSync(join(tmpdir(), 'mt-bench-'))
-    try {
-      return judge(await measure(dir, say))
-    } finally {
-      rmSync(dir, { recursive: true, force: true })
-    }
+  async run(dir, say) {
+    return judge(await measure(dir, say))
   },
 }
 
@@ -65,11 +58,7 @@ async function measure(dir: string, say: (line: string) => void): Promise<Span[]
     },
   })
   await using server = await startServer(site)
-  await using bus = await connectBus({
-    servers: [server.url],
-    user: 'refresher',
-    seedFile: seedFile(site.layout.state, 'refresher'),
-  })
+  await using bus = await server.connect('refresher')
   await ensureTopology(bus, 'refresher', { streams: [], buckets: [] })
   await using _storer = await startDaemon('storer', site, server.url)
   say(`storing ${targets} times …`)

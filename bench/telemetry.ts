@@ -3,8 +3,6 @@
  * lines a second: pairs of runs, one that keeps its lines to itself and one that also sends them to Loki, its spans to a
  * collector and its metrics to a Pushgateway, which are away, hang, or take and give a byte a second.
  */
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { ask } from '../cli/connection.ts'
@@ -36,14 +34,7 @@ export const benchmark: Benchmark = {
     droppedSpans: { atLeast: 1 },
     droppedPushes: { atLeast: 1 },
   },
-  async run(say) {
-    const dir = mkdtempSync(join(tmpdir(), 'mt-bench-'))
-    try {
-      return await measure(dir, say)
-    } finally {
-      rmSync(dir, { recursive: true, force: true })
-    }
-  },
+  run: measure,
 }
 
 interface Measured {

@@ -10,8 +10,8 @@ export interface Benchmark {
   /** One sentence: what is measured, under which load. */
   readonly about: string
   readonly thresholds: Readonly<Record<string, Threshold>>
-  /** Starts what it needs, stops it again, and returns the figures. `say` is for progress. */
-  run(say: (line: string) => void): Promise<Figures>
+  /** Starts what it needs in the empty directory `dir`, stops it again, and returns the figures. `say` is for progress. */
+  run(dir: string, say: (line: string) => void): Promise<Figures>
 }
 
 /** A sentence for each figure that misses its threshold, or is missing itself. Pure. */

@@ -6,6 +6,9 @@ import { startNatsServer } from '../../cli/up/nats-server.ts'
 import { choosePort } from '../../cli/up/port.ts'
 import { smallProcess } from '../../cli/up/small-process.ts'
 import type { Layout } from '../../sandbox/layout.ts'
+import { type Bus, connectBus } from '../../shared/bus.ts'
+import type { NatsUser } from '../../shared/nats-permissions.ts'
+import { seedFile } from '../../shared/state.ts'
 import type { Daemon } from '../../shared/subjects.ts'
 
 /** What a daemon has to be told of its site. */
@@ -15,10 +18,14 @@ export interface DaemonSite {
   readonly env: Readonly<Record<string, string>>
 }
 
+export interface BenchServer extends AsyncDisposable {
+  readonly url: string
+  /** A connection with that user's permissions; the caller closes it. */
+  connect(user: NatsUser): Promise<Bus>
+}
+
 /** With the users, permissions and keys of production. Disposing stops it. */
-export async function startServer({
-  layout,
-}: Pick<DaemonSite, 'layout'>): Promise<AsyncDisposable & { readonly url: string }> {
+export async function startServer({ layout }: Pick<DaemonSite, 'layout'>): Promise<BenchServer> {
   const server = await startNatsServer({
     stateRoot: layout.state,
     port: await choosePort(0),
@@ -26,7 +33,12 @@ export async function startServer({
     onEvent: () => {},
   })
   await ensureSealingKeys(layout.state)
-  return { url: server.url, [Symbol.asyncDispose]: () => server.stop() }
+  const { url } = server
+  return {
+    url,
+    connect: (user) => connectBus({ servers: [url], user, seedFile: seedFile(layout.state, user) }),
+    [Symbol.asyncDispose]: () => server.stop(),
+  }
 }
 
 /** Returns when it is ready. Disposing stops it. */

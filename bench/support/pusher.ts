@@ -2,13 +2,13 @@
 import { readFileSync, rmSync } from 'node:fs'
 import { entryName } from '../../sandbox/entry.ts'
 import type { SandboxSite } from '../../sandbox/site.ts'
-import { type Bus, connectBus } from '../../shared/bus.ts'
+import type { Bus } from '../../shared/bus.ts'
 import type { TargetRecord } from '../../shared/claim.ts'
 import type { TokenFailed, TokenPushed } from '../../shared/messages.ts'
 import type { NatsUser } from '../../shared/nats-permissions.ts'
 import { publishAll } from '../../shared/publish.ts'
 import { nextRunId } from '../../shared/run-id.ts'
-import { natsFiles, sealingPublicKeyFile, seedFile } from '../../shared/state.ts'
+import { natsFiles, sealingPublicKeyFile } from '../../shared/state.ts'
 import { buckets, pushSubject } from '../../shared/subjects.ts'
 import { ensureTopology } from '../../shared/topology.ts'
 import { startDaemon, startServer } from './daemon.ts'
@@ -33,8 +33,7 @@ export async function startPusher(site: SandboxSite): Promise<Pusher> {
   const { state } = site.layout
   rmSync(natsFiles(state).store, { recursive: true, force: true })
   const server = stack.use(await startServer(site))
-  const connect = async (user: NatsUser) =>
-    stack.use(await connectBus({ servers: [server.url], user, seedFile: seedFile(state, user) }))
+  const connect = async (user: NatsUser) => stack.use(await server.connect(user))
   const [refresher, distributor, operator] = [
     await connect('refresher'),
     await connect('distributor'),

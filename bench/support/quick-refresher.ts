@@ -9,16 +9,13 @@ import { createServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { stringify } from 'yaml'
-import { ensureSealingKeys } from '../../cli/up/credentials.ts'
-import { startNatsServer } from '../../cli/up/nats-server.ts'
-import { choosePort } from '../../cli/up/port.ts'
 import { smallProcess } from '../../cli/up/small-process.ts'
 import { layoutOf } from '../../sandbox/layout.ts'
 import { makeTls } from '../../sandbox/tls.ts'
-import { type Bus, connectBus } from '../../shared/bus.ts'
-import { seedFile } from '../../shared/state.ts'
+import type { Bus } from '../../shared/bus.ts'
 import { ensureTopology } from '../../shared/topology.ts'
 import { ccacheBytes } from './ccache.ts'
+import { startServer } from './daemon.ts'
 import type { ProbeReport } from './loop-probe.ts'
 
 export interface QuickSiteOptions {
@@ -52,7 +49,7 @@ export async function openQuickSite(options: QuickSiteOptions): Promise<QuickSit
   const { dir } = options
   await using stack = new AsyncDisposableStack()
   const layout = layoutOf(dir)
-  mkdirSync(layout.vault)
+  for (const directory of [layout.vault, layout.logs]) mkdirSync(directory)
   const tls = await makeTls(layout)
   const vault = createServer(tls, (_request, response) => response.end('{"data":{"ttl":2419200}}'))
   vault.listen(0, '127.0.0.1')
@@ -62,19 +59,11 @@ export async function openQuickSite(options: QuickSiteOptions): Promise<QuickSit
     vault.close()
   })
   writePrograms(options)
-  await ensureSealingKeys(layout.state)
-  const server = await startNatsServer({
-    stateRoot: layout.state,
-    port: await choosePort(0),
-    onEvent: () => {},
-  })
-  stack.defer(() => server.stop())
-  const connect = (user: 'notifier' | 'operator') =>
-    connectBus({ servers: [server.url], user, seedFile: seedFile(layout.state, user) })
+  const server = stack.use(await startServer({ layout }))
   // The notifier's buckets, which the refresher waits for.
-  const notifier = stack.use(await connect('notifier'))
+  const notifier = stack.use(await server.connect('notifier'))
   await ensureTopology(notifier, 'notifier', { streams: [], buckets: [] })
-  const bus = stack.use(await connect('operator'))
+  const bus = stack.use(await server.connect('operator'))
   // As `managed-tokens up` starts daemons, and from the second start on: the first one compiles.
   for (const [program = '', ...args] of [[refresherMain, '--help'], [helperMain]])
     execFileSync(process.execPath, [program, ...args], { env: environmentOf(dir) })
