@@ -11,9 +11,12 @@ export function openIsConnecting(targets: SshTargets): IsConnecting {
   return async (entry, node) => {
     const target = await targets(entry, node)
     if (!target || target.isProxied) return false
-    const found = await lookup(target.host, { all: true }).catch(() => [])
     const tables = await Promise.all(['/proc/net/tcp', '/proc/net/tcp6'].map(readTable))
-    return found.some(({ address }) => tables.some((table) => hasUnanswered(table, address, target.port)))
+    const remotes = tables.flatMap((table) => unansweredTo(table, target.port))
+    // Mostly nobody waits, and a name server that hangs is not asked for every look.
+    if (remotes.length === 0) return false
+    const found = await lookup(target.host, { all: true }).catch(() => [])
+    return found.some(({ address }) => isAmong(remotes, address))
   }
 }
 
@@ -25,11 +28,17 @@ const unanswered = /^ *\d+: \S+ ([0-9A-F]+):([0-9A-F]{4}) 02 /gm
 
 /** Whether the text of `/proc/net/tcp` or `tcp6` has a connection to this address that is not answered. Pure. */
 export function hasUnanswered(table: string, address: string, port: number): boolean {
-  const wanted = new Set(spellings(address))
-  return [...table.matchAll(unanswered)].some(
-    ([, remote = '', hexPort = '']) => Number.parseInt(hexPort, 16) === port && wanted.has(remote),
-  )
+  return isAmong(unansweredTo(table, port), address)
 }
+
+/** The addresses, as the kernel writes them, to whose port a connection is not answered. */
+const unansweredTo = (table: string, port: number): readonly string[] =>
+  [...table.matchAll(unanswered)].flatMap(([, remote = '', hexPort = '']) =>
+    Number.parseInt(hexPort, 16) === port ? [remote] : [],
+  )
+
+const isAmong = (remotes: readonly string[], address: string) =>
+  spellings(address).some((one) => remotes.includes(one))
 
 /** How the kernel writes an address: each 32 bits of it backwards. An IPv4 one may be inside an IPv6 one. */
 function spellings(address: string): string[] {
