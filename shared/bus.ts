@@ -19,7 +19,7 @@ export interface Bus extends AsyncDisposable {
   readonly kvm: Kvm
   /** Opens a bucket that exists (`ensureTopology` makes or awaits it); the handle is cached. */
   bucket(name: BucketName): Promise<KV>
-  /** The message now waiting on a subject of a work queue, or null. */
+  /** The last message on a subject, which in a work queue is the one that waits; or null. */
   lastMessage(stream: StreamName, subject: string): Promise<StoredMsg | null>
 }
 

@@ -7,6 +7,7 @@ import { needsRestart } from './config/restart.ts'
 import type { Site } from './config/site.ts'
 import type { SiteSource } from './config/source.ts'
 import { runStarted } from './messages.ts'
+import { readMessage } from './parse-message.ts'
 import { runSubject } from './subjects.ts'
 
 /** Reads the file again, and says what of it needs a restart. A broken one is logged once, and the last good one stays in force. */
@@ -36,7 +37,8 @@ export function followConfig(config: SiteSource, { bus, log }: { bus: Bus; log: 
   bus.nc.subscribe(runSubject('started'), {
     callback: (_error, message) => {
       const site = reloadSite(config, log)
-      const planned = planOf(message.data)
+      // The planners' consumers say what is wrong with one that cannot be read.
+      const planned = readMessage(runStarted, message.data)
       if (planned && planned.configHash !== site.hash)
         log.error(
           { run: planned.run, ours: site.hash, theirs: planned.configHash, file: site.file },
@@ -48,14 +50,5 @@ export function followConfig(config: SiteSource, { bus, log }: { bus: Bus; log: 
 
   async function reloadOnReconnect(): Promise<void> {
     for await (const status of bus.nc.status()) if (status.type === 'reconnect') reloadSite(config, log)
-  }
-}
-
-/** Undefined for what is no plan: the planners' consumers say what is wrong with it. */
-function planOf(data: Uint8Array) {
-  try {
-    return runStarted.safeParse(JSON.parse(new TextDecoder().decode(data))).data
-  } catch {
-    return undefined
   }
 }

@@ -18,3 +18,9 @@ export function parseMessage<T>(
   const issue = result.error.issues[0]
   return { reason: `${issue?.path.join('.') || 'message'}: ${issue?.message ?? 'invalid'}` }
 }
+
+/** The body alone; undefined where it cannot be read. Pure. */
+export function readMessage<T>(schema: z.ZodType<T>, data: Uint8Array): T | undefined {
+  const parsed = parseMessage(schema, data)
+  return 'body' in parsed ? parsed.body : undefined
+}

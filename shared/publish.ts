@@ -1,11 +1,12 @@
 /** Publishes what handlers return: facts once per message id, work items only forward (a newer run is never replaced). */
-import type { StoredMsg } from '@nats-io/jetstream'
 import { headers, type MsgHdrs } from '@nats-io/nats-core'
 import { context, propagation, trace } from '@opentelemetry/api'
 import { z } from 'zod'
 import type { Bus } from './bus.ts'
 import { attempt } from './compare-and-set.ts'
+import { inParallel } from './in-parallel.ts'
 import { type RunMode, runMode } from './messages.ts'
+import { readMessage } from './parse-message.ts'
 import { type StreamName, subjectTemplate } from './subjects.ts'
 import { inSpanAbout, type KeptRef } from './telemetry/run-span.ts'
 import { isWeaker } from './weaker-run.ts'
@@ -51,34 +52,19 @@ export async function publish(bus: Bus, message: Outgoing): Promise<void> {
   }
   for (;;) {
     const waiting = await bus.lastMessage(message.stream, message.subject)
-    if (waiting && !replaces(message.body, bodyOf(waiting))) return
+    // What cannot be read must not stand in the way for ever.
+    if (waiting && !replaces(message.body, readMessage(workBody, waiting.data))) return
     const expect = { lastSubjectSequence: waiting?.seq ?? 0 }
     const options = { headers: traceHeaders(), expect }
     if (await attempt(() => bus.js.publish(message.subject, JSON.stringify(message.body), options))) return
   }
 }
 
-/** Work items on their way at the same time. */
-const atOnce = 64
-
 /** Publishes all of them: facts one after the other, work items, which do not depend on each other, many at a time. */
 export async function publishAll(bus: Bus, messages: readonly Outgoing[]): Promise<void> {
   for (const message of messages) if (message.kind === 'fact') await publish(bus, message)
-  const items = messages.filter(({ kind }) => kind === 'work').values()
-  const publishOn = async () => {
-    for (const item of items) await publish(bus, item)
-  }
-  const outcomes = await Promise.allSettled(Array.from({ length: atOnce }, publishOn))
-  for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason
-}
-
-/** A waiting item; undefined where it cannot be read, so that it does not stand in the way for ever. */
-function bodyOf(waiting: StoredMsg): WorkBody | undefined {
-  try {
-    return workBody.safeParse(waiting.json()).data
-  } catch {
-    return undefined
-  }
+  const items = messages.filter(({ kind }) => kind === 'work')
+  await inParallel(items, (item) => publish(bus, item))
 }
 
 const workBody = z.object({ run: z.string(), mode: runMode.optional().catch(undefined) })

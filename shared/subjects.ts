@@ -31,7 +31,7 @@ export const consumers = {
   storerPlan: 'storer-plan',
   storer: 'storer',
   distributorPlan: 'distributor-plan',
-  /** Works only with `pushAfter: stored`. */
+  /** Answers nothing unless `pushAfter: stored`. */
   distributorPlanStored: 'distributor-plan-stored',
   distributor: 'distributor',
   notifier: 'notifier',

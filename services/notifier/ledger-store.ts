@@ -2,8 +2,8 @@
 import type { KV } from '@nats-io/kv'
 import { decodeTime, isValid } from 'ulid'
 import { attempt } from '../../shared/compare-and-set.ts'
+import { inParallel } from '../../shared/in-parallel.ts'
 import { ledgerKey, runKey } from '../../shared/subjects.ts'
-import { inParallel } from './in-parallel.ts'
 import { hasEnded, type LedgerRow, type LedgerRun, ledgerRow, ledgerRun } from './ledger.ts'
 import { openRunList } from './open-runs.ts'
 

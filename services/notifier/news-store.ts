@@ -2,7 +2,7 @@
 import type { KV } from '@nats-io/kv'
 import { z } from 'zod'
 import { attempt } from '../../shared/compare-and-set.ts'
-import { inParallel } from './in-parallel.ts'
+import { inParallel } from '../../shared/in-parallel.ts'
 import { type News, news } from './news.ts'
 
 /** Pieces in one value: it has to fit into one NATS message. */

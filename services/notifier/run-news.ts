@@ -1,6 +1,7 @@
 /** What a run has brought that people may have to hear: failures, what works again, a test that went well. */
 import type { KV } from '@nats-io/kv'
 import type { Site } from '../../shared/config/site.ts'
+import { inParallel } from '../../shared/in-parallel.ts'
 import { cleanLine } from '../../shared/outcome-text.ts'
 import { isMuted } from './addressees.ts'
 import {
@@ -11,7 +12,6 @@ import {
   recordMutedSuccess,
   recordSuccess,
 } from './failure-store.ts'
-import { inParallel } from './in-parallel.ts'
 import type { LedgerRow, LedgerRun, TargetRow } from './ledger.ts'
 import type { News } from './news.ts'
 

@@ -3,6 +3,7 @@ import type { KV } from '@nats-io/kv'
 import { z } from 'zod'
 import type { TargetRecord } from '../../shared/claim.ts'
 import type { Entry, Site } from '../../shared/config/site.ts'
+import { readTargets } from '../../shared/read-targets.ts'
 import { encodeToken, refreshSubject } from '../../shared/subjects.ts'
 import { decideWarning, entryOfTarget, type KeptTarget, type Warned, warned } from './expiring.ts'
 import { failingKey } from './failure-store.ts'
@@ -27,7 +28,7 @@ export async function watchExpiry(deps: ExpiryDeps, now: Date): Promise<void> {
     periodMs: schedulePeriodMs(site, now),
     warnBeforeMs: site.notifications.warnBeforeMs,
   }
-  const records = await readRecords(deps.targets)
+  const records = await readTargets(deps.targets)
   const { counts, warnings } = await readFailures(deps.failures)
   const seen = new Set<string>()
   for (const [key, record] of records) {
@@ -43,15 +44,6 @@ export async function watchExpiry(deps: ExpiryDeps, now: Date): Promise<void> {
   }
   // Of what is not configured any more, nobody hears again.
   for (const key of warnings.keys()) if (!seen.has(key)) await deps.failures.delete(`${warnedPrefix}${key}`)
-}
-
-async function readRecords(targets: KV): Promise<Map<string, TargetRecord>> {
-  const records = new Map<string, TargetRecord>()
-  // Vault's pause and the schedules lie there too.
-  for await (const found of await targets.history())
-    if (found.operation === 'PUT' && /^(refresh|store|push)\./.test(found.key))
-      records.set(found.key, found.json<TargetRecord>())
-  return records
 }
 
 async function readFailures(failures: KV) {

@@ -5,6 +5,7 @@ import { z } from 'zod'
 import type { Bearer } from '../../shared/config/deliver-schema.ts'
 import type { Entry } from '../../shared/config/site.ts'
 import { failure, Transient } from '../../shared/errors.ts'
+import { readClaims } from '../../shared/jwt-claims.ts'
 import { encodeToken } from '../../shared/subjects.ts'
 import { classifyVault } from '../../shared/vault-texts.ts'
 import {
@@ -83,11 +84,6 @@ const claims = z.object({ exp: z.number().describe('Seconds since the epoch.') }
 
 /** When a bearer token ends, by its own claim; one that cannot be read lives as long as was asked for. Pure. */
 export function bearerExpiry(token: string, minSeconds: number, now = Date.now()): Date {
-  try {
-    const [, payload = ''] = token.split('.')
-    const { exp } = claims.parse(JSON.parse(Buffer.from(payload, 'base64url').toString('utf8')))
-    return new Date(exp * 1_000)
-  } catch {
-    return new Date(now + minSeconds * 1_000)
-  }
+  const exp = readClaims(token, claims)?.exp
+  return new Date(exp === undefined ? now + minSeconds * 1_000 : exp * 1_000)
 }

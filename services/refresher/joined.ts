@@ -3,6 +3,7 @@ import type { KV } from '@nats-io/kv'
 import { z } from 'zod'
 import type { Entry } from '../../shared/config/site.ts'
 import { type RunMode, runMode, runStarted } from '../../shared/messages.ts'
+import { readMessage } from '../../shared/parse-message.ts'
 import { latestRunKey, ledgerKey } from '../../shared/subjects.ts'
 import { isWeaker } from '../../shared/weaker-run.ts'
 
@@ -25,30 +26,22 @@ const startedPlan = runStarted.transform(({ run, deadline, mode, entries }) => (
   entries: entries.map(({ entry }) => entry),
 }))
 
-/** Undefined for what is no plan. */
-function planOf(text: string | undefined): z.infer<typeof ledgerHead> | undefined {
-  try {
-    return startedPlan.safeParse(JSON.parse(text ?? 'null')).data
-  } catch {
-    return undefined
-  }
-}
-
 /**
  * The entries that a fuller run is still working on: entry → that run. A run that has finished or is past its deadline leaves
- * nothing to join, whatever its rows say. `startedLast`: the last `run.started`, as it lies on the bus.
+ * nothing to join, whatever its rows say. `askLast` gives the last `run.started`, as it lies on the bus.
  */
 export async function findJoined(
   entries: readonly Entry[],
   mode: RunMode,
   runs: KV,
-  startedLast?: string,
+  askLast: () => Promise<Uint8Array | undefined> = async () => undefined,
   now: Date = new Date(),
 ): Promise<Record<string, string>> {
   const joined: Record<string, string> = {}
   if (mode.push && mode.notify) return joined
   const heads = await readHeads(runs)
-  const planned = planOf(startedLast)
+  const startedLast = await askLast()
+  const planned = startedLast && readMessage(startedPlan, startedLast)
   if (planned && !heads.some(({ run }) => run === planned.run)) heads.push(planned)
   for (const head of heads) {
     if (head.finished || Date.parse(head.deadline ?? '') <= now.getTime() || !isWeaker(mode, head.mode))

@@ -36,6 +36,14 @@ export interface Firing {
   begin(what: string): Promise<void>
 }
 
+/** The id that an earlier holder began with, or a new one, written down before it is used. */
+export async function beginWith({ begun, begin }: Firing, mint: () => Promise<string>): Promise<string> {
+  if (begun) return begun
+  const id = await mint()
+  await begin(id)
+  return id
+}
+
 export interface ScheduleOptions {
   readonly name: 'run' | 'uids' | 'bearers'
   readonly targets: KV

@@ -20,7 +20,7 @@ import { openVaultBudget } from '../../shared/vault-budget.ts'
 import { openVaultPause } from '../../shared/vault-pause.ts'
 import { openFerryBearer } from './ferry-bearer.ts'
 import { handleRefresh } from './handle.ts'
-import { keepSchedule } from './keep-schedule.ts'
+import { beginWith, keepSchedule } from './keep-schedule.ts'
 import { planRun } from './plan.ts'
 import { refreshUids, startUidRefresh } from './refresh-uids.ts'
 import { renewalCron, startRenewal } from './renew-bearers.ts'
@@ -111,10 +111,8 @@ await runDaemon('refresher', async (context) => {
       ...{ name: 'uids', targets, log, patienceMs: 5 * 60_000 },
       times: scheduleOf(() => (site().ferry ? site().schedule.uids : false), site),
       jitterMs: () => site().schedule.jitter,
-      act: async ({ begun, begin }) => {
-        const id = begun ?? ulid()
-        if (!begun) await begin(id)
-        await refreshUids(id, 'schedule', uidDeps)
+      act: async (firing) => {
+        await refreshUids(await beginWith(firing, async () => ulid()), 'schedule', uidDeps)
       },
     }),
   )

@@ -6,7 +6,7 @@ import type { Site } from '../../shared/config/site.ts'
 import { tokenReady } from '../../shared/messages.ts'
 import { mintRunId } from '../../shared/run-id.ts'
 import { refreshSubject } from '../../shared/subjects.ts'
-import type { Firing } from './keep-schedule.ts'
+import { beginWith, type Firing } from './keep-schedule.ts'
 import { type RunDeps, startRun } from './run-request.ts'
 
 /** Whether anybody has to look at all: a site that starts its runs itself renews its bearer tokens itself. Pure. */
@@ -21,11 +21,9 @@ export async function startRenewal(
 ): Promise<void> {
   const services = await findDue(deps.freshSite(), targets, Date.now())
   if (services.length === 0) return
-  const { run } = await startRun({ services }, 'schedule', deps, async () => {
-    const id = firing.begun ?? (await mintRunId(deps.runs))
-    if (!firing.begun) await firing.begin(id)
-    return id
-  })
+  const { run } = await startRun({ services }, 'schedule', deps, () =>
+    beginWith(firing, () => mintRunId(deps.runs)),
+  )
   log.info({ run, entries: services }, 'bearer tokens are renewed')
 }
 

@@ -59,8 +59,8 @@ export async function startRun(
   const site = deps.freshSite()
   const wanted = chooseEntries(site, parsed.data)
   const mode: RunMode = { push: parsed.data.push, notify: parsed.data.notify }
-  const startedLast = await deps.bus.lastMessage(streams.tokens, runSubject('started'))
-  const joined = await findJoined(wanted, mode, deps.runs, startedLast?.string())
+  const askLast = async () => (await deps.bus.lastMessage(streams.tokens, runSubject('started')))?.data
+  const joined = await findJoined(wanted, mode, deps.runs, askLast)
   const entries = wanted.filter(({ name }) => !(name in joined))
   const run = await mint()
   const started = startedEvent(run, trigger, mode, entries, site, deps.problems?.() ?? [])

@@ -5,7 +5,7 @@ import { decodeTime, isValid } from 'ulid'
 import type { Site } from '../../shared/config/site.ts'
 import { mintRunId } from '../../shared/run-id.ts'
 import { ledgerHead } from './joined.ts'
-import type { Firing } from './keep-schedule.ts'
+import { beginWith, type Firing } from './keep-schedule.ts'
 import { type RunDeps, startRun } from './run-request.ts'
 
 /** Older runs are not looked at: their deadline has passed, whatever clock they were planned by (milliseconds). */
@@ -23,11 +23,9 @@ export async function startScheduledRun(firing: Firing, deps: RunDeps, log: Logg
     )
     return
   }
-  const { run, entries } = await startRun({}, 'schedule', deps, async () => {
-    const id = firing.begun ?? (await mintRunId(deps.runs))
-    if (!firing.begun) await firing.begin(id)
-    return id
-  })
+  const { run, entries } = await startRun({}, 'schedule', deps, () =>
+    beginWith(firing, () => mintRunId(deps.runs)),
+  )
   log.info({ run, due: firing.due, entries: entries.length }, 'the schedule started a run')
 }
 

@@ -3,9 +3,11 @@ import type { KV } from '@nats-io/kv'
 import { z } from 'zod'
 import type { TargetRecord } from '../../shared/claim.ts'
 import type { Entry, Site } from '../../shared/config/site.ts'
+import { readUid } from '../../shared/known-uids.ts'
 import { RequestError } from '../../shared/micro.ts'
 import { cutIntoPages } from '../../shared/page.ts'
-import { encodeToken, refreshSubject } from '../../shared/subjects.ts'
+import { readTargets } from '../../shared/read-targets.ts'
+import { refreshSubject } from '../../shared/subjects.ts'
 
 const servicesRequest = z.strictObject({ page: z.int().min(1).default(1) })
 
@@ -50,7 +52,7 @@ export async function listServices(
   const asked = servicesRequest.safeParse(body ?? {})
   if (!asked.success)
     throw new RequestError('bad-request', 'Send nothing, or which page of the answer: {"page":2}.')
-  const records = await readTargets(targets)
+  const records = Map.groupBy(await readTargets(targets), ([, record]) => record.entry)
   const pages = cutIntoPages(
     await Promise.all(site().entries.map((entry) => statusOf(entry, records.get(entry.name) ?? [], uids))),
   )
@@ -58,36 +60,20 @@ export async function listServices(
   return { services: pages[page - 1] ?? [], page, pages: pages.length }
 }
 
-interface KeptTarget {
-  readonly key: string
-  readonly record: TargetRecord
-}
-
-/** All records in one pass, by entry: asking for ten thousand one by one would take longer than an answer may. */
-async function readTargets(targets: KV): Promise<ReadonlyMap<string, readonly KeptTarget[]>> {
-  const records = new Map<string, KeptTarget[]>()
-  for await (const found of await targets.history()) {
-    // Vault's pause and the schedules lie there too.
-    if (found.operation !== 'PUT' || !/^(refresh|store|push)\./.test(found.key)) continue
-    const record = found.json<TargetRecord>()
-    const kept = records.get(record.entry) ?? []
-    kept.push({ key: found.key, record })
-    records.set(record.entry, kept)
-  }
-  return records
-}
+/** A target's key and record. */
+type KeptTarget = readonly [string, TargetRecord]
 
 async function statusOf(entry: Entry, records: readonly KeptTarget[], uids: KV): Promise<ServiceStatus> {
-  const own = records.find(({ key }) => key === refreshSubject(entry))?.record
-  const stores = records.filter(({ key }) => key.startsWith('store.')).map(({ record }) => record)
-  const pushes = records.filter(({ key }) => key.startsWith('push.')).map(({ record }) => record)
+  const own = records.find(([key]) => key === refreshSubject(entry))?.[1]
+  const stores = records.filter(([key]) => key.startsWith('store.')).map(([, record]) => record)
+  const pushes = records.filter(([key]) => key.startsWith('push.')).map(([, record]) => record)
   const nodes = pushes.filter(({ target }) => entry.nodes.includes(target ?? ''))
   const credds = stores.filter(({ target }) => !entry.credds || entry.credds.includes(target ?? ''))
   return {
     entry: entry.name,
     service: entry.service,
     account: entry.account,
-    uid: entry.desiredUid ?? (await knownUid(entry, uids)),
+    uid: entry.desiredUid ?? (await readUid(uids, entry.account))?.uid ?? null,
     nodes: entry.nodes,
     credds: entry.credds ?? stores.flatMap(({ target }) => target ?? []),
     stored: credds.flatMap(({ target: credd, lastSuccess, expiry }) =>
@@ -105,8 +91,3 @@ async function statusOf(entry: Entry, records: readonly KeptTarget[], uids: KV):
 /** What is only being worked on is not failing; what was reported and is still tried is. */
 const isFailing = ({ run, ended, reported }: TargetRecord) =>
   ended?.run === run ? ended.kind === 'failed' : reported === true
-
-async function knownUid(entry: Entry, uids: KV): Promise<number | null> {
-  const found = await uids.get(encodeToken(entry.account))
-  return found?.operation === 'PUT' ? found.json<{ uid: number }>().uid : null
-}

@@ -4,6 +4,7 @@ import { z } from 'zod'
 import { type CommandOutcome, runCommand } from '../../shared/command.ts'
 import type { Entry } from '../../shared/config/site.ts'
 import { failure, Permanent, type ReasonCode, Transient } from '../../shared/errors.ts'
+import { readClaims } from '../../shared/jwt-claims.ts'
 import { timestamp } from '../../shared/messages.ts'
 import { creddReason, type StorerRun, storerEnvironment } from './vault-storer.ts'
 
@@ -68,7 +69,7 @@ const claims = z.object({ 'wlcg.groups': z.array(z.string()).optional() })
  * *whether*. Pure.
  */
 export function namesService(bearer: string, { realExperiment, role }: Whose): boolean {
-  const groups = decodeClaims(bearer)?.['wlcg.groups']?.map((group) => group.toLowerCase())
+  const groups = readClaims(bearer, claims)?.['wlcg.groups']?.map((group) => group.toLowerCase())
   if (!groups || groups.length === 0) return true
   const own = `/${realExperiment}`.toLowerCase()
   const ofRole = `${own}/${role}`.toLowerCase()
@@ -77,14 +78,6 @@ export function namesService(bearer: string, { realExperiment, role }: Whose): b
 }
 
 type Whose = Pick<Entry, 'realExperiment' | 'role'>
-
-function decodeClaims(bearer: string): z.infer<typeof claims> | undefined {
-  try {
-    return claims.parse(JSON.parse(Buffer.from(bearer.split('.')[1] ?? '', 'base64url').toString('utf8')))
-  } catch {
-    return undefined
-  }
-}
 
 /** `Top<service>Time` is when the credential was last stored, in seconds since the epoch. Pure. */
 export function readStored(printed: string, { service }: Pick<Entry, 'service'>): Stored {

@@ -120,7 +120,13 @@ describe('a weaker run', () => {
       entries: [{ ...dune, nodes: [] }],
     })
     const asked = (text: string, minutes: number) =>
-      findJoined(siteOf().entries, mode(true, false), fakeKv().kv, text, new Date(at(minutes)))
+      findJoined(
+        siteOf().entries,
+        mode(true, false),
+        fakeKv().kv,
+        async () => Buffer.from(text),
+        new Date(at(minutes)),
+      )
     assert.deepEqual(await asked(plan, 1), { dune_production: runIds[1] })
     assert.deepEqual(await asked(plan, 6), {})
     assert.deepEqual(await asked('not a plan', 1), {})
