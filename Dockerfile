@@ -1,7 +1,7 @@
 # One image for the four daemons. htgettoken and HTCondor's programs come from the site: docs/operations.md, "Containers".
 FROM node:24.19.0-bookworm-slim
 
-# kinit and klist; ssh; setpriv and flock are in util-linux, which is here already.
+# kinit; ssh; setpriv and flock are in util-linux, which is here already.
 RUN apt-get update \
   && apt-get install -y --no-install-recommends ca-certificates krb5-user openssh-client rsync util-linux \
   && rm -rf /var/lib/apt/lists/*

@@ -22,7 +22,7 @@ export const distributorSection = z.strictObject({
     .enum(['ssh', 'rsync'])
     .default('ssh')
     .describe('How files get to nodes; `rsync` is for accounts that allow nothing else there.'),
-  tokenDirectory: templateText.default('/tmp').describe('Directory of the vault token on nodes.'),
+  tokenDirectory: templateText.default('/tmp').describe('Directory of the tokens on nodes.'),
   ssh: programPath.default('ssh').describe('The ssh program.'),
   rsync: programPath.default('rsync').describe('The rsync program, for `transport: rsync`.'),
   controlMaster: z
