@@ -52,7 +52,12 @@ function fileError(entry: Entry, node: string, { path }: PlacedFile, result: str
   if (result === 'disk-full')
     return new Transient(failure('disk-full', `No space for ${where}; the old token stays.`))
   if (result.startsWith('squatted'))
-    return new Permanent(failure('destination-squatted', `Somebody else holds ${where}.`))
+    return new Permanent(
+      failure(
+        'destination-squatted',
+        `Somebody else holds ${where}: ${lastLine(result.replace(/^squatted /, ''))}.`,
+      ),
+    )
   if (result === 'no-directory')
     return new Permanent(failure('push-failed', `The directory of ${where} does not exist.`))
   return new Transient(failure('push-failed', `${where} could not be written: ${lastLine(result)}.`))

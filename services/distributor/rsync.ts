@@ -11,8 +11,11 @@ import { connectionError, nodeError } from './ssh-failure.ts'
 import { type Staged, stageFiles } from './stage-files.ts'
 import type { Push, PushMeans } from './transport.ts'
 
-/** rsync's exit codes for "some files could not be transferred" and "error in file I/O": the others may be in place. */
-const someFailed: ReadonlySet<number> = new Set([11, 23])
+/** rsync's exit code for "error in file I/O". */
+const notWritten = 11
+/** And for "some files could not be transferred": after either, the others may be in place. */
+const someFailed: ReadonlySet<number> = new Set([notWritten, 23])
+const maxCopies = 3
 
 /** The transport `rsync`. */
 export async function pushByRsync(push: Push, means: PushMeans): Promise<string | undefined> {
@@ -21,18 +24,28 @@ export async function pushByRsync(push: Push, means: PushMeans): Promise<string 
   await refuseWrongOwner(push, await run('owner', ownerWords(push)))
   const results = new Map<number, string>()
   for (const directory of staged.directories) {
-    const copied = await run('copy', copyWords(push, directory))
+    const copied = await copyUntilSaid(() => run('copy', copyWords(push, directory)))
     if (!someFailed.has(exitCodeOf(copied))) failUnlessGood(push, copied)
     const seen = await run('look', lookWords(push, directory))
     if (!someFailed.has(exitCodeOf(seen))) failUnlessGood(push, seen)
     const listing = readListing(seen.stdout)
     for (const { number, file, name } of directory.files)
-      results.set(
-        number,
-        resultOf(file, push.uid, listing.get(name), readComplaint(copied.stderr, file.path)),
-      )
+      results.set(number, resultOf(file, push.uid, listing.get(name), complaintOf(copied, file.path)))
   }
   return judgeFiles(push, results)
+}
+
+/** A node that cannot write ends rsync here, now and then before its complaint has come through: it is asked again for it. */
+async function copyUntilSaid(copy: () => Promise<CommandOutcome>): Promise<CommandOutcome> {
+  for (let copies = 1; ; copies++) {
+    const copied = await copy()
+    if (exitCodeOf(copied) !== notWritten || copied.stderr !== '' || copies === maxCopies) return copied
+  }
+}
+
+function complaintOf(copied: CommandOutcome, path: string): string | undefined {
+  const isMute = exitCodeOf(copied) === notWritten && copied.stderr === ''
+  return isMute ? 'rsync could not write there, and did not say why' : readComplaint(copied.stderr, path)
 }
 
 type Run = (step: 'owner' | 'copy' | 'look', words: readonly string[]) => Promise<CommandOutcome>

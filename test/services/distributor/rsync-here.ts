@@ -14,8 +14,8 @@ export interface RsyncHere {
   push(files: readonly PlacedFile[], uid?: number): Promise<string | undefined>
 }
 
-/** `before`: shell text that the "node" runs ahead of each command; `$step` counts them from 1. */
-export function rsyncHere(t: TestContext, before = '', role = ''): RsyncHere {
+/** `before`: shell text that the "node" runs ahead of each command; `$step` counts them from 1. `rsync`: the program here. */
+export function rsyncHere(t: TestContext, before = '', role = '', rsync = 'rsync'): RsyncHere {
   const base = mkdtempSync(join(tmpdir(), 'mt-rsync-'))
   t.after(() => rmSync(base, { recursive: true, force: true }))
   chmodSync(base, 0o711)
@@ -42,7 +42,7 @@ exec ${asVictim} /bin/sh -c "$*"
       pushByRsync(
         { entry: entryOf('distributor: { transport: rsync }', role), node: 'node1.lab.example', uid, files },
         {
-          ...{ ssh, rsync: 'rsync', ccache: '/nowhere', staging, timeoutMs: 20_000 },
+          ...{ ssh, rsync, ccache: '/nowhere', staging, timeoutMs: 20_000 },
           signal: AbortSignal.timeout(30_000),
         },
       ),

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { lstatSync, readdirSync, readFileSync } from 'node:fs'
+import { lstatSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { Permanent, Transient } from '../../../shared/errors.ts'
@@ -47,6 +47,27 @@ describe('pushing by rsync', () => {
     await here.push(tokenFiles(directory, 'hvs.new'))
     for (const { path } of tokenFiles(directory)) assert.equal(readFileSync(path, 'utf8'), 'hvs.new\n')
     assert.equal(readdirSync(directory).length, 2)
+  })
+
+  it('asks again where rsync could not write and did not say why, and never takes that for somebody’s file', async (t) => {
+    const directory = stickyDirectory(t)
+    /** Does as rsync does whose node cannot write, at the first `times` copies. */
+    const muteFor = (times: number) => {
+      const program = join(stickyDirectory(t), 'rsync')
+      const script = `#!/bin/sh
+case "$*" in *--ignore-times*) echo >>"$0.copies"; [ $(wc -l <"$0.copies") -gt ${times} ] || exit 11 ;; esac
+exec rsync "$@"
+`
+      writeFileSync(program, script, { mode: 0o755 })
+      return rsyncHere(t, '', '', program)
+    }
+    await rsyncHere(t).push(tokenFiles(directory, 'hvs.old'))
+    await assert.rejects(
+      muteFor(3).push(tokenFiles(directory, content)),
+      reason('push-failed', Transient, /could not write there, and did not say why/),
+    )
+    await muteFor(2).push(tokenFiles(directory, content))
+    for (const { path } of tokenFiles(directory)) assert.equal(readFileSync(path, 'utf8'), `${content}\n`)
   })
 
   it('writes nothing where the account has another UID', async (t) => {
