@@ -15,14 +15,11 @@ export interface Pair {
   readonly token: string
 }
 
-/** Every entry with every node that `isWanted`, with fresh tokens. */
-export function pairsOf(
-  { entries }: Pick<SandboxSite, 'entries'>,
-  isWanted: (node: string) => boolean = () => true,
-): Pair[] {
+/** Every entry with every node of it, with fresh tokens. */
+export function pairsOf({ entries }: Pick<SandboxSite, 'entries'>): Pair[] {
   return entries.flatMap((entry) => {
     const token = `hvs.${randomBytes(60).toString('base64url')}`
-    return entry.nodes.filter(isWanted).map((node) => ({ entry, node, token }))
+    return entry.nodes.map((node) => ({ entry, node, token }))
   })
 }
 

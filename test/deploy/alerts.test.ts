@@ -18,6 +18,25 @@ const sections = [...(operations.split('\n## Alerts\n')[1] ?? '').matchAll(/^###
   ([, name = '', text = '']) => ({ name, text }),
 )
 
+interface Case {
+  readonly alert_rule_test?: readonly { alertname: string; exp_alerts?: readonly unknown[] }[]
+  readonly promql_expr_test?: readonly { exp_samples?: readonly { labels: string; value: number }[] }[]
+}
+
+const { tests } = parse(read('deploy/prometheus/rules.test.yml')) as { tests: Case[] }
+/** Alerts that some case expects to fire, by themselves or among the series ALERTS. */
+const firing = new Set([
+  ...tests
+    .flatMap((one) => one.alert_rule_test ?? [])
+    .filter(({ exp_alerts = [] }) => exp_alerts.length > 0)
+    .map(({ alertname }) => alertname),
+  ...tests
+    .flatMap((one) => one.promql_expr_test ?? [])
+    .flatMap(({ exp_samples = [] }) => exp_samples)
+    .filter(({ value }) => value === 1)
+    .flatMap(({ labels }) => /^ALERTS\{alertname="(\w+)", alertstate="firing"/.exec(labels)?.[1] ?? []),
+])
+
 describe('alerts', () => {
   it('and sections of docs/operations.md are the same, in the same order', () => {
     assert.ok(rules.length > 10)
@@ -37,15 +56,6 @@ describe('alerts', () => {
 
   for (const { alert } of rules)
     it(`${alert} has a case in which it fires`, () => {
-      const cases = read('deploy/prometheus/rules.test.yml')
-      assert.match(cases, new RegExp(`alertname(: |=~?"[\\w|]*)${alert}[\\s\\S]*?(exp_alerts|value: 1)`))
+      assert.ok(firing.has(alert))
     })
-})
-
-it('every link inside docs/operations.md leads somewhere', () => {
-  const anchors = [...operations.matchAll(/^#+ (.+)$/gm)].map(([, title = '']) =>
-    title.toLowerCase().replaceAll(' ', '-'),
-  )
-  for (const [, anchor = ''] of operations.matchAll(/\]\(#([^)]+)\)/g))
-    assert.ok(anchors.includes(anchor), anchor)
 })

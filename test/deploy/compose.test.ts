@@ -88,7 +88,7 @@ describe('compose.yaml', () => {
   })
 
   it('names other containers as they are called here', () => {
-    const { email, loki, nats, tracingUrl } = { ...site, loki: site.loki }
+    const { email, loki, nats, tracingUrl } = site
     const urls = [...(nats.servers ?? []), tracingUrl ?? '', loki?.host ?? '']
     for (const name of [...urls.map((url) => new URL(url).hostname), email?.smtpHost ?? ''])
       assert.ok(name in compose.services, `there is a container ${name}`)

@@ -25,8 +25,21 @@ export function assertShown(cell: string): void {
     const [, file = '', name = ''] = /^`(test\/[\w/.-]+\.(?:test|interop|soak)\.ts)`: (\S.*)$/.exec(one) ?? []
     assert.ok(file, `expected \`test/….ts\`: the test's name, found ${one}`)
     assert.ok(existsSync(join(root, file)), `${file} is not there`)
-    // As names stand in the source: quotes may be written with a backslash.
-    const source = readFileSync(join(root, file), 'utf8').replaceAll("\\'", "'")
-    assert.ok(source.includes(name), `${file} has no test called "${name}"`)
+    assert.ok(hasTest(readFileSync(join(root, file), 'utf8'), name), `${file} has no test called "${name}"`)
   }
+}
+
+/**
+ * Whether a name stands where tests get theirs: behind `it(`, `test(` or `describe(`, on that line or the next, or as the
+ * key of a table. Part of a name will do, for names that are put together.
+ */
+function hasTest(source: string, name: string): boolean {
+  // As names stand in the source: quotes may be written with a backslash.
+  const lines = source.replaceAll("\\'", "'").split('\n')
+  const opens = (line: string | undefined) => /\b(?:it|test|describe)\(/.test(line ?? '')
+  return lines.some(
+    (line, index) =>
+      line.includes(name) &&
+      (opens(line) || opens(lines[index - 1]) || /^\s*[[{]*\s*(?:\w+: )?['"`]/.test(line)),
+  )
 }

@@ -108,9 +108,11 @@ describe('a storer run that goes wrong', { timeout: 170_000 }, () => {
       assertNoMisuse(pipe.site)
     })
 
-  it('a stranger who holds the host’s lock is reported, and once the lock is free the work is done', async () => {
-    const stranger = spawn('flock', [join(pipe.site.layout.state, 'storer.lock'), 'cat'])
-    await once(stranger, 'spawn')
+  it('a stranger who holds the host’s lock is reported, and once the lock is free the work is done', async (t) => {
+    const lock = join(pipe.site.layout.state, 'storer.lock')
+    const stranger = spawn('flock', [lock, 'sh', '-c', 'echo held; exec cat'])
+    t.after(() => stranger.kill())
+    await once(stranger.stdout, 'data')
     const { run } = await pipe.startRun({ services: ['dune_production'] })
     const status = await pipe.finish(run)
     assert.deepEqual(failedOf(status), ['dune_production credd1'])

@@ -14,7 +14,7 @@ export interface FreshDebian extends AsyncDisposable {
   write(path: string, text: string, mode?: number): void
   /** Lets commands see a file or directory of this machine, at the same path. */
   show(path: string, access: 'read' | 'write'): void
-  /** Runs a shell script as root, to its end; what it left running is killed. Output goes to `hear`, line by line or more. */
+  /** Runs a shell script as root, to its end; what it left running is killed. */
   run(script: string, options: RunOptions): Promise<{ exitCode: number | null; output: string }>
 }
 

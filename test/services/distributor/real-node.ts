@@ -40,7 +40,6 @@ export interface PushOptions {
   readonly transport?: 'ssh' | 'rsync'
   readonly uid?: number
   readonly keep?: boolean
-  readonly timeoutMs?: number
   readonly signal?: AbortSignal
 }
 
@@ -82,7 +81,7 @@ export async function startRealNode(): Promise<RealNode> {
   // Longer than a socket's address may be.
   const connections = join(dir, 'a-directory-with-a-long-name'.repeat(4))
   mkdirSync(connections)
-  const masters = await openControlMasters(connections, () => 'ssh')
+  const masters = stack.use(await openControlMasters(connections, () => 'ssh'))
   const staging = join(dir, 'staging')
   mkdirSync(staging)
   const entry: Entry = makeEntry({
@@ -122,7 +121,7 @@ export async function startRealNode(): Promise<RealNode> {
       return edit(layout.sshKnownHosts, () => `${node} ${type} ${key}\n`)
     },
     async push(content, options = {}) {
-      const { transport = 'ssh', keep = false, timeoutMs = 30_000 } = options
+      const { transport = 'ssh', keep = false } = options
       const signal = options.signal ?? new AbortController().signal
       const ccache = await tickets.ccacheOf(entry, { minLifeMs: 60_000, timeoutMs: 10_000, signal })
       const control: ControlSocket | undefined = keep
@@ -131,7 +130,7 @@ export async function startRealNode(): Promise<RealNode> {
       return transportOf({ transport })(
         { entry, node, uid: options.uid ?? uid, files: tokenFiles(content) },
         {
-          ...{ ssh: 'ssh', rsync: 'rsync', ccache, staging, timeoutMs, signal },
+          ...{ ssh: 'ssh', rsync: 'rsync', ccache, staging, timeoutMs: 30_000, signal },
           ...(control ? { control } : {}),
         },
       )
