@@ -1,14 +1,15 @@
 /**
  * What a run costs more when the far ends of logs, traces and metrics do not work, while the daemon writes ten thousand
- * lines a second: pairs of runs, one that keeps its lines to itself and one that also sends them to Loki, its spans to a
- * collector and its metrics to a Pushgateway, which are away, hang, or take and give a byte a second.
+ * lines a second: pairs of runs that send their lines to Loki, their spans to a collector and their metrics to a
+ * Pushgateway, once to ends that take everything at once, and once to ends that are away, hang, or take and give a byte a
+ * second. Beside it, what telemetry itself costs: pairs without any of it and with ends that work.
  */
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { ask } from '../cli/connection.ts'
 import { chooseLoopback } from '../sandbox/free-port.ts'
 import { requests } from '../shared/subjects.ts'
-import { type BadEnd, hanging, nobody, slow } from '../test/support/bad-ends.ts'
+import { type FarEnd, hanging, nobody, slow, working } from '../test/support/far-ends.ts'
 import { readSamples } from '../test/support/metrics.ts'
 import { type Benchmark, percentile, round } from './support/benchmark.ts'
 import { openQuickSite, type QuickSite, type Settings } from './support/quick-refresher.ts'
@@ -20,7 +21,7 @@ const settleMs = 4_000
 /** Many times what a run takes (milliseconds). */
 const patienceMs = 180_000
 
-const ends: Record<string, () => Promise<BadEnd>> = { down: nobody, hanging, slow }
+const ends: Record<string, () => Promise<FarEnd>> = { down: nobody, hanging, slow }
 
 export const benchmark: Benchmark = {
   about: `telemetry: ${pairs} pairs of runs of ${entryCount} entries for each kind of far end that does not work, 10,000 log lines a second`,
@@ -48,50 +49,77 @@ interface Measured {
 async function measure(dir: string, say: (line: string) => void) {
   await using site = await openQuickSite({ dir, entryCount, collectorCount: 10, creddsPerCollector: 3 })
   await runOnce(site)
+  await using good = await working()
   const figures: Record<string, number> = {}
-  const with_: Measured[] = []
-  const without: Measured[] = []
+  const bad: Measured[] = []
   for (const [name, open] of Object.entries(ends)) {
     await using end = await open()
-    const ratios: number[] = []
-    for (let pair = 0; pair < pairs; pair++) {
-      // In turns, so that a machine that gets slower favours neither.
-      const early = pair % 2 === 0 ? await runOnce(site) : undefined
-      const bad = await runOnce(site, settingsFor(end))
-      const base = early ?? (await runOnce(site))
-      without.push(base)
-      with_.push(bad)
-      ratios.push(bad.runMs / base.runMs)
-      say(`${name}: ${Math.round(base.runMs)} ms alone, ${Math.round(bad.runMs)} ms with far ends`)
-    }
-    figures[`${name}Ratio`] = round(percentile(ratios, 0.5))
+    const measured = await inPairs(
+      () => runOnce(site, settingsFor(good)),
+      () => runOnce(site, settingsFor(end), untilCounted),
+      (base, runMs) => say(`${name}: ${base} ms with ends that work, ${runMs} ms with such ends`),
+    )
+    figures[`${name}Ratio`] = measured.ratio
+    bad.push(...measured.others)
   }
+  const plain = await inPairs(
+    () => runOnce(site),
+    () => runOnce(site, settingsFor(good)),
+    (base, runMs) => say(`telemetry: ${base} ms without any, ${runMs} ms with ends that work`),
+  )
+  const without = plain.bases
   const most = (of: readonly Measured[]) => Math.max(...of.map(({ rssMb }) => rssMb))
-  const fewest = (signal: string) => Math.min(...with_.map(({ dropped }) => dropped[signal] ?? 0))
+  const fewest = (signal: string) => Math.min(...bad.map(({ dropped }) => dropped[signal] ?? 0))
   return {
     ...figures,
+    telemetryRatio: plain.ratio,
     linesPerSecond: Math.round(
       percentile(
-        with_.map((one) => one.linesPerSecond),
+        bad.map((one) => one.linesPerSecond),
         0.5,
       ),
     ),
-    rssMb: round(most(with_)),
-    extraRssMb: round(most(with_) - most(without)),
+    rssMb: round(most(bad)),
+    extraRssMb: round(most(bad) - most(without)),
     droppedLines: fewest('logs'),
     droppedSpans: fewest('traces'),
     droppedPushes: fewest('metrics'),
   }
 }
 
-const settingsFor = ({ host }: BadEnd): Settings => ({
+/** In turns, so that a machine that gets slower favours neither. The ratio is the median of the pairs'. */
+async function inPairs(
+  runBase: () => Promise<Measured>,
+  runOther: () => Promise<Measured>,
+  tell: (baseMs: number, otherMs: number) => void,
+) {
+  const bases: Measured[] = []
+  const others: Measured[] = []
+  const ratios: number[] = []
+  for (let pair = 0; pair < pairs; pair++) {
+    const early = pair % 2 === 0 ? await runBase() : undefined
+    const other = await runOther()
+    const base = early ?? (await runBase())
+    bases.push(base)
+    others.push(other)
+    ratios.push(other.runMs / base.runMs)
+    tell(Math.round(base.runMs), Math.round(other.runMs))
+  }
+  return { bases, others, ratio: round(percentile(ratios, 0.5)) }
+}
+
+const settingsFor = ({ host }: FarEnd): Settings => ({
   loki: { host: `http://${host}` },
   prometheus: { host: `http://${host}`, jobname: 'bench' },
   tracing: { url: `http://${host}` },
 })
 
 /** A new refresher, one run of everything, and what it says of itself right after it. */
-async function runOnce(site: QuickSite, settings: Settings = {}): Promise<Measured> {
+async function runOnce(
+  site: QuickSite,
+  settings: Settings = {},
+  readDropped: (url: string) => Promise<Measured['dropped']> = async () => ({}),
+): Promise<Measured> {
   const metricsHost = chooseLoopback()(0)
   const telemetry = { metricsHost, metricsPort: 9_100 }
   await using refresher = await site.start({ ...settings, telemetry }, [
@@ -109,7 +137,7 @@ async function runOnce(site: QuickSite, settings: Settings = {}): Promise<Measur
     runMs,
     rssMb: peakRssMb,
     linesPerSecond: (1_000 * lines) / tookMs,
-    dropped: 'loki' in settings ? await untilCounted(`http://${metricsHost}:9100/metrics`) : {},
+    dropped: await readDropped(`http://${metricsHost}:9100/metrics`),
   }
 }
 

@@ -31,7 +31,7 @@ export function copyTo(output: DestinationStream, sinks: readonly Batcher<LogLin
   return {
     write(text) {
       output.write(text)
-      const line = { at: Date.now(), line: text.trimEnd() }
+      const line = { at: Date.now(), line: text }
       for (const sink of sinks) sink.offer(line)
     },
   }

@@ -5,7 +5,7 @@ import { type Batcher, openBatcher } from './batcher.ts'
 import { droppedTotal } from './metrics.ts'
 import { post, urlOf } from './post.ts'
 
-/** A line of JSON, and when it was written (milliseconds since the epoch). */
+/** A line of JSON as it was written, with its end, and when it was written (milliseconds since the epoch). */
 export interface LogLine {
   readonly at: number
   readonly line: string
@@ -48,7 +48,7 @@ export function lokiBody(stream: Readonly<Record<string, string>>, lines: readon
   const values = lines.map(({ at, line }) => {
     within = at === last ? within + 1 : 0
     last = at
-    return [`${at}${String(within).padStart(6, '0')}`, line]
+    return [`${at}${String(within).padStart(6, '0')}`, line.trimEnd()]
   })
   return JSON.stringify({ streams: [{ stream, values }] })
 }

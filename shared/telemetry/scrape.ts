@@ -1,5 +1,5 @@
 /** Everything this process measures, as Prometheus reads it, without what has left the configuration. */
-import type { Site } from '../config/site.ts'
+import type { Entry, Site } from '../config/site.ts'
 import './event-loop.ts'
 import './health.ts'
 import './kept-metrics.ts'
@@ -26,10 +26,11 @@ export async function scrape(site: Pick<Site, 'entries'>): Promise<string> {
   for (const show of hooks) show()
   const names = new Set(site.entries.map(({ name }) => name))
   forgetSteps((entry) => names.has(entry))
+  const isConfigured = configuredIn(site)
   for (const metric of declared()) {
     if (!metric.labelNames.some((label) => placed.has(label))) continue
     for (const { labels } of (await metric.get()).values)
-      if (!isConfigured(labels, site)) metric.remove(pick(labels, metric.labelNames))
+      if (!isConfigured(labels)) metric.remove(pick(labels, metric.labelNames))
   }
   return registry.metrics()
 }
@@ -58,17 +59,20 @@ const pick = (labels: Labels, names: readonly string[]): Labels =>
   Object.fromEntries(names.map((name) => [name, labels[name]]))
 
 /**
- * Whether some entry of the site still has these labels. `service` may be an entry or its service. Where nothing is known
- * of an entry's credds, any may be one.
+ * Tells whether some entry of the site still has a series' labels. `service` may be an entry or its service. Where nothing
+ * is known of an entry's credds, any may be one.
  */
-export function isConfigured({ service, node, credd }: Labels, site: Pick<Site, 'entries'>): boolean {
-  return site.entries.some(
-    (entry) =>
-      (service === undefined || entry.service === service || entry.name === service) &&
-      (node === undefined || entry.nodes.includes(String(node))) &&
-      (credd === undefined || creddsOf(entry)?.includes(String(credd)) !== false),
-  )
+function configuredIn({ entries }: Pick<Site, 'entries'>): (labels: Labels) => boolean {
+  const named = new Map<string, Entry[]>()
+  for (const entry of entries)
+    for (const name of new Set([entry.name, entry.service]))
+      named.set(name, [...(named.get(name) ?? []), entry])
+  return ({ service, node, credd }) =>
+    (service === undefined ? entries : (named.get(String(service)) ?? [])).some(
+      (entry) =>
+        (node === undefined || entry.nodes.includes(String(node))) &&
+        (credd === undefined || creddsOf(entry)?.includes(String(credd)) !== false),
+    )
 }
 
-const creddsOf = ({ name, credds }: Pick<Site['entries'][number], 'name' | 'credds'>) =>
-  credds ?? creddsOfLast.get(name)
+const creddsOf = ({ name, credds }: Pick<Entry, 'name' | 'credds'>) => credds ?? creddsOfLast.get(name)

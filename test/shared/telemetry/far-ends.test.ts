@@ -13,8 +13,8 @@ import { openOtlpLogs, otlpLogsUrl } from '../../../shared/telemetry/otlp-logs.t
 import { openPushgateway } from '../../../shared/telemetry/pushgateway.ts'
 import { batchOf } from '../../../shared/telemetry/tracing-sdk.ts'
 import { inWork } from '../../../shared/telemetry/work-context.ts'
-import { type BadEnd, hanging, nobody, slow } from '../../support/bad-ends.ts'
 import { makeEntry } from '../../support/entry.ts'
+import { type FarEnd, hanging, nobody, slow } from '../../support/far-ends.ts'
 
 interface Got {
   readonly method: string
@@ -129,7 +129,7 @@ describe('far ends that work', () => {
   })
 })
 
-const badEnds: Record<string, () => Promise<BadEnd>> = {
+const badEnds: Record<string, () => Promise<FarEnd>> = {
   'nobody there': nobody,
   'one that never answers': hanging,
   'one of a byte a second': slow,

@@ -1,23 +1,32 @@
-/** Far ends of telemetry that misbehave: nobody there, one that never answers, one that takes and gives a byte a second. */
+/** Far ends of telemetry: one that works, nobody there, one that never answers, one that takes and gives a byte a second. */
 import { once } from 'node:events'
-import { type AddressInfo, createServer, type Socket } from 'node:net'
+import { createServer as createHttpServer } from 'node:http'
+import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
 
-export interface BadEnd extends AsyncDisposable {
+export interface FarEnd extends AsyncDisposable {
   /** `127.0.0.1:<port>`. */
   readonly host: string
 }
 
+/** Takes everything at once. */
+export const working = (): Promise<FarEnd> =>
+  open(
+    createHttpServer((request, response) => {
+      request.resume().once('end', () => response.end('{}'))
+    }),
+  )
+
 /** Nobody listens there. */
-export async function nobody(): Promise<BadEnd> {
+export async function nobody(): Promise<FarEnd> {
   await using server = await listen(() => {})
   return { host: server.host, async [Symbol.asyncDispose]() {} }
 }
 
 /** Accepts, reads nothing more, and never says a word. */
-export const hanging = (): Promise<BadEnd> => listen((socket) => void socket.pause())
+export const hanging = (): Promise<FarEnd> => listen((socket) => void socket.pause())
 
 /** Reads a byte a second and answers in the same way. */
-export const slow = (): Promise<BadEnd> =>
+export const slow = (): Promise<FarEnd> =>
   listen((socket) => {
     const answer = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}'
     let said = 0
@@ -29,14 +38,16 @@ export const slow = (): Promise<BadEnd> =>
     socket.once('close', () => clearInterval(timer))
   })
 
-async function listen(onSocket: (socket: Socket) => void): Promise<BadEnd> {
+const listen = (onSocket: (socket: Socket) => void): Promise<FarEnd> => open(createServer(onSocket))
+
+async function open(server: Server): Promise<FarEnd> {
   const sockets = new Set<Socket>()
-  const server = createServer((socket) => {
+  server.on('connection', (socket) => {
     sockets.add(socket)
     socket.on('error', () => undefined)
     socket.once('close', () => sockets.delete(socket))
-    onSocket(socket)
-  }).listen(0, '127.0.0.1')
+  })
+  server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   return {
     host: `127.0.0.1:${(server.address() as AddressInfo).port}`,
