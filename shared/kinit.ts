@@ -1,5 +1,6 @@
 /** Kerberos tickets from keytabs: one private ccache per entry, reused while it lives long enough for a run. */
-import { mkdir, readFile, rename, rm } from 'node:fs/promises'
+import { readFileSync, renameSync } from 'node:fs'
+import { mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { readCcache } from './ccache.ts'
 import { type CommandOutcome, runCommand } from './command.ts'
@@ -64,8 +65,9 @@ export async function openTickets(directory: string): Promise<Tickets> {
     const fresh = `${ccache}.new`
     try {
       await kinit(entry, fresh, timeoutMs, signal)
-      const endMs = await ticketEnd(entry, fresh)
-      await rename(fresh, ccache)
+      // Handed to threads, these few microseconds would cost many times as much.
+      const endMs = ticketEnd(entry, fresh)
+      renameSync(fresh, ccache)
       made.set(entry.name, { from: sourceOf(entry), endMs })
       return ccache
     } catch (error) {
@@ -143,8 +145,8 @@ const described: Partial<Record<ReasonCode, string>> = {
 const describe = (code: ReasonCode) => described[code] ?? 'kinit failed'
 
 /** When the ticket ends (milliseconds since the epoch). Checks that the ccache is really this principal's. */
-async function ticketEnd(entry: TicketOf, ccache: string): Promise<number> {
-  const ticket = readCcache(await readFile(ccache))
+function ticketEnd(entry: TicketOf, ccache: string): number {
+  const ticket = readCcache(readFileSync(ccache))
   if (!ticket)
     throw new Permanent(
       failure(

@@ -1,5 +1,9 @@
-/** Makes or renews an entry's vault token for nodes with htgettoken, unattended, and says what went wrong when it did not. */
-import { chmod, mkdir, readFile, rename, rm } from 'node:fs/promises'
+/**
+ * Makes or renews an entry's vault token for nodes with htgettoken, unattended, and says what went wrong when it did not.
+ * The files are small and lie in the daemon's own directory: each step there takes microseconds, and many times that when
+ * it is handed to a thread.
+ */
+import { chmodSync, mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { type CommandOutcome, runCommand } from '../../shared/command.ts'
 import { commandEnvironment } from '../../shared/config/environment.ts'
@@ -33,15 +37,15 @@ export interface VaultToken {
  */
 export async function getVaultToken(entry: Entry, options: HtgettokenOptions): Promise<VaultToken> {
   const files = tokenFiles(entry, options)
-  await mkdir(files.home, { recursive: true, mode: 0o700 })
-  await rm(files.fresh, { force: true })
+  mkdirSync(files.home, { recursive: true, mode: 0o700 })
+  rmSync(files.fresh, { force: true })
   try {
     const outcome = await runHtgettoken(entry, htgettokenArguments(entry, options, files), options)
     if (!succeeded(outcome)) throw htgettokenError(entry, options.vaultServer, outcome)
-    const made = await adopt(files.fresh, files.kept)
-    return { token: (await readFile(files.kept, 'utf8')).trim(), reused: !made }
+    const made = adopt(files.fresh, files.kept)
+    return { token: readFileSync(files.kept, 'utf8').trim(), reused: !made }
   } finally {
-    await rm(join(files.home, 'bearer'), { force: true })
+    rmSync(join(files.home, 'bearer'), { force: true })
   }
 }
 
@@ -121,10 +125,10 @@ export function commonArguments(
 }
 
 /** Takes the new token over where htgettoken wrote one; it writes none while the kept one is good. */
-async function adopt(fresh: string, kept: string): Promise<boolean> {
+function adopt(fresh: string, kept: string): boolean {
   try {
-    await chmod(fresh, 0o600)
-    await rename(fresh, kept)
+    chmodSync(fresh, 0o600)
+    renameSync(fresh, kept)
     return true
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false
