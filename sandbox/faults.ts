@@ -1,7 +1,7 @@
 /** The faults a sandbox can be given: their names, their values, and `faults.json`, which every stand-in reads anew at each call. */
 import { mkdirSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { z } from 'zod'
+import { z } from '../shared/zod.ts'
 
 export { isAffected, readFaults } from './fault-file.ts'
 

@@ -8,8 +8,9 @@ import {
   type StoredMsg,
 } from '@nats-io/jetstream'
 import { type KV, Kvm } from '@nats-io/kv'
-import { type NatsConnection, nkeyAuthenticator } from '@nats-io/nats-core'
+import type { NatsConnection } from '@nats-io/nats-core'
 import { connect } from '@nats-io/transport-node'
+import { nkeyLogin } from './nkey.ts'
 import type { BucketName, StreamName } from './subjects.ts'
 
 export interface Bus extends AsyncDisposable {
@@ -40,7 +41,7 @@ export async function connectBus(options: BusOptions): Promise<Bus> {
     servers: [...options.servers],
     name: `managed-tokens-${options.user}`,
     inboxPrefix: `_INBOX_${options.user}`,
-    authenticator: nkeyAuthenticator(seed),
+    authenticator: nkeyLogin(seed),
     maxReconnectAttempts: -1,
     reconnectTimeWait: 250,
     reconnectJitter: 250,

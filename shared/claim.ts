@@ -4,11 +4,11 @@
  */
 import { randomUUID } from 'node:crypto'
 import type { KV } from '@nats-io/kv'
-import { z } from 'zod'
 import { attempt } from './compare-and-set.ts'
 import { ClaimLost, type Failure } from './errors.ts'
 import { timestamp } from './messages.ts'
 import type { Outgoing } from './publish.ts'
+import { z } from './zod.ts'
 
 /** How a run ended at a target. Kept whole, so that work that comes back is answered with the same facts. */
 export type Ending =

@@ -7,7 +7,6 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { ConsumerMessages, JsMsg } from '@nats-io/jetstream'
 import { type Span, SpanStatusCode } from '@opentelemetry/api'
 import type { Logger } from 'pino'
-import type { z } from 'zod'
 import type { Bus } from './bus.ts'
 import { deadLetterOf } from './dead-letter.ts'
 import { type Backoff, decideEnd, type End } from './ends.ts'
@@ -21,6 +20,7 @@ import { deadLettersTotal, messagesTotal, queueWaitSeconds, redeliveriesTotal } 
 import { queueOf, showQueue } from './telemetry/queues.ts'
 import { inWork, type Work } from './telemetry/work-context.ts'
 import { ackWaitMs, ensureConsumer, ensureOwned, keepsNewest } from './topology.ts'
+import type { z } from './zod.ts'
 
 /** A message as handlers see it. */
 export interface Received<T> {
@@ -74,6 +74,8 @@ const defaults: ConsumeTiming = {
   stopGraceMs: 4_000,
   backoff: { firstMs: 1_000, longestMs: 60_000 },
 }
+/** How long a pull waits, and how often the server says meanwhile that it is still there (milliseconds). */
+const pullTimes = { expires: 20_000, idle_heartbeat: 5_000 }
 /** Before a message comes again whose failure or unreadable body could not be told to anybody (milliseconds). */
 const untoldMs = 1_000
 
@@ -117,9 +119,18 @@ export async function consume<T>(
   /** When we stop: the server has no pull request of ours any more. */
   let pullGone: Promise<unknown> = Promise.resolve()
 
-  const heartbeat = setInterval(() => {
-    for (const held of [...waiting.values(), ...working.values()]) held.message.working()
-  }, ackWaitMs / 3)
+  let heartbeat: NodeJS.Timeout | undefined
+
+  /** As long as there is anything to keep alive: an idle daemon sleeps. */
+  function keepAlive(): void {
+    heartbeat ??= setInterval(() => {
+      const held = [...waiting.values(), ...working.values()]
+      for (const { message } of held) message.working()
+      if (held.length > 0) return
+      clearInterval(heartbeat)
+      heartbeat = undefined
+    }, ackWaitMs / 3)
+  }
 
   function startWork(): void {
     while (!stopping && working.size - lent.size < what.concurrency && waiting.size > 0) {
@@ -190,6 +201,7 @@ export async function consume<T>(
     }
     dropReplaced(message)
     waiting.set(key, { message, body: parsed.body })
+    keepAlive()
     startWork()
   }
 
@@ -288,7 +300,7 @@ export async function consume<T>(
         continue
       }
       try {
-        pull = await consumer.fetch({ max_messages: free, expires: 20_000, idle_heartbeat: 2_000 })
+        pull = await consumer.fetch({ max_messages: free, ...pullTimes })
         if (stopping) pull.stop()
         for await (const message of pull) await accept(message)
         lastPull = performance.now()

@@ -6,6 +6,7 @@ import { createPublicKey, diffieHellman, generateKeyPairSync, type KeyObject, ra
 import { Prefix } from '@nats-io/nkeys'
 import { Codec } from '@nats-io/nkeys/lib/codec.js'
 import nacl from 'tweetnacl'
+import { textOf } from './nkey.ts'
 
 /** The version of the format, before the nonce and the box. */
 const version = Buffer.from('xkv1')
@@ -27,7 +28,7 @@ export function sealOnce(message: Uint8Array, recipient: string): { sender: stri
   hsalsa20(key, new Uint8Array(16), shared, sigma)
   const nonce = randomBytes(nacl.secretbox.nonceLength)
   const box = Buffer.concat([version, nonce, nacl.secretbox(message, nonce, key)])
-  return { sender: curveText(publicKey), box }
+  return { sender: textOf(Prefix.Curve, publicKey), box }
 }
 
 function curveKey(text: string): KeyObject {
@@ -36,9 +37,4 @@ function curveKey(text: string): KeyObject {
     key: { kty: 'OKP', crv: 'X25519', x: Buffer.from(raw).toString('base64url') },
     format: 'jwk',
   })
-}
-
-function curveText(key: KeyObject): string {
-  const { x = '' } = key.export({ format: 'jwk' })
-  return Buffer.from(Codec.encode(Prefix.Curve, Buffer.from(x, 'base64url'))).toString()
 }

@@ -1,6 +1,6 @@
 /** One HTTPS GET with the certificates of a grid site: a file or a directory of authorities, and a client certificate where one is due. */
 import { readdir, readFile, stat } from 'node:fs/promises'
-import { Agent, request } from 'node:https'
+import type { Agent } from 'node:https'
 import { join } from 'node:path'
 import { createSecureContext } from 'node:tls'
 
@@ -13,13 +13,16 @@ export interface GetOptions {
   readonly signal: AbortSignal
 }
 
+/** Loaded with the first question: it takes a tenth of a daemon's start, which asks nothing. */
+const https = () => import('node:https')
+
 /** Answers are far smaller; anything longer is not what was asked for (characters). */
 const longestAnswer = 1024 * 1024
 
 /** The body of a 200 answer. Throws an error that names the status or the network's complaint, never a header. */
 export async function getText(url: URL, options: GetOptions): Promise<string> {
   const agent = options.client
-    ? new Agent({ ca: await readCertificates(options.caPath), ...options.client })
+    ? new (await https()).Agent({ ca: await readCertificates(options.caPath), ...options.client })
     : await agentOf(options.caPath)
   const signal = AbortSignal.any([options.signal, AbortSignal.timeout(options.timeoutMs)])
   for (;;) {
@@ -29,11 +32,12 @@ export async function getText(url: URL, options: GetOptions): Promise<string> {
 }
 
 /** `stale`: the other end closed a connection that was open from an earlier question, just as this one was asked. */
-function ask(
+async function ask(
   url: URL,
   options: { headers: Record<string, string>; agent: Agent; signal: AbortSignal },
 ): Promise<string | 'stale'> {
-  const { promise, resolve, reject } = Promise.withResolvers<string>()
+  const { request } = await https()
+  const { promise, resolve, reject } = Promise.withResolvers<string | 'stale'>()
   const asked = request(url, options, (answer) => {
     let body = ''
     answer.setEncoding('utf8')
@@ -65,17 +69,19 @@ const agents = new Map<string, { readonly until: number; readonly agent: Promise
 function agentOf(caPath = ''): Promise<Agent> {
   const known = agents.get(caPath)
   if (known && known.until > performance.now()) return known.agent
-  const agent = readCertificates(caPath).then(
-    (ca) =>
-      new Agent({
-        keepAlive: true,
-        timeout: idleMs,
-        ...(ca ? { secureContext: createSecureContext({ ca }) } : {}),
-      }),
-  )
+  const agent = makeAgent(caPath)
   agent.catch(() => agents.delete(caPath))
   agents.set(caPath, { until: performance.now() + trustedMs, agent })
   return agent
+}
+
+async function makeAgent(caPath: string): Promise<Agent> {
+  const [{ Agent }, ca] = await Promise.all([https(), readCertificates(caPath)])
+  return new Agent({
+    keepAlive: true,
+    timeout: idleMs,
+    ...(ca ? { secureContext: createSecureContext({ ca }) } : {}),
+  })
 }
 
 /** PEM texts of a file, or of all files in a directory of authorities; undefined: the system’s. */

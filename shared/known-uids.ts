@@ -1,8 +1,8 @@
 /** The bucket `uids`: what is known of an account's UID. The last good one stays until a better one is known. */
 import type { KV } from '@nats-io/kv'
-import { z } from 'zod'
 import { timestamp } from './messages.ts'
 import { encodeToken } from './subjects.ts'
+import { z } from './zod.ts'
 
 /** The value of a key in the bucket `uids`. */
 const knownUid = z.object({

@@ -3,8 +3,9 @@
  * token: each daemon resolves an entry from its own configuration. Unknown fields are ignored; an unknown *major* of
  * `schema` is refused.
  */
-import { z } from 'zod'
+
 import { type ReasonCode, reasons } from './errors.ts'
+import { z } from './zod.ts'
 
 /** Major and minor version of the messages below. A minor may only add optional fields. */
 export const schemaVersion = '1.0'

@@ -1,7 +1,6 @@
 /** Publishes what handlers return: facts once per message id, work items only forward (a newer run is never replaced). */
 import { headers, type MsgHdrs } from '@nats-io/nats-core'
 import { context, propagation, trace } from '@opentelemetry/api'
-import { z } from 'zod'
 import type { Bus } from './bus.ts'
 import { attempt } from './compare-and-set.ts'
 import { inParallel } from './in-parallel.ts'
@@ -10,6 +9,7 @@ import { readMessage } from './parse-message.ts'
 import { type StreamName, subjectTemplate } from './subjects.ts'
 import { inSpanAbout, type KeptRef } from './telemetry/run-span.ts'
 import { isWeaker } from './weaker-run.ts'
+import { z } from './zod.ts'
 
 /** A fact or a message to a person: `id` is deterministic, so that a repeat inside the stream's window is dropped. */
 export interface Fact {

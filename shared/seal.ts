@@ -1,8 +1,8 @@
 /** Seals tokens to the distributor's public key (NATS xkeys), so that none is ever readable on the bus. */
 import { fromCurveSeed } from '@nats-io/nkeys'
-import { z } from 'zod'
 import { sealOnce } from './curve-seal.ts'
 import { reasonCode } from './messages.ts'
+import { z } from './zod.ts'
 
 const time = z.iso.datetime({ offset: true })
 const purpose = z.string().describe('As configured; absent: the one without.').optional()

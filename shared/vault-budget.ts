@@ -1,10 +1,10 @@
 /** Vault is asked politely: refresher and storer share one allowance of requests, and wait for their turn before they ask. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { KV } from '@nats-io/kv'
-import { z } from 'zod'
 import { attempt } from './compare-and-set.ts'
 import type { Site } from './config/site.ts'
 import { vaultBudgetKey } from './subjects.ts'
+import { z } from './zod.ts'
 
 /** The value of `vault.budget` in the bucket `targets`; milliseconds since the epoch. */
 const allowance = z.object({

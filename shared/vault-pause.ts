@@ -1,12 +1,12 @@
 /** "Too Many Requests" from Vault stops refresher and storer together, for `vault.rateLimitPause`: asking on prolongs the refusal. */
 import type { KV } from '@nats-io/kv'
 import type { Logger } from 'pino'
-import { z } from 'zod'
 import type { Site } from './config/site.ts'
 import { RetryLater, Transient } from './errors.ts'
 import { timestamp } from './messages.ts'
 import { vaultPauseKey } from './subjects.ts'
 import type { VaultBudget } from './vault-budget.ts'
+import { z } from './zod.ts'
 
 const pause = z.object({ until: z.iso.datetime({ offset: true }) })
 

@@ -1,9 +1,11 @@
 /** Keys of a private bus: made on the first start, never overwritten, readable by their owner only. */
 import { randomUUID } from 'node:crypto'
+import { existsSync } from 'node:fs'
 import { link, readFile, rm, writeFile } from 'node:fs/promises'
-import { createCurve, createUser, fromCurveSeed, fromSeed, type KeyPair } from '@nats-io/nkeys'
+import { createCurve, createUser, type KeyPair } from '@nats-io/nkeys'
 import { writeFileAtomic } from '../../shared/atomic-file.ts'
 import { type NatsUser, natsUsers } from '../../shared/nats-permissions.ts'
+import { publicKeyOf } from '../../shared/nkey.ts'
 import {
   ensurePrivateDirectory,
   sealingPublicKeyFile,
@@ -18,8 +20,8 @@ export async function ensureNatsKeys(stateRoot: string): Promise<Record<NatsUser
   for (const user of natsUsers) {
     await ensurePrivateDirectory(stateDirectory(stateRoot, user))
     const file = seedFile(stateRoot, user)
-    await writeNewFile(file, seedOf(createUser()), 0o600)
-    keys[user] = await publicKeyOf(file, fromSeed)
+    await writeNewFile(file, () => seedOf(createUser()), 0o600)
+    keys[user] = await readPublicKey(file)
   }
   return keys as Record<NatsUser, string>
 }
@@ -28,17 +30,17 @@ export async function ensureNatsKeys(stateRoot: string): Promise<Record<NatsUser
 export async function ensureSealingKeys(stateRoot: string): Promise<void> {
   await ensurePrivateDirectory(stateDirectory(stateRoot, 'distributor'))
   const file = sealingSeedFile(stateRoot)
-  await writeNewFile(file, seedOf(createCurve()), 0o600)
+  await writeNewFile(file, () => seedOf(createCurve()), 0o600)
   // Always the seed's own half: with the one of a seed that was removed, nothing could be opened.
-  await writeFileAtomic(sealingPublicKeyFile(stateRoot), `${await publicKeyOf(file, fromCurveSeed)}\n`, 0o644)
+  await writeFileAtomic(sealingPublicKeyFile(stateRoot), `${await readPublicKey(file)}\n`, 0o644)
 }
 
 const seedOf = (pair: KeyPair) => new TextDecoder().decode(pair.getSeed())
 
-async function publicKeyOf(file: string, parse: (seed: Uint8Array) => KeyPair): Promise<string> {
+async function readPublicKey(file: string): Promise<string> {
   const seed = (await readFile(file, 'utf8')).trim()
   try {
-    return parse(new TextEncoder().encode(seed)).getPublicKey()
+    return publicKeyOf(new TextEncoder().encode(seed))
   } catch {
     throw new Error(
       `${file} holds no valid key: restore it, or remove it to have a new one made at the next start.`,
@@ -47,10 +49,11 @@ async function publicKeyOf(file: string, parse: (seed: Uint8Array) => KeyPair): 
 }
 
 /** The file appears with its whole content or not at all; one that exists is left as it is. */
-async function writeNewFile(file: string, line: string, mode: number): Promise<void> {
+async function writeNewFile(file: string, makeLine: () => string, mode: number): Promise<void> {
+  if (existsSync(file)) return
   const draft = `${file}.${randomUUID()}`
   try {
-    await writeFile(draft, `${line}\n`, { mode, flag: 'wx', flush: true })
+    await writeFile(draft, `${makeLine()}\n`, { mode, flag: 'wx', flush: true })
     await link(draft, file)
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error

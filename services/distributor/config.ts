@@ -1,8 +1,9 @@
 /** The distributor's section of the configuration. */
-import { z } from 'zod'
+
 import { duration, positiveDuration } from '../../shared/config/duration.ts'
 import { programPath } from '../../shared/config/grammar.ts'
 import { templateText } from '../../shared/config/template-text.ts'
+import { z } from '../../shared/zod.ts'
 
 export const distributorSection = z.strictObject({
   concurrency: z.int().min(1).max(256).default(16).describe('Pushes at the same time.'),

@@ -1,7 +1,8 @@
 /** The notifier's section of the configuration. */
-import { z } from 'zod'
+
 import { filePath } from '../../shared/config/grammar.ts'
 import { templateOver } from '../../shared/config/template-text.ts'
+import { z } from '../../shared/zod.ts'
 
 export const notifierSection = z.strictObject({
   traceLink: templateOver(['TraceID'], 'a URL with {{.TraceID}} for the trace')

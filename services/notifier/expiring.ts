@@ -1,7 +1,8 @@
 /** Decides which tokens people are warned of: those that end soon and are not replaced, and again at each halving. Pure. */
-import { z } from 'zod'
+
 import type { TargetRecord } from '../../shared/claim.ts'
 import type { Entry, Site } from '../../shared/config/site.ts'
+import { z } from '../../shared/zod.ts'
 
 /** The value of the key `warned.<target key>` in the bucket `failures`. */
 export const warned = z.object({

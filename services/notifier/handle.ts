@@ -1,7 +1,6 @@
 /** Keeps the ledger from the facts on the bus, and keeps what a finished run has brought until people are told. */
 import { isDeepStrictEqual } from 'node:util'
 import type { KV } from '@nats-io/kv'
-import type { z } from 'zod'
 import type { Site } from '../../shared/config/site.ts'
 import type { Received } from '../../shared/consume.ts'
 import { RetryLater } from '../../shared/errors.ts'
@@ -20,6 +19,7 @@ import {
 import type { Outgoing } from '../../shared/publish.ts'
 import { encodeToken } from '../../shared/subjects.ts'
 import { currentSpanRef } from '../../shared/telemetry/run-span.ts'
+import type { z } from '../../shared/zod.ts'
 import { announceConfigProblems } from './config-problems.ts'
 import { finishedIfEnded } from './deadlines.ts'
 import { applyEvent, type LedgerRow, type LedgerRun, type RowEvent, rowsOf, supersededBy } from './ledger.ts'

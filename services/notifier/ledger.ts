@@ -1,5 +1,5 @@
 /** The ledger of a run, as pure steps: how each event changes a row, and when everything has ended. */
-import { z } from 'zod'
+
 import {
   type RunStarted,
   runMode,
@@ -9,6 +9,7 @@ import {
   type TokenStored,
   targetState,
 } from '../../shared/messages.ts'
+import { z } from '../../shared/zod.ts'
 
 /** How one target of an entry stands. */
 export const targetRow = z.object({

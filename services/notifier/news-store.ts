@@ -1,8 +1,8 @@
 /** Keeps news in the bucket `runs` from when it is known until it is told, and remembers what was told: each once. */
 import type { KV } from '@nats-io/kv'
-import { z } from 'zod'
 import { attempt } from '../../shared/compare-and-set.ts'
 import { inParallel } from '../../shared/in-parallel.ts'
+import { z } from '../../shared/zod.ts'
 import { type News, news } from './news.ts'
 
 /** Pieces in one value: it has to fit into one NATS message. */

@@ -1,6 +1,7 @@
 /** What people are told, piece by piece: what a run has brought is kept until it is told, and told as one. Pure. */
-import { z } from 'zod'
+
 import { type NewsKind, newsKind } from '../../shared/messages.ts'
+import { z } from '../../shared/zod.ts'
 
 /** One piece of news. All texts are one clean line each; times are RFC 3339. */
 export const news = z.object({

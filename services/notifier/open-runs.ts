@@ -1,7 +1,7 @@
 /** The ids of the runs that have not finished, as one small value in the bucket `runs` that every notifier reads and writes. */
 import type { KV } from '@nats-io/kv'
-import { z } from 'zod'
 import { attempt } from '../../shared/compare-and-set.ts'
+import { z } from '../../shared/zod.ts'
 
 /** No run has an id with a dot. */
 const key = 'open.runs'

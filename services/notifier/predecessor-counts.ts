@@ -1,7 +1,8 @@
 /** The predecessor's counts of consecutive errors, out of its SQLite database, as ours. */
-import { z } from 'zod'
+
 import type { Site } from '../../shared/config/site.ts'
 import { readPredecessor } from '../../shared/predecessor-database.ts'
+import { z } from '../../shared/zod.ts'
 import type { ImportedCount } from './failure-store.ts'
 
 /** `service` is the name as configured: an entry's. */

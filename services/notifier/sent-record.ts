@@ -1,8 +1,8 @@
 /** What is kept of a message that goes out, in the bucket `runs`: written before and after, so that it goes out once. */
 import type { KV } from '@nats-io/kv'
-import { z } from 'zod'
 import { type Notification, timestamp } from '../../shared/messages.ts'
 import { encodeToken } from '../../shared/subjects.ts'
+import { z } from '../../shared/zod.ts'
 
 const sentRecord = z.object({
   state: z

@@ -1,6 +1,7 @@
 /** Decides when it is too long since a run has finished, and when that is over. Pure. */
-import { z } from 'zod'
+
 import type { Site } from '../../shared/config/site.ts'
+import { z } from '../../shared/zod.ts'
 import type { LedgerRow, LedgerRun } from './ledger.ts'
 
 /** The value of the key `silence` in the bucket `failures`. */

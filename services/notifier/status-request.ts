@@ -1,7 +1,8 @@
 /** Answers `managed-tokens.status`: how every entry and target of a run stands, a page at a time. */
-import { z } from 'zod'
+
 import { RequestError } from '../../shared/micro.ts'
 import { cutIntoPages } from '../../shared/page.ts'
+import { z } from '../../shared/zod.ts'
 import { type LedgerRow, totalsOf } from './ledger.ts'
 import type { LedgerStore } from './ledger-store.ts'
 

@@ -2,7 +2,7 @@
  * Counts the runs in a row that a target failed in and decides when to speak: at the threshold, then counting starts again;
  * at once where only a person can help; and when it works again, to whom it was told. Pure.
  */
-import { z } from 'zod'
+import { z } from '../../shared/zod.ts'
 
 /** The value of a target's key in the bucket `failures`. */
 export const failureCount = z.object({

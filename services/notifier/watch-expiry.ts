@@ -1,10 +1,10 @@
 /** Watches how long tokens on nodes and in credds still live, and warns of those that are not replaced. */
 import type { KV } from '@nats-io/kv'
-import { z } from 'zod'
 import type { TargetRecord } from '../../shared/claim.ts'
 import type { Entry, Site } from '../../shared/config/site.ts'
 import { readTargets } from '../../shared/read-targets.ts'
 import { encodeToken, refreshSubject } from '../../shared/subjects.ts'
+import { z } from '../../shared/zod.ts'
 import { decideWarning, entryOfTarget, type KeptTarget, type Warned, warned } from './expiring.ts'
 import { failingKey } from './failure-store.ts'
 import type { News } from './news.ts'

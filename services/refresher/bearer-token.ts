@@ -1,13 +1,13 @@
 /** Makes one short-lived bearer token with htgettoken from the vault token that the entry has: never more rights than asked. */
 import { readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { z } from 'zod'
 import type { Bearer } from '../../shared/config/deliver-schema.ts'
 import type { Entry } from '../../shared/config/site.ts'
 import { failure, Transient } from '../../shared/errors.ts'
 import { readClaims } from '../../shared/jwt-claims.ts'
 import { encodeToken } from '../../shared/subjects.ts'
 import { classifyVault } from '../../shared/vault-texts.ts'
+import { z } from '../../shared/zod.ts'
 import {
   commonArguments,
   type HtgettokenOptions,

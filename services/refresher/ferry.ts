@@ -1,13 +1,13 @@
 /** UIDs of accounts: what the configuration says, else what FERRY said last, else FERRY is asked. */
 import { readFile } from 'node:fs/promises'
 import type { KV } from '@nats-io/kv'
-import { z } from 'zod'
 import type { Entry, Site } from '../../shared/config/site.ts'
 import { failure, Permanent, Transient } from '../../shared/errors.ts'
 import { getText } from '../../shared/https.ts'
 import { readUid, writeUid } from '../../shared/known-uids.ts'
 import { cleanLine } from '../../shared/outcome-text.ts'
 import { ferryRequestSeconds } from '../../shared/telemetry/kept-metrics.ts'
+import { z } from '../../shared/zod.ts'
 
 /** FERRY's `getUserInfo` (API of Fermilab's FERRY; a failure comes as HTTP 200). */
 const userInfo = z.object({

@@ -1,11 +1,11 @@
 /** A weaker run never takes over from a fuller one that is under way: its answer names the entries it leaves alone. */
 import type { KV } from '@nats-io/kv'
-import { z } from 'zod'
 import type { Entry } from '../../shared/config/site.ts'
 import { type RunMode, runMode, runStarted } from '../../shared/messages.ts'
 import { readMessage } from '../../shared/parse-message.ts'
 import { latestRunKey, ledgerKey } from '../../shared/subjects.ts'
 import { isWeaker } from '../../shared/weaker-run.ts'
+import { z } from '../../shared/zod.ts'
 
 /** What this needs of the notifier's ledger; it writes more. */
 export const ledgerHead = z.object({

@@ -7,11 +7,11 @@ import { uptime } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { KV } from '@nats-io/kv'
 import type { Logger } from 'pino'
-import { z } from 'zod'
 import { attempt } from '../../shared/compare-and-set.ts'
 import type { CronTimes, DueTimes } from '../../shared/cron-times.ts'
 import { timestamp } from '../../shared/messages.ts'
 import { scheduleKey } from '../../shared/subjects.ts'
+import { z } from '../../shared/zod.ts'
 import { type Clocks, firstMemory, lookAtClocks, type ScheduleMemory } from './schedule.ts'
 
 const instant = z.iso.datetime({ offset: true })

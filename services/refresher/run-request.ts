@@ -2,7 +2,6 @@
 
 import type { KV } from '@nats-io/kv'
 import { closest } from 'fastest-levenshtein'
-import { z } from 'zod'
 import type { Bus } from '../../shared/bus.ts'
 import { formatProblem, type Problem } from '../../shared/config/problem.ts'
 import type { Entry, Site } from '../../shared/config/site.ts'
@@ -13,6 +12,7 @@ import { mintRunId } from '../../shared/run-id.ts'
 import { runSubject, streams } from '../../shared/subjects.ts'
 import { inRootSpan } from '../../shared/telemetry/root-span.ts'
 import { setStage } from '../../shared/telemetry/stages.ts'
+import { z } from '../../shared/zod.ts'
 import { findJoined } from './joined.ts'
 
 /** The body of `managed-tokens.run`; all of it may be left out. */

@@ -1,6 +1,5 @@
 /** Answers `managed-tokens.services`: per entry what is configured, and how its targets stand. */
 import type { KV } from '@nats-io/kv'
-import { z } from 'zod'
 import type { TargetRecord } from '../../shared/claim.ts'
 import type { Entry, Site } from '../../shared/config/site.ts'
 import { readUid } from '../../shared/known-uids.ts'
@@ -8,6 +7,7 @@ import { RequestError } from '../../shared/micro.ts'
 import { cutIntoPages } from '../../shared/page.ts'
 import { readTargets } from '../../shared/read-targets.ts'
 import { refreshSubject } from '../../shared/subjects.ts'
+import { z } from '../../shared/zod.ts'
 
 const servicesRequest = z.strictObject({ page: z.int().min(1).default(1) })
 

@@ -1,7 +1,8 @@
 /** Asks Vault how long a token still lives: htgettoken does not say. */
-import { z } from 'zod'
+
 import { failure, Transient } from '../../shared/errors.ts'
 import { getText } from '../../shared/https.ts'
+import { z } from '../../shared/zod.ts'
 
 const lookup = z.object({ data: z.object({ ttl: z.number().describe('Seconds.') }) })
 

@@ -1,6 +1,7 @@
 /** The storer's section of the configuration. */
-import { z } from 'zod'
+
 import { absolutePath, programPath } from '../../shared/config/grammar.ts'
+import { z } from '../../shared/zod.ts'
 
 export const storerSection = z.strictObject({
   condorVaultStorer: programPath.default('condor_vault_storer').describe('The condor_vault_storer program.'),

@@ -1,11 +1,11 @@
 /** Exit 0 is not enough: the bearer it left must name this service, and the credd is asked whether it has the credential. */
 import { readFile } from 'node:fs/promises'
-import { z } from 'zod'
 import { type CommandOutcome, runCommand } from '../../shared/command.ts'
 import type { Entry } from '../../shared/config/site.ts'
 import { failure, Permanent, type ReasonCode, Transient } from '../../shared/errors.ts'
 import { readClaims } from '../../shared/jwt-claims.ts'
 import { timestamp } from '../../shared/messages.ts'
+import { z } from '../../shared/zod.ts'
 import { creddReason, type StorerRun, storerEnvironment } from './vault-storer.ts'
 
 /** What the credd has, as far as it says so. */

@@ -1,6 +1,6 @@
 /** A parsed YAML document as the plain value a schema describes: keys matched whatever their case, every place remembered. */
 import { type Document, isAlias, isMap, isScalar, isSeq, type LineCounter, type Node, type Pair } from 'yaml'
-import { z } from 'zod'
+import { z } from '../zod.ts'
 import { quote } from './grammar.ts'
 import { keyText, mergedPairs } from './merged-pairs.ts'
 import { nearest } from './problem.ts'

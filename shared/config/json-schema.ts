@@ -1,5 +1,5 @@
 /** The file's format as JSON Schema, for editors and for sites that generate their file. */
-import { z } from 'zod'
+import { z } from '../zod.ts'
 import { siteFile } from './schema.ts'
 
 /**

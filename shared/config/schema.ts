@@ -1,9 +1,10 @@
 /** The file's format: every key of the predecessor's `managedTokens.yml`, and our own sections. */
-import { z } from 'zod'
+
 import { distributorSection } from '../../services/distributor/config.ts'
 import { notifierSection } from '../../services/notifier/config.ts'
 import { refresherSection } from '../../services/refresher/config.ts'
 import { storerSection } from '../../services/storer/config.ts'
+import { z } from '../zod.ts'
 import { duration, positiveDuration, tokenLifetime } from './duration.ts'
 import { experimentSection, noCredd } from './experiment-schema.ts'
 import {

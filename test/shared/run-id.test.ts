@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
-import { z } from 'zod'
 import { mintRunId, nextRunId } from '../../shared/run-id.ts'
+import { z } from '../../shared/zod.ts'
 import { openRefreshQueue } from '../support/refresh-queue.ts'
 
 const hour = 3_600_000

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { createCurve } from '@nats-io/nkeys'
-import { z } from 'zod'
 import { failure } from '../../shared/errors.ts'
 import { type SealedContent, seal, unseal } from '../../shared/seal.ts'
+import { z } from '../../shared/zod.ts'
 
 const distributor = createCurve()
 const common = {
