@@ -68,9 +68,13 @@ async function makeBearer(entry: Entry, bearer: Bearer, options: BearerOptions):
   }
 }
 
-/** With `minSeconds` left, or with half of the life that it has now: whichever comes later. Milliseconds since the epoch. Pure. */
+/**
+ * With `minSeconds` left, or with half of the life that it has now: whichever comes later. One that was over when it came is
+ * tried again as a failure is. Milliseconds since the epoch. Pure.
+ */
 export function renewalTime(expiryMs: number, minSeconds: number, nowMs: number): number {
-  return expiryMs - Math.min(minSeconds * 1_000, Math.max(0, expiryMs - nowMs) / 2)
+  if (expiryMs <= nowMs) return nowMs + retryMs
+  return expiryMs - Math.min(minSeconds * 1_000, (expiryMs - nowMs) / 2)
 }
 
 function failureOf(error: unknown, { service }: Entry): Failure {

@@ -1,11 +1,12 @@
 /** Starts a run of the entries whose nodes' bearer tokens would end before the next scheduled run; looked for once a minute. */
 import type { KV } from '@nats-io/kv'
 import type { Logger } from 'pino'
+import type { Bus } from '../../shared/bus.ts'
 import type { TargetRecord } from '../../shared/claim.ts'
 import type { Site } from '../../shared/config/site.ts'
 import { tokenReady } from '../../shared/messages.ts'
 import { mintRunId } from '../../shared/run-id.ts'
-import { refreshSubject } from '../../shared/subjects.ts'
+import { refreshSubject, streams } from '../../shared/subjects.ts'
 import { beginWith, type Firing } from './keep-schedule.ts'
 import { type RunDeps, startRun } from './run-request.ts'
 
@@ -19,7 +20,7 @@ export async function startRenewal(
   { targets, ...deps }: RunDeps & { readonly targets: KV },
   log: Logger,
 ): Promise<void> {
-  const services = await findDue(deps.freshSite(), targets, Date.now())
+  const services = await findDue(deps.freshSite(), targets, deps.bus, Date.now())
   if (services.length === 0) return
   const { run } = await startRun({ services }, 'schedule', deps, () =>
     beginWith(firing, () => mintRunId(deps.runs)),
@@ -27,12 +28,20 @@ export async function startRenewal(
   log.info({ run, entries: services }, 'bearer tokens are renewed')
 }
 
-async function findDue({ entries }: Pick<Site, 'entries'>, targets: KV, nowMs: number): Promise<string[]> {
+/** What waits in the queue already, such as an earlier renewal behind a long run, is not asked for again. */
+async function findDue(
+  { entries }: Pick<Site, 'entries'>,
+  targets: KV,
+  bus: Pick<Bus, 'lastMessage'>,
+  nowMs: number,
+): Promise<string[]> {
   const due: string[] = []
   for (const entry of entries) {
     if (entry.deliver.bearers.length === 0) continue
-    const found = await targets.get(refreshSubject(entry))
-    if (found?.operation === 'PUT' && isDue(found.json<TargetRecord>(), nowMs)) due.push(entry.name)
+    const subject = refreshSubject(entry)
+    const found = await targets.get(subject)
+    if (found?.operation !== 'PUT' || !isDue(found.json<TargetRecord>(), nowMs)) continue
+    if ((await bus.lastMessage(streams.refresh, subject)) === null) due.push(entry.name)
   }
   return due
 }

@@ -1,4 +1,4 @@
-/** A bus on which nothing waits and nobody listens: what is published is only remembered. */
+/** A bus on which nobody listens: what is published is only remembered, and only `waiting` waits. */
 import type { Bus } from '../../shared/bus.ts'
 
 export interface FakeBus {
@@ -7,12 +7,14 @@ export interface FakeBus {
   readonly published: { readonly subject: string; readonly id: string | undefined; readonly body: unknown }[]
 }
 
-export function fakeBus(): FakeBus {
+/** `waiting`: subjects on which a message waits. */
+export function fakeBus(waiting: readonly string[] = []): FakeBus {
   const published: FakeBus['published'] = []
   const js = {
     publish: async (subject: string, text: string, options?: { msgID?: string }) => {
       published.push({ subject, id: options?.msgID, body: JSON.parse(text) })
     },
   }
-  return { bus: { js, lastMessage: async () => null } as unknown as Bus, published }
+  const lastMessage = async (_stream: string, subject: string) => (waiting.includes(subject) ? {} : null)
+  return { bus: { js, lastMessage } as unknown as Bus, published }
 }

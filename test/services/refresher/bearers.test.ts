@@ -91,7 +91,7 @@ describe('a bearer token is renewed', () => {
     'of an hour, at half its life': [60, 1_800, 30],
     'of an hour that should have had more life, at half its life': [60, 3_600, 30],
     'of three hours, with minSeconds left': [180, 1_800, 150],
-    'that is over already, at once': [-5, 1_800, -5],
+    'that is over already, as a failure is tried again': [-5, 1_800, 15],
   }
   for (const [what, [life, minSeconds, due]] of Object.entries(table))
     it(what, () => assert.equal(minutes(life, minSeconds), due))

@@ -51,8 +51,8 @@ describe('renewals are looked for', () => {
 })
 
 describe('a firing of the renewals', () => {
-  const look = async (records: Record<string, object>, begun?: string) => {
-    const { bus, published } = fakeBus()
+  const look = async (records: Record<string, object>, begun?: string, waiting: string[] = []) => {
+    const { bus, published } = fakeBus(waiting)
     const [targets, runs] = [fakeKv(), fakeKv()]
     for (const [key, record] of Object.entries(records)) targets.put(key, record)
     runs.put(latestRunKey, runIds[0])
@@ -88,6 +88,11 @@ describe('a firing of the renewals', () => {
   it('starts nothing where nothing is due', async () => {
     assert.deepEqual(await look({ [dune]: done({ renewAt: future }) }), { published: [], begins: [] })
     assert.deepEqual(await look({}), { published: [], begins: [] })
+  })
+
+  it('starts nothing where the entry waits in the queue already', async () => {
+    const due = { [dune]: done({ renewAt: past }) }
+    assert.deepEqual(await look(due, undefined, [dune]), { published: [], begins: [] })
   })
 
   it('taken over from another refresher goes on under the same id', async () => {
