@@ -1,6 +1,6 @@
 /** The command line: what can be typed, and which small module does it. Exit codes: 0 fine, 1 something failed, 2 wrong use. */
 import { Command } from 'commander'
-import manifest from '../package.json' with { type: 'json' }
+import { version } from '../shared/version.ts'
 import { addAskingCommands } from './commands/asking.ts'
 import { examples } from './commands/examples.ts'
 import { addLocalCommands } from './commands/local.ts'
@@ -11,7 +11,7 @@ import { reportError } from './report-error.ts'
 
 const program = new Command('managed-tokens')
   .description('Keeps the grid credentials of experiments fresh, on every node and in every credd.')
-  .version(manifest.version)
+  .version(version)
   .exitOverride()
   .showHelpAfterError('(add --help for what can be typed)')
   .addHelpText(

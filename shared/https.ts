@@ -21,9 +21,7 @@ const longestAnswer = 1024 * 1024
 
 /** The body of a 200 answer. Throws an error that names the status or the network's complaint, never a header. */
 export async function getText(url: URL, options: GetOptions): Promise<string> {
-  const agent = options.client
-    ? new (await https()).Agent({ ca: await readCertificates(options.caPath), ...options.client })
-    : await agentOf(options.caPath)
+  const agent = await agentOf(options)
   const signal = AbortSignal.any([options.signal, AbortSignal.timeout(options.timeoutMs)])
   for (;;) {
     const answer = await ask(url, { headers: { ...options.headers }, agent, signal })
@@ -65,22 +63,25 @@ const trustedMs = 60_000
 const idleMs = 2_000
 const agents = new Map<string, { readonly until: number; readonly agent: Promise<Agent> }>()
 
-/** Connections that trust the authorities of `caPath`, which are read once a minute. */
-function agentOf(caPath = ''): Promise<Agent> {
-  const known = agents.get(caPath)
+type Trust = Pick<GetOptions, 'caPath' | 'client'>
+
+/** Connections that trust the authorities of `caPath`, which are read once a minute; whose client certificate differs, differ. */
+function agentOf(trust: Trust): Promise<Agent> {
+  const key = JSON.stringify([trust.caPath, trust.client?.cert])
+  const known = agents.get(key)
   if (known && known.until > performance.now()) return known.agent
-  const agent = makeAgent(caPath)
-  agent.catch(() => agents.delete(caPath))
-  agents.set(caPath, { until: performance.now() + trustedMs, agent })
+  const agent = makeAgent(trust)
+  agent.catch(() => agents.delete(key))
+  agents.set(key, { until: performance.now() + trustedMs, agent })
   return agent
 }
 
-async function makeAgent(caPath: string): Promise<Agent> {
+async function makeAgent({ caPath, client }: Trust): Promise<Agent> {
   const [{ Agent }, ca] = await Promise.all([https(), readCertificates(caPath)])
   return new Agent({
     keepAlive: true,
     timeout: idleMs,
-    ...(ca ? { secureContext: createSecureContext({ ca }) } : {}),
+    ...(ca || client ? { secureContext: createSecureContext({ ...(ca && { ca }), ...client }) } : {}),
   })
 }
 

@@ -43,7 +43,7 @@ export type ConsumerName = (typeof consumers)[keyof typeof consumers]
 /** The daemon that a consumer is named after. */
 export const ownerOf = (consumer: ConsumerName): Daemon => consumer.split('-')[0] as Daemon
 
-/** Request subjects (DESIGN: each an endpoint of a NATS micro service). */
+/** Request subjects, each an endpoint of a NATS micro service. */
 export const requests = {
   run: 'managed-tokens.run',
   status: 'managed-tokens.status',

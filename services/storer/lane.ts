@@ -22,8 +22,6 @@ export interface Lane {
   ): Promise<T>
   /** Ends when nobody is just about to start a command: what can wait gives way to that. */
   calm(): Promise<void>
-  /** How long the lane has been taken since it was opened (milliseconds). */
-  busyMs(): number
 }
 
 interface Waiter {
@@ -31,18 +29,17 @@ interface Waiter {
   enter(): void
 }
 
-/** An empty lane. `now` is a monotonic clock in milliseconds. */
-export function openLane(now: () => number = () => performance.now()): Lane {
+/** An empty lane. */
+export function openLane(): Lane {
   const waiting: Waiter[] = []
-  let takenAt: number | undefined
+  let isTaken = false
   let starting = Promise.withResolvers<void>()
   starting.resolve()
-  let busyMs = 0
 
   function take(approach: () => void, signal: AbortSignal): Promise<void> {
     signal.throwIfAborted()
-    if (takenAt === undefined) {
-      takenAt = now()
+    if (!isTaken) {
+      isTaken = true
       starting = Promise.withResolvers()
       return Promise.resolve()
     }
@@ -65,10 +62,8 @@ export function openLane(now: () => number = () => performance.now()): Lane {
 
   /** Handed over directly: whoever asks in the meantime comes after those who waited. */
   function free(): void {
-    const at = now()
-    busyMs += at - (takenAt ?? at)
     const next = waiting.shift()
-    takenAt = next ? at : undefined
+    isTaken = next !== undefined
     if (!next) return
     starting = Promise.withResolvers()
     next.enter()
@@ -97,6 +92,5 @@ export function openLane(now: () => number = () => performance.now()): Lane {
       }
     },
     calm: () => starting.promise,
-    busyMs: () => busyMs + (takenAt === undefined ? 0 : now() - takenAt),
   }
 }

@@ -1,8 +1,7 @@
 /** The checked file as the frozen {@link Site} that travels through the daemons. */
 import { dirname } from 'node:path'
-import { isWebUrl } from './cross-checks.ts'
 import type { Environment } from './environment.ts'
-import { absolutePath } from './grammar.ts'
+import { absolutePath, isWebUrl } from './grammar.ts'
 import type { ResolvedEntry } from './resolve.ts'
 import type { SiteFile } from './schema.ts'
 import type { Recipients, Retry, Site } from './site.ts'

@@ -2,6 +2,7 @@
 import { checkBearers } from './bearer-checks.ts'
 import { formatDuration } from './duration.ts'
 import { type Finding, type Folded, type Path, showPath } from './fold.ts'
+import { isWebUrl } from './grammar.ts'
 import type { ResolvedEntry } from './resolve.ts'
 import type { SiteFile } from './schema.ts'
 import { checkSharedFiles, checkSharedServices } from './shared-targets.ts'
@@ -111,8 +112,6 @@ function checkMailLogin({ email }: SiteFile, report: Report) {
       'email.tls is none, so the password of email.user can be read on the way — expected starttls or tls',
     )
 }
-
-export const isWebUrl = (url: string) => /^https?:\/\//i.test(url)
 
 function checkExperiments(file: SiteFile, folded: Folded, report: Report) {
   if (Object.keys(file.experiments).length === 0 && !folded.hasBelow(['experiments'])) {

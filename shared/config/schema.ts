@@ -74,13 +74,13 @@ const recipients = z.object({
     // Whoever has this URL may post: it is never quoted.
     .refine(isWebUrl, 'the Slack URL is not an http or https URL')
     .optional()
-    .describe('Slack webhook for the short list. A secret.'),
+    .describe('Slack webhook of the administrators. A secret.'),
   webhook: z
     .string()
     .refine(isWebUrl, 'the webhook is not an http or https URL')
     .optional()
     .describe('Webhook that takes JSON: Mattermost, Alertmanager, a program of yours. A secret.'),
-  admin_email: z.array(emailAddress).default([]).describe('Who gets the full table.'),
+  admin_email: z.array(emailAddress).default([]).describe('The administrators: they get every digest.'),
 })
 
 const logFiles = z.object({

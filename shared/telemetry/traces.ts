@@ -6,6 +6,7 @@ import { context, propagation, trace } from '@opentelemetry/api'
 import { environment } from '../config/environment.ts'
 import type { Site } from '../config/site.ts'
 import type { Daemon } from '../subjects.ts'
+import { urlOf } from './post.ts'
 
 /** What of the configuration traces depend on. */
 export type TracesConfig = Pick<Site, 'tracingUrl' | 'devEnvironmentLabel'> & {
@@ -28,8 +29,4 @@ export async function startTraces(daemon: Daemon | 'cli', site: TracesConfig): P
 }
 
 /** OTLP's path is added where the address has none, as the predecessor's `tracing.url` leaves it out. */
-export function tracesUrl(address: string): string {
-  const url = new URL(address)
-  if (url.pathname === '/' || url.pathname === '') url.pathname = '/v1/traces'
-  return url.href
-}
+export const tracesUrl = (address: string): string => urlOf(address, '/v1/traces')

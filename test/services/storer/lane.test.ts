@@ -109,18 +109,4 @@ describe('the lane', () => {
     await Promise.all(runs)
     assert.deepEqual(asked, ['a', 'b', 'c'])
   })
-
-  it('counts the time it is taken', async () => {
-    let now = 0
-    const lane = openLane(() => now)
-    await lane.run(async () => {
-      now = 30
-    }, forEver)
-    now = 100
-    await lane.run(async () => {
-      now = 105
-      assert.equal(lane.busyMs(), 35)
-    }, forEver)
-    assert.equal(lane.busyMs(), 35)
-  })
 })
