@@ -4,6 +4,7 @@ import type { KV } from '@nats-io/kv'
 import type { Site } from '../../shared/config/site.ts'
 import type { Received } from '../../shared/consume.ts'
 import { RetryLater } from '../../shared/errors.ts'
+import { inParallel } from '../../shared/in-parallel.ts'
 import {
   type RunFinished,
   type RunStarted,
@@ -182,12 +183,8 @@ async function finishRun(body: RunFinished, deps: NotifierDeps): Promise<readonl
   await ledger.finishRun(id, at)
   const rows = await ledger.readRows(run)
   const news = await countRows(run, rows, { ...deps, site: deps.site() })
-  for (const entry of new Set(news.map((one) => one.entry ?? '')))
-    await addNews(
-      runs,
-      `${id}.${encodeToken(entry)}`,
-      news.filter((one) => one.entry === entry),
-    )
+  const byEntry = Map.groupBy(news, ({ entry = '' }) => entry)
+  await inParallel([...byEntry], ([entry, some]) => addNews(runs, `${id}.${encodeToken(entry)}`, some))
   const completion = completionOf(run, rows, at)
   if (completion) await addNews(runs, `${id}.completed`, [completion])
   await breakSilence(run, rows, at, { ...deps })
