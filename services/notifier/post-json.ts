@@ -24,9 +24,10 @@ export async function postJson(
 ): Promise<Outcome> {
   const patience = AbortSignal.timeout(patienceMs)
   try {
-    const answer = await fetch(url, {
+    const { address, login } = splitLogin(url)
+    const answer = await fetch(address, {
       method: 'POST',
-      headers: { 'Content-Type': 'application/json' },
+      headers: { 'Content-Type': 'application/json', ...login },
       body: JSON.stringify(body),
       signal: signal ? AbortSignal.any([signal, patience]) : patience,
       redirect: 'manual',
@@ -37,6 +38,16 @@ export async function postJson(
     if (patience.aborted) return serverAway(`${name} did not answer within ${patienceMs / 1_000} s.`)
     return serverAway(`${name} could not be reached${codeOf(error)}.`)
   }
+}
+
+/** A user and a password in the URL go the way that fetch allows. */
+function splitLogin(url: string): { address: URL; login: { Authorization?: string } } {
+  const address = new URL(url)
+  const words = [address.username, address.password].map(decodeURIComponent)
+  if (words.every((word) => word === '')) return { address, login: {} }
+  address.username = ''
+  address.password = ''
+  return { address, login: { Authorization: `Basic ${Buffer.from(words.join(':')).toString('base64')}` } }
 }
 
 async function judgeAnswer(answer: Response, name: string): Promise<Outcome> {

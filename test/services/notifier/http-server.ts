@@ -11,7 +11,12 @@ export type HttpAnswer =
 export interface HttpServerOfTest extends Listening {
   /** A secret, as a webhook's address is. */
   readonly url: string
-  readonly posts: { readonly type: string | undefined; readonly body: string; readonly at: number }[]
+  readonly posts: {
+    readonly type: string | undefined
+    readonly login: string | undefined
+    readonly body: string
+    readonly at: number
+  }[]
 }
 
 export const secretPath = '/services/T0/B0/secret'
@@ -23,7 +28,8 @@ export async function startHttpServer(...answers: HttpAnswer[]): Promise<HttpSer
     let body = ''
     request.on('data', (chunk: Buffer) => (body += chunk.toString()))
     request.on('end', () => {
-      posts.push({ type: request.headers['content-type'], body, at: performance.now() })
+      const { 'content-type': type, authorization: login } = request.headers
+      posts.push({ type, login, body, at: performance.now() })
       const answer = answers.shift() ?? { status: 200 }
       if (answer === 'cut') request.socket.destroy()
       else if (answer !== 'hang') response.writeHead(answer.status, answer.headers).end(answer.body ?? 'ok')

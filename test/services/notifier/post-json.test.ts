@@ -58,6 +58,16 @@ describe('a post to a webhook', () => {
       ...{ end: 'later', why: 'Slack did not answer within 0.1 s.', trouble: 'server' },
     })
   })
+  it('logs in with the user and password of the address, which fetch does not take there', async () => {
+    await using server = await startHttpServer()
+    const url = server.url.replace('http://', 'http://an%40operator:a%3Aword@')
+    assert.deepEqual(await postJson(url, {}, options), { end: 'delivered' })
+    await postJson(server.url, {}, options)
+    assert.deepEqual(
+      server.posts.map(({ login }) => login),
+      [`Basic ${Buffer.from('an@operator:a:word').toString('base64')}`, undefined],
+    )
+  })
   it('never says the hook’s address', async () => {
     for (const url of [
       `http://127.0.0.1:${await freePort()}${secretPath}`,
