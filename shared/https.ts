@@ -70,6 +70,7 @@ function agentOf(trust: Trust): Promise<Agent> {
   const key = JSON.stringify([trust.caPath, trust.client?.cert])
   const known = agents.get(key)
   if (known && known.until > performance.now()) return known.agent
+  for (const [old, { until }] of agents) if (until <= performance.now()) agents.delete(old)
   const agent = makeAgent(trust)
   agent.catch(() => agents.delete(key))
   agents.set(key, { until: performance.now() + trustedMs, agent })

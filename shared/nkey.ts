@@ -19,16 +19,19 @@ interface Nkey {
   readonly privateKey: KeyObject
 }
 
-/** The key pair of a seed (`SU…`, `SX…`). Throws when it is none. */
-function readSeed(seed: Uint8Array): Nkey {
+/** The key pair of a seed (`SU…` of a user, `SX…` of a curve). Throws when it is none of this kind. */
+function readSeed(seed: Uint8Array, kind: Prefix): Nkey {
   const { prefix, buf } = Codec.decodeSeed(seed)
-  const start = prefix === Prefix.Curve ? pkcs8.x25519 : pkcs8.ed25519
-  const privateKey = createPrivateKey({ key: Buffer.concat([start, buf]), format: 'der', type: 'pkcs8' })
-  return { publicKey: textOf(prefix, createPublicKey(privateKey)), privateKey }
+  if (prefix !== kind) throw new Error('the seed is one of another kind')
+  const start = kind === Prefix.Curve ? pkcs8.x25519 : pkcs8.ed25519
+  const key = Buffer.concat([start, buf])
+  const privateKey = createPrivateKey({ key, format: 'der', type: 'pkcs8' })
+  key.fill(0)
+  return { publicKey: textOf(kind, createPublicKey(privateKey)), privateKey }
 }
 
-/** The public half of a seed. Throws when it is no seed. */
-export const publicKeyOf = (seed: Uint8Array): string => readSeed(seed).publicKey
+/** The public half of a seed. Throws when it is no seed of this kind. */
+export const publicKeyOf = (seed: Uint8Array, kind: Prefix): string => readSeed(seed, kind).publicKey
 
 /** A public key as NATS writes it. */
 export function textOf(prefix: Prefix, key: KeyObject): string {
@@ -36,9 +39,9 @@ export function textOf(prefix: Prefix, key: KeyObject): string {
   return Buffer.from(Codec.encode(prefix, Buffer.from(x, 'base64url'))).toString()
 }
 
-/** Logs in by signing what the server asks to be signed. Throws when `seed` is none. */
+/** Logs in by signing what the server asks to be signed. Throws when `seed` is no user's. */
 export function nkeyLogin(seed: Uint8Array): Authenticator {
-  const { publicKey, privateKey } = readSeed(seed)
+  const { publicKey, privateKey } = readSeed(seed, Prefix.User)
   return (nonce = '') => ({
     nkey: publicKey,
     sig: sign(null, Buffer.from(nonce), privateKey).toString('base64'),

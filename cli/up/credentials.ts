@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { link, readFile, rm, writeFile } from 'node:fs/promises'
-import { createCurve, createUser, type KeyPair } from '@nats-io/nkeys'
+import { createCurve, createUser, type KeyPair, Prefix } from '@nats-io/nkeys'
 import { writeFileAtomic } from '../../shared/atomic-file.ts'
 import { type NatsUser, natsUsers } from '../../shared/nats-permissions.ts'
 import { publicKeyOf } from '../../shared/nkey.ts'
@@ -21,7 +21,7 @@ export async function ensureNatsKeys(stateRoot: string): Promise<Record<NatsUser
     await ensurePrivateDirectory(stateDirectory(stateRoot, user))
     const file = seedFile(stateRoot, user)
     await writeNewFile(file, () => seedOf(createUser()), 0o600)
-    keys[user] = await readPublicKey(file)
+    keys[user] = await readPublicKey(file, Prefix.User)
   }
   return keys as Record<NatsUser, string>
 }
@@ -32,15 +32,19 @@ export async function ensureSealingKeys(stateRoot: string): Promise<void> {
   const file = sealingSeedFile(stateRoot)
   await writeNewFile(file, () => seedOf(createCurve()), 0o600)
   // Always the seed's own half: with the one of a seed that was removed, nothing could be opened.
-  await writeFileAtomic(sealingPublicKeyFile(stateRoot), `${await readPublicKey(file)}\n`, 0o644)
+  await writeFileAtomic(
+    sealingPublicKeyFile(stateRoot),
+    `${await readPublicKey(file, Prefix.Curve)}\n`,
+    0o644,
+  )
 }
 
 const seedOf = (pair: KeyPair) => new TextDecoder().decode(pair.getSeed())
 
-async function readPublicKey(file: string): Promise<string> {
+async function readPublicKey(file: string, kind: Prefix): Promise<string> {
   const seed = (await readFile(file, 'utf8')).trim()
   try {
-    return publicKeyOf(new TextEncoder().encode(seed))
+    return publicKeyOf(new TextEncoder().encode(seed), kind)
   } catch {
     throw new Error(
       `${file} holds no valid key: restore it, or remove it to have a new one made at the next start.`,

@@ -22,13 +22,18 @@ export function readListing(stdout: string): Map<string, Seen> {
   )
 }
 
+/** Lines of rsync's own: the rest is ssh's, such as a banner. */
+const complaintsIn = (stderr: string) =>
+  stderr.split('\n').filter((line) => line.startsWith('rsync: ') || line.startsWith('could not make way'))
+
+/** Whether rsync complained of anything. */
+export const hasComplaint = (stderr: string): boolean => complaintsIn(stderr).length > 0
+
 /** What rsync complained of `path` while it copied; undefined when it did not. */
 export function readComplaint(stderr: string, path: string): string | undefined {
   const directory = path.slice(0, path.lastIndexOf('/'))
   const name = path.slice(directory.length + 1)
-  const ours = stderr
-    .split('\n')
-    .filter((line) => line.startsWith('rsync: ') || line.startsWith('could not make way'))
+  const ours = complaintsIn(stderr)
   // Its temporary file has the name in it; a full disk and a missing directory are everybody's complaint.
   const of = ours.find(
     (line) => line.includes(`${name}"`) || line.includes(`.${name}.`) || line.endsWith(name),
@@ -50,6 +55,15 @@ export function resultOf(
   const isPrivate = file.mode !== '400' || /^r[w-]-------$/.test(seen.permissions)
   if (isSame && isPrivate && seen.uid === uid) return 'ok'
   return `squatted found ${isSame ? '' : 'other content '}${seen.uid} ${seen.permissions}`
+}
+
+/**
+ * The same where rsync ended before it had written everything: what is in place is in place, and of the rest nothing is
+ * known but what was complained of.
+ */
+export function resultOfBroken(...[file, uid, seen, complaint]: Parameters<typeof resultOf>): string {
+  if (resultOf(file, uid, seen, undefined) === 'ok') return 'ok'
+  return resultOf(file, uid, seen, complaint ?? 'rsync could not write there, and did not say why')
 }
 
 function reasonOf(complaint: string): string {

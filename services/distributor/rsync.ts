@@ -6,7 +6,7 @@ import { type CommandOutcome, runCommand } from '../../shared/command.ts'
 import { commandEnvironment } from '../../shared/config/environment.ts'
 import { judgeFiles, wrongOwner } from './place.ts'
 import { copyWords, lookWords, ownerWords } from './rsync-command.ts'
-import { readComplaint, readListing, resultOf } from './rsync-outcome.ts'
+import { hasComplaint, readComplaint, readListing, resultOf, resultOfBroken } from './rsync-outcome.ts'
 import { connectionError, nodeError } from './ssh-failure.ts'
 import { type Staged, stageFiles } from './stage-files.ts'
 import type { Push, PushMeans } from './transport.ts'
@@ -29,8 +29,9 @@ export async function pushByRsync(push: Push, means: PushMeans): Promise<string 
     const seen = await run('look', lookWords(push, directory))
     if (!someFailed.has(exitCodeOf(seen))) failUnlessGood(push, seen)
     const listing = readListing(seen.stdout)
+    const judge = exitCodeOf(copied) === notWritten ? resultOfBroken : resultOf
     for (const { number, file, name } of directory.files)
-      results.set(number, resultOf(file, push.uid, listing.get(name), complaintOf(copied, file.path)))
+      results.set(number, judge(file, push.uid, listing.get(name), readComplaint(copied.stderr, file.path)))
   }
   return judgeFiles(push, results)
 }
@@ -39,13 +40,9 @@ export async function pushByRsync(push: Push, means: PushMeans): Promise<string 
 async function copyUntilSaid(copy: () => Promise<CommandOutcome>): Promise<CommandOutcome> {
   for (let copies = 1; ; copies++) {
     const copied = await copy()
-    if (exitCodeOf(copied) !== notWritten || copied.stderr !== '' || copies === maxCopies) return copied
+    if (exitCodeOf(copied) !== notWritten || hasComplaint(copied.stderr) || copies === maxCopies)
+      return copied
   }
-}
-
-function complaintOf(copied: CommandOutcome, path: string): string | undefined {
-  const isMute = exitCodeOf(copied) === notWritten && copied.stderr === ''
-  return isMute ? 'rsync could not write there, and did not say why' : readComplaint(copied.stderr, path)
 }
 
 type Run = (step: 'owner' | 'copy' | 'look', words: readonly string[]) => Promise<CommandOutcome>

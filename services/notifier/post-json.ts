@@ -43,11 +43,20 @@ export async function postJson(
 /** A user and a password in the URL go the way that fetch allows. */
 function splitLogin(url: string): { address: URL; login: { Authorization?: string } } {
   const address = new URL(url)
-  const words = [address.username, address.password].map(decodeURIComponent)
+  const words = [address.username, address.password].map(decode)
   if (words.every((word) => word === '')) return { address, login: {} }
   address.username = ''
   address.password = ''
   return { address, login: { Authorization: `Basic ${Buffer.from(words.join(':')).toString('base64')}` } }
+}
+
+/** A percent sign that stands for itself is one. */
+function decode(word: string): string {
+  try {
+    return decodeURIComponent(word)
+  } catch {
+    return word
+  }
 }
 
 async function judgeAnswer(answer: Response, name: string): Promise<Outcome> {

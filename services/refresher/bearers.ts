@@ -68,12 +68,15 @@ async function makeBearer(entry: Entry, bearer: Bearer, options: BearerOptions):
   }
 }
 
+/** With less life than this a bearer token is of no use: renewals are looked for once a minute (milliseconds). */
+const uselessMs = 2 * 60_000
+
 /**
- * With `minSeconds` left, or with half of the life that it has now: whichever comes later. One that was over when it came is
- * tried again as a failure is. Milliseconds since the epoch. Pure.
+ * With `minSeconds` left, or with half of the life that it has now: whichever comes later. One that is as good as over when it
+ * comes is tried again as a failure is. Milliseconds since the epoch. Pure.
  */
 export function renewalTime(expiryMs: number, minSeconds: number, nowMs: number): number {
-  if (expiryMs <= nowMs) return nowMs + retryMs
+  if (expiryMs - nowMs < uselessMs) return nowMs + retryMs
   return expiryMs - Math.min(minSeconds * 1_000, (expiryMs - nowMs) / 2)
 }
 

@@ -111,7 +111,8 @@ describe('a storer run that goes wrong', { timeout: 170_000 }, () => {
   it('a stranger who holds the host’s lock is reported, and once the lock is free the work is done', async (t) => {
     const lock = join(pipe.site.layout.state, 'storer.lock')
     const stranger = spawn('flock', [lock, 'sh', '-c', 'echo held; exec cat'])
-    t.after(() => stranger.kill())
+    // Whoever is last to have the lock goes when its input ends.
+    t.after(() => stranger.stdin.end())
     await once(stranger.stdout, 'data')
     const { run } = await pipe.startRun({ services: ['dune_production'] })
     const status = await pipe.finish(run)

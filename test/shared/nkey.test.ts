@@ -1,13 +1,16 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { createCurve, createUser, decode, fromPublic } from '@nats-io/nkeys'
+import { createCurve, createUser, decode, fromPublic, Prefix } from '@nats-io/nkeys'
 import { nkeyLogin, publicKeyOf } from '../../shared/nkey.ts'
 
 describe('a NATS key', () => {
-  for (const [what, create] of Object.entries({ 'a user': createUser, sealing: createCurve }))
-    it(`of ${what} has the public half that NATS’ own library finds`, () => {
+  const kinds = { 'a user': [createUser, Prefix.User], sealing: [createCurve, Prefix.Curve] } as const
+  for (const [what, [create, kind]] of Object.entries(kinds))
+    it(`of ${what} has the public half that NATS’ own library finds, and passes for no other kind`, () => {
       const pair = create()
-      assert.equal(publicKeyOf(pair.getSeed()), pair.getPublicKey())
+      assert.equal(publicKeyOf(pair.getSeed(), kind), pair.getPublicKey())
+      const other = kind === Prefix.User ? Prefix.Curve : Prefix.User
+      assert.throws(() => publicKeyOf(pair.getSeed(), other), /another kind/)
     })
   it('logs in with a signature that NATS’ own library accepts, for what was asked and nothing else', () => {
     const user = createUser()
@@ -20,6 +23,6 @@ describe('a NATS key', () => {
     const seed = createUser().getSeed()
     seed[20] = seed[20] === 65 ? 66 : 65
     for (const bad of [seed, Buffer.from('nothing'), Buffer.alloc(0)])
-      assert.throws(() => publicKeyOf(bad), /invalid|checksum|seed/i)
+      assert.throws(() => publicKeyOf(bad, Prefix.User), /invalid|checksum|seed/i)
   })
 })

@@ -55,7 +55,7 @@ describe('pushing by rsync', () => {
     const muteFor = (times: number) => {
       const program = join(stickyDirectory(t), 'rsync')
       const script = `#!/bin/sh
-case "$*" in *--ignore-times*) echo >>"$0.copies"; [ $(wc -l <"$0.copies") -gt ${times} ] || exit 11 ;; esac
+case "$*" in *--ignore-times*) echo >>"$0.copies"; [ $(wc -l <"$0.copies") -gt ${times} ] || { echo 'Authorized use only.' >&2; exit 11; } ;; esac
 exec rsync "$@"
 `
       writeFileSync(program, script, { mode: 0o755 })

@@ -62,10 +62,12 @@ describe('a post to a webhook', () => {
     await using server = await startHttpServer()
     const url = server.url.replace('http://', 'http://an%40operator:a%3Aword@')
     assert.deepEqual(await postJson(url, {}, options), { end: 'delivered' })
+    await postJson(server.url.replace('http://', 'http://u:50%off@'), {}, options)
     await postJson(server.url, {}, options)
+    const basic = (words: string) => `Basic ${Buffer.from(words).toString('base64')}`
     assert.deepEqual(
       server.posts.map(({ login }) => login),
-      [`Basic ${Buffer.from('an@operator:a:word').toString('base64')}`, undefined],
+      [basic('an@operator:a:word'), basic('u:50%off'), undefined],
     )
   })
   it('never says the hook’s address', async () => {
