@@ -24,7 +24,7 @@ export async function logInByTicket(
   authorities: Authorities,
   env: Readonly<NodeJS.ProcessEnv>,
 ): Promise<TicketLogin> {
-  const limits = ['--max-time', '10', '--connect-timeout', '2']
+  const limits = ['--max-time', '10']
   const login = ['--negotiate', '-u', ':', '--service-name', 'host', '--data', '']
   const words = ['-sv', '-w', '\n%{http_code}', ...limits, ...authorities.words, ...login, `${server}${path}`]
   const { code, stdout, stderr } = await run(words, env)
