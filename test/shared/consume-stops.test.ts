@@ -129,14 +129,35 @@ describe('stops, crashes and what comes back', { timeout: 150_000 }, () => {
     const handled = collect<string>()
     await queue.consume({
       async handle({ body, deliveries }) {
-        handled.add(`${body.experiment} ${deliveries}`)
         if (body.experiment === 'a') await sleep(timing.ackWaitMs * 3)
+        handled.add(`${body.experiment} ${deliveries} ${(await queue.info()).num_redelivered}`)
         return []
       },
     })
     await handled.reached(2)
     await queue.settled()
-    assert.deepEqual(handled.items, ['a 1', 'b 1'])
+    assert.deepEqual(handled.items, ['a 1 0', 'b 1 0'])
+  })
+
+  it('keeps alive what comes after a time without anything to keep alive', async () => {
+    const timing = { ...quick, ackWaitMs: 600 }
+    await using queue = await openRefreshQueue(timing)
+    const handled = collect<string>()
+    await queue.consume({
+      async handle({ body, deliveries }) {
+        if (body.experiment === 'late') await sleep(timing.ackWaitMs * 3)
+        handled.add(`${body.experiment} ${deliveries} ${(await queue.info()).num_redelivered}`)
+        return []
+      },
+    })
+    await queue.put(run, 'early')
+    await queue.settled()
+    // So long that it looks twice for something to keep alive, and finds nothing.
+    await sleep(timing.ackWaitMs)
+    await queue.put(run, 'late')
+    await handled.reached(2)
+    await queue.settled()
+    assert.deepEqual(handled.items, ['early 1 0', 'late 1 0'])
   })
 
   it('makes its consumer again when an operator removed it, and does not work twice on what it holds', async () => {
