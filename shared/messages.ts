@@ -3,7 +3,6 @@
  * token: each daemon resolves an entry from its own configuration. Unknown fields are ignored; an unknown *major* of
  * `schema` is refused.
  */
-
 import { type ReasonCode, reasons } from './errors.ts'
 import { z } from './zod.ts'
 

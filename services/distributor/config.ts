@@ -1,5 +1,4 @@
 /** The distributor's section of the configuration. */
-
 import { duration, positiveDuration } from '../../shared/config/duration.ts'
 import { programPath } from '../../shared/config/grammar.ts'
 import { templateText } from '../../shared/config/template-text.ts'

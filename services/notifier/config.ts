@@ -1,5 +1,4 @@
 /** The notifier's section of the configuration. */
-
 import { filePath } from '../../shared/config/grammar.ts'
 import { templateOver } from '../../shared/config/template-text.ts'
 import { z } from '../../shared/zod.ts'

@@ -1,5 +1,4 @@
 /** Decides which tokens people are warned of: those that end soon and are not replaced, and again at each halving. Pure. */
-
 import type { TargetRecord } from '../../shared/claim.ts'
 import type { Entry, Site } from '../../shared/config/site.ts'
 import { z } from '../../shared/zod.ts'

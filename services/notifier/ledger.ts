@@ -1,5 +1,4 @@
 /** The ledger of a run, as pure steps: how each event changes a row, and when everything has ended. */
-
 import {
   type RunStarted,
   runMode,

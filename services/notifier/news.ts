@@ -1,5 +1,4 @@
 /** What people are told, piece by piece: what a run has brought is kept until it is told, and told as one. Pure. */
-
 import { type NewsKind, newsKind } from '../../shared/messages.ts'
 import { z } from '../../shared/zod.ts'
 

@@ -1,5 +1,4 @@
 /** The predecessor's counts of consecutive errors, out of its SQLite database, as ours. */
-
 import type { Site } from '../../shared/config/site.ts'
 import { readPredecessor } from '../../shared/predecessor-database.ts'
 import { z } from '../../shared/zod.ts'

@@ -1,5 +1,4 @@
 /** Decides when it is too long since a run has finished, and when that is over. Pure. */
-
 import type { Site } from '../../shared/config/site.ts'
 import { z } from '../../shared/zod.ts'
 import type { LedgerRow, LedgerRun } from './ledger.ts'

@@ -1,5 +1,4 @@
 /** Answers `managed-tokens.status`: how every entry and target of a run stands, a page at a time. */
-
 import { RequestError } from '../../shared/micro.ts'
 import { cutIntoPages } from '../../shared/page.ts'
 import { z } from '../../shared/zod.ts'

@@ -1,5 +1,4 @@
 /** The refresher's section of the configuration. */
-
 import { programPath, realm } from '../../shared/config/grammar.ts'
 import { z } from '../../shared/zod.ts'
 

@@ -1,5 +1,4 @@
 /** Asks Vault how long a token still lives: htgettoken does not say. */
-
 import { failure, Transient } from '../../shared/errors.ts'
 import { getText } from '../../shared/https.ts'
 import { z } from '../../shared/zod.ts'

@@ -1,5 +1,4 @@
 /** The storer's section of the configuration. */
-
 import { absolutePath, programPath } from '../../shared/config/grammar.ts'
 import { z } from '../../shared/zod.ts'
 

@@ -1,5 +1,4 @@
 /** The file's format: every key of the predecessor's `managedTokens.yml`, and our own sections. */
-
 import { distributorSection } from '../../services/distributor/config.ts'
 import { notifierSection } from '../../services/notifier/config.ts'
 import { refresherSection } from '../../services/refresher/config.ts'

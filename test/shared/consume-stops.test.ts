@@ -12,11 +12,13 @@ import { workOnTarget } from '../../shared/target.ts'
 import { factOf, makeRuns } from '../support/entry.ts'
 import { collect, eventually, latch, within } from '../support/latch.ts'
 import { expectNothingLeftOpen } from '../support/left-open.ts'
-import { openRefreshQueue, quick } from '../support/refresh-queue.ts'
+import { openRefreshQueue, quick, type RefreshQueue } from '../support/refresh-queue.ts'
 
 const [run = ''] = makeRuns(1)
 /** So long that only what is handed back can come again within a test. */
 const patient = { ...quick, ackWaitMs: 30_000 }
+/** So short that a sign of life that stays away is noticed within a test. */
+const impatient = { ...quick, ackWaitMs: 600 }
 const names = ['a', 'b', 'c', 'd', 'e']
 
 describe('stops, crashes and what comes back', { timeout: 150_000 }, () => {
@@ -123,37 +125,21 @@ describe('stops, crashes and what comes back', { timeout: 150_000 }, () => {
   })
 
   it('keeps alive what waits and what is at work, however long that takes', async () => {
-    const timing = { ...quick, ackWaitMs: 600 }
-    await using queue = await openRefreshQueue(timing)
+    await using queue = await openRefreshQueue(impatient)
     for (const name of ['a', 'b']) await queue.put(run, name)
-    const handled = collect<string>()
-    await queue.consume({
-      async handle({ body, deliveries }) {
-        if (body.experiment === 'a') await sleep(timing.ackWaitMs * 3)
-        handled.add(`${body.experiment} ${deliveries} ${(await queue.info()).num_redelivered}`)
-        return []
-      },
-    })
+    const handled = await consumeSlowly(queue, 'a')
     await handled.reached(2)
     await queue.settled()
     assert.deepEqual(handled.items, ['a 1 0', 'b 1 0'])
   })
 
   it('keeps alive what comes after a time without anything to keep alive', async () => {
-    const timing = { ...quick, ackWaitMs: 600 }
-    await using queue = await openRefreshQueue(timing)
-    const handled = collect<string>()
-    await queue.consume({
-      async handle({ body, deliveries }) {
-        if (body.experiment === 'late') await sleep(timing.ackWaitMs * 3)
-        handled.add(`${body.experiment} ${deliveries} ${(await queue.info()).num_redelivered}`)
-        return []
-      },
-    })
+    await using queue = await openRefreshQueue(impatient)
+    const handled = await consumeSlowly(queue, 'late')
     await queue.put(run, 'early')
     await queue.settled()
     // So long that it looks twice for something to keep alive, and finds nothing.
-    await sleep(timing.ackWaitMs)
+    await sleep(impatient.ackWaitMs)
     await queue.put(run, 'late')
     await handled.reached(2)
     await queue.settled()
@@ -248,3 +234,16 @@ describe('stops, crashes and what comes back', { timeout: 150_000 }, () => {
     await queue.settled()
   })
 })
+
+/** Takes three ack waits for the item `slow`. What it returns: which item, its deliveries, and how many were redelivered by then. */
+async function consumeSlowly(queue: RefreshQueue, slow: string) {
+  const handled = collect<string>()
+  await queue.consume({
+    async handle({ body, deliveries }) {
+      if (body.experiment === slow) await sleep(impatient.ackWaitMs * 3)
+      handled.add(`${body.experiment} ${deliveries} ${(await queue.info()).num_redelivered}`)
+      return []
+    },
+  })
+  return handled
+}
