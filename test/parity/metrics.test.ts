@@ -103,6 +103,12 @@ describe('the predecessor’s metrics', () => {
     assert.deepEqual(await credds({ entries: [makeEntry({ credds: ['c3'] })] }), [])
   })
 
+  it('keep a service as long as an entry of it is there, whatever that is called', async () => {
+    await push(dune, works)
+    const samples = await look({ entries: [dune2] })
+    assert.equal(sampleOf(samples, 'failed_token_push_count', { service: dune.service, node: 'n1' }), 0)
+  })
+
   it('forget what has left the configuration', async () => {
     await push(mu2e, away)
     const smaller = { entries: [dune, makeEntry({ ...dune2, nodes: [] })] }

@@ -61,6 +61,10 @@ describe('far ends that work', () => {
       [one.msg, one.run, one.entry, two.msg, two.run, two.entry],
       ['one', '01RUN', 'dune_production', 'two', '01RUN', 'mu2e_production'],
     )
+    assert.ok(
+      streams[0].values.every(([, line]: [string, string]) => line === line.trim()),
+      'without their ends',
+    )
     const times = streams[0].values.map(([at]: [string]) => at)
     assert.deepEqual(times, times.toSorted())
     assert.equal(new Set(times).size, 2)
