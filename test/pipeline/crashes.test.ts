@@ -36,8 +36,8 @@ const mu2eOnce = {
   'push sharedgpvm01 mu2epro': 1,
 }
 
-// Most of the time everybody waits until the server takes back what a dead daemon had: three sites at once.
-describe('a run survives', { concurrency: 3, timeout: 170_000 }, () => {
+// Most of the time everybody waits until the server takes back what a dead daemon had: two sites at once.
+describe('a run survives', { concurrency: 2, timeout: 170_000 }, () => {
   describe('the refresher’s and the notifier’s end', { concurrency: 1 }, () => {
     const at = useHeldSite(options)
 
