@@ -46,16 +46,23 @@ export async function takeBatch(runs: KV, newId: () => string, at: string): Prom
   return written === undefined ? undefined : taken
 }
 
-/** The news of a batch. */
-export async function readBatch(runs: KV, { keys }: KeptBatch): Promise<News[]> {
+/**
+ * The news of a batch: all that it had when it was taken, or nobody could make the same messages again. Undefined where all
+ * of them lie in the outbox already; what another batch has told is left out.
+ */
+export async function readBatch(runs: KV, { id, keys }: KeptBatch): Promise<News[] | undefined> {
   const found = await inParallel(keys, async (key) => {
+    // In this order: a piece that is gone was marked as told before.
     const value = await runs.get(`${waitingPrefix}${key}`)
-    return value?.operation === 'PUT' ? z.array(news).parse(value.json()) : []
+    const told = await runs.get(`${toldPrefix}${key}`)
+    if (told?.operation === 'PUT') return { toldBy: told.string(), pieces: [] }
+    return { pieces: value?.operation === 'PUT' ? z.array(news).parse(value.json()) : [] }
   })
-  return found.flat()
+  if (found.some(({ toldBy }) => toldBy === id)) return undefined
+  return found.flatMap(({ pieces }) => pieces)
 }
 
-/** Remembers that all messages of the batch lie in the outbox. */
+/** Remembers that all messages of the batch lie in the outbox: from the first mark on, nothing is put there again. */
 export async function endBatch(runs: KV, { id, keys }: KeptBatch): Promise<void> {
   await inParallel(keys, async (key) => {
     await runs.put(`${toldPrefix}${key}`, id)

@@ -17,9 +17,12 @@ export interface SentRecord {
   write(state: 'sending' | 'sent'): Promise<void>
 }
 
-/** Kept as long as the ledger, many times as long as a message is tried. */
-export function openSentRecord(runs: KV, { run, id }: Pick<Notification, 'run' | 'id'>): SentRecord {
-  const key = `${run}.sent.${encodeToken(id)}`
+/**
+ * Kept as long as the ledger, many times as long as a message is tried. By its id alone: what was made again after the
+ * configuration had changed may be of another run.
+ */
+export function openSentRecord(runs: KV, { id }: Pick<Notification, 'id'>): SentRecord {
+  const key = `sent.${encodeToken(id)}`
   return {
     async read() {
       const found = await runs.get(key)

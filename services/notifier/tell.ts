@@ -35,8 +35,8 @@ export async function tellNews(deps: TellDeps, now: Date): Promise<void> {
   const batch = await takeBatch(runs, () => ulid(now.getTime()), now.toISOString())
   if (!batch) return
   const news = await readBatch(runs, batch)
-  if (news.length > many) collectGarbage()
-  await inSpanAbout('tell people', news, async () => publish(await messagesOf(batch, news, deps)))
+  if (news && news.length > many) collectGarbage()
+  if (news) await inSpanAbout('tell people', news, async () => publish(await messagesOf(batch, news, deps)))
   await endBatch(runs, batch)
 }
 

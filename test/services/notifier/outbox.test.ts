@@ -8,7 +8,7 @@ import type { Site } from '../../../shared/config/site.ts'
 import type { Received } from '../../../shared/consume.ts'
 import { Permanent, RetryLater } from '../../../shared/errors.ts'
 import type { Notification } from '../../../shared/messages.ts'
-import { at, ofRun, siteOf } from '../build.ts'
+import { at, ofRun, runIds, siteOf } from '../build.ts'
 import { type FakeKv, fakeKv } from '../fake-kv.ts'
 import { type HttpAnswer, startHttpServer } from './http-server.ts'
 import { startMailServer } from './mail-server.ts'
@@ -69,10 +69,11 @@ const ended = (work: Promise<unknown>): Promise<string | number> =>
   )
 
 describe('the outbox', () => {
-  it('delivers a message once, however often it comes', async () => {
+  it('delivers a message once, however often it comes, also made again under another configuration', async () => {
     await using smtp = await startMailServer()
     const { deps } = outboxOf(mailSite(smtp.port))
-    for (let i = 0; i < 3; i += 1) assert.deepEqual(await deliver(received(mail), deps), [])
+    const again = { ...mail, run: ofRun(runIds[1]).run, text: 'without what is muted now' }
+    for (const one of [mail, mail, again]) assert.deepEqual(await deliver(received(one), deps), [])
     assert.equal(smtp.mails.length, 1)
   })
 

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
+import type { KV } from '@nats-io/kv'
 import { context, trace } from '@opentelemetry/api'
 import type { NotifierDeps } from '../../../services/notifier/handle.ts'
 import { addNews } from '../../../services/notifier/news-store.ts'
@@ -238,6 +239,59 @@ describe('telling people', { timeout: 150_000 }, () => {
     assert.ok(!JSON.stringify(messages).includes('later'))
     await tell(deps, (more) => publishAll(on.bus, more))
     assert.ok((await on.takeOutbox()).every(({ text }) => text.includes('later')))
+  })
+
+  /** The same bucket, of which nothing comes through any more from the `failing`th change on. */
+  function dyingAt(failing: number): KV {
+    let changes = 0
+    const change = async <T>(make: () => Promise<T>): Promise<T> => {
+      changes += 1
+      if (changes >= failing) throw new Error('killed')
+      return make()
+    }
+    const { runs } = on
+    const dying: Partial<KV> = {
+      ...{ get: runs.get.bind(runs), keys: runs.keys.bind(runs) },
+      create: (...what) => change(() => runs.create(...what)),
+      put: (...what) => change(() => runs.put(...what)),
+      delete: (...what) => change(() => runs.delete(...what)),
+    }
+    return dying as KV
+  }
+
+  it('is the same message each time it is put into the outbox, at whichever step a notifier dies', async () => {
+    const deps = await on.deps(() => site)
+    for (let failing = 1, died = true; died; failing += 1) {
+      for (const name of ['early', 'late']) await addOne(`${name}${failing}`)
+      const queued: Notification[] = []
+      const publish = async (messages: readonly Outgoing[]) =>
+        void queued.push(...messages.map(({ body }) => body as Notification))
+      died = await tell({ ...deps, runs: dyingAt(failing) }, publish).then(
+        () => false,
+        () => true,
+      )
+      for (let looks = 0; looks < 2; looks += 1) await tell(deps, publish)
+      const different = new Map(queued.map((one) => [JSON.stringify(one), one]))
+      assert.deepEqual(who([...different.values()]), everybody, `killed at change ${failing}`)
+      for (const { text } of different.values())
+        assert.match(text, new RegExp(`early${failing} [^]*late${failing} `))
+    }
+  })
+
+  it('of which two notifiers took different batches is told by the first', async () => {
+    const deps = await on.deps(() => site)
+    const run = newRun()
+    const kept = [piece('dune_production', 'node', 'slow')]
+    await addNews(on.runs, run, kept)
+    await tell(deps, (messages) => publishAll(on.bus, messages))
+    assert.equal((await on.takeOutbox()).length, everybody.length)
+    // Whoever was about to keep it when it had not been told yet.
+    await on.runs.create(`news.${run}.0`, JSON.stringify(kept))
+    await addOne('next')
+    await tell(deps, (messages) => publishAll(on.bus, messages))
+    const messages = await on.takeOutbox()
+    assert.deepEqual(who(messages), everybody)
+    assert.ok(messages.every(({ text }) => text.includes(' next ') && !text.includes(' slow ')))
   })
 
   it('by two notifiers at once is once each', async () => {
