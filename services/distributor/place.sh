@@ -1,6 +1,6 @@
 # Runs on the node, as the account, read from stdin ahead of its data: puts files where they belong, whole or not at all.
 # Data, one line each: expected uid; number of files; a random word for names; then for each file: path, mode, its one line of content.
-# Answers one line a file on stdout: "managed-tokens: <number> <result>". Needs POSIX sh and GNU coreutils.
+# Answers one line a file on stdout: "managed-tokens: <number> <result>". Needs POSIX sh and GNU coreutils, and to clear up findutils.
 set -u
 umask 077
 # The texts of coreutils are read below, and the node's own language may be another.
@@ -41,6 +41,16 @@ why() {
   esac
 }
 
+# clear_up DIRECTORY: removes what pushes of this account that were killed have left there, each with a token in it. Not what
+# may be of a push under way. The shell looks first, so that mostly, whatever others have planted there, no process starts.
+clear_up() {
+  for left in "$1"/.managed-tokens.*; do
+    [ ! -L "$left" ] && [ -O "$left" ] || continue
+    find "$1/" -maxdepth 1 -name '.managed-tokens.*' -type f -user "$uid" -mmin +60 -exec rm -f {} + 2>/dev/null
+    return
+  done
+}
+
 # What a profile printed before may not have ended its line.
 echo
 IFS= read -r uid && IFS= read -r count && IFS= read -r nonce || exit 1
@@ -49,8 +59,12 @@ if [ "$(id -u)" != "$uid" ]; then
   exit 0
 fi
 number=0
+cleared=
 while [ "$number" -lt "$count" ]; do
   number=$((number + 1))
   IFS= read -r path && IFS= read -r mode && IFS= read -r content || exit 1
   place "$number" "$path" "$mode" "$content"
+  directory=${path%/*}
+  [ "$directory" = "$cleared" ] || clear_up "$directory"
+  cleared=$directory
 done
