@@ -100,6 +100,14 @@ export const failedTokenPushes = gauge(
 export const failedServicesPushes = gauge(
   'failed_services_push_count',
   'Services of which a push failed at its last attempt; 0 after a clean run.',
+  [],
+  async function () {
+    const { values } = await failedTokenPushes.get()
+    const failing = values.filter(({ value }) => value > 0).map(({ labels }) => labels.service)
+    // Of a daemon that pushes nothing there is no series.
+    if (values.length > 0) this.set(new Set(failing).size)
+    else this.remove()
+  },
 )
 
 /** Unix time (seconds). `notification_type` is the channel: email, slack, webhook. */

@@ -3,7 +3,6 @@ import type { Gauge } from 'prom-client'
 import { Permanent, Transient } from '../errors.ts'
 import {
   failedKinits,
-  failedServicesPushes,
   failedTokenGets,
   failedTokenPushes,
   failedTokenStores,
@@ -75,7 +74,6 @@ export async function timeStep<T>(
     throw error
   } finally {
     if (run) clock.end(stage, run)
-    if (step === 'push') failedServicesPushes.set(failingServices())
   }
 }
 
@@ -89,14 +87,7 @@ function countFailing(step: Step, labels: Labels, entry: string, hasFailed: bool
   return entries.size
 }
 
-/** The service is the second part of a key. */
-const keyOf = (step: Step, { service = '', ...place }: Labels) =>
-  [step, service, ...Object.values(place)].join(' ')
-
-function failingServices(): number {
-  const keys = [...failing.keys()].filter((key) => key.startsWith('push '))
-  return new Set(keys.map((key) => key.split(' ')[1])).size
-}
+const keyOf = (step: Step, labels: Labels) => [step, ...Object.values(labels)].join(' ')
 
 /** Forgets what is no longer configured, so that it does not count for ever. */
 export function forgetSteps(isConfigured: (entry: string) => boolean): void {
