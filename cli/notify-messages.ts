@@ -1,6 +1,7 @@
 /** The test messages of `notify test`, one for each addressee, and what to do where one was not taken. Pure. */
 import { ulid } from 'ulid'
 import type { Outcome } from '../services/notifier/outcome.ts'
+import { experimentHook, mailsTo, type Way, waysToAdmins } from '../services/notifier/ways.ts'
 import { nearest } from '../shared/config/problem.ts'
 import type { Site } from '../shared/config/site.ts'
 import { type NewsRow, type Notification, schemaVersion } from '../shared/messages.ts'
@@ -12,16 +13,17 @@ export interface TestMessage {
   readonly key: string
 }
 
-type Addressee = Pick<Notification, 'channel' | 'to'> & { readonly key: string }
-
 /** Throws UsageError where there is no such experiment. */
 export function testMessages(
   site: Site,
   { experiment, now }: { readonly experiment: string | undefined; readonly now: string },
 ): TestMessage[] {
-  const addressees = experiment === undefined ? administrators(site) : stakeholders(site, experiment)
+  const ways =
+    experiment === undefined
+      ? [...waysToAdmins(site, 'admin'), ...waysToAdmins(site, 'admin_test')]
+      : waysToStakeholders(site, experiment)
   const run = ulid()
-  return addressees.map(({ channel, to, key }) => ({
+  return ways.map(({ channel, to, key }) => ({
     key,
     body: {
       ...{ schema: schemaVersion, run, at: now, channel, to, id: `test.${run}.${channel}.${to}` },
@@ -38,26 +40,7 @@ const sentences = [
 ] as const
 const row: NewsRow = { kind: 'test', headline: sentences[0], message: sentences[1], action: '' }
 
-function administrators(site: Site): Addressee[] {
-  return [
-    ...addresseesOf(site.notifications, 'notifications', 'admin'),
-    ...addresseesOf(site.notificationsTest, 'notifications_test', 'admin_test'),
-  ]
-}
-
-function addresseesOf(
-  { adminEmail, slackUrl, webhookUrl }: Site['notificationsTest'],
-  key: string,
-  to: string,
-) {
-  const hooks: Addressee[] = [
-    ...(slackUrl ? [{ channel: 'slack', to, key: `${key}.SLACK_ALERTS_URL` } as const] : []),
-    ...(webhookUrl ? [{ channel: 'webhook', to, key: `${key}.webhook` } as const] : []),
-  ]
-  return [...mailsTo(adminEmail, `${key}.admin_email`), ...hooks]
-}
-
-function stakeholders({ entries, experimentSlack, file }: Site, typed: string): Addressee[] {
+function waysToStakeholders({ entries, experimentSlack, file }: Site, typed: string): Way[] {
   const experiment = typed.toLowerCase()
   const entry = entries.find((one) => one.experiment === experiment)
   if (!entry) {
@@ -71,13 +54,10 @@ function stakeholders({ entries, experimentSlack, file }: Site, typed: string): 
   return [
     ...mailsTo(entry.emails, `${key}.emails`),
     ...(Object.hasOwn(experimentSlack, experiment)
-      ? [{ channel: 'slack', to: `experiment:${experiment}`, key: `${key}.slack` } as const]
+      ? [{ channel: 'slack', to: experimentHook(experiment), key: `${key}.slack` } as const]
       : []),
   ]
 }
-
-const mailsTo = (addresses: readonly string[], key: string): Addressee[] =>
-  addresses.map((to) => ({ channel: 'email', to, key }))
 
 /** One sentence. The reasons of the mail server hold their own where there is one. */
 export function adviceOn(channel: Notification['channel'], key: string, { end }: Outcome): string {

@@ -1,12 +1,10 @@
 /** Who hears which news: administrators everything, stakeholders what their nodes did not get and what the site adds. Pure. */
-import type { Entry, Recipients, Site } from '../../shared/config/site.ts'
-import type { Notification } from '../../shared/messages.ts'
+import type { Entry, Site } from '../../shared/config/site.ts'
 import type { News } from './news.ts'
+import { experimentHook, type Way, waysToAdmins } from './ways.ts'
 
-/** One addressee of one message. `to` names a hook and is never its URL. */
-export interface Addressee {
-  readonly channel: Notification['channel']
-  readonly to: string
+/** One addressee of one message. */
+export interface Addressee extends Pick<Way, 'channel' | 'to'> {
   readonly news: readonly News[]
 }
 
@@ -16,9 +14,9 @@ export function addresseesOf(all: readonly News[], site: Site): Addressee[] {
   const heard = all.filter(({ entry }) => !isMuted(site, entry))
   const [ofTests, real] = [heard.filter(({ isTest }) => isTest), heard.filter(({ isTest }) => !isTest)]
   return [
-    ...administrators(site.notifications, 'admin', real),
+    ...administrators(site, 'admin', real),
     ...stakeholders(site, real),
-    ...administrators(site.notificationsTest, 'admin_test', ofTests),
+    ...administrators(site, 'admin_test', ofTests),
   ].filter(({ news }) => news.length > 0)
 }
 
@@ -27,14 +25,12 @@ export function isMuted({ disableNotifications, entries }: Site, name: string | 
   return disableNotifications || (entries.find((entry) => entry.name === name)?.disableNotifications ?? false)
 }
 
-function administrators(to: Recipients, hook: string, news: readonly News[]): Addressee[] {
+function administrators(site: Site, who: 'admin' | 'admin_test', news: readonly News[]): Addressee[] {
   // As the predecessor had it: that a test went well is said on Slack alone.
-  const byMail = news.filter(({ kind }) => kind !== 'completed')
-  return [
-    ...(to.slackUrl ? [{ channel: 'slack', to: hook, news } as const] : []),
-    ...(to.webhookUrl ? [{ channel: 'webhook', to: hook, news: byMail } as const] : []),
-    ...to.adminEmail.map((address) => ({ channel: 'email', to: address, news: byMail }) as const),
-  ]
+  const elsewhere = news.filter(({ kind }) => kind !== 'completed')
+  return waysToAdmins(site, who).map(({ channel, to }) => {
+    return { channel, to, news: channel === 'slack' ? news : elsewhere }
+  })
 }
 
 /** Administrators hear everything already: none of them is told twice. */
@@ -52,9 +48,6 @@ function stakeholders(site: Site, news: readonly News[]): Addressee[] {
     }
   return [...byAddressee.values()]
 }
-
-/** The name under which the outbox knows an experiment's Slack webhook. */
-export const experimentHook = (experiment: string) => `experiment:${experiment}`
 
 /** Silence concerns every entry. */
 const entriesOf = (site: Site, { entry }: News): readonly Entry[] =>

@@ -4,6 +4,7 @@ import { type Notification, schemaVersion, timestamp } from '../../shared/messag
 import { cleanLine } from '../../shared/outcome-text.ts'
 import type { Outgoing } from '../../shared/publish.ts'
 import { notifySubject } from '../../shared/subjects.ts'
+import { waysToAdmins } from './ways.ts'
 
 export interface AdminNotice {
   readonly run: string
@@ -16,7 +17,7 @@ export interface AdminNotice {
 /** One message per addressee; none where notifications are switched off. */
 export function tellAdmins({ run, id, subject, text }: AdminNotice, site: Site): Outgoing[] {
   if (site.disableNotifications) return []
-  const compose = (channel: Notification['channel'], to: string): Outgoing => {
+  return waysToAdmins(site, 'admin').map(({ channel, to }) => {
     const message: Notification = {
       schema: schemaVersion,
       at: timestamp(),
@@ -25,11 +26,5 @@ export function tellAdmins({ run, id, subject, text }: AdminNotice, site: Site):
       rows: [{ kind: 'notice', headline: cleanLine(subject), message: '', action: '' }],
     }
     return { kind: 'fact', subject: notifySubject(channel, to), id: message.id, body: message }
-  }
-  const { slackUrl, webhookUrl, adminEmail } = site.notifications
-  return [
-    ...(slackUrl ? [compose('slack', 'admin')] : []),
-    ...(webhookUrl ? [compose('webhook', 'admin')] : []),
-    ...adminEmail.map((to) => compose('email', to)),
-  ]
+  })
 }

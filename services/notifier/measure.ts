@@ -14,6 +14,7 @@ import { noteOutcome } from '../../shared/telemetry/outcome.ts'
 import { timeStage } from '../../shared/telemetry/stages.ts'
 import type { LedgerStore } from './ledger-store.ts'
 import type { Outcome } from './outcome.ts'
+import { waysToAdmins } from './ways.ts'
 
 /** Notes the end of a run; both times RFC 3339. */
 export function noteFinished({ started, at }: { readonly started: string; readonly at: string }): void {
@@ -63,11 +64,10 @@ export async function measureDelivery(
   return outcome
 }
 
-/** Hooks of administrators have names, their mail addresses are configured. Pure. */
-export function isForAdmins(
-  { channel, to }: Pick<Notification, 'channel' | 'to'>,
-  { notifications, notificationsTest }: Pick<Site, 'notifications' | 'notificationsTest'>,
+function isForAdmins(
+  message: Pick<Notification, 'channel' | 'to'>,
+  site: Pick<Site, 'notifications' | 'notificationsTest'>,
 ): boolean {
-  if (channel !== 'email') return to === 'admin' || to === 'admin_test'
-  return [notifications, notificationsTest].some(({ adminEmail }) => adminEmail.includes(to))
+  const ways = [...waysToAdmins(site, 'admin'), ...waysToAdmins(site, 'admin_test')]
+  return ways.some(({ channel, to }) => channel === message.channel && to === message.to)
 }
