@@ -1,6 +1,6 @@
 /** Keeps the counts of consecutive failures in the bucket `failures`, by compare-and-set. */
 import type { KV } from '@nats-io/kv'
-import { attempt } from '../../shared/compare-and-set.ts'
+import { attempt, changeValue } from '../../shared/compare-and-set.ts'
 import { encodeToken } from '../../shared/subjects.ts'
 import {
   countFailure,
@@ -55,24 +55,11 @@ export async function recordMutedSuccess(
   await changeCount(failures, failing, (before) => (before?.heard ? before : countSuccess(before, worked)))
 }
 
-async function changeCount(
+const changeCount = (
   failures: KV,
   failing: Failing,
   change: (before: FailureCount | undefined) => FailureCount | undefined,
-): Promise<FailureCount | undefined> {
-  const key = failingKey(failing)
-  for (;;) {
-    const found = await failures.get(key)
-    const before = found?.operation === 'PUT' ? failureCount.parse(found.json()) : undefined
-    const next = change(before)
-    if (next === before) return next
-    const value = JSON.stringify(next)
-    const written = await attempt(() =>
-      found?.operation === 'PUT' ? failures.update(key, value, found.revision) : failures.create(key, value),
-    )
-    if (written !== undefined) return next
-  }
-}
+) => changeValue(failures, failingKey(failing), failureCount, change)
 
 /** All counts in one pass, by key: most targets of a run have none. */
 export async function readCounts(failures: KV): Promise<ReadonlyMap<string, FailureCount>> {

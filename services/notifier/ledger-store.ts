@@ -1,7 +1,7 @@
 /** Keeps the ledger in the bucket `runs`, one value per run and entry, by compare-and-set: replicas never lose an event. */
 import type { KV } from '@nats-io/kv'
 import { decodeTime, isValid } from 'ulid'
-import { attempt } from '../../shared/compare-and-set.ts'
+import { attempt, changeValue } from '../../shared/compare-and-set.ts'
 import { inParallel } from '../../shared/in-parallel.ts'
 import { ledgerKey, runKey } from '../../shared/subjects.ts'
 import { hasEnded, type LedgerRow, type LedgerRun, ledgerRow, ledgerRun } from './ledger.ts'
@@ -61,17 +61,15 @@ export async function openLedger(runs: KV): Promise<LedgerStore> {
     return head
   }
 
-  async function readRow(run: string, entry: string) {
+  async function readRow(run: string, entry: string): Promise<LedgerRow | undefined> {
     const found = await runs.get(ledgerKey(run, entry))
-    return found?.operation === 'PUT'
-      ? { row: ledgerRow.parse(found.json()), revision: found.revision }
-      : undefined
+    return found?.operation === 'PUT' ? ledgerRow.parse(found.json()) : undefined
   }
 
   async function rowHasEnded(run: string, entry: string): Promise<boolean> {
     if (ended.get(run)?.has(entry)) return true
-    const found = await readRow(run, entry)
-    if (!found || !hasEnded(found.row)) return false
+    const row = await readRow(run, entry)
+    if (!row || !hasEnded(row)) return false
     ended.set(run, (ended.get(run) ?? new Set()).add(entry))
     return true
   }
@@ -90,14 +88,9 @@ export async function openLedger(runs: KV): Promise<LedgerStore> {
     async finishRun(run, at) {
       ended.delete(run)
       heads.delete(run)
-      for (;;) {
-        const found = await runs.get(runKey(run))
-        if (found?.operation !== 'PUT') break
-        const before = ledgerRun.parse(found.json())
-        if (before.finished) break
-        const finished = JSON.stringify({ ...before, finished: at })
-        if ((await attempt(() => runs.update(runKey(run), finished, found.revision))) !== undefined) break
-      }
+      await changeValue(runs, runKey(run), ledgerRun, (head) =>
+        head && !head.finished ? { ...head, finished: at } : head,
+      )
       await open.remove(run)
     },
     async latestRun() {
@@ -109,21 +102,19 @@ export async function openLedger(runs: KV): Promise<LedgerStore> {
       const found = await inParallel(near, readRun)
       return found.filter((one) => one !== undefined).filter((one) => one.deadline >= run.started)
     },
-    readRow: async (run, entry) => (await readRow(run, entry))?.row,
+    readRow,
     async readRows(run) {
       const rows = await inParallel(run.entries, (entry) => readRow(run.run, entry))
-      return rows.flatMap((found) => (found ? [found.row] : []))
+      return rows.filter((row) => row !== undefined)
     },
     async changeRow(run, entry, change) {
-      for (;;) {
-        const found = await readRow(run, entry)
-        if (!found) return false
-        const next = change(found.row)
-        if (next === found.row) return true
-        const value = JSON.stringify(next)
-        if ((await attempt(() => runs.update(ledgerKey(run, entry), value, found.revision))) !== undefined)
-          return true
-      }
+      const row = await changeValue(
+        runs,
+        ledgerKey(run, entry),
+        ledgerRow,
+        (before) => before && change(before),
+      )
+      return row !== undefined
     },
     async allEnded(run) {
       for (const entry of run.entries) if (!(await rowHasEnded(run.run, entry))) return false
