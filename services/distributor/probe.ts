@@ -18,7 +18,8 @@ const reasonOf: Readonly<Record<string, ReasonCode>> = {
 /** Asks once, for at most `timeoutMs`. An open port alone may be that of a machine that hangs: sshd has to speak. */
 export function probe({ host, port }: ProbeTarget, timeoutMs: number): Promise<Answer> {
   const { promise, resolve } = Promise.withResolvers<Answer>()
-  const socket = connect({ host, port })
+  // As ssh does, it goes on to the name's next address; Node's own quarter of a second is little for a node far away.
+  const socket = connect({ host, port, autoSelectFamilyAttemptTimeout: Math.ceil(timeoutMs / 4) })
   let isConnected = false
   const end = (answer: Answer) => {
     clearTimeout(deadline)

@@ -26,8 +26,8 @@ export interface ReachMeans {
 
 export interface Reach {
   /**
-   * Runs `push`, which is aborted when nobody takes its connection for `pingMs`. Throws Transient with the probe's reason,
-   * or RetryLater when a node that was away has come back.
+   * Runs `push`, which is aborted when nobody takes its connection for `pingMs`, and a probe's neither. Throws Transient with
+   * the probe's reason, or RetryLater when a node that was away has come back.
    */
   attempt<T>(at: At, push: (signal: AbortSignal) => Promise<T>, waiter: Waiter): Promise<T>
 }
@@ -61,16 +61,28 @@ export function openReach(means: ReachMeans, timing: Partial<ReachTiming> = {}):
     throw new RetryLater(1)
   }
 
-  /** Looks at a push until it is over. Ends early when nobody has taken its connection for `pingMs`. */
+  /**
+   * Looks at a push until it is over. Ends early when nobody has taken its connection for `pingMs`, unless a probe is
+   * answered: then the name has another address, and ssh comes to it by itself.
+   */
   async function untilLost({ entry, node, pingMs }: At, lendSlot: () => void, over: AbortSignal) {
     let since: number | undefined
+    let answer: ReturnType<AskNode> | undefined
     for (let waitMs = firstLookMs; ; waitMs = Math.min(lookMs, 2 * waitMs)) {
       await sleep(waitMs, undefined, { signal: over })
-      if (!(await means.isConnecting(entry, node))) since = undefined
-      else if (since === undefined) {
+      if (!(await means.isConnecting(entry, node))) {
+        since = undefined
+        answer = undefined
+        continue
+      }
+      if (since === undefined) {
         since = performance.now()
         lendSlot()
-      } else if (performance.now() - since >= pingMs) return
+      }
+      const stuckMs = performance.now() - since
+      // Not at once: it is a connection more for a node that is only far away.
+      if (stuckMs >= pingMs / 2) answer ??= means.askNode(entry, node, pingMs / 2)
+      if (stuckMs >= pingMs && (await answer)) return
     }
   }
 

@@ -8,7 +8,11 @@ import type { ControlSocket, PushMeans } from './transport.ts'
  */
 export function sshWords(
   entry: Pick<Entry, 'account' | 'sshOptions'>,
-  { control, exchanges = [] }: Pick<PushMeans, 'control' | 'exchanges'> = {},
+  {
+    control,
+    exchanges = [],
+    timeoutMs,
+  }: Partial<Pick<PushMeans, 'control' | 'exchanges' | 'timeoutMs'>> = {},
 ): string[] {
   const fixed = [
     'BatchMode=yes',
@@ -28,10 +32,14 @@ export function sshWords(
     ...['-F', '/etc/ssh/ssh_config', ...fixed.flatMap((option) => ['-o', option]), '-l', entry.account],
     ...entry.sshOptions,
     ...(exchanges.length > 0 ? ['-o', `KexAlgorithms=${exchanges.join(',')}`] : []),
+    ...(timeoutMs === undefined ? [] : ['-o', `ConnectTimeout=${connectSeconds(timeoutMs)}`]),
     // No agent (-a), no delegated ticket (-k), no X11 (-x), no terminal (-T), whatever flags stand before.
-    ...['-o', 'ConnectTimeout=30', '-a', '-k', '-x', '-T', '--'],
+    ...['-a', '-k', '-x', '-T', '--'],
   ]
 }
+
+/** For each address of a node: one that is dead leaves half of a push's time to the next. */
+const connectSeconds = (timeoutMs: number) => Math.min(30, Math.ceil(timeoutMs / 2_000))
 
 /** The path is relative to the directory ssh runs in: a whole one may be too long for a socket's address. */
 const controlOptions = ({ name, persistMs }: ControlSocket) => [

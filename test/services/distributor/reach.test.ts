@@ -112,12 +112,12 @@ describe('a push to a node', () => {
     new Promise<never>((_resolve, reject) =>
       signal.addEventListener('abort', () => reject(failed('push-failed'))),
     )
-  const connecting = (isConnecting: () => boolean) =>
-    openReach({ askNode: async () => undefined, isConnecting: async () => isConnecting() }, timing)
+  const connecting = (isConnecting: () => boolean, answer?: ReasonCode) =>
+    openReach({ askNode: async () => answer, isConnecting: async () => isConnecting() }, timing)
 
   it('lends its slot once while nobody takes its connection, and is ended when that lasts', async (t) => {
     const waiting = waiter(t)
-    const reach = connecting(() => true)
+    const reach = connecting(() => true, 'node-unreachable')
     await assert.rejects(reach.attempt({ ...at, pingMs: 100 }, hanging, waiting), is('node-unreachable'))
     assert.equal(waiting.lendSlot.mock.callCount(), 1)
   })

@@ -6,8 +6,9 @@ import { sshWords } from '../../../services/distributor/ssh-command.ts'
 
 describe('ssh’s argument list', () => {
   /** What ssh itself makes of the words. */
-  const understood = (sshOptions: string[], account = 'dunepro', node = 'node1.lab.example') => {
-    const said = execFileSync('ssh', ['-G', ...sshWords({ account, sshOptions }), node], {
+  const understood = (sshOptions: string[], timeoutMs = 30_000) => {
+    const words = sshWords({ account: 'dunepro', sshOptions }, { timeoutMs })
+    const said = execFileSync('ssh', ['-G', ...words, 'node1.lab.example'], {
       encoding: 'utf8',
       stdio: ['ignore', 'pipe', 'ignore'],
     })
@@ -84,5 +85,10 @@ describe('ssh’s argument list', () => {
       ['port', 'connecttimeout', 'ciphers'].map((one) => found.get(one)),
       ['2222', '5', 'aes128-ctr'],
     )
+  })
+
+  it('leaves half of a push’s time to a node’s second address, and half a minute at most to the first', () => {
+    const patience = [1, 500, 30_000, 600_000].map((ms) => understood([], ms).get('connecttimeout'))
+    assert.deepEqual(patience, ['1', '1', '15', '30'])
   })
 })
