@@ -34,7 +34,8 @@ export const reasons = {
   'rate-limited': 'Nothing: work resumes by itself after the pause.',
   'vault-unreachable': 'Check the Vault server; nothing to do for experimenters.',
   'vault-tls': 'Check Vault’s certificate and the certificate directory on this machine.',
-  'credd-unreachable': 'Check the credd; every other credd and node is served meanwhile.',
+  'credd-unreachable':
+    'Check the credd; every other one is served meanwhile, and so are the nodes unless pushAfter is stored.',
   'credd-not-allowed': 'Check ALLOW_WRITE and CRED_SUPER_USERS on the credd.',
   'untrusted-vault-host': 'Add the Vault host to TRUSTED_VAULT_HOSTS on the credd.',
   'scope-mismatch':

@@ -16,7 +16,7 @@ export const distributorSection = z.strictObject({
     .enum(['ready', 'stored'])
     .default('ready')
     .describe(
-      '`stored`: push only once every credd has the token, as the predecessor did. While one does not take it, no node of that entry gets it: the run tells the credd’s failure, and the nodes as unfinished.',
+      '`stored`: push only once every credd has the token, as the predecessor did. While one does not take it, no node of that entry gets it: the credd’s failure says so, and the run shows the nodes as unfinished.',
     ),
   transport: z
     .enum(['ssh', 'rsync'])

@@ -10,7 +10,6 @@ import { openTickets } from '../../shared/kinit.ts'
 import { keepLease } from '../../shared/lease.ts'
 import { storeItem, tokenReady } from '../../shared/messages.ts'
 import { serveRequests } from '../../shared/micro.ts'
-import { failedEvent } from '../../shared/report.ts'
 import { ensurePrivateDirectory } from '../../shared/state.ts'
 import { buckets, consumers, streams } from '../../shared/subjects.ts'
 import { noteCredds } from '../../shared/telemetry/scrape.ts'
@@ -25,6 +24,7 @@ import { handleStore } from './handle.ts'
 import { openLane } from './lane.ts'
 import { planReady } from './plan.ts'
 import { joinReplicas } from './replicas.ts'
+import { reportStore } from './report.ts'
 import { openStaging } from './staging.ts'
 
 /** Items in hand: one has the lane, the others are being prepared or verified beside it. */
@@ -62,7 +62,7 @@ await runDaemon('storer', async ({ bus, log, site, stateDirectory, stack }) => {
         consumer: consumers.storer,
         schemaOf: () => storeItem,
         handle: (received) => handleStore(received, deps),
-        report: (item, failed, permanent) => failedEvent(item, 'store', item.credd, failed, permanent),
+        report: (item, failed, permanent) => reportStore(item, failed, permanent, site()),
         concurrency: besideTheLane,
         choose(waiting, working) {
           const next = chooseStore(waiting, working, { isTroubled: credds.isTroubled, turns })

@@ -54,7 +54,7 @@ describe('a node with several addresses, of which one is dead', () => {
     await using far = await startSlowListener(port)
     resolveToBoth(t)
     const asked = probe({ host: 'node1.lab.example', port }, 60_000)
-    await eventually(() => isBegun(port), 'the probe has begun to connect')
+    await eventually(async () => isBegun(port), 'the probe has begun to connect')
     // More than Node by itself would give an address.
     await sleep(500)
     far.accept()

@@ -1,0 +1,22 @@
+/** What is told of a credd that does not take its token: where pushes wait for that, also what it keeps from nodes. */
+import type { Site } from '../../shared/config/site.ts'
+import type { Failure } from '../../shared/errors.ts'
+import type { StoreItem } from '../../shared/messages.ts'
+import type { Fact } from '../../shared/publish.ts'
+import { failedEvent } from '../../shared/report.ts'
+
+/** The event `token.failed` of a store. */
+export function reportStore(item: StoreItem, failed: Failure, permanent: boolean, site: Site): Fact {
+  const told = keepsNodes(item, site)
+    ? {
+        ...failed,
+        message: `${failed.message} Until it does, no node of ${item.entry} gets the new token (distributor.pushAfter: stored).`,
+      }
+    : failed
+  return failedEvent(item, 'store', item.credd, told, permanent)
+}
+
+const keepsNodes = ({ entry, mode }: Pick<StoreItem, 'entry' | 'mode'>, { distributor, entries }: Site) =>
+  distributor.pushAfter === 'stored' &&
+  mode.push &&
+  entries.some(({ name, nodes }) => name === entry && nodes.length > 0)
