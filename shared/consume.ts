@@ -28,6 +28,8 @@ export interface Received<T> {
   readonly subject: string
   /** From 1; counts every delivery, also after a crash. */
   readonly deliveries: number
+  /** How many more lay behind it, not delivered yet, when it was delivered. */
+  readonly pending: number
   /** Aborted when the daemon stops and the handler's grace is over. */
   readonly signal: AbortSignal
   /** The handler only waits, for something that may never come: another may start in its place. */
@@ -238,7 +240,7 @@ export async function consume<T>(
 
   async function runHandler(held: Held<T>, span: Span): Promise<End> {
     const mine = log.child(describe(held.body))
-    const deliveries = held.message.info.deliveryCount
+    const { deliveryCount: deliveries, pending } = held.message.info
     let end: End
     try {
       const subject = held.message.subject
@@ -246,6 +248,7 @@ export async function consume<T>(
         body: held.body,
         subject,
         deliveries,
+        pending,
         signal: abort.signal,
         lendSlot: () => lend(keyOf(held.message)),
         log: mine,

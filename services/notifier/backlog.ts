@@ -4,23 +4,35 @@ import { consumers, streams } from '../../shared/subjects.ts'
 
 export interface Backlog {
   readonly isEmpty: boolean
-  /** Nothing is unheard but the one fact that is just being handled, on whichever notifier. */
-  readonly isLast: boolean
   /** Everything published before that was handled. */
   readonly handledUntil: Date
 }
 
 /** Asks the server. What another notifier is just working on counts as unheard. */
-export async function readBacklog({ jsm }: Bus, now: Date): Promise<Backlog> {
+export async function readBacklog(bus: Bus, now: Date): Promise<Backlog> {
+  const { unheard, heardTo } = await askConsumer(bus)
+  if (unheard === 0) return { isEmpty: true, handledUntil: now }
+  const oldest = await findOldest(bus, heardTo + 1)
+  return { isEmpty: false, handledUntil: oldest && oldest.time < now ? oldest.time : now }
+}
+
+/** True when nothing is unheard but the one fact that is just being handled, on whichever notifier. Asks the server once. */
+export async function isLastUnheard(bus: Bus): Promise<boolean> {
+  return (await askConsumer(bus)).unheard === 1
+}
+
+async function askConsumer({ jsm }: Bus) {
   const { num_pending, num_ack_pending, ack_floor } = await jsm.consumers.info(
     streams.tokens,
     consumers.notifier,
   )
-  const unheard = num_pending + num_ack_pending
-  if (unheard === 0) return { isEmpty: true, isLast: false, handledUntil: now }
+  return { unheard: num_pending + num_ack_pending, heardTo: ack_floor.stream_seq }
+}
+
+async function findOldest({ jsm }: Bus, seq: number) {
+  const found = await jsm.streams.getMessage(streams.tokens, { seq })
+  if (found) return found
+  // It lay there for longer than the stream keeps anything.
   const { state } = await jsm.streams.info(streams.tokens)
-  const seq = Math.max(ack_floor.stream_seq + 1, state.first_seq)
-  const oldest = await jsm.streams.getMessage(streams.tokens, { seq })
-  const isLast = unheard === 1
-  return { isEmpty: false, isLast, handledUntil: oldest && oldest.time < now ? oldest.time : now }
+  return jsm.streams.getMessage(streams.tokens, { seq: Math.max(seq, state.first_seq) })
 }

@@ -2,7 +2,7 @@
 import type { Logger } from 'pino'
 import type { Bus } from '../../shared/bus.ts'
 import { type Outgoing, publishAll } from '../../shared/publish.ts'
-import { type Backlog, readBacklog } from './backlog.ts'
+import { type Backlog, isLastUnheard, readBacklog } from './backlog.ts'
 import { endOverdueRuns } from './deadlines.ts'
 import { type FactReceived, handleFact, type NotifierDeps } from './handle.ts'
 import { tellNews } from './tell.ts'
@@ -28,10 +28,9 @@ export async function handleAndTell(
 ): Promise<readonly Outgoing[]> {
   const outgoing = await handleFact(received, deps)
   const { bus, news } = deps
-  if (outgoing.length > 0 || !news.isWaiting) return outgoing
-  const now = new Date()
+  if (outgoing.length > 0 || !news.isWaiting || received.pending > 0) return outgoing
   try {
-    if ((await readBacklog(bus, now)).isLast) await tellAll(deps, now)
+    if (await isLastUnheard(bus)) await tellAll(deps, new Date())
   } catch (error) {
     // The fact itself is handled: the next look at the clock tells.
     news.isWaiting = true

@@ -26,8 +26,10 @@ export interface NotifierBus extends AsyncDisposable {
   publish(subject: string, id: string, body: object): Promise<void>
   /** What one notifier's handlers get; each call is another notifier. */
   deps(site: () => Site): Promise<NotifierDeps>
-  /** Handles facts, as a notifier does while it is there. */
-  listen(deps: NotifierDeps): Promise<AsyncDisposable>
+  /** Handles facts, as a notifier does while it is there. `bus`: what it asks, where that is looked at. */
+  listen(deps: NotifierDeps & { readonly bus?: Bus }): Promise<AsyncDisposable>
+  /** Ends when all facts were handled. */
+  untilHeard(): Promise<void>
   /** Looks at the clock until everything was handled, and what there was to tell lies in the outbox. */
   settle(deps: NotifierDeps): Promise<void>
   /** Takes all messages out of the outbox. */
@@ -50,6 +52,10 @@ export async function openNotifierBus(): Promise<NotifierBus> {
   const failures = await bus.bucket(buckets.failures)
   const targets = await distributor.bucket(buckets.targets)
   const owned = stack.move()
+  const countUnheard = async () => {
+    const info = await bus.jsm.consumers.info(streams.tokens, consumers.notifier)
+    return info.num_pending + info.num_ack_pending
+  }
   return {
     ...{ bus, runs, failures, targets },
     publish: (subject, id, body) =>
@@ -74,22 +80,19 @@ export async function openNotifierBus(): Promise<NotifierBus> {
       consume(
         {
           ...{ stream: streams.tokens, consumer: consumers.notifier, schemaOf: schemaOfFact },
-          handle: (received) => handleAndTell(received, { ...deps, bus }),
+          handle: (received) => handleAndTell(received, { bus, ...deps }),
           concurrency: 1,
         },
         { bus, log },
       ),
+    untilHeard: () => eventually(async () => (await countUnheard()) === 0, 'all facts handled'),
     async settle(deps) {
       const round = openRounds({ ...deps, bus, log })
       await eventually(
         async () => {
           deps.news.isWaiting = true
           await round(new Date())
-          const { num_pending, num_ack_pending } = await bus.jsm.consumers.info(
-            streams.tokens,
-            consumers.notifier,
-          )
-          return num_pending + num_ack_pending === 0 && !(await hasNews(runs))
+          return (await countUnheard()) === 0 && !(await hasNews(runs))
         },
         'all facts handled and all news told',
         60_000,
