@@ -3,17 +3,27 @@ import { readdir, readFile } from 'node:fs/promises'
 
 /** Kills every process of this user whose environment holds `variable` (`NAME=value`), and returns how many there were. */
 export async function killProcessesWith(variable: string): Promise<number> {
-  const needle = `\0${variable}\0`
-  let killed = 0
+  const killed = new Set<string>()
+  // One of them may have started another while the others were looked for.
+  for (let before = -1; killed.size > before; ) {
+    before = killed.size
+    for await (const pid of processesWith(variable)) if (kill(pid)) killed.add(pid)
+  }
+  return killed.size
+}
+
+async function* processesWith(variable: string): AsyncGenerator<string> {
   for (const pid of (await readdir('/proc')).filter((name) => /^\d+$/.test(name))) {
     const environ = await readFile(`/proc/${pid}/environ`, 'utf8').catch(() => '')
-    if (!`\0${environ}`.includes(needle)) continue
-    try {
-      process.kill(Number(pid), 'SIGKILL')
-      killed += 1
-    } catch {
-      // It ended by itself meanwhile, which is what was wanted.
-    }
+    if (`\0${environ}`.includes(`\0${variable}\0`)) yield pid
   }
-  return killed
+}
+
+/** False where it ended by itself meanwhile, which is what was wanted. */
+function kill(pid: string): boolean {
+  try {
+    return process.kill(Number(pid), 'SIGKILL')
+  } catch {
+    return false
+  }
 }
