@@ -21,7 +21,7 @@ export interface NatsServer extends KeptChild {
 
 export interface NatsServerOptions {
   readonly stateRoot: string
-  /** Default: 4222 when it is free, else any free one. */
+  /** Default: 4222 when it is free, else any free one. 0: any free one. */
   readonly port?: number | undefined
   readonly logFile?: string | undefined
   readonly env?: NodeJS.ProcessEnv | undefined
@@ -46,7 +46,8 @@ export async function startNatsServer(options: NatsServerOptions): Promise<NatsS
   await refuseSecondServer(files.lock, env)
   const publicKeys = await ensureNatsKeys(options.stateRoot)
   for (let tries = 1; ; tries++) {
-    const port = options.port ?? (await choosePort(tries === 1 ? defaultPort : 0))
+    const wanted = options.port ?? (tries === 1 ? defaultPort : 0)
+    const port = options.port || (await choosePort(wanted))
     await writeConf(options.stateRoot, port, publicKeys)
     const death = Promise.withResolvers<never>()
     death.promise.catch(() => {})
@@ -61,7 +62,7 @@ export async function startNatsServer(options: NatsServerOptions): Promise<NatsS
       await server.stop()
       const reason = (error as Error).message
       if (reason.includes(files.lock)) throw await secondServer(files.lock)
-      if (options.port === undefined && tries < portTries && (await portWasTaken(logOf(options)))) continue
+      if (!options.port && tries < portTries && (await portWasTaken(logOf(options)))) continue
       throw new Error(`nats-server did not start (${reason}): see ${logOf(options)}`)
     }
   }

@@ -14,7 +14,7 @@ export interface SupervisorOptions {
   readonly stateRoot: string
   /** `nats.servers` of the configuration. With it no server is started, and the seeds are the site's. */
   readonly natsServers?: readonly string[] | undefined
-  /** Port of the private server. Default: 4222 when it is free, else any free one. */
+  /** Port of the private server. Default: 4222 when it is free, else any free one. 0: any free one. */
   readonly natsPort?: number | undefined
   /** Directory for what each process writes, as `<name>.log`. Default: our own output (nats-server: the state directory). */
   readonly logDir?: string | undefined

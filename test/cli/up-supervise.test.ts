@@ -4,12 +4,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, it } from 'node:test'
 import type { ChildEvent } from '../../cli/up/child.ts'
-import { choosePort } from '../../cli/up/port.ts'
 import { type Supervisor, type SupervisorOptions, startSupervisor } from '../../cli/up/supervise.ts'
 import { daemons } from '../../shared/subjects.ts'
 import { isGone } from '../support/processes.ts'
 
-describe('the supervisor', { timeout: 60_000 }, () => {
+describe('the supervisor', () => {
   let stateRoot: string
   beforeEach(async () => {
     stateRoot = await mkdtemp(join(tmpdir(), 'mt-up-'))
@@ -25,7 +24,7 @@ describe('the supervisor', { timeout: 60_000 }, () => {
       ...{
         configFile: '/dev/null',
         stateRoot,
-        natsPort: await choosePort(0),
+        natsPort: 0,
         logDir: join(stateRoot, 'logs'),
       },
       mainOf: () => join(import.meta.dirname, '../support/stub-daemon.ts'),
