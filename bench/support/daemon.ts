@@ -3,7 +3,6 @@ import { join } from 'node:path'
 import { type KeptChild, keepRunning } from '../../cli/up/child.ts'
 import { ensureSealingKeys } from '../../cli/up/credentials.ts'
 import { startNatsServer } from '../../cli/up/nats-server.ts'
-import { choosePort } from '../../cli/up/port.ts'
 import { smallProcess } from '../../cli/up/small-process.ts'
 import type { Layout } from '../../sandbox/layout.ts'
 import { type Bus, connectBus } from '../../shared/bus.ts'
@@ -28,7 +27,7 @@ export interface BenchServer extends AsyncDisposable {
 export async function startServer({ layout }: Pick<DaemonSite, 'layout'>): Promise<BenchServer> {
   const server = await startNatsServer({
     stateRoot: layout.state,
-    port: await choosePort(0),
+    port: 0,
     logFile: join(layout.logs, 'nats-server.log'),
     onEvent: () => {},
   })

@@ -4,7 +4,6 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { ensureSealingKeys } from '../../cli/up/credentials.ts'
 import { startNatsServer } from '../../cli/up/nats-server.ts'
-import { choosePort } from '../../cli/up/port.ts'
 import { type Bus, connectBus } from '../../shared/bus.ts'
 import type { NatsUser } from '../../shared/nats-permissions.ts'
 import { seedFile } from '../../shared/state.ts'
@@ -29,7 +28,7 @@ export async function startTestNats(): Promise<TestNats> {
     let died = Promise.withResolvers<void>()
     const server = await startNatsServer({
       stateRoot,
-      port: await choosePort(0),
+      port: 0,
       onEvent(event) {
         if (event.type === 'died') died.resolve()
       },

@@ -7,7 +7,6 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { ask, connectOperator } from '../../cli/connection.ts'
 import { readWholeStatus } from '../../cli/status.ts'
 import type { ChildEvent } from '../../cli/up/child.ts'
-import { choosePort } from '../../cli/up/port.ts'
 import { type Supervisor, startSupervisor } from '../../cli/up/supervise.ts'
 import { type SandboxSite, type SiteOptions, startSite } from '../../sandbox/site.ts'
 import type { RunStatus } from '../../services/notifier/status-request.ts'
@@ -72,7 +71,7 @@ export async function startPipeline({ traces = false, ...options }: PipelineOpti
     await startSupervisor({
       configFile: site.config,
       stateRoot: site.layout.state,
-      natsPort: await choosePort(0),
+      natsPort: 0,
       logDir: site.layout.logs,
       allowRoot: true,
       env: { PATH: process.env.PATH, HOME: process.env.HOME, ...compileCache, ...site.env },
