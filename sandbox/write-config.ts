@@ -75,7 +75,7 @@ const connections = (layout: Layout, addresses: SiteAddresses) => ({
 })
 
 const ourSections = (layout: Layout, { holdSsh }: ConfigOptions) => ({
-  schedule: { cron: false },
+  schedule: { cron: false, uids: false },
   vault: { caPath: layout.certificates },
   refresher: {
     htgettoken: join(layout.bin, 'htgettoken'),
