@@ -2,9 +2,9 @@ import assert from 'node:assert/strict'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, it } from 'node:test'
+import { afterEach, beforeEach, describe, it, type TestContext } from 'node:test'
 import { SpanStatusCode } from '@opentelemetry/api'
-import { type Command, runCommand } from '../../shared/command.ts'
+import { type Command, type CommandOutcome, runCommand } from '../../shared/command.ts'
 import { keepSpans } from '../support/kept-spans.ts'
 import { eventually } from '../support/latch.ts'
 import { expectNothingLeftOpen } from '../support/left-open.ts'
@@ -101,57 +101,66 @@ describe('stopping a command', { timeout: 150_000 }, () => {
   afterEach(() => rm(directory, { recursive: true, force: true }))
 
   const pids = async () => (await readFile(file, 'utf8')).split(' ').map(Number)
-  const stubborn = (kind: string, fields: Partial<Command>) =>
-    runCommand(command({ file: bin('stubborn.sh'), args: [file, kind], ...fields }))
-
-  for (const [says, kind] of [
-    ['that ignores SIGTERM and holds the output open', 'pipe'],
-    ['that ignores SIGTERM and has let go of the output', 'quiet'],
-  ] as const)
-    it(`at its deadline ends the whole group, with a grandchild ${says}`, async () => {
-      const started = performance.now()
-      const outcome = await stubborn(kind, { timeoutMs: 500 })
-      const took = performance.now() - started
-      assert.equal(outcome.kind, 'timeout')
-      assert.equal(outcome.stdout, 'started\n')
-      assert.ok(took < 4_000, `took ${took} ms`)
-      for (const pid of await pids()) await isGone(pid, 500)
-    })
-
-  it('comes back although a process outside the group holds the output open', async () => {
-    const outcome = await stubborn('outside', { timeoutMs: 500 })
-    const [shellPid = 0, outside = 0] = await pids()
-    try {
-      assert.equal(outcome.kind, 'timeout')
-      await isGone(shellPid, 500)
-      assert.equal(await runs(outside), true, 'whoever left the group is not ours to end')
-    } finally {
-      process.kill(-outside, 'SIGKILL')
-    }
-  })
-
-  it('gives the group time to tidy up, and waits for that', async () => {
-    const outcome = await stubborn('patient', { timeoutMs: 500 })
-    assert.equal(outcome.kind, 'timeout')
-    assert.equal(await readFile(`${file}.tidied`, 'utf8'), 'tidied\n')
-    for (const pid of await pids()) await isGone(pid, 500)
-  })
-
-  it('ends it when the daemon stops, and does not call that a timeout', async () => {
-    const abort = new AbortController()
-    const outcome = stubborn('patient', { signal: abort.signal })
-    await eventually(
+  const stubborn = (kind: string, fields: Partial<Command> = {}) =>
+    runCommand(command({ file: bin('stubborn.sh'), args: [file, kind], timeoutMs: 60_000, ...fields }))
+  const atWork = () =>
+    eventually(
       () =>
         pids().then(
           () => true,
           () => false,
         ),
       'the command at work',
+      30_000,
     )
+
+  /** Runs it until it is at work, however long that takes, and lets its deadline pass then. */
+  async function stubbornUntilDeadline(t: TestContext, kind: string): Promise<CommandOutcome> {
+    t.mock.timers.enable({ apis: ['setTimeout'] })
+    const outcome = stubborn(kind)
+    await atWork()
+    t.mock.timers.tick(60_000)
+    return outcome
+  }
+
+  for (const [says, kind] of [
+    ['that ignores SIGTERM and holds the output open', 'pipe'],
+    ['that ignores SIGTERM and has let go of the output', 'quiet'],
+  ] as const)
+    it(`at its deadline ends the whole group, with a grandchild ${says}`, async (t) => {
+      const outcome = await stubbornUntilDeadline(t, kind)
+      assert.equal(outcome.kind, 'timeout')
+      assert.equal(outcome.stdout, 'started\n')
+      for (const pid of await pids()) await isGone(pid, 30_000)
+    })
+
+  it('comes back although a process outside the group holds the output open', async (t) => {
+    const outcome = await stubbornUntilDeadline(t, 'outside')
+    const [shellPid = 0, outside = 0] = await pids()
+    try {
+      assert.equal(outcome.kind, 'timeout')
+      await isGone(shellPid, 30_000)
+      assert.equal(await runs(outside), true, 'whoever left the group is not ours to end')
+    } finally {
+      process.kill(-outside, 'SIGKILL')
+    }
+  })
+
+  it('gives the group time to tidy up, and waits for that', async (t) => {
+    const outcome = await stubbornUntilDeadline(t, 'patient')
+    assert.equal(outcome.kind, 'timeout')
+    assert.equal(await readFile(`${file}.tidied`, 'utf8'), 'tidied\n')
+    for (const pid of await pids()) await isGone(pid, 30_000)
+  })
+
+  it('ends it when the daemon stops, and does not call that a timeout', async () => {
+    const abort = new AbortController()
+    const outcome = stubborn('patient', { signal: abort.signal })
+    await atWork()
     abort.abort()
     const { kind } = await outcome
     assert.equal(kind, 'killed')
-    for (const pid of await pids()) await isGone(pid, 500)
+    for (const pid of await pids()) await isGone(pid, 30_000)
   })
 })
 

@@ -5,6 +5,7 @@ import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { consume } from '../../shared/consume.ts'
 import { failure, Permanent } from '../../shared/errors.ts'
 import { natsFiles } from '../../shared/state.ts'
 import { consumers, streams } from '../../shared/subjects.ts'
@@ -12,20 +13,16 @@ import { workOnTarget } from '../../shared/target.ts'
 import { factOf, makeRuns } from '../support/entry.ts'
 import { collect, eventually, latch, within } from '../support/latch.ts'
 import { expectNothingLeftOpen } from '../support/left-open.ts'
-import { openRefreshQueue, quick, type RefreshQueue } from '../support/refresh-queue.ts'
+import { openRefreshQueue, quick, type RefreshQueue, silent } from '../support/refresh-queue.ts'
 
 const [run = ''] = makeRuns(1)
-/** So long that only what is handed back can come again within a test. */
-const patient = { ...quick, ackWaitMs: 30_000 }
-/** So short that a sign of life that stays away is noticed within a test. */
-const impatient = { ...quick, ackWaitMs: 600 }
 const names = ['a', 'b', 'c', 'd', 'e']
 
 describe('stops, crashes and what comes back', { timeout: 150_000 }, () => {
   expectNothingLeftOpen()
 
   it('hands back at once what waits, and what an aborted handler had, without calling it a failure', async () => {
-    await using queue = await openRefreshQueue(patient)
+    await using queue = await openRefreshQueue()
     for (const name of names) await queue.put(run, name)
     const started = collect<string>()
     const reported: string[] = []
@@ -47,7 +44,8 @@ describe('stops, crashes and what comes back', { timeout: 150_000 }, () => {
     await eventually(async () => (await queue.info()).num_ack_pending === 5, 'all five held')
     const stopped = performance.now()
     await first[Symbol.asyncDispose]()
-    assert.ok(performance.now() - stopped < 2_000, 'a stop is quick')
+    // Of the ack wait or the pull, both far longer, a stop waits for neither.
+    assert.ok(performance.now() - stopped < 15_000, 'a stop is quick')
     assert.ok(performance.now() - stopped >= quick.stopGraceMs - 5, 'but the handler got its grace')
 
     const second = collect<string>()
@@ -57,7 +55,7 @@ describe('stops, crashes and what comes back', { timeout: 150_000 }, () => {
         return []
       },
     })
-    assert.deepEqual([...(await second.reached(5, 3_000))].sort(), names)
+    assert.deepEqual([...(await second.reached(5))].sort(), names)
     await queue.settled()
     assert.deepEqual(started.items, ['a'], 'nothing was begun during the stop')
     assert.deepEqual(reported, [])
@@ -65,7 +63,7 @@ describe('stops, crashes and what comes back', { timeout: 150_000 }, () => {
   })
 
   it('lets a handler that ends within the grace end as usual', async () => {
-    await using queue = await openRefreshQueue({ ...patient, stopGraceMs: 5_000 })
+    await using queue = await openRefreshQueue({ ...quick, stopGraceMs: 60_000 })
     await queue.put(run)
     const started = latch()
     const mayEnd = latch()
@@ -87,20 +85,8 @@ describe('stops, crashes and what comes back', { timeout: 150_000 }, () => {
     assert.deepEqual(await queue.read(streams.tokens, 'token.ready.dune.production'), [{ said: 'done' }])
   })
 
-  it('stops although its stream is gone', async () => {
-    await using queue = await openRefreshQueue()
-    const consumption = await queue.consume({ handle: async () => [] })
-    const { store } = natsFiles(queue.nats.stateRoot)
-    await rm(join(store, 'jetstream', '$G', 'streams', streams.refresh), { recursive: true })
-    await queue.crash()
-    await assert.rejects(queue.bus.jsm.streams.info(streams.refresh), /stream not found/)
-    // The pull is refused soon, and from then on the loop waits for a stream that nobody makes.
-    await sleep(1_500)
-    await within(Promise.resolve(consumption[Symbol.asyncDispose]()), 3_000, 'a stop')
-  })
-
   it('delivers again what a process held that was killed', async () => {
-    await using queue = await openRefreshQueue()
+    await using queue = await openRefreshQueue(quick)
     const child = fork(
       new URL('../support/hang-in-handler.ts', import.meta.url),
       [queue.nats.url, queue.nats.seedFile('refresher'), String(quick.ackWaitMs)],
@@ -108,7 +94,7 @@ describe('stops, crashes and what comes back', { timeout: 150_000 }, () => {
     )
     try {
       await queue.put(run)
-      await within(once(child, 'message'), 10_000, 'the child at work')
+      await within(once(child, 'message'), 60_000, 'the child at work')
     } finally {
       child.kill('SIGKILL')
       await once(child, 'exit')
@@ -120,34 +106,13 @@ describe('stops, crashes and what comes back', { timeout: 150_000 }, () => {
         return []
       },
     })
-    assert.deepEqual(await deliveries.reached(1), [2])
+    const [again = 0] = await deliveries.reached(1)
+    assert.ok(again > 1, `delivery ${again}`)
     await queue.settled()
-  })
-
-  it('keeps alive what waits and what is at work, however long that takes', async () => {
-    await using queue = await openRefreshQueue(impatient)
-    for (const name of ['a', 'b']) await queue.put(run, name)
-    const handled = await consumeSlowly(queue, 'a')
-    await handled.reached(2)
-    await queue.settled()
-    assert.deepEqual(handled.items, ['a 1 0', 'b 1 0'])
-  })
-
-  it('keeps alive what comes after a time without anything to keep alive', async () => {
-    await using queue = await openRefreshQueue(impatient)
-    const handled = await consumeSlowly(queue, 'late')
-    await queue.put(run, 'early')
-    await queue.settled()
-    // So long that it looks twice for something to keep alive, and finds nothing.
-    await sleep(impatient.ackWaitMs)
-    await queue.put(run, 'late')
-    await handled.reached(2)
-    await queue.settled()
-    assert.deepEqual(handled.items, ['early 1 0', 'late 1 0'])
   })
 
   it('makes its consumer again when an operator removed it, and does not work twice on what it holds', async () => {
-    await using queue = await openRefreshQueue(patient)
+    await using queue = await openRefreshQueue()
     for (const name of ['a', 'b']) await queue.put(run, name)
     const handled = collect<string>()
     const mayEnd = latch()
@@ -176,7 +141,7 @@ describe('stops, crashes and what comes back', { timeout: 150_000 }, () => {
   })
 
   it('survives the death of the server: reconnects, goes on, and does nothing twice that comes back', async () => {
-    await using queue = await openRefreshQueue()
+    await using queue = await openRefreshQueue(quick)
     const all = ['done', 'held', 'waiting']
     for (const name of all) await queue.put(run, name)
     const acted: string[] = []
@@ -220,7 +185,7 @@ describe('stops, crashes and what comes back', { timeout: 150_000 }, () => {
   })
 
   it('goes on with new work after the server was away for longer', async () => {
-    await using queue = await openRefreshQueue()
+    await using queue = await openRefreshQueue(quick)
     const handled = collect<string>()
     await queue.consume({
       async handle({ body }) {
@@ -235,12 +200,61 @@ describe('stops, crashes and what comes back', { timeout: 150_000 }, () => {
   })
 })
 
-/** Takes three ack waits for the item `slow`. What it returns: which item, its deliveries, and how many were redelivered by then. */
+// Side by side: what takes time here is waiting for the server, not work.
+describe('a consumer that the server must hear of, or hear from', {
+  timeout: 150_000,
+  concurrency: true,
+}, () => {
+  it('keeps alive what waits and what is at work, however long that takes', async () => {
+    await using queue = await openRefreshQueue(quick)
+    for (const name of ['a', 'b']) await queue.put(run, name)
+    const handled = await consumeSlowly(queue, 'a')
+    await handled.reached(2)
+    await queue.settled()
+    assert.deepEqual(handled.items, ['a 1 0', 'b 1 0'])
+  })
+
+  it('keeps alive what comes after a time without anything to keep alive', async () => {
+    await using queue = await openRefreshQueue(quick)
+    const handled = await consumeSlowly(queue, 'late')
+    await queue.put(run, 'early')
+    await queue.settled()
+    // So long that it looks twice for something to keep alive, and finds nothing.
+    await sleep(quick.ackWaitMs)
+    await queue.put(run, 'late')
+    await handled.reached(2)
+    await queue.settled()
+    assert.deepEqual(handled.items, ['early 1 0', 'late 1 0'])
+  })
+
+  it('stops although its stream, which another daemon makes, is gone', async (t) => {
+    await using queue = await openRefreshQueue()
+    await using bus = await queue.nats.connect('notifier')
+    const looks = t.mock.method(bus.jsm.consumers, 'add').mock
+    const consumption = await consume(
+      {
+        ...{ stream: streams.tokens, consumer: consumers.notifier, concurrency: 1 },
+        ...{ schemaOf: () => undefined, handle: async () => [] },
+      },
+      { bus, log: silent, timing: quick },
+    )
+    const { store } = natsFiles(queue.nats.stateRoot)
+    const stream = join(store, 'jetstream', '$G', 'streams', streams.tokens)
+    await rm(stream, { recursive: true, maxRetries: 10 })
+    const before = looks.callCount()
+    await queue.crash()
+    await assert.rejects(queue.bus.jsm.streams.info(streams.tokens), /stream not found/)
+    await eventually(async () => looks.callCount() > before + 2, 'it waits for the stream')
+    await within(Promise.resolve(consumption[Symbol.asyncDispose]()), 30_000, 'a stop')
+  })
+})
+
+/** Takes two ack waits for the item `slow`. What it returns: which item, its deliveries, and how many were redelivered by then. */
 async function consumeSlowly(queue: RefreshQueue, slow: string) {
   const handled = collect<string>()
   await queue.consume({
     async handle({ body, deliveries }) {
-      if (body.experiment === slow) await sleep(impatient.ackWaitMs * 3)
+      if (body.experiment === slow) await sleep(quick.ackWaitMs * 2)
       handled.add(`${body.experiment} ${deliveries} ${(await queue.info()).num_redelivered}`)
       return []
     },

@@ -160,8 +160,8 @@ describe('how the work on a message ends', { timeout: 150_000 }, () => {
     })
     const [first = 0, second = 0] = await times.reached(2)
     assert.ok(second - first >= 395, `again after ${second - first} ms`)
-    // The delay, not the ack wait of 1200 ms.
-    assert.ok(second - first < 1_000, `again after ${second - first} ms`)
+    // The delay, not the ack wait of two minutes.
+    assert.ok(second - first < 60_000, `again after ${second - first} ms`)
     await queue.settled()
     assert.deepEqual(await queue.read(streams.tokens, factSubject), [])
   })
@@ -181,7 +181,7 @@ describe('how the work on a message ends', { timeout: 150_000 }, () => {
       {
         report,
         async handle({ deliveries }) {
-          if (deliveries === 3) {
+          if (deliveries >= 3) {
             done.open()
             return []
           }
@@ -229,8 +229,8 @@ describe('how the work on a message ends', { timeout: 150_000 }, () => {
       report,
       async handle({ deliveries }) {
         seen.add(deliveries)
-        if (deliveries < 7) throw new RetryLater(5)
-        if (deliveries === 7) throw new Error('the bus was away for a moment')
+        if (seen.items.length < 7) throw new RetryLater(5)
+        if (seen.items.length === 7) throw new Error('the bus was away for a moment')
         return [factOf(refreshItem(run), { said: 'done' })]
       },
     })
@@ -240,7 +240,7 @@ describe('how the work on a message ends', { timeout: 150_000 }, () => {
   })
 
   it('neither acks nor hands back what somebody else works on now', async () => {
-    await using queue = await openRefreshQueue()
+    await using queue = await openRefreshQueue(quick)
     const times = collect<number>()
     await queue.put(run)
     await queue.consume({
@@ -252,7 +252,8 @@ describe('how the work on a message ends', { timeout: 150_000 }, () => {
       },
     })
     const [first = 0, second = 0] = await times.reached(2)
-    assert.ok(second - first >= quick.ackWaitMs - 50, `again after ${second - first} ms: it was handed back`)
+    // The ack wait counts from the delivery, which may be long before a busy machine begins to work on it.
+    assert.ok(second - first >= 1_000, `again after ${second - first} ms: it was handed back`)
     await queue.settled()
     assert.deepEqual(await queue.read(streams.tokens, factSubject), [])
   })
@@ -319,7 +320,7 @@ describe('how the work on a message ends', { timeout: 150_000 }, () => {
       },
       flaky,
     )
-    assert.deepEqual(await handled.reached(3, 1_000), ['a', 'b', 'c'])
+    assert.deepEqual(await handled.reached(3), ['a', 'b', 'c'])
     mayBury.open()
     await queue.settled()
     assert.equal((await queue.deadLetters()).length, 1)
@@ -332,7 +333,7 @@ describe('how the work on a message ends', { timeout: 150_000 }, () => {
     await queue.consume({
       async handle({ body, deliveries }) {
         handled.add(body.experiment)
-        if (body.experiment === 'slow' && deliveries === 1) throw new RetryLater(700)
+        if (body.experiment === 'slow' && deliveries === 1) throw new RetryLater(1_500)
         return []
       },
     })

@@ -22,6 +22,7 @@ describe('a line for people', () => {
     ['loses webhooks', 'POST https://hooks.slack.com/services/T0/B0/xyz', 'POST https://[secret]'],
     ['loses colours', `${esc}[1;31mfailed${esc}[0m`, 'failed'],
     ['loses colours inside a token', `hvs.AB${esc}[1mCD`, '[secret]'],
+    ['loses a token that a colour runs into', `${esc}[1 hvs.ABCD`, '[1 [secret]'],
     ['loses titles of windows', `${esc}]0;owned\u0007failed`, 'failed'],
     ['is one line', 'one\r\ntwo\nthree\u2028four\u0085five', 'one two three four five'],
     ['has no control characters', 'a\u0000b\u0007c\u007fd\u009b', 'abcd'],

@@ -30,7 +30,7 @@ export function collect<T>(): Collection<T> {
       grown.open()
       grown = latch()
     },
-    async reached(count, withinMs = 10_000) {
+    async reached(count, withinMs = 60_000) {
       const deadline = Date.now() + withinMs
       while (items.length < count)
         await within(grown.opened, deadline - Date.now(), `${count} items (${items.length} so far)`)
@@ -54,7 +54,7 @@ export async function within<T>(promise: Promise<T>, ms: number, what: string): 
 export async function eventually(
   look: () => Promise<boolean>,
   what: string,
-  withinMs = 10_000,
+  withinMs = 60_000,
 ): Promise<void> {
   const deadline = Date.now() + withinMs
   while (!(await look())) {
