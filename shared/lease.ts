@@ -69,8 +69,11 @@ export function keepLease(
     return found?.operation === 'PUT' && found.string() === holder ? found.revision : 0
   }
 
+  let renewing = Promise.resolve()
   const renewal = setInterval(() => {
-    renew().catch((error: unknown) => log.warn({ lease: name, err: error }, 'could not renew the lease'))
+    renewing = renew().catch((error: unknown) =>
+      log.warn({ lease: name, err: error }, 'could not renew the lease'),
+    )
   }, leaseTtlMs / 3)
 
   return {
@@ -78,6 +81,8 @@ export function keepLease(
     async [Symbol.asyncDispose]() {
       clearInterval(renewal)
       leaseHolder.remove({ lease: name })
+      // Written after we have looked, it would keep what is given up here.
+      await renewing
       const found = await leases.get(name).catch(() => null)
       if (found?.operation === 'PUT' && found.string() === holder)
         await leases.delete(name, { previousSeq: found.revision }).catch(() => undefined)

@@ -5,6 +5,7 @@ import { chmod, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, beforeEach, describe, it } from 'node:test'
+import { chooseLoopback } from '../../sandbox/free-port.ts'
 import { createRealm, type Kdc } from '../../sandbox/kdc.ts'
 import { layoutOf } from '../../sandbox/layout.ts'
 import { readCcache } from '../../shared/ccache.ts'
@@ -58,7 +59,7 @@ describe('tickets from a real KDC', { timeout: 150_000 }, () => {
   const keytab = (name: string) => join(layout.keytabs, `${name}.keytab`)
   const principal = (name: string) => `${name}/managedtokens/sandbox.test@SANDBOX.TEST`
   const entry = makeEntry({ principal: principal('dunepro'), keytab: keytab('dunepro') })
-  const limits = { minLifeMs: 60_000, timeoutMs: 5_000, signal: new AbortController().signal }
+  const limits = { minLifeMs: 60_000, timeoutMs: 60_000, signal: new AbortController().signal }
   const directory = join(layout.state, 'tickets')
   let kdc: Kdc
 
@@ -71,7 +72,8 @@ describe('tickets from a real KDC', { timeout: 150_000 }, () => {
         { file: keytab('dunepro'), principals: [principal('dunepro')] },
         { file: keytab('novapro'), principals: [principal('novapro')] },
       ],
-      '127.0.0.1',
+      // An address of its own: while it is stopped, nobody else takes its port.
+      chooseLoopback()(0),
     )
   })
   after(async () => {
@@ -93,7 +95,7 @@ describe('tickets from a real KDC', { timeout: 150_000 }, () => {
     await using tickets = await open()
     const ccache = await tickets.ccacheOf(entry, limits)
     const { stdout } = spawnSync('klist', ['-c', ccache], {
-      env: { ...process.env, TZ: 'UTC' },
+      env: { ...process.env, TZ: 'UTC', LC_ALL: 'C' },
       encoding: 'utf8',
     })
     const ticket = readCcache(await readFile(ccache))

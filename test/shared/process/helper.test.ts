@@ -41,13 +41,13 @@ describe('a helper that starts processes', { timeout: 60_000 }, () => {
   })
 
   it('comes only to a crowd, is one for all of it, and leaves when nothing was started for a while', async () => {
-    await using helper = openProcessHelper({ few: 2, idleMs: 200 })
+    await using helper = openProcessHelper({ few: 2, idleMs: 3_000 })
     const parents: number[] = []
     for (let n = 0; n < 5; n++) parents.push(Number((await helper.start(shell(parentOf)).ended).stdout))
     const [, , third = 0] = parents
     assert.deepEqual(parents, [process.pid, process.pid, third, third, third])
     assert.notEqual(third, process.pid)
-    await isGone(third, 5_000)
+    await isGone(third, 30_000)
     assert.equal(Number((await helper.start(shell(parentOf)).ended).stdout), process.pid)
   })
 
@@ -64,7 +64,7 @@ describe('a helper that starts processes', { timeout: 60_000 }, () => {
     await stopGroup(started)
     const { signal, stdout } = await started.ended
     assert.equal(signal, 'SIGTERM')
-    for (const one of [pid, Number(stdout)]) await isGone(one, 2_000)
+    for (const one of [pid, Number(stdout)]) await isGone(one, 30_000)
   })
 
   it('ends what it had started when it is killed itself, and is replaced', async () => {
@@ -74,7 +74,7 @@ describe('a helper that starts processes', { timeout: 60_000 }, () => {
     const pid = (await started.pid) ?? 0
     process.kill(parent, 'SIGKILL')
     assert.deepEqual(await started.ended, { signal: 'SIGKILL', stdout: '', stderr: '' })
-    await isGone(pid, 2_000)
+    await isGone(pid, 30_000)
     assert.notEqual(Number((await helper.start(shell(parentOf)).ended).stdout), parent)
   })
 
@@ -85,7 +85,7 @@ describe('a helper that starts processes', { timeout: 60_000 }, () => {
     const started = helper.start(shell('echo never'))
     await stopGroup(started)
     assert.equal((await started.ended).signal, 'SIGKILL')
-    await isGone(parent, 2_000)
+    await isGone(parent, 30_000)
     assert.notEqual(Number((await helper.start(shell(parentOf)).ended).stdout), parent)
   })
 
