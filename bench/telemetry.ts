@@ -12,6 +12,7 @@ import { requests } from '../shared/subjects.ts'
 import { type FarEnd, hanging, nobody, slow, working } from '../test/support/far-ends.ts'
 import { readSamples } from '../test/support/metrics.ts'
 import { type Benchmark, percentile, round } from './support/benchmark.ts'
+import { inTurns } from './support/in-turns.ts'
 import { openQuickSite, type QuickSite, type Settings } from './support/quick-refresher.ts'
 
 const entryCount = 150
@@ -87,25 +88,21 @@ async function measure(dir: string, say: (line: string) => void) {
   }
 }
 
-/** In turns, so that a machine that gets slower favours neither. The ratio is the median of the pairs'. */
+/** The ratio is the median of the pairs'. */
 async function inPairs(
   runBase: () => Promise<Measured>,
   runOther: () => Promise<Measured>,
   tell: (baseMs: number, otherMs: number) => void,
 ) {
-  const bases: Measured[] = []
-  const others: Measured[] = []
-  const ratios: number[] = []
-  for (let pair = 0; pair < pairs; pair++) {
-    const early = pair % 2 === 0 ? await runBase() : undefined
-    const other = await runOther()
-    const base = early ?? (await runBase())
-    bases.push(base)
-    others.push(other)
-    ratios.push(other.runMs / base.runMs)
-    tell(Math.round(base.runMs), Math.round(other.runMs))
+  const measured = await inTurns(pairs, runBase, runOther, ({ base, other }) =>
+    tell(Math.round(base.runMs), Math.round(other.runMs)),
+  )
+  const ratios = measured.map(({ base, other }) => other.runMs / base.runMs)
+  return {
+    bases: measured.map(({ base }) => base),
+    others: measured.map(({ other }) => other),
+    ratio: round(percentile(ratios, 0.5)),
   }
-  return { bases, others, ratio: round(percentile(ratios, 0.5)) }
 }
 
 const settingsFor = ({ host }: FarEnd): Settings => ({

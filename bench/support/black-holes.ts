@@ -2,6 +2,7 @@
 import { startBlackHole } from '../../sandbox/black-hole.ts'
 import type { SandboxSite } from '../../sandbox/site.ts'
 import { percentile } from './benchmark.ts'
+import { inTurns } from './in-turns.ts'
 import { measurePushes } from './measure-pushes.ts'
 import { pairsOf } from './pairs.ts'
 import { startPusher } from './pusher.ts'
@@ -29,29 +30,25 @@ export async function compareWithBlackHoles(
     stack.use(await startBlackHole(node))
   }
   const healthy = new Set(site.nodes.filter((node) => !holes.includes(node)).map(({ name }) => name))
-  const ratios: BlackHoleCost[] = []
-  for (let round = 1; round <= rounds; round++) {
-    say(
-      `black holes, pair ${round} of ${rounds}: ${healthy.size} nodes by themselves, and beside ${holes.length} …`,
+  say(
+    `black holes: ${healthy.size} nodes by themselves and beside ${holes.length}, ${rounds} pairs in turns …`,
+  )
+  const measured = await inTurns(
+    rounds,
+    () => landHealthy(site, healthy, false),
+    () => landHealthy(site, healthy, true),
+    ({ base, other }) =>
+      say(`the last of them: ${inMs(base)} by themselves, ${inMs(other)} beside black holes`),
+  )
+  const ratioOf = (part: number) =>
+    percentile(
+      measured.map(({ base, other }) => percentile(other, part) / percentile(base, part)),
+      0.5,
     )
-    const alone = await landHealthy(site, healthy, false)
-    const beside = await landHealthy(site, healthy, true)
-    ratios.push({
-      medianRatio: percentile(beside, 0.5) / percentile(alone, 0.5),
-      lastRatio: percentile(beside, 1) / percentile(alone, 1),
-    })
-  }
-  return {
-    medianRatio: percentile(
-      ratios.map(({ medianRatio }) => medianRatio),
-      0.5,
-    ),
-    lastRatio: percentile(
-      ratios.map(({ lastRatio }) => lastRatio),
-      0.5,
-    ),
-  }
+  return { medianRatio: ratioOf(0.5), lastRatio: ratioOf(1) }
 }
+
+const inMs = (landedMs: readonly number[]) => `${Math.round(percentile(landedMs, 1))} ms`
 
 /** When each healthy pair landed (milliseconds from the start), all pairs being queued or only those. */
 async function landHealthy(
