@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, it } from 'node:test'
 import { type BootstrapSite, makeBootstrapSite } from '../support/bootstrap-site.ts'
 
-describe('the bootstrap', { timeout: 30_000 }, () => {
+describe('the bootstrap', () => {
   let site: BootstrapSite
   beforeEach(async () => {
     site = await makeBootstrapSite()
@@ -23,12 +23,10 @@ describe('the bootstrap', { timeout: 30_000 }, () => {
     for (const line of installs) assert.match(line, /--ignore-scripts/)
   })
 
-  it('does nothing, says nothing and is quick when nothing is missing', async () => {
+  it('does nothing and says nothing when nothing is missing', async () => {
     await site.run()
     const installs = await site.installs()
-    const startedAt = performance.now()
     const { code, stderr } = await site.run()
-    assert.ok(performance.now() - startedAt < 2_000)
     assert.equal(code, 0)
     assert.equal(stderr, '')
     assert.deepEqual(await site.installs(), installs)

@@ -101,22 +101,21 @@ describe('with a server that accepts and never says anything', () => {
   })
   after(() => silent.close())
 
-  it('is given up within seconds', async () => {
+  it('is given up', async () => {
     await using directory = await makeDirectory()
     const seed = `${directory.path}/operator.nk`
     await writeFile(seed, createUser().getSeed())
     const { port } = silent.address() as AddressInfo
-    const started = performance.now()
     const { exit, stderr } = await type(['status', '--nats', `nats://127.0.0.1:${port}`], {
       env: { NATS_NKEY: seed },
+      timeoutMs: 60_000,
     })
     assert.equal(exit, 1)
     assert.match(stderr, /cannot be reached \(no answer\): is it running\? "managed-tokens up" starts it/)
-    assert.ok(performance.now() - started < 20_000)
   })
 })
 
-describe('with a site', { timeout: 120_000 }, () => {
+describe('with a site', () => {
   const stack = new AsyncDisposableStack()
   let pipe: Pipeline
   let state: readonly string[]

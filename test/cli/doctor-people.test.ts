@@ -13,7 +13,7 @@ const directory = mkdtempSync(join(tmpdir(), 'mt-doctor-'))
 after(() => rmSync(directory, { recursive: true }))
 
 const look = async (settings: string) => {
-  const found = checkPeople(siteOf(settings)).map(({ look }) => look(AbortSignal.timeout(10_000)))
+  const found = checkPeople(siteOf(settings)).map(({ look }) => look(AbortSignal.timeout(60_000)))
   return (await Promise.all(found)).flat().map(({ about, state, says }) => `${about} ${state} ${says}`)
 }
 

@@ -9,7 +9,7 @@ import { type Ended, type, typeOnTerminal } from '../support/terminal.ts'
 
 const service = 'nova_analysis'
 
-describe('onboarding a service that Vault has no login for', { timeout: 120_000 }, () => {
+describe('onboarding a service that Vault has no login for', () => {
   const stack = new AsyncDisposableStack()
   let pipe: Pipeline
   let words: (...more: string[]) => string[]

@@ -8,7 +8,7 @@ import { writeFaults } from '../../sandbox/faults.ts'
 import { makeDirectory, type Pipeline, startPipeline } from '../support/pipeline.ts'
 import { type } from '../support/terminal.ts'
 
-describe('managed-tokens uids', { timeout: 90_000 }, () => {
+describe('managed-tokens uids', () => {
   const stack = new AsyncDisposableStack()
   let pipe: Pipeline
   let options: readonly string[]

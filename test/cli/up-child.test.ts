@@ -6,7 +6,7 @@ import { after, before, describe, it } from 'node:test'
 import { type ChildEvent, type ChildPlan, type KeptChild, keepRunning } from '../../cli/up/child.ts'
 import { isGone } from '../support/processes.ts'
 
-describe('a kept child', { timeout: 90_000 }, () => {
+describe('a kept child', () => {
   let directory: string
   before(async () => {
     directory = await mkdtemp(join(tmpdir(), 'mt-child-'))
