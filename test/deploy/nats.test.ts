@@ -2,13 +2,11 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { connect } from 'node:net'
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { choosePort } from '../../cli/up/port.ts'
 import { layoutOf } from '../../sandbox/layout.ts'
 import { makeTls } from '../../sandbox/tls.ts'
 import { type Bus, connectBus } from '../../shared/bus.ts'
@@ -23,7 +21,7 @@ it('deploy/nats/permissions.conf is what shared/nats-permissions.ts says', () =>
   assert.ok(isCurrent, 'it is not: write it again with "node deploy/nats/write-permissions.ts"')
 })
 
-describe('a nats-server with deploy/nats/nats-server.conf', { timeout: 60_000 }, () => {
+describe('a nats-server with deploy/nats/nats-server.conf', () => {
   const stack = new AsyncDisposableStack()
   let directory: string
   let url: string
@@ -47,14 +45,13 @@ describe('a nats-server with deploy/nats/nats-server.conf', { timeout: 60_000 },
     writeFileSync(inDirectory('server.key'), key)
     writeFileSync(inDirectory('server.pem'), cert)
     const { stdout: keys } = await type(['keys', '--state', inDirectory('credentials')])
-    const [port, monitor] = [await choosePort(0), await choosePort(0)]
-    url = `tls://localhost:${port}`
     cpSync(join(root, 'deploy/nats/permissions.conf'), inDirectory('permissions.conf'))
     writeFileSync(
       inDirectory('nats-server.conf'),
-      read('deploy/nats/nats-server.conf')
-        .replace('0.0.0.0:4222', `127.0.0.1:${port}`)
-        .replace('127.0.0.1:8222', `127.0.0.1:${monitor}`)
+      // It takes the ports that are free when it starts, and says which in a file.
+      `ports_file_dir: "${directory}"\n${read('deploy/nats/nats-server.conf')}`
+        .replace('0.0.0.0:4222', '127.0.0.1:-1')
+        .replace('127.0.0.1:8222', '127.0.0.1:-1')
         .replaceAll('/etc/nats/tls', directory)
         .replace('/var/lib/nats', directory)
         // Debian's 2.9 does not know it; test/interop has a current server read the file as it is.
@@ -67,7 +64,9 @@ describe('a nats-server with deploy/nats/nats-server.conf', { timeout: 60_000 },
     stack.defer(async () => {
       if (server.exitCode === null && server.kill()) await once(server, 'exit')
     })
-    await untilListens(port, () => assert.equal(server.exitCode, null, 'nats-server runs'))
+    const isRunning = () => assert.equal(server.exitCode, null, 'nats-server runs')
+    const port = await portIn(inDirectory(`nats-server_${server.pid}.ports`), isRunning)
+    url = `tls://localhost:${port}`
   })
   after(() => stack.disposeAsync())
 
@@ -119,16 +118,13 @@ describe('a nats-server with deploy/nats/nats-server.conf', { timeout: 60_000 },
   })
 })
 
-async function untilListens(port: number, check: () => void): Promise<void> {
+/** The port for clients, once the server listens there and the file says so. */
+async function portIn(file: string, check: () => void): Promise<string> {
   for (;;) {
     check()
-    const socket = connect(port, '127.0.0.1')
-    const connected = await once(socket, 'connect').then(
-      () => true,
-      () => false,
-    )
-    socket.destroy()
-    if (connected) return
+    const text = existsSync(file) ? readFileSync(file, 'utf8') : ''
+    const port = /"nats":\["[^"]*:(\d+)"/.exec(text)?.[1]
+    if (port) return port
     await sleep(20)
   }
 }
