@@ -20,8 +20,8 @@ export interface Child extends AsyncDisposable {
   stop(): Promise<void>
 }
 
-const readyTimeoutMs = 10_000
-const reapTimeoutMs = 1000
+const readyTimeoutMs = 60_000
+const reapTimeoutMs = 10_000
 
 /**
  * Starts a server and waits until it says that it is ready.

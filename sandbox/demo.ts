@@ -94,13 +94,14 @@ async function runOnce(bus: Bus): Promise<boolean> {
 
 /** Mails and Slack posts are on their way after a run has finished: wait for them, but not for ever. */
 async function untilOutboxIsEmpty(bus: Bus): Promise<void> {
-  const patience = Date.now() + 5_000
-  while (Date.now() < patience) {
+  const patience = Date.now() + 30_000
+  // Twice: the server counts what was acked and what was published before that each in its own time.
+  for (let times = 0; times < 2 && Date.now() < patience; await sleep(50)) {
     const facts = await bus.jsm.consumers.info(streams.tokens, consumers.notifier)
     const outbox = await bus.jsm.consumers.info(streams.notify, consumers.notifierOutbox)
-    if ([facts, outbox].every(({ num_pending, num_ack_pending }) => num_pending + num_ack_pending === 0))
-      return
-    await sleep(50)
+    const queues = [facts, outbox]
+    const isEmpty = queues.every(({ num_pending, num_ack_pending }) => num_pending + num_ack_pending === 0)
+    times = isEmpty ? times + 1 : 0
   }
 }
 

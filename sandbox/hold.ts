@@ -30,7 +30,7 @@ export function hold(dir: string, name: string): void {
  * In a test: resolves with the process id of a live stand-in that waits at `name`.
  * @throws Error when none has come within `timeoutMs`.
  */
-export async function waitHeld(dir: string, name: string, timeoutMs = 20_000): Promise<number> {
+export async function waitHeld(dir: string, name: string, timeoutMs = 60_000): Promise<number> {
   const pid = await waitUntil(join(dir, 'held'), () => findHeld(dir, name), timeoutMs)
   if (pid === undefined) throw new Error(`nobody came to the hold point ${name} within ${timeoutMs} ms`)
   return pid

@@ -10,13 +10,13 @@ import { makeTemporaryDirectory } from './site-support.ts'
 it('a node that is a black hole answers no connection, beside others that do, and is gone with its site', async () => {
   const dir = makeTemporaryDirectory()
   const site = await startSite({ dir, faults: { 'node-black-hole': ['dunegpvm01'] } })
-  const sayOf = (node: string) =>
+  const sayOf = (node: string, patienceSeconds: number) =>
     spawnSync('ssh', [
-      ...['-F', site.layout.sshConfig, '-o', 'BatchMode=yes', '-o', 'ConnectTimeout=1'],
+      ...['-F', site.layout.sshConfig, '-o', 'BatchMode=yes', '-o', `ConnectTimeout=${patienceSeconds}`],
       ...['-l', 'dunepro', node],
     ]).stderr.toString()
-  assert.match(sayOf('dunegpvm01.sandbox.test'), /Connection timed out/)
-  assert.match(sayOf('mu2egpvm01.sandbox.test'), /Permission denied/)
+  assert.match(sayOf('dunegpvm01.sandbox.test', 1), /Connection timed out/)
+  assert.match(sayOf('mu2egpvm01.sandbox.test', 60), /Permission denied/)
   await site[Symbol.asyncDispose]()
 
   const hole = site.nodes.find(({ name }) => name === 'dunegpvm01.sandbox.test')

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { chmodSync, existsSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { constants } from 'node:os'
 import { join } from 'node:path'
 import { after, afterEach, before, describe, it } from 'node:test'
 import { readCalls, readMisuse } from '../../sandbox/calls.ts'
@@ -182,9 +183,7 @@ describe('condor_vault_storer (stand-in)', () => {
     assert.ok(site.issuedTokens().some(({ token }) => token === bearer))
   })
 
-  it('hangs with a child, both deaf to SIGTERM, and dies as a group under SIGKILL', {
-    timeout: 20_000,
-  }, async () => {
+  it('hangs with a child, both deaf to SIGTERM, and dies as a group under SIGKILL', async () => {
     site.setFaults({ 'storer-hangs': ['dune_production'] })
     const child = spawn(join(site.layout.bin, 'condor_vault_storer'), ['dune_production'], {
       env,
@@ -192,10 +191,9 @@ describe('condor_vault_storer (stand-in)', () => {
       stdio: 'ignore',
     })
     const group = child.pid as number
-    const members = await waitForChildren(group)
+    const hanging = await waitForBoth(group)
     process.kill(-group, 'SIGTERM')
-    const again = await waitForChildren(group)
-    assert.ok(members.every((pid) => again.includes(pid)))
+    assert.deepEqual(await waitForBoth(group), hanging)
     process.kill(-group, 'SIGKILL')
     await ended(child)
     while (membersOf(group).length > 0) await new Promise((resolve) => setTimeout(resolve, 20))
@@ -246,7 +244,7 @@ describe('condor_vault_storer (stand-in)', () => {
       assert.equal(readMisuse(site.dir).filter(({ what }) => text.test(`MISUSE: ${what}`)).length, 1)
     }
 
-    it('two storers at once under one identity', { timeout: 20_000 }, async () => {
+    it('two storers at once under one identity', async () => {
       hold(site.dir, held)
       const first = store()
       await waitHeld(site.dir, held)
@@ -255,9 +253,7 @@ describe('condor_vault_storer (stand-in)', () => {
       assert.equal((await first).exit, 0)
     })
 
-    it('two storers at once under one uid when one has no identity of its own', {
-      timeout: 20_000,
-    }, async () => {
+    it('two storers at once under one uid when one has no identity of its own', async () => {
       hold(site.dir, held)
       const first = store()
       await waitHeld(site.dir, held)
@@ -322,13 +318,19 @@ const ended = async (child: ChildProcess) => {
   if (child.exitCode === null && child.signalCode === null) await once(child, 'exit')
 }
 
-/** The live processes of a group, once the child that hangs is among them. */
-async function waitForChildren(group: number): Promise<number[]> {
+/** The storer and its child, once both are there and deaf; what the child itself starts comes and goes. */
+async function waitForBoth(group: number): Promise<number[]> {
   for (;;) {
-    const members = membersOf(group)
-    if (members.includes(group) && members.some((pid) => commandOf(pid).includes('trap'))) return members
+    const child = membersOf(group).find((pid) => commandOf(pid).includes('trap') && isDeaf(pid))
+    if (child !== undefined && membersOf(group).includes(group)) return [group, child]
     await new Promise((resolve) => setTimeout(resolve, 20))
   }
+}
+
+/** Whether it ignores SIGTERM by now: its name is there a moment before it has said so. */
+function isDeaf(pid: number): boolean {
+  const ignored = /^SigIgn:\s+([0-9a-f]+)$/m.exec(readOrEmpty(`/proc/${pid}/status`))?.[1] ?? '0'
+  return ((BigInt(`0x${ignored}`) >> BigInt(constants.signals.SIGTERM - 1)) & 1n) === 1n
 }
 
 const membersOf = (group: number): number[] =>
@@ -348,9 +350,11 @@ function groupOf(pid: number): number | undefined {
   }
 }
 
-function commandOf(pid: number): string {
+const commandOf = (pid: number): string => readOrEmpty(`/proc/${pid}/cmdline`)
+
+function readOrEmpty(file: string): string {
   try {
-    return readFileSync(`/proc/${pid}/cmdline`, 'utf8')
+    return readFileSync(file, 'utf8')
   } catch {
     return ''
   }

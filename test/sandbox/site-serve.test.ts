@@ -41,9 +41,9 @@ it('a wrong fault is refused with the list of known ones, and nothing starts', a
 
 /** The kernel kills the orphans right after their parent: no event tells us, so it is looked at again and again. */
 async function becomesTrue(holds: () => boolean): Promise<void> {
-  const deadline = performance.now() + 5000
+  const deadline = performance.now() + 60_000
   while (!holds()) {
-    assert.ok(performance.now() < deadline, 'still not so after 5 s')
+    assert.ok(performance.now() < deadline, 'still not so after a minute')
     await wait(20)
   }
 }

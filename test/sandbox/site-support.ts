@@ -16,7 +16,7 @@ export interface Outcome {
 /** Runs a program with what a daemon's environment holds for this site, and a ticket cache of its own. */
 export function runIn(site: SandboxSite, cache: string, command: string, ...args: string[]): Outcome {
   const env = { PATH: '/usr/bin:/bin', ...site.env, KRB5CCNAME: `FILE:${join(site.layout.state, cache)}` }
-  return spawnSync(command, args, { env, encoding: 'utf8', timeout: 20_000 })
+  return spawnSync(command, args, { env, encoding: 'utf8', timeout: 60_000 })
 }
 
 export const kinit = (site: SandboxSite, account: string) =>

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { type Faults, writeFaults } from '../../sandbox/faults.ts'
+import { chooseLoopback } from '../../sandbox/free-port.ts'
 import { createRealm } from '../../sandbox/kdc.ts'
 import { type Layout, layoutOf } from '../../sandbox/layout.ts'
 import { startVault, type VaultOptions } from '../../sandbox/vault/start-vault.ts'
@@ -54,7 +55,8 @@ export async function startVaultSite(options: Partial<VaultOptions> = {}): Promi
       { file: join(layout.keytabs, 'dunepro.keytab'), principals: [duneprincipal] },
       { file: join(layout.keytabs, 'mu2epro.keytab'), principals: [mu2eprincipal] },
     ],
-    '127.0.0.1',
+    // An address of its own: on everybody's, another test may be given its port before it has it.
+    chooseLoopback()(0),
   )
   await kdc.start()
   const tls = await makeTls(layout)
