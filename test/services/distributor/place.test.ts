@@ -121,11 +121,11 @@ describe('placing files on a node', () => {
         await setImmediate()
       }
     })()
-    for (let round = 0; round < 10; round += 1)
+    // However busy this machine is: until it was looked at often enough to have been seen.
+    for (let round = 0; round < 10 || reads < 5_000; round += 1)
       await placeHere(contents.map((content) => ({ ...file, content })))
     pushing = false
     await reading
-    assert.ok(reads > 5_000, `${reads} reads`)
   })
 
   it('shows its content to nobody: not in an argument list, not in a file that others may read', async (t) => {
@@ -145,7 +145,7 @@ describe('placing files on a node', () => {
     assert.deepEqual([...results.values()], ['ok', 'ok'])
     const seen = readFileSync(log, 'utf8')
     assert.ok(seen.includes('mv -fT'), 'the looking works')
-    assert.ok(!seen.includes('canary'), 'the token was in an argument list or an environment')
+    assert.ok(!seen.includes(content), 'the token was in an argument list or an environment')
     const modes = new Set([...seen.matchAll(/^MODE (\d+)$/gm)].map(([, mode]) => mode))
     assert.deepEqual([...modes], ['400'])
   })

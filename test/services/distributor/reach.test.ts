@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { connect, createServer, type Socket } from 'node:net'
 import { describe, it, type TestContext } from 'node:test'
 import { startBlackHole } from '../../../sandbox/black-hole.ts'
-import { findFreePort } from '../../../sandbox/free-port.ts'
+import { chooseLoopback, findFreePort } from '../../../sandbox/free-port.ts'
 import { openAskNode } from '../../../services/distributor/ask-node.ts'
 import { hasUnanswered, openIsConnecting } from '../../../services/distributor/connecting.ts'
 import { probe } from '../../../services/distributor/probe.ts'
@@ -43,29 +43,29 @@ const waiter = (t: TestContext) => ({ signal: t.signal, lendSlot: t.mock.fn() })
 describe('a probe', () => {
   it('is answered where sshd greets', async (t) => {
     const { port } = await listen(t, greet)
-    assert.equal(await probe(target(port), 5_000), undefined)
+    assert.equal(await probe(target(port), 60_000), undefined)
   })
   it('is answered where sshd hangs up at once, as it does when it has too many connections', async (t) => {
     const { port } = await listen(t, (socket) => void socket.end())
-    assert.equal(await probe(target(port), 5_000), undefined)
+    assert.equal(await probe(target(port), 60_000), undefined)
   })
   it('says that nobody listens', async (t) => {
     const { port, close } = await listen(t, greet)
     close()
-    assert.equal(await probe(target(port), 5_000), 'connection-refused')
+    assert.equal(await probe(target(port), 60_000), 'connection-refused')
   })
   it('knows an open port from a node that speaks', async (t) => {
     const { port } = await listen(t, nothing)
     assert.equal(await probe(target(port), 200), 'node-unreachable')
   })
   it('says that a name is unknown', async () => {
-    assert.equal(await probe(target(22, 'no-such-node.invalid'), 5_000), 'node-unknown')
+    assert.equal(await probe(target(22, 'no-such-node.invalid'), 60_000), 'node-unknown')
   })
 })
 
 describe('a push to a node', () => {
   const entry = entryOf()
-  const at = { entry, node: 'node1.lab.example', pingMs: 500 }
+  const at = { entry, node: 'node1.lab.example', pingMs: 60_000 }
   const timing = { firstLookMs: 5, lookMs: 20 }
   const reachOf = (where: SshTarget) =>
     openReach({ askNode: openAskNode(async () => where), isConnecting: async () => false }, timing)
@@ -130,7 +130,7 @@ describe('a push to a node', () => {
       if (looks === 5) taken.resolve('done')
       return looks < 3
     })
-    assert.equal(await reach.attempt({ ...at, pingMs: 10_000 }, () => taken.promise, waiting), 'done')
+    assert.equal(await reach.attempt(at, () => taken.promise, waiting), 'done')
     assert.equal(waiting.lendSlot.mock.callCount(), 1)
   })
   it('keeps its slot while it works, however long', async (t) => {
@@ -182,11 +182,12 @@ describe('a connection that nobody takes', () => {
       assert.equal(hasUnanswered(text, address, port), expected))
 
   it('is seen in this machine’s own table', async (t) => {
-    const port = await findFreePort('127.0.0.1')
-    await using _ = await startBlackHole({ address: '127.0.0.1', port })
-    const isConnecting = openIsConnecting(async () => target(port))
+    const address = chooseLoopback()(0)
+    const port = await findFreePort(address)
+    await using _ = await startBlackHole({ address, port })
+    const isConnecting = openIsConnecting(async () => target(port, address))
     assert.equal(await isConnecting(entryOf(), 'node1'), false)
-    const socket = connect({ host: '127.0.0.1', port }).on('error', () => undefined)
+    const socket = connect({ host: address, port }).on('error', () => undefined)
     t.after(() => socket.destroy())
     await eventually(() => isConnecting(entryOf(), 'node1'), 'the connection is begun')
   })

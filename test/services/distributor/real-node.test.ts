@@ -11,7 +11,7 @@ const is = (code: ReasonCode) => (error: Permanent | Transient) => {
   return true
 }
 
-describe('pushes to a real node', { timeout: 120_000 }, () => {
+describe('pushes to a real node', () => {
   let node: RealNode
   before(async () => {
     node = await startRealNode()
@@ -100,11 +100,11 @@ describe('pushes to a real node', { timeout: 120_000 }, () => {
     const [held, bin] = [join(node.home, 'held'), join(node.home, 'bin')]
     // The second rename on the node waits for ever.
     node.setShell(`mkdir -p ${at('bin')}
-printf '%s\\n' '#!/bin/sh' 'if [ -e ${at('once')} ]; then : >${at('held')}; sleep 60; fi' ': >${at('once')}' 'exec /bin/mv "$@"' >${at('bin')}/mv
+printf '%s\\n' '#!/bin/sh' 'if [ -e ${at('once')} ]; then : >${at('held')}; sleep 300; fi' ': >${at('once')}' 'exec /bin/mv "$@"' >${at('bin')}/mv
 chmod 755 ${at('bin')}/mv
 PATH=${at('bin')}:$PATH exec /bin/sh "$@"`)
     const lost = assert.rejects(node.push('hvs.new'), is('connection-lost'))
-    await eventually(async () => existsSync(held), 'the second rename is held')
+    await eventually(async () => existsSync(held), 'the second rename is held', 60_000)
     await node.stop()
     await lost
     assert.deepEqual(node.read(), { first: 'hvs.new', second: 'hvs.old' })
@@ -123,7 +123,7 @@ PATH=${at('bin')}:$PATH exec /bin/sh "$@"`)
     rmSync(join(node.home, 'begun'), { force: true })
     const stop = new AbortController()
     const ended = assert.rejects(node.push('hvs.newer', { signal: stop.signal }))
-    await eventually(async () => existsSync(join(node.home, 'begun')), 'the node has begun')
+    await eventually(async () => existsSync(join(node.home, 'begun')), 'the node has begun', 60_000)
     stop.abort()
     await ended
     for (const content of Object.values(node.read())) assert.match(content, /^hvs\.(old|newer)$/)

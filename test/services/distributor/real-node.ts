@@ -123,14 +123,14 @@ export async function startRealNode(): Promise<RealNode> {
     async push(content, options = {}) {
       const { transport = 'ssh', keep = false } = options
       const signal = options.signal ?? new AbortController().signal
-      const ccache = await tickets.ccacheOf(entry, { minLifeMs: 60_000, timeoutMs: 10_000, signal })
+      const ccache = await tickets.ccacheOf(entry, { minLifeMs: 60_000, timeoutMs: 60_000, signal })
       const control: ControlSocket | undefined = keep
         ? masters.socketOf(entry, node, { controlMaster: true, controlPersist: 60_000 })
         : undefined
       return transportOf({ transport })(
         { entry, node, uid: options.uid ?? uid, files: tokenFiles(content) },
         {
-          ...{ ssh: 'ssh', rsync: 'rsync', ccache, staging, timeoutMs: 30_000, signal },
+          ...{ ssh: 'ssh', rsync: 'rsync', ccache, staging, timeoutMs: 90_000, signal },
           ...(control ? { control } : {}),
         },
       )

@@ -180,8 +180,8 @@ describe('pushing with a program that only claims to be ssh', () => {
     return pushBySsh(
       { entry: entryOf(), node: 'node1.lab.example', uid: 61_234, files },
       {
-        ...{ ssh: program, rsync: 'none', ccache: '/nowhere', staging: '/nowhere', timeoutMs: 5_000 },
-        signal: AbortSignal.timeout(10_000),
+        ...{ ssh: program, rsync: 'none', ccache: '/nowhere', staging: '/nowhere', timeoutMs: 60_000 },
+        signal: AbortSignal.timeout(120_000),
       },
     )
   }

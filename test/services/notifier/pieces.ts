@@ -21,4 +21,6 @@ notifications_test: { admin_email: [tester@lab.example], SLACK_ALERTS_URL: "http
 
 /** The messages of a batch, as they come with managed-tokens. */
 export const digestsOf = (news: readonly News[], site: Site = siteOf(recipients)) =>
-  composeDigests({ id: 'batch', at: at(6), news }, site, loadTemplates(undefined).templates)
+  composeDigests({ id: 'batch', at: at(6), news }, site, loadTemplates(undefined).templates).map(
+    ({ body }) => body,
+  )

@@ -23,9 +23,8 @@ describe('templates of an operator’s own', () => {
   const mail = () => {
     const one = piece('dune_production', 'node', 'node1', { message: '<b>&' })
     const batch = { id: 'batch', at: at(6), news: [one] }
-    const found = composeDigests(batch, siteOf(recipients), loadTemplates(directory).templates).find(
-      ({ channel }) => channel === 'email',
-    )
+    const digests = composeDigests(batch, siteOf(recipients), loadTemplates(directory).templates)
+    const found = digests.find(({ body }) => body.channel === 'email')?.body
     return { subject: found?.subject, text: found?.text, html: found?.html }
   }
   const problems = () =>

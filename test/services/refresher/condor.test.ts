@@ -17,7 +17,7 @@ function condorStatus(t: TestContext, body: string) {
     `#!/bin/sh\nprintf '%s\\n' "$@" "$_condor_COLLECTOR_HOST" >>${directory}/words\n${body}\n`,
   )
   chmodSync(program, 0o755)
-  const options = { condorStatus: program, timeoutMs: 5_000, signal: AbortSignal.timeout(20_000) }
+  const options = { condorStatus: program, timeoutMs: 60_000, signal: AbortSignal.timeout(120_000) }
   return { options, words: () => readFileSync(join(directory, 'words'), 'utf8').trim().split('\n') }
 }
 

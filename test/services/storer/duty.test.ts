@@ -41,11 +41,11 @@ describe('serving while the lease is held', () => {
     const { life, serving, count } = serviceOf(lease)
     assert.equal(life.all.length, 0)
     lease.state = true
-    await life.until('the start', (one) => one === 'start', 5_000)
+    await life.until('the start', (one) => one === 'start')
     lease.state = false
-    await life.until('the stop', (one) => one === 'stop', 5_000)
+    await life.until('the stop', (one) => one === 'stop')
     lease.state = true
-    await life.until('the second start', () => count('start') === 2, 5_000)
+    await life.until('the second start', () => count('start') === 2)
     await serving[Symbol.asyncDispose]()
     assert.deepEqual(life.all, ['start', 'stop', 'start', 'stop'])
   })
@@ -53,7 +53,7 @@ describe('serving while the lease is held', () => {
   it('goes on while nobody can say who has the lease', async () => {
     const lease = leaseOf(true)
     const { life, serving } = serviceOf(lease)
-    await life.until('the start', (one) => one === 'start', 5_000)
+    await life.until('the start', (one) => one === 'start')
     lease.state = 'away'
     await serving[Symbol.asyncDispose]()
     assert.deepEqual(life.all, ['start', 'stop'])
