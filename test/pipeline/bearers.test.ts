@@ -83,16 +83,18 @@ describe('bearer tokens on nodes', { timeout: 120_000 }, () => {
     for (const { body } of ready) assert.ok(typeof body.renewAt === 'string')
   })
 
-  it('are left in no daemon’s state, log or message; a vault token that nodes must not have is on none', () => {
-    assert.deepEqual(findLeaks(dir), [])
+  it('are left in no daemon’s state, log or message; a vault token that nodes must not have is on none', async () => {
+    // The server of a running site writes to its files while they are read.
+    await pipe[Symbol.asyncDispose]()
+    assert.deepEqual(await findLeaks(dir), [])
     const tokens = tokensOf(dir)
     const bearers = tokens.filter(({ name }) => name.startsWith('bearer'))
     assert.ok(bearers.length > 3)
     const { state, nodes } = pipe.site.layout
-    assert.deepEqual(scanFiles(join(state, 'refresher'), bearers), [])
+    assert.deepEqual(await scanFiles(join(state, 'refresher'), bearers), [])
     const kept = tokens.filter(({ name }) => /^vault token.*nova_analysis/.test(name))
-    assert.ok(scanFiles(join(state, 'refresher'), kept).length > 0, 'the refresher keeps it')
-    assert.deepEqual(scanFiles(nodes, kept), [])
+    assert.ok((await scanFiles(join(state, 'refresher'), kept)).length > 0, 'the refresher keeps it')
+    assert.deepEqual(await scanFiles(nodes, kept), [])
   })
 
   it('that are sealed without the vault token do not bring it to the distributor either', async () => {

@@ -132,8 +132,8 @@ describe('the demo', { concurrency: 2, timeout: 170_000 }, () => {
       assertNoMisuse({ dir })
       assert.ok(!said.includes('\u001b'), 'a pipe gets no escape codes')
       assert.doesNotMatch(said, /^ {4}at /m, 'nobody gets a stack trace')
-      assertNothingLeft(dir)
-      assert.deepEqual(findLeaks(dir), [])
+      await assertNothingLeft(dir)
+      assert.deepEqual(await findLeaks(dir), [])
     })
 })
 

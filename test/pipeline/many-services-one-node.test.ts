@@ -46,5 +46,5 @@ it('twenty services to one node: no connection refused, no retry, one connection
     const { accepted, refused } = countConnections(mark)
     assert.deepEqual({ accepted, refused }, { accepted: 20, refused: 0 })
   }
-  assertNothingLeft(dir)
+  await assertNothingLeft(dir)
 })

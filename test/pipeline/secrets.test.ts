@@ -26,6 +26,7 @@ describe('after a run in which some things failed', { timeout: 120_000 }, () => 
   let sample: Sample
   let tokens: Secret[]
   let keys: Secret[]
+  let all: Secret[]
 
   before(async () => {
     directory = await makeDirectory()
@@ -40,11 +41,12 @@ describe('after a run in which some things failed', { timeout: 120_000 }, () => 
     sample = await sampler.stop()
     tokens = tokensOf(dir)
     keys = keysOf(dir)
+    all = [...tokens, ...keys]
   })
 
   after(() => directory[Symbol.asyncDispose]())
 
-  const findIn = (text: string | Buffer) => findSecrets(text, [...tokens, ...keys])
+  const findIn = (text: string | Buffer) => findSecrets(text, all)
 
   it('there is something to look for, and in', () => {
     assert.equal(outcome.exitCode, 1)
@@ -57,13 +59,13 @@ describe('after a run in which some things failed', { timeout: 120_000 }, () => 
       assert.ok(readdirSync(join(dir, place)).length > 0, place)
   })
 
-  it('no file of the site and none in /tmp holds a secret that is not its business', () =>
-    assert.deepEqual(findLeaks(dir), []))
+  it('no file of the site and none in /tmp holds a secret that is not its business', async () =>
+    assert.deepEqual(await findLeaks(dir), []))
 
-  it('tokens do lie where they belong, and are found there', () => {
-    const places = new Set(scanFiles(dir, tokens).map((found) => found.split('/')[0]))
+  it('tokens do lie where they belong, and are found there', async () => {
+    const places = new Set((await scanFiles(dir, tokens)).map((found) => found.split('/')[0]))
     assert.deepEqual([...places].sort(), ['credds', 'nodes', 'state', 'vault'])
-    const daemons = new Set(scanFiles(join(dir, 'state'), tokens).map((found) => found.split('/')[0]))
+    const daemons = new Set((await scanFiles(join(dir, 'state'), tokens)).map((found) => found.split('/')[0]))
     assert.deepEqual([...daemons].sort(), ['refresher', 'storer'])
   })
 
@@ -97,7 +99,7 @@ describe('after a run in which some things failed', { timeout: 120_000 }, () => 
     assert.equal(sealed.length, 3, 'one sealed token for each entry that got one')
     // The files of the store hold also what has been consumed since; that they can be read at all is shown by what is known to be in them.
     const known = { name: 'a sealed token', value: sealed[0]?.text.slice(-60) ?? '' }
-    const files = scanFiles(join(dir, 'state', 'nats'), [known])
+    const files = await scanFiles(join(dir, 'state', 'nats'), [known])
     assert.ok(
       files.some((found) => found.includes('KV_sealed')),
       files.join(),
@@ -107,7 +109,7 @@ describe('after a run in which some things failed', { timeout: 120_000 }, () => 
   describe('a secret that is planted is found', () => {
     const planted = () => tokens[0] as Secret
 
-    it('in a file, plain, in base64 at any offset, and in hex', () => {
+    it('in a file, plain, in base64 at any offset, and in hex', async () => {
       const places = join(dir, 'planted')
       mkdirSync(places)
       const { value } = planted()
@@ -119,7 +121,7 @@ describe('after a run in which some things failed', { timeout: 120_000 }, () => 
         hex: Buffer.from(value).toString('hex'),
       }
       for (const [name, text] of Object.entries(forms)) writeFileSync(join(places, name), text)
-      const found = scanFiles(dir, [planted()], placesOfTokens(dir))
+      const found = await scanFiles(dir, [planted()], placesOfTokens(dir))
       assert.deepEqual(
         found.sort(),
         Object.keys(forms)
@@ -129,22 +131,27 @@ describe('after a run in which some things failed', { timeout: 120_000 }, () => 
     })
 
     it('in the arguments and the environment of a process that lives a tenth of a second', async () => {
-      await using sampler = await sampleProcesses()
-      const [argument, variable] = [planted(), tokens[1] as Secret]
-      const child = spawn('/bin/sh', ['-c', 'sleep 0.1', argument.value], {
-        env: { PATH: '/usr/bin:/bin', BEARER: variable.value },
-      })
-      await once(child, 'exit')
-      const { texts } = await sampler.stop()
-      const found = new Set(texts.flatMap((text) => findSecrets(text, [argument, variable])))
-      assert.deepEqual([...found].sort(), [argument.name, variable.name].sort())
+      const both = [planted(), tokens[1] as Secret]
+      const [argument, variable] = both as [Secret, Secret]
+      const found = new Set<string>()
+      // On a machine with much else to do one may come and go unseen: the first that is seen counts.
+      for (let times = 1; found.size < both.length; times += 1) {
+        assert.ok(times <= 20, `of ${both.map(({ name }) => name)} only ${[...found]} found`)
+        await using sampler = await sampleProcesses()
+        const child = spawn('/bin/sh', ['-c', 'sleep 0.1; :', argument.value], {
+          env: { PATH: '/usr/bin:/bin', BEARER: variable.value },
+        })
+        await once(child, 'exit')
+        const { texts } = await sampler.stop()
+        for (const text of texts) for (const name of findSecrets(text, both)) found.add(name)
+      }
     })
 
-    it('in /tmp', () => {
+    it('in /tmp', async () => {
       const file = `/tmp/mt-planted-${process.pid}`
       writeFileSync(file, planted().value)
       try {
-        assert.ok(findLeaks(dir).includes(`${file}: ${planted().name}`))
+        assert.ok((await findLeaks(dir)).includes(`${file}: ${planted().name}`))
       } finally {
         rmSync(file)
       }

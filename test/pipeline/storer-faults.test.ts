@@ -46,7 +46,7 @@ describe('a storer run that goes wrong', { timeout: 170_000 }, () => {
 
   after(async () => {
     await stop.disposeAsync()
-    assertNothingLeft(join(directory.path, 'site'))
+    await assertNothingLeft(join(directory.path, 'site'))
     await directory[Symbol.asyncDispose]()
   })
 

@@ -45,7 +45,7 @@ describe('a storer that is killed', { timeout: 170_000 }, () => {
 
   after(async () => {
     await stop.disposeAsync()
-    assertNothingLeft(directory.path)
+    await assertNothingLeft(directory.path)
     await directory[Symbol.asyncDispose]()
   })
 

@@ -53,7 +53,7 @@ it('a reader never finds a token absent, empty or torn while it is pushed again 
       'the last tokens lie there',
     )
   }
-  assertNothingLeft(dir)
+  await assertNothingLeft(dir)
 })
 
 /** For each round a token for each entry. */

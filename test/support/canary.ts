@@ -1,6 +1,7 @@
 /** Looks for secrets where they must not be: in files, texts and what `/proc` shows, plain or encoded. */
-import { existsSync, lstatSync, readdirSync, readFileSync } from 'node:fs'
+import { type Dirent, existsSync, lstatSync, readdirSync, readFileSync } from 'node:fs'
 import { join, relative } from 'node:path'
+import { setImmediate } from 'node:timers/promises'
 import { layoutOf } from '../../sandbox/layout.ts'
 
 export interface Secret {
@@ -36,20 +37,47 @@ export function keysOf(dir: string): Secret[] {
   ]
 }
 
-/** The names of the secrets in `content`, plain, in base64 or in hex. */
+/** The names of the secrets in `content`, plain, in base64 or in hex. Many contents are searched best for the same array. */
 export function findSecrets(content: Buffer | string, secrets: readonly Secret[]): string[] {
   const text = typeof content === 'string' ? content : content.toString('latin1')
-  return secrets
-    .filter(({ value }) => formsOf(value).some((form) => text.includes(form)))
-    .map(({ name }) => name)
+  const search = searches.get(secrets) ?? prepareSearch(secrets)
+  searches.set(secrets, search)
+  const found = search(text)
+  return secrets.filter((secret) => found.has(secret)).map(({ name }) => name)
 }
 
-const forms = new Map<string, readonly string[]>()
+type Search = (text: string) => ReadonlySet<Secret>
 
-function formsOf(value: string): readonly string[] {
-  const known = forms.get(value) ?? encode(value)
-  forms.set(value, known)
-  return known
+const searches = new WeakMap<readonly Secret[], Search>()
+
+/**
+ * A text is looked at in short pieces, one every `step` characters, and each form is known by every piece it can be met by.
+ * To look for one form after the other takes seconds for a whole site, in which this process, and what it serves, stands still.
+ */
+const [step, pieceLength] = [16, 12]
+
+function prepareSearch(secrets: readonly Secret[]): Search {
+  const pieces = new Map<string, { readonly secret: Secret; readonly form: string }[]>()
+  for (const secret of secrets)
+    for (const form of encode(secret.value)) {
+      if (form.length < step + pieceLength - 1)
+        throw new Error(`${secret.name} is too short to be looked for`)
+      for (let at = 0; at < step; at++) {
+        const piece = form.slice(at, at + pieceLength)
+        pieces.set(piece, [...(pieces.get(piece) ?? []), { secret, form }])
+      }
+    }
+  return (text) => {
+    const found = new Set<Secret>()
+    const asked = new Set<string>()
+    for (let at = 0; at + pieceLength <= text.length; at += step)
+      for (const { secret, form } of pieces.get(text.slice(at, at + pieceLength)) ?? []) {
+        if (asked.has(form)) continue
+        asked.add(form)
+        if (text.includes(form)) found.add(secret)
+      }
+    return found
+  }
 }
 
 /** Base64 depends on where in a longer text the value begins: its inner part at each of the three offsets. */
@@ -65,16 +93,29 @@ function encode(value: string): string[] {
 }
 
 /** `<path>: <secret>` for each secret in a file of `directory`, but for what lies under one of `allowed`. */
-export function scanFiles(
+export async function scanFiles(
   directory: string,
   secrets: readonly Secret[],
   allowed: readonly string[] = [],
-): string[] {
-  return listFiles(directory)
-    .filter((file) => !allowed.some((place) => file === place || file.startsWith(`${place}/`)))
-    .flatMap((file) =>
-      findSecrets(readIfThere(file), secrets).map((name) => `${relative(directory, file)}: ${name}`),
-    )
+): Promise<string[]> {
+  const files = listFiles(directory).filter(
+    (file) => !allowed.some((place) => file === place || file.startsWith(`${place}/`)),
+  )
+  return scan(files, secrets, (file) => relative(directory, file))
+}
+
+/** This process may be the Vault of another site, which must be answered meanwhile. */
+async function scan(
+  files: readonly string[],
+  secrets: readonly Secret[],
+  nameOf: (file: string) => string,
+): Promise<string[]> {
+  const found: string[] = []
+  for (const file of files) {
+    for (const name of findSecrets(readIfThere(file), secrets)) found.push(`${nameOf(file)}: ${name}`)
+    await setImmediate()
+  }
+  return found
 }
 
 /** Where tokens of the site in `dir` may lie. */
@@ -98,28 +139,42 @@ export function placesOfKeys(dir: string): string[] {
 }
 
 /** Every leak in the directory of a site that has stopped, and in the files of /tmp. */
-export function findLeaks(dir: string): string[] {
+export async function findLeaks(dir: string): Promise<string[]> {
   const tokens = tokensOf(dir)
   const keys = keysOf(dir)
   return [
-    ...scanFiles(dir, tokens, placesOfTokens(dir)),
-    ...scanFiles(dir, keys, placesOfKeys(dir)),
-    ...scanTmp([...tokens, ...keys]),
+    ...(await scanFiles(dir, tokens, placesOfTokens(dir))),
+    ...(await scanFiles(dir, keys, placesOfKeys(dir))),
+    ...(await scanTmp([...tokens, ...keys])),
   ]
 }
 
 /** The files that lie directly in /tmp; directories there belong to somebody else. */
-function scanTmp(secrets: readonly Secret[]): string[] {
+function scanTmp(secrets: readonly Secret[]): Promise<string[]> {
   const files = readdirSync('/tmp', { withFileTypes: true }).filter((entry) => entry.isFile())
-  return files.flatMap(({ name }) =>
-    findSecrets(readIfThere(join('/tmp', name)), secrets).map((secret) => `/tmp/${name}: ${secret}`),
+  return scan(
+    files.map(({ name }) => join('/tmp', name)),
+    secrets,
+    (file) => file,
   )
 }
 
+/** A directory that is gone by now has none. */
 function listFiles(directory: string): string[] {
-  return readdirSync(directory, { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile())
-    .map((entry) => join(entry.parentPath, entry.name))
+  return listIfThere(directory).flatMap((entry) => {
+    const path = join(directory, entry.name)
+    if (entry.isDirectory()) return listFiles(path)
+    return entry.isFile() ? [path] : []
+  })
+}
+
+function listIfThere(directory: string): Dirent[] {
+  try {
+    return readdirSync(directory, { withFileTypes: true })
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return []
+    throw error
+  }
 }
 
 const readIfThere = (file: string): Buffer => {

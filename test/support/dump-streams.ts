@@ -1,13 +1,13 @@
-/** Everything a JetStream store holds, as clients get it: a server without users, started on a copy of the store for the moment. */
+/** Everything the store of a JetStream server that has stopped holds, as clients get it: a server without users, started on a copy for the moment. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { cp, mkdtemp, rm } from 'node:fs/promises'
+import { cp, mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { jetstreamManager } from '@nats-io/jetstream'
 import { connect } from '@nats-io/transport-node'
-import { choosePort } from '../../cli/up/port.ts'
 import { natsFiles } from '../../shared/state.ts'
+import { eventually } from './latch.ts'
 
 export interface StoredMessage {
   readonly stream: string
@@ -20,20 +20,12 @@ export interface StoredMessage {
 export async function dumpStreams(stateRoot: string): Promise<StoredMessage[]> {
   const store = await mkdtemp(join(tmpdir(), 'mt-store-'))
   await cp(natsFiles(stateRoot).store, store, { recursive: true })
-  const port = await choosePort(0)
-  const server = spawn(
-    'setpriv',
-    ['--pdeathsig', 'KILL', 'nats-server', '-a', '127.0.0.1', '-p', String(port), '-js', '-sd', store],
-    { stdio: 'ignore' },
-  )
+  // The server chooses its port by itself and says so in a file, once it listens.
+  const words = ['-a', '127.0.0.1', '-p', '-1', '--ports_file_dir', store, '-js', '-sd', store]
+  const server = spawn('setpriv', ['--pdeathsig', 'KILL', 'nats-server', ...words], { stdio: 'ignore' })
   const gone = once(server, 'exit')
   try {
-    const nc = await connect({
-      servers: `127.0.0.1:${port}`,
-      waitOnFirstConnect: true,
-      maxReconnectAttempts: 100,
-      reconnectTimeWait: 50,
-    })
+    const nc = await connect({ servers: await readAddress(join(store, `nats-server_${server.pid}.ports`)) })
     const messages = await readAll(await jetstreamManager(nc))
     await nc.close()
     return messages
@@ -42,6 +34,15 @@ export async function dumpStreams(stateRoot: string): Promise<StoredMessage[]> {
     await gone
     await rm(store, { recursive: true, force: true })
   }
+}
+
+async function readAddress(file: string): Promise<string[]> {
+  let text = ''
+  await eventually(async () => {
+    text = await readFile(file, 'utf8').catch(() => '')
+    return text.trim().endsWith('}')
+  }, 'the server on the copy listens')
+  return (JSON.parse(text) as { nats: string[] }).nats
 }
 
 async function readAll(jsm: Awaited<ReturnType<typeof jetstreamManager>>): Promise<StoredMessage[]> {

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { readCalls, readMisuse } from '../../sandbox/calls.ts'
 import { creddsOf, nodesOf } from '../../sandbox/entry.ts'
 import { nodeTmp } from '../../sandbox/layout.ts'
@@ -12,10 +13,10 @@ import { verifySite } from '../../sandbox/verify.ts'
 export function emptyEnds({ layout, entries }: SandboxSite): void {
   for (const node of nodesOf(entries))
     for (const name of readdirSync(nodeTmp(layout, node)))
-      rmSync(join(nodeTmp(layout, node), name), { recursive: true })
+      rmSync(join(nodeTmp(layout, node), name), { recursive: true, force: true })
   for (const credd of creddsOf(entries))
     for (const account of readdirSync(join(layout.credds, credd)))
-      rmSync(join(layout.credds, credd, account), { recursive: true })
+      rmSync(join(layout.credds, credd, account), { recursive: true, force: true })
 }
 
 /** `entry kind target` of every target that is not as it should be, of these entries or all. */
@@ -76,8 +77,13 @@ export function assertNoMisuse({ dir }: Pick<SandboxSite, 'dir'>): void {
   assert.deepEqual(readMisuse(dir), [])
 }
 
+/** How long what was killed may take to be gone on a busy machine (milliseconds). */
+const dyingMs = 5_000
+
 /** After a site's end: no process of it, no ticket, no unfinished storer run, no file of a storer in /tmp. */
-export function assertNothingLeft(dir: string): void {
+export async function assertNothingLeft(dir: string): Promise<void> {
+  const deadline = Date.now() + dyingMs
+  while (findProcesses(dir).length > 0 && Date.now() < deadline) await sleep(50)
   assert.deepEqual(findProcesses(dir), [], 'processes that mention the site')
   for (const daemon of ['refresher', 'storer', 'distributor', 'notifier'])
     assert.equal(existsSync(join(dir, 'state', daemon, 'tickets')), false, `${daemon} leaves no tickets`)

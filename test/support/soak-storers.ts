@@ -65,7 +65,7 @@ export async function soakStorers({ seconds, seed }: SoakOptions): Promise<void>
     assert.deepEqual(readTogether(dir), [], 'storers that met another one')
     assert.deepEqual(await findMisplaced(pipe.site), [])
   }
-  assertNothingLeft(dir)
+  await assertNothingLeft(dir)
   assertNoRunsLeft(directory.path)
 }
 
