@@ -91,16 +91,14 @@ function configuredNats(file: string | undefined): NatsConfig | undefined {
   }
 }
 
-/** A daemon's answer. Throws RefusedError with the daemon's own words, or UsageError when nobody answers. */
-export async function ask<T>({ nc }: Bus, subject: string, body: object): Promise<T> {
-  const answer = await nc
-    .request(subject, JSON.stringify(body), { timeout: answerMs })
-    .catch((error: Error) => {
-      throw new RefusedError(
-        'no-answer',
-        `Nobody answers on ${subject} (${error.message}): are the daemons running? Try "managed-tokens up".`,
-      )
-    })
+/** A daemon's answer, within five seconds unless told otherwise. Throws RefusedError with the daemon's own words, or UsageError when nobody answers. */
+export async function ask<T>({ nc }: Bus, subject: string, body: object, timeout = answerMs): Promise<T> {
+  const answer = await nc.request(subject, JSON.stringify(body), { timeout }).catch((error: Error) => {
+    throw new RefusedError(
+      'no-answer',
+      `Nobody answers on ${subject} (${error.message}): are the daemons running? Try "managed-tokens up".`,
+    )
+  })
   const parsed = answer.json<T & { error?: { code: string; message: string } }>()
   if (parsed.error) throw new RefusedError(parsed.error.code, parsed.error.message)
   return parsed

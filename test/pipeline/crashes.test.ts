@@ -6,6 +6,7 @@ import { entryName } from '../../sandbox/entry.ts'
 import { writeFaults } from '../../sandbox/faults.ts'
 import { daemons } from '../../shared/subjects.ts'
 import { useHeldSite } from '../support/held-site.ts'
+import { eventually } from '../support/latch.ts'
 import { isGone } from '../support/processes.ts'
 import { findMisplaced } from '../support/site-ends.ts'
 import { readMails, readPosts } from '../support/told.ts'
@@ -37,7 +38,7 @@ const mu2eOnce = {
 }
 
 // Most of the time everybody waits until the server takes back what a dead daemon had: two sites at once.
-describe('a run survives', { concurrency: 2, timeout: 170_000 }, () => {
+describe('a run survives', { concurrency: 2, timeout: 175_000 }, () => {
   describe('the refresher’s and the notifier’s end', { concurrency: 1 }, () => {
     const at = useHeldSite(options)
 
@@ -150,12 +151,18 @@ describe('a run survives', { concurrency: 2, timeout: 170_000 }, () => {
       at.stopAt(...points)
       const { run } = await at.pipe.startRun({ services: [dune, mu2e] })
       const orphans = await Promise.all(points.map(at.isHeld))
+      // A login that is under way at the stop may be broken off, and then there are two.
+      await at.pipe.facts.until(
+        'the other node has its token',
+        ({ body }) => body.run === run && body.entry === dune && body.node === node2,
+      )
       const pids = at.pipe.supervisor.pids()
       const ends = daemons.map(async (daemon) => {
         at.pipe.supervisor.kill(daemon, 'SIGTERM')
         const isEnd = (event: { type: string; name: string; pid?: number }) =>
           event.type === 'died' && event.name === daemon && event.pid === pids[daemon]
-        const end = await at.pipe.life.until(`${daemon} stops`, isEnd, 10_000)
+        // Less than anything that it has under way may take.
+        const end = await at.pipe.life.until(`${daemon} stops`, isEnd, 30_000)
         return `${daemon} ${'how' in end ? end.how : ''}`
       })
       assert.deepEqual(
@@ -180,6 +187,8 @@ describe('a run survives', { concurrency: 2, timeout: 170_000 }, () => {
 
 /** The one run of the site in which something failed was told once to each who has to know. */
 async function assertToldPeopleOnce(dir: string): Promise<void> {
+  await eventually(async () => (await readMails(dir)).length > 1, 'two mails')
+  await eventually(async () => readPosts(dir).length > 0, 'a post')
   const mails = (await readMails(dir)).map(({ to }) => to)
   assert.deepEqual(mails, ['admin@sandbox.test', 'nova-operators@sandbox.test'])
   assert.equal(readPosts(dir).length, 1)

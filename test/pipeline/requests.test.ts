@@ -18,6 +18,8 @@ import { readMails, readPosts } from '../support/told.ts'
 const dune = 'dune_production'
 const mu2e = 'mu2e_production'
 const nova = 'nova_analysis'
+/** Only a bound for what hangs (milliseconds). */
+const patient = { timeout: 30_000 }
 const nodes = ['dunegpvm01', 'mu2egpvm01', 'sharedgpvm01'].map((name) => `${name}.sandbox.test`)
 
 describe('on a bus that runs', { timeout: 170_000 }, () => {
@@ -41,7 +43,7 @@ describe('on a bus that runs', { timeout: 170_000 }, () => {
       const heard: string[] = []
       nc.subscribe('token.>', { callback: (_error, { subject }) => void heard.push(subject) })
       await nc.flush()
-      const answer = (await nc.request('managed-tokens.run', '', { timeout: 5_000 })).json<RunAnswer>()
+      const answer = (await nc.request('managed-tokens.run', '', patient)).json<RunAnswer>()
       assert.deepEqual(answer, { run: answer.run, entries: [dune, mu2e, nova], joined: {} })
       assert.match(answer.run, /^[0-9A-HJKMNP-TV-Z]{26}$/)
       await at.endOf(answer.run, answer.entries)
@@ -56,17 +58,17 @@ describe('on a bus that runs', { timeout: 170_000 }, () => {
         'token.stored.dune.production',
         'token.stored.mu2e.production',
       ])
-      const status = (await nc.request('managed-tokens.status', '')).json<RunStatus>()
+      const status = (await nc.request('managed-tokens.status', '', patient)).json<RunStatus>()
       assert.deepEqual([status.run, status.page, status.pages, status.totals.done], [answer.run, 1, 1, 8])
       const second = (
-        await nc.request('managed-tokens.status', JSON.stringify({ run: answer.run, page: 2 }))
+        await nc.request('managed-tokens.status', JSON.stringify({ run: answer.run, page: 2 }), patient)
       ).json<RunStatus>()
       assert.deepEqual([second.page, second.entries], [2, []])
     })
 
     it('asks how the services stand', async () => {
       await using nc = await connectPlainly()
-      const { services } = (await nc.request('managed-tokens.services', '')).json<{
+      const { services } = (await nc.request('managed-tokens.services', '', patient)).json<{
         services: ServiceStatus[]
       }>()
       const shown = services.map(({ entry, account, uid, nodes, credds, failing }) => ({
@@ -99,7 +101,7 @@ describe('on a bus that runs', { timeout: 170_000 }, () => {
       for await (const message of await nc.requestMany('$SRV.PING', '', {
         strategy: 'count',
         maxMessages: 4,
-        maxWait: 5_000,
+        maxWait: patient.timeout,
       }))
         daemons.push(message.json<{ name: string }>().name)
       assert.deepEqual(
@@ -111,7 +113,7 @@ describe('on a bus that runs', { timeout: 170_000 }, () => {
     it('is told what is wrong with a request, in the body and in the headers of ADR-32', async () => {
       await using nc = await connectPlainly()
       const refused = async (subject: string, body: string) => {
-        const { headers, ...message } = await nc.request(subject, body).then((one) => ({
+        const { headers, ...message } = await nc.request(subject, body, patient).then((one) => ({
           headers: one.headers,
           json: one.json<{ error: { code: string; message: string } }>(),
         }))
@@ -149,11 +151,7 @@ describe('on a bus that runs', { timeout: 170_000 }, () => {
         'push.dune.production.evil',
         '$KV.sealed.dune=5Fproduction',
       ])
-        await assert.rejects(
-          jetstream(nc).publish(subject, '{}', { timeout: 2_000 }),
-          /permissions violation/i,
-          subject,
-        )
+        await assert.rejects(jetstream(nc).publish(subject, '{}', patient), /permissions violation/i, subject)
       await assert.rejects(jsm.streams.getMessage('KV_sealed', { seq: 1 }), /permissions violation/i)
       assert.equal((await jsm.streams.info('TOKENS')).state.last_seq, before)
     })

@@ -78,7 +78,7 @@ export async function startPipeline({ traces = false, ...options }: PipelineOpti
       onEvent: (event) => life.add(event),
     }),
   )
-  await within(30_000, 'the daemons are ready', supervisor.ready()).catch((error: Error) => {
+  await within(90_000, 'the daemons are ready', supervisor.ready()).catch((error: Error) => {
     throw new Error(`${error.message}\n${lastWords(site.layout.logs)}`)
   })
   const bus = stack.use(await connectOperator({ state: site.layout.state, nats: supervisor.url }))
@@ -90,7 +90,7 @@ export async function startPipeline({ traces = false, ...options }: PipelineOpti
   await bus.nc.flush()
 
   const status = (run: string) => readWholeStatus(bus, run)
-  const untilStatus: Pipeline['untilStatus'] = async (run, what, isIt, withinMs = 30_000) => {
+  const untilStatus: Pipeline['untilStatus'] = async (run, what, isIt, withinMs = 60_000) => {
     const deadline = Date.now() + withinMs
     for (;;) {
       // A run that was just asked for is not in the ledger yet, and a killed server does not answer.
@@ -109,7 +109,7 @@ export async function startPipeline({ traces = false, ...options }: PipelineOpti
     facts,
     status,
     untilStatus,
-    startRun: (body = {}) => ask<RunAnswer>(bus, requests.run, body),
+    startRun: (body = {}) => ask<RunAnswer>(bus, requests.run, body, 30_000),
     async untilRunStarts(withinMs) {
       for (const deadline = Date.now() + withinMs; ; await sleep(200)) {
         const answer = await ask<RunAnswer>(bus, requests.run, {}).catch((error: Error) => error)
@@ -117,10 +117,10 @@ export async function startPipeline({ traces = false, ...options }: PipelineOpti
         if (Date.now() > deadline) throw answer
       }
     },
-    async finish(run, withinMs = 60_000) {
+    async finish(run, withinMs = 90_000) {
       const found = await untilStatus(run, 'the run is finished', (one) => one.finished !== null, withinMs)
       await untilDelivered(bus)
-      return found.waiting === 0 ? status(run) : found
+      return found.waiting === 0 ? untilStatus(run, 'the notifier answers', () => true) : found
     },
     storedFacts: (run) => readFacts(bus, run),
     async killAndAwait(name, signal) {
@@ -128,7 +128,7 @@ export async function startPipeline({ traces = false, ...options }: PipelineOpti
       const ours = (type: ChildEvent['type']) => (event: ChildEvent) =>
         event.type === type && event.name === name && life.all.indexOf(event) >= since
       if (!supervisor.kill(name, signal)) throw new Error(`${name} does not run`)
-      await life.until(`${name} dies of ${signal}`, ours('died'), 10_000)
+      await life.until(`${name} dies of ${signal}`, ours('died'))
       await life.until(`${name} is ready again`, ours('ready'))
     },
     [Symbol.asyncDispose]: () => running.disposeAsync(),
@@ -141,16 +141,20 @@ function lastWords(logs: string): string {
   return files.map((file) => `${file}:\n${readFileSync(file, 'utf8').slice(-500)}`).join('\n')
 }
 
-/** Facts are counted and messages to people are sent after a run has finished. */
+/**
+ * Facts are counted and messages to people are sent after a run has finished. Looked at twice: the server counts what was
+ * acked and what was published before that each in its own time.
+ */
 async function untilDelivered({ jsm }: Bus): Promise<void> {
-  const deadline = Date.now() + 10_000
-  for (;;) {
+  const deadline = Date.now() + 60_000
+  for (let times = 0; times < 2; ) {
     const queues = [
       await jsm.consumers.info(streams.tokens, consumers.notifier),
       await jsm.consumers.info(streams.notify, consumers.notifierOutbox),
     ]
-    if (queues.every(({ num_pending, num_ack_pending }) => num_pending + num_ack_pending === 0)) return
-    if (Date.now() > deadline) throw new Error('the outbox was not emptied within 10 s')
+    const isEmpty = queues.every(({ num_pending, num_ack_pending }) => num_pending + num_ack_pending === 0)
+    times = isEmpty ? times + 1 : 0
+    if (Date.now() > deadline) throw new Error('the outbox was not emptied within a minute')
     await sleep(50)
   }
 }

@@ -15,7 +15,7 @@ export function createRecorder<T>(): Recorder<T> {
       all.push(one)
       for (const look of [...waiting]) look()
     },
-    until(what, isIt, withinMs = 30_000) {
+    until(what, isIt, withinMs = 60_000) {
       return new Promise((resolve, reject) => {
         const look = () => {
           const found = all.find(isIt)

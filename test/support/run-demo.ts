@@ -16,7 +16,7 @@ const demo = fileURLToPath(new URL('../../sandbox/demo.ts', import.meta.url))
 export async function runDemo(
   dir: string,
   args: readonly string[] = [],
-  withinMs = 90_000,
+  withinMs = 160_000,
 ): Promise<DemoOutcome> {
   const child = spawn(process.execPath, [demo, '--dir', dir, ...args], {
     env: { PATH: process.env.PATH, HOME: process.env.HOME, ...compileCache },

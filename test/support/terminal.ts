@@ -34,7 +34,7 @@ export async function type(words: readonly string[], options: TypedOptions = {})
     env: exactly(options.env),
     cwd: options.cwd ?? '/',
     stdio: ['ignore', 'pipe', 'pipe'],
-    timeout: options.timeoutMs ?? 30_000,
+    timeout: options.timeoutMs ?? 60_000,
   })
   const [stdout, stderr] = await Promise.all([
     child.stdout.setEncoding('utf8').toArray(),
