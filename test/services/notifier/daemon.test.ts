@@ -21,7 +21,7 @@ import { createRecorder } from '../../support/recorder.ts'
 
 const experiments = { dune: { nodes: ['node1.sandbox.test'] } }
 
-describe('the notifier', { timeout: 120_000 }, () => {
+describe('the notifier', () => {
   const stack = new AsyncDisposableStack()
   const finished = createRecorder<{ run: string }>()
   let dir: string
@@ -60,7 +60,7 @@ describe('the notifier', { timeout: 120_000 }, () => {
     )
     return num_pending + num_ack_pending
   }
-  const untilEmpty = () => eventually(async () => (await outbox()) === 0, 'the outbox is empty', 40_000)
+  const untilEmpty = () => eventually(async () => (await outbox()) === 0, 'the outbox is empty', 90_000)
 
   const filesOf = (kind: 'mail' | 'slack', since: number) =>
     readdirSync(site.layout[kind])
@@ -77,7 +77,7 @@ describe('the notifier', { timeout: 120_000 }, () => {
 
   it('ends a run while the mail server shows a bad certificate and Slack wants a pause, and delivers each message once, later', async () => {
     await runUnder({ 'mail-tls': true, 'slack-rate-limit': 2 })
-    await eventually(async () => (await outbox()) === 3, 'three messages wait', 20_000)
+    await eventually(async () => (await outbox()) === 3, 'three messages wait', 60_000)
     assert.deepEqual([countOf('mail'), countOf('slack')], [0, 0])
     writeFaults(dir, {})
     await untilEmpty()
@@ -90,7 +90,7 @@ describe('the notifier', { timeout: 120_000 }, () => {
     hold(dir, 'mail')
     await runUnder({ 'slack-hangs': true })
     await waitHeld(dir, 'mail')
-    await eventually(async () => countOf('mail') === before + 2, 'both mails lie on the server', 10_000)
+    await eventually(async () => countOf('mail') === before + 2, 'both mails lie on the server', 60_000)
     process.kill(Number(notifier.pid()), 'SIGKILL')
     release(dir, 'mail')
     writeFaults(dir, {})
@@ -107,7 +107,7 @@ describe('the notifier', { timeout: 120_000 }, () => {
   it('tells the administrators by mail when Slack’s webhook is gone', async () => {
     const [mails, posts] = [countOf('mail'), countOf('slack')]
     await runUnder({ 'slack-error': 404 })
-    await eventually(async () => countOf('mail') === mails + 3, 'three mails have come', 20_000)
+    await eventually(async () => countOf('mail') === mails + 3, 'three mails have come', 60_000)
     const subjects = (await mailsSince(mails)).map(({ subject }) => subject)
     assert.ok(subjects.includes('managed-tokens: a message by Slack could not be delivered'), `${subjects}`)
     assert.equal(countOf('slack'), posts)

@@ -23,7 +23,7 @@ const at = (smtpPort: number, more: Partial<MailServer> = {}): MailServer => ({
   ...{ from: 'tokens@lab.example', smtpHost: '127.0.0.1', smtpPort },
   ...more,
 })
-const patience = { untilAgreedMs: 5_000, forDataMs: 5_000 }
+const patience = { untilAgreedMs: 60_000, forDataMs: 60_000 }
 /** `later server`, `later message`, `refused` or `delivered`. */
 const brief = (outcome: Outcome) => (outcome.end === 'later' ? `later ${outcome.trouble}` : outcome.end)
 
@@ -76,7 +76,7 @@ describe('a mail', () => {
     timers.forEach(clearInterval)
   })
   it('may be looked through for long once the server has it: asked again, it would come twice', async () => {
-    const untilAgreedMs = 1_000
+    const untilAgreedMs = 2_000
     await using slow = await listen(
       createServer((socket) => {
         const answers = ['250 hello', '250 ok', '250 ok', '354 go on']
@@ -91,7 +91,7 @@ describe('a mail', () => {
         socket.write('220 hello\r\n')
       }),
     )
-    const outcome = await sendMail(message, at(slow.port), { patience: { untilAgreedMs, forDataMs: 20_000 } })
+    const outcome = await sendMail(message, at(slow.port), { patience: { untilAgreedMs, forDataMs: 60_000 } })
     assert.deepEqual(outcome, { end: 'delivered' })
   })
   it('is not sent where it cannot be written down that it is', async () => {

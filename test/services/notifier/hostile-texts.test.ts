@@ -79,6 +79,8 @@ describe('what programs print, on its way to people', () => {
         })
       },
     })
+    // A client that goes away is no reason to fall over.
+    server.on('error', () => undefined)
     server.listen(0, '127.0.0.1')
     await once(server.server, 'listening')
     const { port } = server.server.address() as { port: number }

@@ -10,7 +10,8 @@ export interface Listening extends AsyncDisposable {
 /** Listens on the loopback; closes with every connection. */
 export async function listen(server: Server): Promise<Listening> {
   const sockets = new Set<Socket>()
-  server.on('connection', (socket) => sockets.add(socket))
+  // A client that goes away is no reason to fall over.
+  server.on('connection', (socket) => sockets.add(socket.on('error', () => undefined)))
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   return {

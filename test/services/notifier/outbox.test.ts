@@ -37,7 +37,7 @@ function outboxOf(site: Site, kv: FakeKv = fakeKv()) {
     pacer: createPacer(now),
     unrecorded: new Set(),
     now,
-    patience: { untilAgreedMs: 5_000, forDataMs: 5_000 },
+    patience: { untilAgreedMs: 60_000, forDataMs: 60_000 },
   }
   return { deps, clock, kv }
 }
@@ -153,7 +153,7 @@ describe('the outbox', () => {
       await using slack = await startHttpServer({ status: 429, headers: { 'Retry-After': headerNow() } })
       const { deps, clock } = outboxOf(slackSite(slack.url))
       const wait = Number(await ended(deliver(received(post), deps)))
-      assert.ok(Math.abs(wait - expected) <= 5_000, `${wait}`)
+      assert.ok(Math.abs(wait - expected) <= 30_000, `${wait}`)
       clock.now += wait - 1
       assert.equal(await ended(deliver(received({ ...post, id: 'another' }), deps)), 1)
       assert.equal(slack.posts.length, 1)
@@ -165,7 +165,8 @@ describe('the outbox', () => {
     const hang: HttpAnswer = 'hang'
     await using slack = await startHttpServer(hang, hang)
     const { deps, clock } = outboxOf(slackSite(slack.url))
-    const impatient = { ...deps, patience: { untilAgreedMs: 50, forDataMs: 50 } }
+    // Long enough for each post to have come before it is given up.
+    const impatient = { ...deps, patience: { untilAgreedMs: 500, forDataMs: 500 } }
     for (const wait of [1_000, 2_000]) {
       assert.equal(await ended(deliver(received(post), impatient)), wait)
       clock.now += wait
@@ -186,10 +187,12 @@ describe('the outbox', () => {
     const site: Site = { ...slackSite(slack.url), experimentSlack: { dune: slack.url } }
     const deps: OutboxDeps = { ...outboxOf(site).deps, pacer: createPacer() }
     const messages = [post, { ...post, id: 'second' }, { ...post, id: 'third', to: 'experiment:dune' }]
+    const begun = performance.now()
     await Promise.all(messages.map((one) => deliver(received(one), deps)))
-    const [first = 0, second = 0, third = 0] = slack.posts.map((one) => one.at)
-    // Timers may be early by a millisecond, and a post may take some to arrive.
-    for (const gap of [second - first, third - second]) assert.ok(gap > 900, `${gap} ms`)
+    // A post may take its time to arrive; none comes before its turn, but for the milliseconds by which timers are early.
+    for (const [turn, { at: came }] of slack.posts.entries())
+      assert.ok(came - begun > turn * 1_000 - 20, `${turn}: ${came - begun} ms`)
+    assert.equal(slack.posts.length, 3)
   })
 
   it('writes down that it sends before the message goes out: where that cannot be written, nothing goes', async () => {

@@ -5,7 +5,7 @@ import { readRetryAfter } from '../../../services/notifier/retry-after.ts'
 import { type HttpAnswer, secretPath, startHttpServer } from './http-server.ts'
 import { freePort } from './mail-server.ts'
 
-const options = { name: 'Slack', patienceMs: 5_000 }
+const options = { name: 'Slack', patienceMs: 60_000 }
 
 describe('a post to a webhook', () => {
   const table: Record<string, [HttpAnswer, object]> = {

@@ -24,7 +24,7 @@ function newRun(): string {
   return last
 }
 
-describe('what the notifier watches by the clock', { timeout: 150_000 }, () => {
+describe('what the notifier watches by the clock', () => {
   let on: NotifierBus
   let deps: NotifierDeps
   const all = ['dune_production', 'nova_production']
