@@ -29,6 +29,9 @@ export async function getText(url: URL, options: GetOptions): Promise<string> {
   }
 }
 
+/** What a question meets on a connection that the other end has closed. */
+const closedCodes = new Set<string | undefined>(['ECONNRESET', 'EPIPE'])
+
 /** `stale`: the other end closed a connection that was open from an earlier question, just as this one was asked. */
 async function ask(
   url: URL,
@@ -50,7 +53,7 @@ async function ask(
     answer.on('error', reject)
   })
   asked.on('error', (error: NodeJS.ErrnoException) => {
-    if (asked.reusedSocket && error.code === 'ECONNRESET') resolve('stale')
+    if (asked.reusedSocket && closedCodes.has(error.code)) resolve('stale')
     else reject(error)
   })
   asked.end()

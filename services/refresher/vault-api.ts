@@ -17,14 +17,21 @@ export async function tokenExpiry(
   token: string,
   options: { caPath?: string | undefined; timeoutMs: number; signal: AbortSignal },
 ): Promise<Date> {
+  const url = new URL('/v1/auth/token/lookup-self', vaultUrl(server))
+  const silent = (why: string) =>
+    new Transient(
+      failure('vault-unreachable', `Vault at ${server} did not say how long the token lives: ${why}.`),
+    )
+  const answer = await getText(url, { ...options, headers: { 'X-Vault-Token': token } }).catch(
+    (error: Error) => {
+      throw silent(error.message)
+    },
+  )
   try {
-    const url = new URL('/v1/auth/token/lookup-self', vaultUrl(server))
-    const answer = await getText(url, { ...options, headers: { 'X-Vault-Token': token } })
     return new Date(Date.now() + lookup.parse(JSON.parse(answer)).data.ttl * 1_000)
   } catch {
-    throw new Transient(
-      failure('vault-unreachable', `Vault at ${server} did not say how long the token lives.`),
-    )
+    // Without the parser's words, which quote the answer: the token stands in it.
+    throw silent('its answer cannot be read')
   }
 }
 

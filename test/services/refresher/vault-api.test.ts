@@ -1,0 +1,72 @@
+/** Asking Vault how long a token lives: its answers, and what of them may be repeated. */
+import assert from 'node:assert/strict'
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { createServer, type Server } from 'node:https'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, describe, it } from 'node:test'
+import { layoutOf } from '../../../sandbox/layout.ts'
+import { makeTls } from '../../../sandbox/tls.ts'
+import { tokenExpiry } from '../../../services/refresher/vault-api.ts'
+import { type Listening, listen } from '../notifier/mail-server.ts'
+
+const token = 'not-a-token'
+
+describe('how long a token lives', { timeout: 60_000 }, () => {
+  const layout = layoutOf(mkdtempSync(join(tmpdir(), 'mt-vault-api-')))
+  let server: Server
+  let listening: Listening
+  let answer: { status: number; body: string }
+  const askVault = () =>
+    tokenExpiry(`https://localhost:${listening.port}`, token, {
+      caPath: layout.certificates,
+      timeoutMs: 30_000,
+      signal: new AbortController().signal,
+    })
+
+  before(async () => {
+    mkdirSync(layout.vault)
+    server = createServer(await makeTls(layout), (request, response) => {
+      const asked = request.url === '/v1/auth/token/lookup-self' && request.headers['x-vault-token'] === token
+      response.writeHead(asked ? answer.status : 400).end(answer.body)
+    })
+    listening = await listen(server)
+  })
+  after(async () => {
+    await listening?.[Symbol.asyncDispose]()
+    rmSync(layout.dir, { recursive: true })
+  })
+
+  it('is what Vault says, from now on', async () => {
+    answer = { status: 200, body: JSON.stringify({ data: { id: token, ttl: 3_600 } }) }
+    const before = Date.now()
+    const end = (await askVault()).getTime() - 3_600_000
+    assert.ok(end >= before && end <= Date.now())
+  })
+
+  it('is unknown where Vault refuses, and the failure says how', async () => {
+    answer = { status: 503, body: 'sealed' }
+    await assert.rejects(askVault(), ({ failure }) => {
+      assert.equal(failure.code, 'vault-unreachable')
+      assert.match(
+        failure.message,
+        /did not say how long the token lives: localhost:\d+ answered with status 503\.$/,
+      )
+      return true
+    })
+  })
+
+  for (const body of [
+    `{"data": {"id": "${token}", "ttl": 1`,
+    token,
+    `{"data": {"id": "${token}", "ttl": "long"}}`,
+  ])
+    it(`is unknown where the answer cannot be read, which is not quoted: it may hold the token (${body.length} characters)`, async () => {
+      answer = { status: 200, body }
+      await assert.rejects(askVault(), ({ message }) => {
+        assert.match(message, /: its answer cannot be read\.$/)
+        assert.ok(!message.includes(token.slice(0, 5)))
+        return true
+      })
+    })
+})
