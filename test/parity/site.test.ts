@@ -4,10 +4,11 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { type Call, readCalls } from '../../sandbox/calls.ts'
+import { patience } from '../support/patience.ts'
 import { makeDirectory, type Pipeline, startPipeline } from '../support/pipeline.ts'
 import { assertNoMisuse, findMisplaced } from '../support/site-ends.ts'
 
-describe('on a site that was the predecessor’s', { timeout: 120_000 }, () => {
+describe('on a site that was the predecessor’s', { timeout: 170_000 }, () => {
   const stack = new AsyncDisposableStack()
   const pools = ['collector0.sandbox.test', 'collector.sandbox.test']
   let pipe: Pipeline
@@ -20,7 +21,7 @@ describe('on a site that was the predecessor’s', { timeout: 120_000 }, () => {
       await startPipeline({
         dir: directory.path,
         faults: { 'collector-down': ['collector0'] },
-        settings: { condorCollectorHost: pools.join(',') },
+        settings: { ...patience, condorCollectorHost: pools.join(',') },
       }),
     )
     const { run } = await pipe.startRun()

@@ -16,7 +16,7 @@ writeFileSync(
   script,
   `import { findVaultServer } from '${shared}/vault-server.ts'
 const [condorConfigVal, vaultServer] = process.argv.slice(2)
-const options = { condorConfigVal, timeoutMs: 5000, signal: AbortSignal.timeout(10000) }
+const options = { condorConfigVal, timeoutMs: 60000, signal: AbortSignal.timeout(60000) }
 const entry = { name: 'dune_production', ...(vaultServer ? { vaultServer } : {}) }
 process.stdout.write(await findVaultServer(entry, options).catch((error) => error.failure.code))
 `,

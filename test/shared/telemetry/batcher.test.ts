@@ -97,7 +97,7 @@ describe('what is taken to a far end in batches', () => {
   })
 
   it('does not wait for an end that never answers, and lets it go when stopped', {
-    timeout: 10_000,
+    timeout: 60_000,
   }, async () => {
     const end = farEnd()
     const { batcher, countDropped } = open(end.send, { timeoutMs: 5 })

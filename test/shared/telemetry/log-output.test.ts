@@ -5,14 +5,16 @@ import { join } from 'node:path'
 import { after, describe, it } from 'node:test'
 import { createLog } from '../../../shared/telemetry/log.ts'
 import { openLogOutput } from '../../../shared/telemetry/log-output.ts'
+import { eventually } from '../../support/latch.ts'
 
 const directory = mkdtempSync(join(tmpdir(), 'mt-log-'))
 after(() => rmSync(directory, { recursive: true, force: true }))
-const messages = (file: string) =>
-  readFileSync(join(directory, file), 'utf8')
-    .trim()
-    .split('\n')
-    .map((line) => JSON.parse(line).msg)
+/** The messages in a file, once there are so many: on a busy machine a flush may end before its lines are written. */
+async function messages(file: string, count: number): Promise<string[]> {
+  const lines = () => readFileSync(join(directory, file), 'utf8').split('\n').slice(0, -1)
+  await eventually(async () => lines().length >= count, `${count} lines in ${file}`)
+  return lines().map((line) => JSON.parse(line).msg)
+}
 
 describe('a daemon’s log file', () => {
   it('is named after the daemon, and goes on in a new one when told to reopen', async () => {
@@ -23,11 +25,13 @@ describe('a daemon’s log file', () => {
     renameSync(join(directory, 'storer.log'), join(directory, 'storer.log.1'))
     log.info('to the old file, as nobody has been told')
     await output.flush()
+    const old = ['before', 'to the old file, as nobody has been told']
+    assert.deepEqual(await messages('storer.log.1', 2), old)
     output.reopen()
     log.info('after')
     await output[Symbol.asyncDispose]()
-    assert.deepEqual(messages('storer.log.1'), ['before', 'to the old file, as nobody has been told'])
-    assert.deepEqual(messages('storer.log'), ['after'])
+    assert.deepEqual(await messages('storer.log', 1), ['after'])
+    assert.deepEqual(await messages('storer.log.1', 2), old)
   })
 
   it('that cannot be written is refused with what to do', () => {
