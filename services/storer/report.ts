@@ -10,7 +10,7 @@ export function reportStore(item: StoreItem, failed: Failure, permanent: boolean
   const told = keepsNodes(item, site)
     ? {
         ...failed,
-        message: `${failed.message} Until it does, no node of ${item.entry} gets the new token (distributor.pushAfter: stored).`,
+        message: `${failed.message} Until that credd has it, no node of ${item.entry} gets the new token (distributor.pushAfter: stored).`,
       }
     : failed
   return failedEvent(item, 'store', item.credd, told, permanent)

@@ -16,7 +16,7 @@ const message = (site: ReturnType<typeof siteOf>, push = true) => {
 
 describe('the failure of a credd', () => {
   it('says that the nodes wait for it, where they do', () => {
-    const expected = `${plain} Until it does, no node of dune_production gets the new token (distributor.pushAfter: stored).`
+    const expected = `${plain} Until that credd has it, no node of dune_production gets the new token (distributor.pushAfter: stored).`
     assert.equal(message(siteOf(stored)), expected)
   })
   it('says nothing of nodes where none waits', () => {
