@@ -1,7 +1,7 @@
 /** A long-lived child process of the sandbox: it is known to be ready, leaves no process behind when stopped, and dies with its parent. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { createWriteStream, readFileSync } from 'node:fs'
+import { appendFileSync, readFileSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 
 export interface ChildSpec {
@@ -50,7 +50,8 @@ export async function startChild(spec: ChildSpec): Promise<Child> {
 
 async function becomeReady(child: ChildProcess, closed: Promise<unknown>, spec: ChildSpec): Promise<void> {
   const stderr = child.stderr as NonNullable<typeof child.stderr>
-  stderr.pipe(createWriteStream(spec.log, { flags: 'a' }))
+  // At once: what a server has said is in the file before anybody hears of what came after it.
+  stderr.on('data', (words: Buffer) => appendFileSync(spec.log, words))
   const words: string[] = []
   const ready = new Promise<'ready'>((resolve) => {
     createInterface({ input: stderr }).on('line', (line) => {

@@ -1,5 +1,5 @@
 /** Hold points: a test stops a stand-in at a named moment, knows that it stands there, and lets it go on. */
-import { existsSync, mkdirSync, readdirSync, rmSync, watch, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, watch, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 const pollMs = 50
@@ -23,6 +23,9 @@ export async function passHoldPoint(dir: string, name: string): Promise<void> {
 export function hold(dir: string, name: string): void {
   mkdirSync(join(dir, 'holds'), { recursive: true })
   mkdirSync(join(dir, 'held'), { recursive: true })
+  // Somebody else may come to have the number of a process that was killed here.
+  for (const { mark, pid } of marksAt(dir, name))
+    if (!isAlive(pid)) rmSync(join(dir, 'held', mark), { force: true })
   writeFileSync(join(dir, 'holds', name), '')
 }
 
@@ -41,15 +44,20 @@ export function release(dir: string, name: string): void {
   rmSync(join(dir, 'holds', name), { force: true })
 }
 
-function findHeld(dir: string, name: string): number | undefined {
-  const marks = readdirSync(join(dir, 'held')).filter((mark) => mark.slice(0, mark.lastIndexOf('.')) === name)
-  return marks.map((mark) => Number(mark.slice(mark.lastIndexOf('.') + 1))).find(isAlive)
+const findHeld = (dir: string, name: string): number | undefined =>
+  marksAt(dir, name).find(({ pid }) => isAlive(pid))?.pid
+
+function marksAt(dir: string, name: string): { readonly mark: string; readonly pid: number }[] {
+  return readdirSync(join(dir, 'held'))
+    .map((mark) => ({ mark, end: mark.lastIndexOf('.') }))
+    .filter(({ mark, end }) => mark.slice(0, end) === name)
+    .map(({ mark, end }) => ({ mark, pid: Number(mark.slice(end + 1)) }))
 }
 
-/** A mark may be left by a process that was killed while it was held. */
+/** A mark may be left by a process that was killed while it was held, and that nobody has buried yet. */
 function isAlive(pid: number): boolean {
   try {
-    return process.kill(pid, 0)
+    return !/^State:\s+[ZX]/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'))
   } catch {
     return false
   }
