@@ -47,7 +47,7 @@ clear_up() {
   for left in "$1"/.managed-tokens.*; do
     [ ! -L "$left" ] && [ -O "$left" ] || continue
     find "$1/" -maxdepth 1 -name '.managed-tokens.*' -type f -user "$uid" -mmin +60 -exec rm -f {} + 2>/dev/null
-    return
+    return 0
   done
 }
 
@@ -59,12 +59,11 @@ if [ "$(id -u)" != "$uid" ]; then
   exit 0
 fi
 number=0
-cleared=
 while [ "$number" -lt "$count" ]; do
   number=$((number + 1))
   IFS= read -r path && IFS= read -r mode && IFS= read -r content || exit 1
   place "$number" "$path" "$mode" "$content"
-  directory=${path%/*}
-  [ "$directory" = "$cleared" ] || clear_up "$directory"
-  cleared=$directory
+  [ "$number" -ne 1 ] || directory=${path%/*}
 done
+# Last, as it is never in a hurry; where the first file goes, since tokens come before what is no secret.
+clear_up "$directory"
