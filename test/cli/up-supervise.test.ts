@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { type AddressInfo, createServer, Server } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, it } from 'node:test'
@@ -110,6 +112,17 @@ describe('the supervisor', () => {
     await supervisor.ready()
     assert.deepEqual(Object.keys(supervisor.pids()), [...daemons])
     assert.doesNotMatch(await readFile(join(stateRoot, 'stub-args'), 'utf8'), /--nats/)
+  })
+
+  it('takes another port where the one that was free is taken by then', async (t) => {
+    const somebody = createServer().listen(0, '127.0.0.1')
+    t.after(() => somebody.close())
+    await once(somebody, 'listening')
+    const taken = somebody.address() as AddressInfo
+    t.mock.method(Server.prototype, 'address').mock.mockImplementationOnce(() => taken)
+    await using supervisor = await start()
+    await supervisor.ready()
+    assert.notEqual(new URL(supervisor.url).port, String(taken.port))
   })
 
   it('says which port is taken when it was told which to use', async () => {
