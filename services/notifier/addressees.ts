@@ -1,5 +1,6 @@
 /** Who hears which news: administrators everything, stakeholders what their nodes did not get and what the site adds. Pure. */
 import type { Entry, Site } from '../../shared/config/site.ts'
+import { notifySubject } from '../../shared/subjects.ts'
 import type { News } from './news.ts'
 import { experimentHook, type Way, waysToAdmins } from './ways.ts'
 
@@ -29,7 +30,9 @@ function administrators(site: Site, who: 'admin' | 'admin_test', news: readonly 
   // As the predecessor had it: that a test went well is said on Slack alone.
   const elsewhere = news.filter(({ kind }) => kind !== 'completed')
   return waysToAdmins(site, who).map(({ channel, to }) => {
-    return { channel, to, news: channel === 'slack' ? news : elsewhere }
+    const subject = notifySubject(channel, to)
+    const heard = (channel === 'slack' ? news : elsewhere).filter(({ notBy }) => notBy !== subject)
+    return { channel, to, news: heard }
   })
 }
 

@@ -1,34 +1,46 @@
-/** Tells the administrators of each message that could not be handled, once. */
-import type { Site } from '../../shared/config/site.ts'
+/** Keeps for the administrators what could not be handled or delivered, until they are told: many of them as one. */
+import type { KV } from '@nats-io/kv'
 import type { Received } from '../../shared/consume.ts'
 import type { DeadLetter } from '../../shared/messages.ts'
 import { cleanLine } from '../../shared/outcome-text.ts'
 import type { Outgoing } from '../../shared/publish.ts'
-import { tellAdmins } from './admin-notice.ts'
-import { announceUndelivered } from './undelivered.ts'
+import { encodeToken } from '../../shared/subjects.ts'
+import { beforeAllRuns } from './ledger.ts'
+import type { LedgerStore } from './ledger-store.ts'
+import type { News } from './news.ts'
+import { addNews } from './news-store.ts'
+import { noticeOfUndelivered } from './undelivered.ts'
 
-/** Handles `dead.>`. */
-export async function announceDeadLetter(
-  { body, subject }: Received<DeadLetter>,
-  site: () => Site,
-): Promise<readonly Outgoing[]> {
-  if (subject.startsWith('dead.notify.')) return announceUndelivered(body, site())
-  // Sequences start again in a stream that was made anew: the time tells two letters apart.
-  const id = `${subject}.${body.sequence}.${body.at}`
-  const text = [
-    `A message on ${cleanLine(body.subject)} could not be handled: ${cleanLine(body.reason)}`,
-    `It is kept for 30 days: nats stream view DEAD --subject ${subject}`,
-  ].join('\n')
-  return tellAdmins(
-    {
-      run: deadRun,
-      id,
-      subject: `managed-tokens: a message could not be handled (${subject})`,
-      text,
-    },
-    site(),
-  )
+export interface DeadLetterDeps {
+  readonly ledger: Pick<LedgerStore, 'latestRun'>
+  readonly runs: KV
+  readonly news: { isWaiting: boolean }
 }
 
-/** Dead letters belong to no run; the schema wants an id. */
-const deadRun = '00000000000000000000000000'
+/** What is told of a dead letter. */
+export interface Notice extends Pick<News, 'title' | 'message' | 'action' | 'code' | 'notBy'> {
+  /** As KV key tokens. The same for the same news: nobody hears it twice. */
+  readonly id: string
+}
+
+/** Handles `dead.>`. */
+export async function keepDeadLetter(
+  { body, subject, pending }: Received<DeadLetter>,
+  { ledger, runs, news }: DeadLetterDeps,
+): Promise<readonly Outgoing[]> {
+  const notice = subject.startsWith('dead.notify.') ? noticeOfUndelivered(body) : noticeOf(body, subject)
+  if (!notice) return []
+  const { id, ...said } = notice
+  const run = (await ledger.latestRun()) ?? beforeAllRuns
+  await addNews(runs, id, [{ kind: 'notice', run, at: body.at, isTest: false, ...said }])
+  if (pending === 0) news.isWaiting = true
+  return []
+}
+
+/** Sequences start again in a stream that was made anew: the time tells two letters apart. */
+const noticeOf = (letter: DeadLetter, subject: string): Notice => ({
+  id: ['dead', encodeToken(subject), letter.sequence, encodeToken(letter.at)].join('.'),
+  title: `a message on ${cleanLine(letter.subject)} could not be handled`,
+  message: cleanLine(letter.reason),
+  action: `Look at it within 30 days: nats stream view DEAD --subject ${subject}`,
+})

@@ -2,10 +2,13 @@
 import type { Site } from '../../shared/config/site.ts'
 import { type NewsRow, type Notification, schemaVersion } from '../../shared/messages.ts'
 import { cleanLine } from '../../shared/outcome-text.ts'
+import type { Fact } from '../../shared/publish.ts'
+import { notifySubject } from '../../shared/subjects.ts'
 import { type Addressee, addresseesOf } from './addressees.ts'
 import { clock, headlineOf, placeOf, subjectOf } from './headline.ts'
 import { mergeNews, type News } from './news.ts'
 import type { DigestFields, Templates } from './templates.ts'
+import { markAsWord } from './undelivered.ts'
 
 /** News that is told together. */
 export interface Batch {
@@ -22,11 +25,20 @@ const mostInMail = 1_000
 /** No other channel shows more, and those count what is left out themselves. */
 const mostElsewhere = 100
 
-/** One message for each addressee; none where nobody may hear. */
-export function composeDigests(batch: Batch, site: Site, templates: Templates): Notification[] {
+export interface Digest extends Fact {
+  readonly body: Notification
+}
+
+/** One message for each addressee, as it lies in the outbox; none where nobody may hear. */
+export function composeDigests(batch: Batch, site: Site, templates: Templates): Digest[] {
   const news = mergeNews(batch.news)
   const composing = { batch, site, templates, saidOf: new Map(news.map((one) => [one, say(one, batch.at)])) }
-  return addresseesOf(news, site).map((one) => composeDigest(one, composing))
+  return addresseesOf(news, site).map((to) => {
+    const body = composeDigest(to, composing)
+    const subject = notifySubject(to.channel, to.to)
+    const isWord = to.news.every(({ notBy }) => notBy !== undefined)
+    return { kind: 'fact', subject: isWord ? markAsWord(subject) : subject, id: body.id, body }
+  })
 }
 
 interface Composing {

@@ -2,6 +2,7 @@
 import type { KV } from '@nats-io/kv'
 import { attempt, changeValue } from '../../shared/compare-and-set.ts'
 import { encodeToken } from '../../shared/subjects.ts'
+import { beforeAllRuns } from './ledger.ts'
 import {
   countFailure,
   countSuccess,
@@ -97,6 +98,3 @@ export async function importCounts(
   }
   return taken
 }
-
-/** Smaller than every run's id. */
-const beforeAllRuns = '0'.repeat(26)

@@ -28,7 +28,7 @@ const sayings: Record<NewsKind, (one: News, now: string) => string> = {
   silence: ({ since = '' }, now) => `no run has finished since ${clock(since, now)}`,
   recovered: (one) =>
     one.where ? `${working(one)} again after ${lasted(one)}` : `runs finish again after ${lasted(one)}`,
-  notice: ({ message = '' }) => message,
+  notice: ({ title = '' }) => title,
   completed: () => 'Test run completed successfully',
   test: () => 'a test message',
 }
@@ -92,5 +92,7 @@ export function subjectOf(all: readonly News[], now: string): string {
     return `${count} ${nouns[kind][count === 1 ? 0 : 1]}`
   })
   const names = entries.slice(0, mostNames).join(', ')
-  return `managed-tokens: ${kinds.join(', ')} in ${entries.length} services: ${names}${entries.length > mostNames ? ', …' : ''}`
+  const more = entries.length > mostNames ? ', …' : ''
+  const services = entries.length > 0 ? ` in ${entries.length} services: ${names}${more}` : ''
+  return `managed-tokens: ${kinds.join(', ')}${services}`
 }

@@ -56,6 +56,9 @@ export const ledgerRun = z.object({
 })
 export type LedgerRun = z.infer<typeof ledgerRun>
 
+/** In the place of a run's id where there is none: smaller than every one. */
+export const beforeAllRuns = '0'.repeat(26)
+
 /** The rows of a run that has just started: every node waits; credds are known once the token is ready. */
 export function rowsOf(event: RunStarted): LedgerRow[] {
   return event.entries.map(({ entry, service, nodes }) => ({

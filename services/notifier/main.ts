@@ -6,7 +6,7 @@ import { serveRequests } from '../../shared/micro.ts'
 import { buckets, consumers, requests, streams } from '../../shared/subjects.ts'
 import { ensureTopology } from '../../shared/topology.ts'
 import { chooseMessage, mostAtOnce } from './choose-message.ts'
-import { announceDeadLetter } from './dead-letter.ts'
+import { keepDeadLetter } from './dead-letter.ts'
 import { followFreshness } from './freshness.ts'
 import { schemaOfFact } from './handle.ts'
 import { openLedger } from './ledger-store.ts'
@@ -46,7 +46,7 @@ await runDaemon('notifier', async ({ bus, log, site, stack }) => {
         stream: streams.dead,
         consumer: consumers.notifierDead,
         schemaOf: () => deadLetter,
-        handle: (received) => announceDeadLetter(received, site),
+        handle: (received) => keepDeadLetter(received, deps),
         concurrency: 1,
       },
       { bus, log },

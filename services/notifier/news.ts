@@ -13,6 +13,7 @@ export const news = z.object({
   where: z.enum(['refresh', 'credd', 'node']).optional(),
   name: z.string().optional().describe('Credd or node; for `refresh` the service.'),
   code: z.string().optional(),
+  title: z.string().optional().describe('Of a notice: what there is to say.'),
   message: z.string().default(''),
   action: z.string().default(''),
   since: z
@@ -20,6 +21,10 @@ export const news = z.object({
     .optional()
     .describe('When the first run in a row failed; of silence, the last run’s end.'),
   runs: z.int().optional().describe('Runs in a row.'),
+  notBy: z
+    .string()
+    .optional()
+    .describe('Not told by the way of this subject: what could not be delivered there.'),
   expiry: z.string().optional().describe('When the token there ends.'),
   traceId: z.string().optional(),
   spanId: z.string().optional(),
@@ -33,10 +38,11 @@ const order: readonly NewsKind[] = [
 ]
 
 /** What the news is about: later news of the same takes its place. */
-const aboutOf = ({ kind, isTest, entry, where, name }: News) =>
-  [isTest, kind === 'expiring' ? 'life' : kind === 'completed' ? 'run' : 'state', entry, where, name].join(
-    '\n',
-  )
+function aboutOf({ kind, isTest, entry, where, name, title, message, notBy }: News): string {
+  if (kind === 'notice') return [kind, title, message, notBy].join('\n')
+  const what = kind === 'expiring' ? 'life' : kind === 'completed' ? 'run' : 'state'
+  return [isTest, what, entry, where, name].join('\n')
+}
 
 /**
  * News of many runs as one: of each thing how it stands now, and each outage that is over. A failure that is over before

@@ -5,6 +5,7 @@ import { type Outgoing, publishAll } from '../../shared/publish.ts'
 import { type Backlog, isLastUnheard, readBacklog } from './backlog.ts'
 import { endOverdueRuns } from './deadlines.ts'
 import { type FactReceived, handleFact, type NotifierDeps } from './handle.ts'
+import { beforeAllRuns } from './ledger.ts'
 import { tellNews } from './tell.ts'
 import { watchExpiry } from './watch-expiry.ts'
 import { watchSilence } from './watch-silence.ts'
@@ -83,7 +84,7 @@ export function openRounds(deps: RoundDeps): (now: Date) => Promise<number> {
     // What they bring comes first.
     if (finished.length > 0 || !isQuiet(backlog, now) || !isNewsDue()) return every.round
     newsDue = performance.now() + every.news
-    await watchSilence(deps, now, async () => (await ledger.latestRun()) ?? noRun, isSettled)
+    await watchSilence(deps, now, async () => (await ledger.latestRun()) ?? beforeAllRuns, isSettled)
     if (performance.now() >= expiryDue) {
       expiryDue = performance.now() + every.expiry
       await watchExpiry(deps, now)
@@ -105,6 +106,3 @@ export function openRounds(deps: RoundDeps): (now: Date) => Promise<number> {
     return silentAt !== undefined && performance.now() - silentAt >= site().timeouts.globalMs
   }
 }
-
-/** A run's id is wanted where none has been yet. */
-const noRun = '00000000000000000000000000'

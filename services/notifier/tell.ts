@@ -5,8 +5,7 @@ import { collectGarbage } from '../../shared/collect-garbage.ts'
 import { formatProblem } from '../../shared/config/problem.ts'
 import type { Site } from '../../shared/config/site.ts'
 import { cleanLine } from '../../shared/outcome-text.ts'
-import type { Fact, Outgoing } from '../../shared/publish.ts'
-import { notifySubject } from '../../shared/subjects.ts'
+import type { Outgoing } from '../../shared/publish.ts'
 import { inSpanAbout } from '../../shared/telemetry/run-span.ts'
 import { tellAdmins } from './admin-notice.ts'
 import { composeDigests } from './digest.ts'
@@ -48,11 +47,8 @@ async function messagesOf(
   // Loaded here: most of the time there is nothing to tell.
   const { loadTemplates } = await import('./templates.ts')
   const loaded = loadTemplates(site().notifier.templates)
-  const digests = composeDigests({ ...batch, news }, site(), loaded.templates)
   return [
-    ...digests.map(
-      (body): Fact => ({ kind: 'fact', subject: notifySubject(body.channel, body.to), id: body.id, body }),
-    ),
+    ...composeDigests({ ...batch, news }, site(), loaded.templates),
     ...(await templateNotice(loaded, batch, site(), failures)),
   ]
 }

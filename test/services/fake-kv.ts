@@ -1,4 +1,5 @@
-/** A bucket in memory, for what only reads one: values by key, each put a new revision of the whole bucket. */
+/** A bucket in memory: values by key, each put a new revision of the whole bucket. */
+import { JetStreamApiCodes, JetStreamApiError } from '@nats-io/jetstream'
 import type { KV } from '@nats-io/kv'
 
 export interface FakeKv {
@@ -6,6 +7,10 @@ export interface FakeKv {
   /** Returns the revision. */
   put(key: string, value: string | object): number
 }
+
+const wrongSequence = new JetStreamApiError({
+  ...{ code: 400, err_code: JetStreamApiCodes.StreamWrongLastSequence, description: 'wrong last sequence' },
+})
 
 export function fakeKv(): FakeKv {
   const entries: { key: string; value: string; revision: number }[] = []
@@ -28,6 +33,10 @@ export function fakeKv(): FakeKv {
     keys: async () => new Set(entries.map(({ key }) => key)),
     history: async () => [...new Map(entries.map((one) => [one.key, one])).values()].map(entryOf),
     put: async (key: string, value: string) => put(key, value),
+    async create(key: string, value: string) {
+      if (entries.some((one) => one.key === key)) throw wrongSequence
+      return put(key, value)
+    },
   }
   function put(key: string, value: string | object): number {
     const revision = entries.length + 1

@@ -1,13 +1,14 @@
 /** The notifier's parts on a real bus: facts go in as the other daemons would publish them, messages to people come out. */
 import type { KV } from '@nats-io/kv'
 import pino from 'pino'
+import { keepDeadLetter } from '../../services/notifier/dead-letter.ts'
 import { type NotifierDeps, schemaOfFact } from '../../services/notifier/handle.ts'
 import { openLedger } from '../../services/notifier/ledger-store.ts'
 import { handleAndTell, openRounds } from '../../services/notifier/rounds.ts'
 import type { Bus } from '../../shared/bus.ts'
 import type { Site } from '../../shared/config/site.ts'
 import { consume } from '../../shared/consume.ts'
-import { type Notification, notification } from '../../shared/messages.ts'
+import { deadLetter, type Notification, notification } from '../../shared/messages.ts'
 import { publish } from '../../shared/publish.ts'
 import { buckets, consumers, streams } from '../../shared/subjects.ts'
 import { ensureTopology } from '../../shared/topology.ts'
@@ -26,9 +27,9 @@ export interface NotifierBus extends AsyncDisposable {
   publish(subject: string, id: string, body: object): Promise<void>
   /** What one notifier's handlers get; each call is another notifier. */
   deps(site: () => Site): Promise<NotifierDeps>
-  /** Handles facts, as a notifier does while it is there. `bus`: what it asks, where that is looked at. */
+  /** Handles facts and dead letters, as a notifier does while it is there. `bus`: what it asks, where that is looked at. */
   listen(deps: NotifierDeps & { readonly bus?: Bus }): Promise<AsyncDisposable>
-  /** Ends when all facts were handled. */
+  /** Ends when all of them were handled. */
   untilHeard(): Promise<void>
   /** Looks at the clock until everything was handled, and what there was to tell lies in the outbox. */
   settle(deps: NotifierDeps): Promise<void>
@@ -53,8 +54,11 @@ export async function openNotifierBus(): Promise<NotifierBus> {
   const targets = await distributor.bucket(buckets.targets)
   const owned = stack.move()
   const countUnheard = async () => {
-    const info = await bus.jsm.consumers.info(streams.tokens, consumers.notifier)
-    return info.num_pending + info.num_ack_pending
+    const infos = [
+      await bus.jsm.consumers.info(streams.tokens, consumers.notifier),
+      await bus.jsm.consumers.info(streams.dead, consumers.notifierDead),
+    ]
+    return infos.reduce((sum, { num_pending, num_ack_pending }) => sum + num_pending + num_ack_pending, 0)
   }
   return {
     ...{ bus, runs, failures, targets },
@@ -76,16 +80,32 @@ export async function openNotifierBus(): Promise<NotifierBus> {
         news: { isWaiting: true },
       }
     },
-    listen: (deps) =>
-      consume(
-        {
-          ...{ stream: streams.tokens, consumer: consumers.notifier, schemaOf: schemaOfFact },
-          handle: (received) => handleAndTell(received, { bus, ...deps }),
-          concurrency: 1,
-        },
-        { bus, log },
-      ),
-    untilHeard: () => eventually(async () => (await countUnheard()) === 0, 'all facts handled'),
+    async listen(deps) {
+      await using listening = new AsyncDisposableStack()
+      listening.use(
+        await consume(
+          {
+            ...{ stream: streams.tokens, consumer: consumers.notifier, schemaOf: schemaOfFact },
+            handle: (received) => handleAndTell(received, { bus, ...deps }),
+            concurrency: 1,
+          },
+          { bus, log },
+        ),
+      )
+      listening.use(
+        await consume(
+          {
+            ...{ stream: streams.dead, consumer: consumers.notifierDead, schemaOf: () => deadLetter },
+            handle: (received) => keepDeadLetter(received, deps),
+            concurrency: 1,
+          },
+          { bus, log },
+        ),
+      )
+      return listening.move()
+    },
+    untilHeard: () =>
+      eventually(async () => (await countUnheard()) === 0, 'all facts and dead letters handled'),
     async settle(deps) {
       const round = openRounds({ ...deps, bus, log })
       await eventually(

@@ -90,7 +90,7 @@ describe('the notifier', () => {
     hold(dir, 'mail')
     await runUnder({ 'slack-hangs': true })
     await waitHeld(dir, 'mail')
-    await eventually(async () => countOf('mail') === before + 2, 'both mails lie on the server', 60_000)
+    await eventually(async () => countOf('mail') >= before + 2, 'both mails lie on the server', 60_000)
     process.kill(Number(notifier.pid()), 'SIGKILL')
     release(dir, 'mail')
     writeFaults(dir, {})
@@ -107,9 +107,13 @@ describe('the notifier', () => {
   it('tells the administrators by mail when Slack’s webhook is gone', async () => {
     const [mails, posts] = [countOf('mail'), countOf('slack')]
     await runUnder({ 'slack-error': 404 })
-    await eventually(async () => countOf('mail') === mails + 3, 'three mails have come', 60_000)
+    await eventually(async () => countOf('mail') >= mails + 3, 'three mails have come', 60_000)
     const subjects = (await mailsSince(mails)).map(({ subject }) => subject)
-    assert.ok(subjects.includes('managed-tokens: a message by Slack could not be delivered'), `${subjects}`)
+    const word = /^managed-tokens: a message by Slack could not be delivered: /
+    assert.ok(
+      subjects.some((subject) => word.test(subject ?? '')),
+      `${subjects}`,
+    )
     assert.equal(countOf('slack'), posts)
   })
 

@@ -1,10 +1,39 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { announceDeadLetter } from '../../../services/notifier/dead-letter.ts'
+import { keepDeadLetter } from '../../../services/notifier/dead-letter.ts'
+import { composeDigests } from '../../../services/notifier/digest.ts'
+import type { News } from '../../../services/notifier/news.ts'
+import { loadTemplates } from '../../../services/notifier/templates.ts'
 import type { Received } from '../../../shared/consume.ts'
-import type { DeadLetter, Notification } from '../../../shared/messages.ts'
-import type { Fact } from '../../../shared/publish.ts'
-import { at, siteOf } from '../build.ts'
+import type { DeadLetter } from '../../../shared/messages.ts'
+import { at, runIds, siteOf } from '../build.ts'
+import { fakeKv } from '../fake-kv.ts'
+import { piece } from './pieces.ts'
+
+const recipients =
+  'notifications: { admin_email: [a@lab.example, b@lab.example], SLACK_ALERTS_URL: "https://hooks.lab.example/secret" }'
+
+/** What is kept of these letters, the first of which came first. */
+async function newsOf(subject: string, letters: readonly DeadLetter[]): Promise<News[]> {
+  const { kv } = fakeKv()
+  const news = { isWaiting: false }
+  const ledger = { latestRun: async () => runIds[0] }
+  for (const [index, body] of letters.entries()) {
+    assert.equal(news.isWaiting, false)
+    const pending = letters.length - 1 - index
+    await keepDeadLetter({ body, subject, pending } as Received<DeadLetter>, { ledger, runs: kv, news })
+  }
+  const kept: News[][] = []
+  for await (const key of await kv.keys()) kept.push((await kv.get(key))?.json() as News[])
+  assert.equal(news.isWaiting, kept.length > 0)
+  return kept.flat()
+}
+
+const digestsOf = (news: readonly News[], extra = recipients) =>
+  composeDigests({ id: 'batch', at: at(1), news }, siteOf(extra), loadTemplates(undefined).templates)
+const whom = (digests: ReturnType<typeof digestsOf>) =>
+  digests.map(({ body }) => `${body.channel} ${body.to}`)
+const everybody = ['slack admin', 'email a@lab.example', 'email b@lab.example']
 
 describe('a dead letter', () => {
   const letter: DeadLetter = {
@@ -17,72 +46,90 @@ describe('a dead letter', () => {
       body: 'hvs.secret',
     },
   }
-  const recipients =
-    'notifications: { admin_email: [a@lab.example, b@lab.example], SLACK_ALERTS_URL: "https://hooks.lab.example/secret" }'
-  const announce = (subject: string, extra = recipients) =>
-    announceDeadLetter({ body: letter, subject } as Received<DeadLetter>, () => siteOf(extra))
+  const announce = async (letters: readonly DeadLetter[], extra = recipients) =>
+    digestsOf(await newsOf('dead.tokens.notifier', letters), extra)
 
   it('is announced once to each administrator, with the reason and where to look, never with its body', async () => {
-    const messages = await announce('dead.tokens.notifier')
-    const bodies = messages.map(({ body }) => body as Notification)
-    assert.deepEqual(
-      bodies.map(({ channel, to }) => `${channel} ${to}`),
-      ['slack admin', 'email a@lab.example', 'email b@lab.example'],
-    )
-    for (const { text, subject, id } of bodies) {
-      assert.match(text, /could not be handled: not JSON Bcc: x\n.*nats stream view DEAD/)
-      assert.doesNotMatch(`${text}${subject}${id}`, /secret|[\p{Cc}--\n]/v)
+    const digests = await announce([letter, letter])
+    assert.deepEqual(whom(digests), everybody)
+    for (const { body } of digests) {
+      const { text, subject, id, html = '' } = body
+      assert.equal(subject, 'managed-tokens: a message on token.ready.dune.production could not be handled')
+      assert.match(
+        text,
+        /^managed-tokens: a message on .* could not be handled\n +why: +not JSON Bcc: x\n +to do: .*nats stream view DEAD --subject dead\.tokens\.notifier\n/,
+      )
+      if (html) assert.match(html, /a message on .* could not be handled: not JSON Bcc: x</)
+      assert.doesNotMatch(`${text}${subject}${id}${html}`, /secret|[\p{Cc}--\n]/v)
     }
-    assert.deepEqual(
-      (await announce('dead.tokens.notifier')).map((one) => 'id' in one && one.id),
-      bodies.map(({ id }) => id),
-    )
+  })
+  it('comes in one message with the others of a burst', async () => {
+    const letters = Array.from({ length: 40 }, (_, i) => ({ ...letter, sequence: i, reason: `reason ${i}.` }))
+    const digests = await announce(letters)
+    assert.deepEqual(whom(digests), everybody)
+    for (const { body } of digests) {
+      assert.equal(body.subject, 'managed-tokens: 40 notices')
+      for (const { reason } of letters) assert.ok(body.text.includes(`why:     ${reason}\n`))
+    }
   })
   it('is not announced where notifications are off', async () => {
-    assert.deepEqual(await announce('dead.tokens.notifier', `disableNotifications: true\n${recipients}`), [])
+    assert.deepEqual(await announce([letter], `disableNotifications: true\n${recipients}`), [])
   })
 })
 
 describe('a message that was given up', () => {
-  const recipients =
-    'notifications: { admin_email: [a@lab.example, b@lab.example], SLACK_ALERTS_URL: "https://hooks.lab.example/secret" }'
-  const tell = async (
+  const letterOf = (
     subject: string,
     body = '{"id":"x","subject":"dune_production: \\"late\\"","text":"',
-  ) => {
-    const letter: DeadLetter = {
-      ...{ schema: '1.0', at: at(0), sequence: 7, subject, body },
-      reason: 'Slack answered with status 404.',
-    }
-    const received = { body: letter, subject: 'dead.notify.notifier-outbox' } as Received<DeadLetter>
-    return (await announceDeadLetter(received, () => siteOf(recipients))) as Fact[]
-  }
-  const notificationOf = (fact: Fact | undefined) => {
-    assert.ok(fact)
-    return fact.body as Notification
-  }
-  const whom = (facts: readonly Fact[]) =>
-    facts.map(({ body }) => `${(body as Notification).channel} ${(body as Notification).to}`)
+  ): DeadLetter => ({
+    ...{ schema: '1.0', at: at(0), sequence: 7, subject, body },
+    reason: 'Slack answered with status 404.',
+  })
+  const newsOfGivenUp = (...letters: DeadLetter[]) => newsOf('dead.notify.notifier-outbox', letters)
+  const tell = async (subject: string, body?: string) =>
+    digestsOf(await newsOfGivenUp(letterOf(subject, body)))
 
   it('is announced to the administrators on every other way', async () => {
-    assert.deepEqual(whom(await tell('notify.slack.admin')), ['email a@lab.example', 'email b@lab.example'])
+    assert.deepEqual(whom(await tell('notify.slack.admin')), everybody.slice(1))
     assert.deepEqual(whom(await tell('notify.email.a=40lab_example')), ['slack admin', 'email b@lab.example'])
     const [word] = await tell('notify.slack.admin')
-    const { subject, text } = notificationOf(word)
-    assert.equal(subject, 'managed-tokens: a message by Slack could not be delivered')
-    assert.match(text, /^Not delivered: dune_production: "late"\n\nWhy: Slack answered with status 404\./)
+    assert.match(
+      word?.body.text ?? '',
+      /^managed-tokens: a message by Slack could not be delivered: dune_production: "late"\n +why: +Slack answered with status 404\. \[notification-failed\]\n/,
+    )
   })
   it('is announced once a day and addressee', async () => {
-    const ids = async (subject: string) => (await tell(subject)).map(({ id }) => id)
-    assert.deepEqual(await ids('notify.slack.admin'), await ids('notify.slack.admin'))
-    const other = new Set(await ids('notify.slack.experiment=3Adune'))
-    assert.equal(other.intersection(new Set(await ids('notify.slack.admin'))).size, 0)
+    const news = await newsOfGivenUp(
+      letterOf('notify.slack.admin'),
+      letterOf('notify.slack.admin', '{"subject":"another"}'),
+      letterOf('notify.slack.experiment=3Adune'),
+    )
+    assert.deepEqual(
+      news.map(({ notBy }) => notBy),
+      ['notify.slack.admin', 'notify.slack.experiment=3Adune'],
+    )
+  })
+  it('comes in one message with the others that were given up, where its way is not its own', async () => {
+    const addressees = Array.from({ length: 40 }, (_, i) => `notify.email.people${i}=40lab_example`)
+    const digests = digestsOf(
+      await newsOfGivenUp(...['notify.slack.admin', ...addressees].map((one) => letterOf(one))),
+    )
+    assert.deepEqual(
+      digests.map(({ body }) => body.subject),
+      ['managed-tokens: 40 notices', 'managed-tokens: 41 notices', 'managed-tokens: 41 notices'],
+    )
   })
   it('is not announced for ever: nobody is told of a word that cannot be delivered either', async () => {
-    for (const word of await tell('notify.slack.admin')) assert.deepEqual(await tell(word.subject), [])
+    for (const { subject } of await tell('notify.slack.admin')) assert.deepEqual(await tell(subject), [])
+  })
+  it('is announced when it held more than such words', async () => {
+    const words = await newsOfGivenUp(letterOf('notify.slack.admin'))
+    const digests = digestsOf([...words, piece('dune_production', 'refresh', 'dune_production')])
+    assert.equal(digests.length, everybody.length)
+    for (const { subject } of digests) assert.equal((await tell(subject)).length, everybody.length - 1)
   })
   it('may be one that cannot be read', async () => {
     const [word] = await tell('notify.slack.admin', 'rubbish')
-    assert.match(notificationOf(word).text, /^Not delivered: a message that cannot be read\n/)
+    assert.match(word?.body.text ?? '', /could not be delivered: one that cannot be read\n/)
   })
 })

@@ -213,6 +213,33 @@ describe('telling people', () => {
     assert.deepEqual(new Set(links), new Set([`https://traces.lab.example/${root.spanContext().traceId}`]))
   })
 
+  it('of forty messages that could not be handled at once is one message an administrator', async () => {
+    const deps = await on.deps(() => site)
+    deps.news.isWaiting = false
+    const at = new Date().toISOString()
+    const letters = Array.from({ length: 40 }, (_, sequence) => ({
+      ...{ schema: '1.0', at, reason: `Not JSON (${sequence}).`, subject: 'token.ready.dune.production' },
+      ...{ sequence, body: '' },
+    }))
+    await publishAll(
+      on.bus,
+      letters.map((body) => ({
+        ...{ kind: 'fact', subject: 'dead.tokens.notifier', id: `dead.${body.sequence}`, body },
+      })),
+    )
+    await using _ = await on.listen(deps)
+    await on.untilHeard()
+    assert.equal(deps.news.isWaiting, true)
+    await on.settle(deps)
+    const messages = await on.takeOutbox()
+    assert.deepEqual(who(messages), ['email admin@lab.example', 'slack admin'])
+    for (const { rows } of messages)
+      assert.deepEqual(
+        new Set(rows?.map(({ message }) => message)),
+        new Set(letters.map(({ reason }) => reason)),
+      )
+  })
+
   it('asks the bus once what lies behind the last of many facts, and nothing behind the others', async () => {
     const deps = await on.deps(() => site)
     for (const _ of nodes.concat(nodes)) {
