@@ -25,7 +25,7 @@ const entries = defaultEntries
   .filter((entry) => entryName(entry) in deliver)
   .map((entry) => ({ ...entry, deliver: deliver[entryName(entry)] ?? ['vault' as const] }))
 
-describe('bearer tokens on nodes', { timeout: 120_000 }, () => {
+describe('bearer tokens on nodes', { timeout: 400_000 }, () => {
   let dir: string
   let pipe: Pipeline
   const stop = new AsyncDisposableStack()

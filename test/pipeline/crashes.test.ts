@@ -38,7 +38,7 @@ const mu2eOnce = {
 }
 
 // Most of the time everybody waits until the server takes back what a dead daemon had: two sites at once.
-describe('a run survives', { concurrency: 2, timeout: 175_000 }, () => {
+describe('a run survives', { concurrency: 2, timeout: 400_000 }, () => {
   describe('the refresher’s and the notifier’s end', { concurrency: 1 }, () => {
     const at = useHeldSite(options)
 

@@ -12,7 +12,7 @@ import { assertNothingLeft, emptyEnds, findMisplaced } from '../support/site-end
 const node = 'node01.sandbox.test'
 const entries = generateEntries({ entries: 6, nodes: 1, credds: 0 })
 
-describe('a node that takes one connection at a time', { timeout: 170_000 }, () => {
+describe('a node that takes one connection at a time', { timeout: 400_000 }, () => {
   let directory: Awaited<ReturnType<typeof makeDirectory>>
   let pipe: Pipeline
   const stop = new AsyncDisposableStack()

@@ -76,7 +76,7 @@ function failuresOf(faults: readonly Fault[]) {
   }
 }
 
-describe('the demo', { concurrency: 2, timeout: 170_000 }, () => {
+describe('the demo', { concurrency: 2, timeout: 400_000 }, () => {
   for (const faults of demos)
     it(`with ${faults.map(({ fault }) => fault).join(', ')}: names what failed, brings all the rest, tells people the same`, async () => {
       await using directory = await makeDirectory()

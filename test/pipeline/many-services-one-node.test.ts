@@ -9,17 +9,18 @@ import { countConnections, markLogs } from '../../bench/support/sshd-log.ts'
 import { generateEntries } from '../../sandbox/generated-entries.ts'
 import { sshdDirectory } from '../../sandbox/nodes.ts'
 import { startSite } from '../../sandbox/site.ts'
+import { patience } from '../support/patience.ts'
 import { makeDirectory } from '../support/pipeline.ts'
 import { assertNothingLeft } from '../support/site-ends.ts'
 
 it('twenty services to one node: no connection refused, no retry, one connection each', {
-  timeout: 120_000,
+  timeout: 170_000,
 }, async () => {
   await using directory = await makeDirectory()
   const dir = join(directory.path, 'site')
   const entries = generateEntries({ entries: 20, nodes: 1, credds: 0 })
   {
-    await using site = await startSite({ dir, entries })
+    await using site = await startSite({ dir, entries, settings: patience })
     const [node = ''] = site.nodes.map(({ name }) => name)
     assert.match(
       readFileSync(join(sshdDirectory(site.layout, node), 'sshd_config'), 'utf8'),

@@ -5,9 +5,10 @@ import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { daemons } from '../../shared/subjects.ts'
 import { readMailsAbout, readSlack } from '../support/admin-mails.ts'
+import { eventually } from '../support/latch.ts'
 import { makeDirectory, type Pipeline, startPipeline } from '../support/pipeline.ts'
 
-describe('a configuration that changes while the daemons run', { timeout: 120_000 }, () => {
+describe('a configuration that changes while the daemons run', { timeout: 400_000 }, () => {
   let directory: Awaited<ReturnType<typeof makeDirectory>>
   let pipe: Pipeline
   let good: string
@@ -25,6 +26,12 @@ describe('a configuration that changes while the daemons run', { timeout: 120_00
     logOf(daemon)
       .split('\n')
       .filter((line) => line.includes(text))
+  /** A daemon that has no part in a run hears of it all the same, in its own time. */
+  const untilSaid = (text: string) =>
+    eventually(
+      async () => daemons.every((daemon) => linesWith(daemon, text).length > 0),
+      `every daemon says: ${text}`,
+    )
   const told = () => readMailsAbout('the configuration was changed', pipe.site.dir)
   const finish = async (body: object = { services: ['nova_analysis'] }) => {
     const { run } = await pipe.startRun(body)
@@ -46,6 +53,7 @@ describe('a configuration that changes while the daemons run', { timeout: 120_00
     assert.ok(mail.text.includes(place), `${mail.text} names ${place}`)
     assert.match(mail.text, /The last good configuration stays in force/)
     assert.equal(readSlack(pipe.site.dir).filter((post) => post.includes(place)).length, 1)
+    await untilSaid('the last good one stays')
     for (const daemon of daemons)
       assert.equal(linesWith(daemon, 'the last good one stays').length, 1, `${daemon} says so, once`)
 
@@ -64,6 +72,7 @@ describe('a configuration that changes while the daemons run', { timeout: 120_00
     writeFileSync(pipe.site.config, good.replace(/^minTokenLifetime:.*$/m, 'minTokenLifetime: 4d'))
     const { totals } = await finish()
     assert.equal(totals.done, 1)
+    await untilSaid('a new configuration is in force')
     for (const daemon of daemons)
       assert.equal(linesWith(daemon, 'a new configuration is in force').length, 1, daemon)
     assert.equal((await told()).length, 2, 'a good file is no news')

@@ -12,6 +12,7 @@ import { seedFile } from '../../shared/state.ts'
 import { buckets, scheduleKey, streams } from '../../shared/subjects.ts'
 import { ensureTopology } from '../../shared/topology.ts'
 import { eventually } from '../support/latch.ts'
+import { patience } from '../support/patience.ts'
 import { makeDirectory, within } from '../support/pipeline.ts'
 import { startReplica } from '../support/refresher-replica.ts'
 import { assertNoMisuse, countWork, findMisplaced, markNow } from '../support/site-ends.ts'
@@ -36,12 +37,12 @@ const everything = {
 const cron = `${(new Date().getUTCMinutes() + 30) % 60} * * * *`
 const hoursAgo = (hours: number) => new Date(Date.now() - hours * 3_600_000).toISOString()
 
-describe('two refreshers', { timeout: 120_000 }, () => {
+describe('two refreshers', { timeout: 400_000 }, () => {
   it('start what came due while both were away once, and one goes on where the other was killed', async () => {
     await using directory = await makeDirectory()
     await using stack = new AsyncDisposableStack()
     const site = stack.use(
-      await startSite({ dir: directory.path, settings: { schedule: { cron, jitter: '0s' } } }),
+      await startSite({ dir: directory.path, settings: { ...patience, schedule: { cron, jitter: '0s' } } }),
     )
     const { url } = stack.use(await startServer(site))
     const seeds = seedFile(site.layout.state, 'refresher')
@@ -60,9 +61,9 @@ describe('two refreshers', { timeout: 120_000 }, () => {
     // Each may publish two work items; the third is where the test has it.
     const replicas = await Promise.all(['one', 'two'].map((name) => startReplica(site, url, name, 3)))
     for (const replica of replicas) stack.use(replica)
-    await within(30_000, 'both are ready', Promise.all(replicas.map(({ ready }) => ready)))
+    await within(60_000, 'both are ready', Promise.all(replicas.map(({ ready }) => ready)))
     const leader = await within(
-      20_000,
+      60_000,
       'one of them plans',
       Promise.race(replicas.map((replica) => replica.held.then(() => replica))),
     )
@@ -75,7 +76,7 @@ describe('two refreshers', { timeout: 120_000 }, () => {
     const [started] = await startedRuns(refresher)
     assert.ok(started)
     const bus = stack.use(await connectOperator({ state: site.layout.state, nats: url }))
-    const deadline = Date.now() + 60_000
+    const deadline = Date.now() + 90_000
     let status = await readWholeStatus(bus, started.run).catch(() => undefined)
     while (!status?.finished) {
       assert.ok(Date.now() < deadline, `the run did not finish: ${JSON.stringify(status)}`)

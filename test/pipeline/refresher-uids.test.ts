@@ -1,12 +1,13 @@
 /** UIDs from FERRY, asked with a bearer token: daily questions on request, the last good answer, refusals, and the predecessor's database. */
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
+import { type AddressInfo, createServer } from 'node:net'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { after, before, describe, it } from 'node:test'
 import { ask } from '../../cli/connection.ts'
 import { runUidsImport } from '../../cli/uids-import.ts'
-import { choosePort } from '../../cli/up/port.ts'
 import { defaultEntries } from '../../sandbox/default-entries.ts'
 import { accountsOf, principalOf } from '../../sandbox/entry.ts'
 import { writeFaults } from '../../sandbox/faults.ts'
@@ -20,7 +21,7 @@ import { makeDirectory, type Pipeline, startPipeline } from '../support/pipeline
 
 const nova = 'nova_analysis'
 
-describe('UIDs from FERRY', { timeout: 120_000 }, () => {
+describe('UIDs from FERRY', { timeout: 400_000 }, () => {
   const users: FerryUser[] = accountsOf(defaultEntries).map(({ name, uid }) => ({ username: name, uid }))
   const novaana = users.findIndex(({ username }) => username === 'novaana')
   const stop = new AsyncDisposableStack()
@@ -29,7 +30,10 @@ describe('UIDs from FERRY', { timeout: 120_000 }, () => {
   before(async () => {
     const directory = stop.use(await makeDirectory())
     const layout = layoutOf(directory.path)
-    const port = await choosePort(0)
+    // Nobody else gets the port before FERRY, which needs the site's certificate, can have it.
+    const keeper = createServer().listen(0, 'localhost')
+    await once(keeper, 'listening')
+    const { port } = keeper.address() as AddressInfo
     const service = {
       serviceExperiment: 'dune',
       serviceRole: 'production',
@@ -40,12 +44,13 @@ describe('UIDs from FERRY', { timeout: 120_000 }, () => {
     pipe = stop.use(await startPipeline({ dir: directory.path, settings }))
     const read = (name: string) => readFileSync(join(layout.vault, name), 'utf8')
     const tls = { key: read('key.pem'), cert: read('cert.pem') }
+    await new Promise((resolve) => keeper.close(resolve))
     stop.use(await startFerry({ dir: directory.path, port, tls, users, requireAuth: true }))
   })
   after(() => stop.disposeAsync())
 
   async function refresh(): Promise<RunUids> {
-    const { id } = await ask<{ id: string }>(pipe.bus, requests.uidsRefresh, {})
+    const { id } = await ask<{ id: string }>(pipe.bus, requests.uidsRefresh, {}, 30_000)
     const heard = await pipe.facts.until(
       'the outcome',
       ({ subject, body }) => subject === 'run.uids' && body.run === id,
@@ -53,11 +58,11 @@ describe('UIDs from FERRY', { timeout: 120_000 }, () => {
     return heard.body as unknown as RunUids
   }
   async function uidOf(entry: string): Promise<number | null | undefined> {
-    const { services } = await ask<{ services: ServiceStatus[] }>(pipe.bus, requests.services, {})
+    const { services } = await ask<{ services: ServiceStatus[] }>(pipe.bus, requests.services, {}, 30_000)
     return services.find((one) => one.entry === entry)?.uid
   }
   const untilTold = async (words: string) => {
-    const deadline = Date.now() + 10_000
+    const deadline = Date.now() + 60_000
     for (;;) {
       const mails = await readMailsAbout(words, pipe.site.dir)
       if (mails[0]) return mails[0].text

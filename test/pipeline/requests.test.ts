@@ -22,7 +22,7 @@ const nova = 'nova_analysis'
 const patient = { timeout: 30_000 }
 const nodes = ['dunegpvm01', 'mu2egpvm01', 'sharedgpvm01'].map((name) => `${name}.sandbox.test`)
 
-describe('on a bus that runs', { timeout: 170_000 }, () => {
+describe('on a bus that runs', { timeout: 400_000 }, () => {
   const at = useHeldSite({
     entries: defaultEntries.filter((entry) => entryName(entry) !== 'dune-2_production'),
     holdSsh: true,

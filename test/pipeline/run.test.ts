@@ -32,7 +32,7 @@ const everything = {
 
 const metricsHost = chooseLoopback()(0)
 
-describe('a run over the whole site', { timeout: 120_000 }, () => {
+describe('a run over the whole site', { timeout: 400_000 }, () => {
   let directory: Awaited<ReturnType<typeof makeDirectory>>
   let pipe: Pipeline
   let answer: RunAnswer

@@ -19,7 +19,7 @@ import { makeDirectory } from '../support/pipeline.ts'
 import { type Sample, sampleProcesses } from '../support/process-sampler.ts'
 import { type DemoOutcome, runDemo } from '../support/run-demo.ts'
 
-describe('after a run in which some things failed', { timeout: 120_000 }, () => {
+describe('after a run in which some things failed', { timeout: 400_000 }, () => {
   let directory: Awaited<ReturnType<typeof makeDirectory>>
   let dir: string
   let outcome: DemoOutcome

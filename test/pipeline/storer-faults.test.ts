@@ -17,7 +17,7 @@ const credd2 = 'credd2.sandbox.test'
 /** Long enough for a storer that works, on a machine that has other things to do (milliseconds). */
 const deadlineMs = 8_000
 
-describe('a storer run that goes wrong', { timeout: 170_000 }, () => {
+describe('a storer run that goes wrong', { timeout: 400_000 }, () => {
   let directory: Awaited<ReturnType<typeof makeDirectory>>
   let pipe: Pipeline
   const stop = new AsyncDisposableStack()

@@ -5,7 +5,7 @@ import { soakStorers } from '../support/soak-storers.ts'
 it(
   'three storers, killed and stopped: never two at once, nothing under a wrong name, everything stored',
   {
-    timeout: 120_000,
+    timeout: 170_000,
   },
   () => soakStorers({ seconds: 15, seed: 1 }),
 )

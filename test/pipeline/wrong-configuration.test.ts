@@ -37,7 +37,7 @@ for (const command of ['config check', 'up'])
         : ['config', 'check', file]
     const { status, stdout, stderr } = spawnSync(process.execPath, [program, ...args], {
       encoding: 'utf8',
-      timeout: 20_000,
+      timeout: 60_000,
     })
     const said = `${stdout}${stderr}`
     assert.equal(status, 2, said)

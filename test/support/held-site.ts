@@ -33,18 +33,6 @@ export interface HeldSite {
   assertToldOnce(run: string): Promise<Heard[]>
 }
 
-/** What a test holds up must not run into its timeout meanwhile, and a busy machine is no failure. */
-const settings = {
-  timeouts: {
-    globalTimeout: '5m',
-    kerberosTimeout: '60s',
-    vaultStorerTimeout: '60s',
-    pingTimeout: '20s',
-    pushTimeout: '60s',
-  },
-  vault: { requestsPer5Min: 1_000_000 },
-}
-
 /** Registers the hooks of the suite it is called in. At the suite's end nothing may be left, and no secret have leaked. */
 export function useHeldSite(options: Omit<SiteOptions, 'dir'>): HeldSite {
   const stack = new AsyncDisposableStack()
@@ -55,11 +43,8 @@ export function useHeldSite(options: Omit<SiteOptions, 'dir'>): HeldSite {
   before(async () => {
     const directory = stack.use(await makeDirectory())
     running = {
-      pipe: await startPipeline({
-        ...options,
-        settings: { ...settings, ...options.settings },
-        dir: directory.path,
-      }),
+      // Its timeouts are long: what a test holds up must not run into one meanwhile.
+      pipe: await startPipeline({ ...options, dir: directory.path }),
       dir: directory.path,
     }
   })

@@ -14,6 +14,7 @@ import type { RunAnswer } from '../../services/refresher/run-request.ts'
 import type { Bus } from '../../shared/bus.ts'
 import { consumers, type Daemon, daemons, requests, streams } from '../../shared/subjects.ts'
 import { compileCache } from './compile-cache.ts'
+import { patience } from './patience.ts'
 import { createRecorder, type Recorder } from './recorder.ts'
 
 /** A fact as it was heard on the bus. */
@@ -61,10 +62,13 @@ export interface PipelineOptions extends SiteOptions {
   readonly traces?: boolean
 }
 
-/** Starts everything and returns when all is ready; disposing stops everything and leaves the directory for inspection. */
+/**
+ * Starts everything, with timeouts that only what hangs runs into unless the settings have others, and returns when all is
+ * ready; disposing stops everything and leaves the directory for inspection.
+ */
 export async function startPipeline({ traces = false, ...options }: PipelineOptions): Promise<Pipeline> {
   await using stack = new AsyncDisposableStack()
-  const settings = { ...(traces ? {} : { tracing: undefined }), ...options.settings }
+  const settings = { ...patience, ...(traces ? {} : { tracing: undefined }), ...options.settings }
   const site = stack.use(await startSite({ ...options, settings }))
   const life = createRecorder<ChildEvent>()
   const supervisor = stack.use(
