@@ -11,6 +11,7 @@ import { entryName } from '../../sandbox/entry.ts'
 import { nodeTmp } from '../../sandbox/layout.ts'
 import type { SiteOptions } from '../../sandbox/site.ts'
 import { verifySite } from '../../sandbox/verify.ts'
+import { patience } from '../support/patience.ts'
 import { makeDirectory, type Pipeline, startPipeline } from '../support/pipeline.ts'
 import { installPackages, realHtgettoken } from './support/real-programs.ts'
 
@@ -20,7 +21,7 @@ const entries = defaultEntries
   .filter((entry) => entryName(entry) === 'nova_analysis')
   .map((entry) => ({ ...entry, deliver: [{ bearer: asked }] }))
 
-describe('a bearer token delivered with reduced scopes', { timeout: 600_000 }, () => {
+describe('a bearer token delivered with reduced scopes', { timeout: 2 * 3_600_000 }, () => {
   const stack = new AsyncDisposableStack()
   let dir: string
   let pipe: Pipeline
@@ -30,11 +31,14 @@ describe('a bearer token delivered with reduced scopes', { timeout: 600_000 }, (
   before(async () => {
     installPackages(['scitokens-cpp'])
     dir = stack.use(await makeDirectory()).path
-    const settings = { refresher: { htgettoken: realHtgettoken() } } satisfies SiteOptions['settings']
+    const settings = {
+      ...patience,
+      refresher: { htgettoken: realHtgettoken() },
+    } satisfies SiteOptions['settings']
     pipe = stack.use(await startPipeline({ dir, entries, settings }))
     mkdirSync(join(dir, 'keys'))
     const { run } = await pipe.startRun({})
-    const { totals } = await pipe.finish(run)
+    const { totals } = await pipe.finish(run, 300_000)
     assert.equal(totals.failed, 0)
     const [node = ''] = entries[0]?.nodes ?? []
     bearer = readFileSync(join(nodeTmp(pipe.site.layout, node), 'bt_u46301'), 'utf8').trim()
@@ -59,7 +63,7 @@ describe('a bearer token delivered with reduced scopes', { timeout: 600_000 }, (
       {
         env: { PATH: process.env.PATH, HOME: dir, XDG_CACHE_HOME: join(dir, 'keys') },
         stdio: ['ignore', 'pipe', 'inherit'],
-        timeout: 60_000,
+        timeout: 120_000,
       },
     )
     const exited = once(child, 'exit')

@@ -4,6 +4,7 @@ import { after, before, test } from 'node:test'
 import { writeFaults } from '../../sandbox/faults.ts'
 import type { SiteOptions } from '../../sandbox/site.ts'
 import { verifySite } from '../../sandbox/verify.ts'
+import { patience } from '../support/patience.ts'
 import { makeDirectory, type Pipeline, startPipeline } from '../support/pipeline.ts'
 import { realHtgettoken } from './support/real-programs.ts'
 
@@ -13,14 +14,17 @@ let pipeline: Pipeline
 
 before(async () => {
   dir = stack.use(await makeDirectory()).path
-  const settings = { refresher: { htgettoken: realHtgettoken() } } satisfies SiteOptions['settings']
+  const settings = {
+    ...patience,
+    refresher: { htgettoken: realHtgettoken() },
+  } satisfies SiteOptions['settings']
   pipeline = stack.use(await startPipeline({ dir, settings }))
 })
 after(() => stack.disposeAsync())
 
 async function reasons(): Promise<Record<string, string | undefined>> {
   const { run } = await pipeline.startRun({})
-  const { entries } = await pipeline.finish(run)
+  const { entries } = await pipeline.finish(run, 300_000)
   return Object.fromEntries(entries.map(({ entry, refresh }) => [entry, refresh.code ?? refresh.state]))
 }
 
@@ -58,7 +62,7 @@ test('every token is made and put where it belongs', async () => {
 
 test('a token that is still good is used again', async () => {
   const { run } = await pipeline.startRun({})
-  await pipeline.finish(run)
+  await pipeline.finish(run, 300_000)
   const facts = await pipeline.storedFacts(run)
   const ready = facts.filter(({ subject }) => subject.startsWith('token.ready.'))
   assert.deepEqual(

@@ -3,6 +3,9 @@ import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { after, before, test } from 'node:test'
 import { promisify } from 'node:util'
+import { daemons } from '../../shared/subjects.ts'
+import { eventually } from '../support/latch.ts'
+import { patience } from '../support/patience.ts'
 import { makeDirectory, type Pipeline, startPipeline } from '../support/pipeline.ts'
 import { goProgram } from './support/real-programs.ts'
 
@@ -14,14 +17,14 @@ let nats: (...args: string[]) => Promise<{ stdout: string; stderr: string }>
 before(async () => {
   const program = goProgram('nats')
   const directory = stack.use(await makeDirectory())
-  pipeline = stack.use(await startPipeline({ dir: directory.path }))
+  pipeline = stack.use(await startPipeline({ dir: directory.path, settings: patience }))
   const env = {
     PATH: process.env.PATH,
     HOME: directory.path,
     NATS_URL: pipeline.supervisor.url,
     NATS_NKEY: pipeline.supervisor.operatorSeedFile,
   }
-  nats = (...args) => execute(program, args, { env, timeout: 30_000 })
+  nats = (...args) => execute(program, args, { env, timeout: 300_000 })
 })
 after(() => stack.disposeAsync())
 
@@ -32,7 +35,7 @@ test('a run is asked for with an empty body, and its facts are heard', async () 
   const { run, entries } = JSON.parse(stdout)
   assert.match(run, /^[0-9A-Z]{26}$/)
   assert.equal(entries.length, 4)
-  await pipeline.finish(run)
+  await pipeline.finish(run, 300_000)
   assert.match((await heard).stdout, /"tokenId"/)
 })
 
@@ -45,9 +48,11 @@ test('the streams are listed, with the last fact of each entry in TOKENS', async
 })
 
 test('the four daemons are micro services', async () => {
-  const { stdout } = await nats('micro', 'ls')
-  for (const daemon of ['refresher', 'storer', 'distributor', 'notifier'])
-    assert.match(stdout, new RegExp(`managed-tokens-${daemon}`))
+  // It waits a moment for answers, and shows what has come by then.
+  await eventually(async () => {
+    const { stdout } = await nats('micro', 'ls')
+    return daemons.every((daemon) => stdout.includes(`managed-tokens-${daemon}`))
+  }, 'all four are listed')
 })
 
 test('an unknown service is refused with the nearest known one', async () => {

@@ -4,10 +4,11 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { parse } from 'yaml'
-import { choosePort } from '../../cli/up/port.ts'
 import { writeFaults } from '../../sandbox/faults.ts'
 import { promqlQueries } from '../deploy/dashboard-files.ts'
+import { patience } from '../support/patience.ts'
 import { makeDirectory, type Pipeline, startPipeline } from '../support/pipeline.ts'
+import { findFreeRow } from './support/port-row.ts'
 import { type Prometheus, shipped, startPrometheus } from './support/prometheus.ts'
 import { installPackages, run } from './support/real-programs.ts'
 
@@ -31,29 +32,30 @@ const mayBeEmpty: Readonly<Record<string, string>> = {
   managed_tokens_telemetry_dropped_total: 'the same',
 }
 
-describe('every query', { timeout: 300_000 }, () => {
+describe('every query', { timeout: 3_600_000 }, () => {
   const stack = new AsyncDisposableStack()
   let prometheus: Prometheus
 
   before(async () => {
     const { path } = stack.use(await makeDirectory())
-    const metricsPort = await choosePort(0)
-    const pipeline = stack.use(await startPipeline({ dir: path, settings: { telemetry: { metricsPort } } }))
-    prometheus = stack.use(await startPrometheus(metricsPort))
-    const up = await prometheus.queryUntilThere('count(up == 1) == 4', 30_000)
+    const metricsPort = await findFreeRow(5)
+    const settings = { ...patience, telemetry: { metricsPort } }
+    const pipeline = stack.use(await startPipeline({ dir: path, settings }))
+    prometheus = stack.use(await startPrometheus(metricsPort, metricsPort + 4))
+    const up = await prometheus.queryUntilThere('count(up == 1) == 4', 120_000)
     assert.equal(up.length, 1, 'the four daemons are scraped')
     await doRun(pipeline)
-    await prometheus.queryUntilThere('managed_tokens_last_run_finished_timestamp_seconds', 30_000)
+    await prometheus.queryUntilThere('managed_tokens_last_run_finished_timestamp_seconds', 120_000)
     await pipeline.site.stopNode('dunegpvm01.sandbox.test')
     writeFaults(path, { 'needs-onboarding': ['nova_analysis'] })
     await doRun(pipeline)
-    await prometheus.queryUntilThere('managed_tokens_target_consecutive_failures > 0', 30_000)
+    await prometheus.queryUntilThere('managed_tokens_target_consecutive_failures > 0', 120_000)
   })
   after(() => stack.disposeAsync())
 
   for (const { where, expr } of promqlQueries)
     it(`of a dashboard is understood and gives data: ${where}`, async () => {
-      const found = await prometheus.queryUntilThere(fillIn(expr), where in mayBeEmpty ? 0 : 20_000)
+      const found = await prometheus.queryUntilThere(fillIn(expr), where in mayBeEmpty ? 0 : 120_000)
       assert.ok(found.length > 0 || where in mayBeEmpty, fillIn(expr))
     })
 
@@ -63,7 +65,7 @@ describe('every query', { timeout: 300_000 }, () => {
       const selectors = expr.match(/\b(managed_tokens_\w+|up)(\{[^}]*\})?/g) ?? []
       assert.ok(selectors.length > 0)
       for (const selector of selectors) {
-        const found = await prometheus.queryUntilThere(selector, selector in mayBeEmpty ? 0 : 20_000)
+        const found = await prometheus.queryUntilThere(selector, selector in mayBeEmpty ? 0 : 120_000)
         assert.ok(found.length > 0 || selector in mayBeEmpty, selector)
       }
     })
@@ -81,7 +83,7 @@ describe('every query', { timeout: 300_000 }, () => {
 
 async function doRun(pipeline: Pipeline): Promise<void> {
   const { run: id } = await pipeline.startRun({})
-  await pipeline.finish(id)
+  await pipeline.finish(id, 300_000)
 }
 
 /** What Grafana puts in. */

@@ -7,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { defaultEntries } from '../../sandbox/default-entries.ts'
 import { entryName } from '../../sandbox/entry.ts'
 import { nodeTmp } from '../../sandbox/layout.ts'
+import { patience } from '../support/patience.ts'
 import { makeDirectory, startPipeline } from '../support/pipeline.ts'
 
 const lifeSeconds = 180
@@ -15,7 +16,7 @@ const renewedWithin = 165
 const watchSeconds = Math.max(renewedWithin, Number(process.env.SOAK_SECONDS ?? 420))
 
 it('a node’s bearer token is renewed before it ends', {
-  timeout: (watchSeconds + 180) * 1_000,
+  timeout: (watchSeconds + 600) * 1_000,
 }, async (t) => {
   await using directory = await makeDirectory()
   const deliver = [{ bearer: { scopes: ['compute.read'], minSeconds: 150 } }]
@@ -25,7 +26,7 @@ it('a node’s bearer token is renewed before it ends', {
   await using pipe = await startPipeline({
     ...{ dir: directory.path, entries, bearerSeconds: lifeSeconds },
     // Once a year: nothing but the renewals starts runs meanwhile.
-    settings: { schedule: { cron: '0 0 1 1 *' } },
+    settings: { ...patience, schedule: { cron: '0 0 1 1 *' } },
   })
   const { run } = await pipe.startRun()
   await pipe.finish(run)

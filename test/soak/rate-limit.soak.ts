@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { it } from 'node:test'
+import { patience } from '../support/patience.ts'
 import { makeDirectory, startPipeline } from '../support/pipeline.ts'
 import { assertNoMisuse, findMisplaced } from '../support/site-ends.ts'
 
@@ -15,19 +16,19 @@ interface Asked {
 /** Vault's refusal is a little shorter than the pause, as its block interval is in production (seconds). */
 const [pauseSeconds, refusalSeconds] = [30, 28]
 
-it('a run that Vault refuses waits out half a minute and ends whole', { timeout: 180_000 }, async (t) => {
+it('a run that Vault refuses waits out half a minute and ends whole', { timeout: 600_000 }, async (t) => {
   await using directory = await makeDirectory()
   const dir = directory.path
   await using pipe = await startPipeline({
     dir,
     faults: { 'vault-rate-limit': refusalSeconds },
     settings: {
-      vault: { rateLimitPause: `${pauseSeconds}s` },
-      timeouts: { globalTimeout: `${pauseSeconds + 60}s` },
+      ...patience,
+      vault: { ...patience.vault, rateLimitPause: `${pauseSeconds}s` },
     },
   })
   const { run } = await pipe.startRun()
-  const status = await pipe.finish(run, (pauseSeconds + 60) * 1_000)
+  const status = await pipe.finish(run, 300_000)
   assert.deepEqual(status.totals, { done: 10, failed: 0, superseded: 0, unfinished: 0 })
   assert.deepEqual(await findMisplaced(pipe.site), [])
   assertNoMisuse(pipe.site)
@@ -44,7 +45,7 @@ it('a run that Vault refuses waits out half a minute and ends whole', { timeout:
   const from = Date.parse(refused[0]?.at ?? '')
   assert.ok(from > 0, 'Vault did refuse')
   // The answer has to come back, be understood, and stop whoever is in the middle of asking.
-  const heardMs = 1_500
+  const heardMs = 10_000
   const late = asked.filter(({ at }) => {
     const after = Date.parse(at) - from
     return after > heardMs && after < pauseSeconds * 1_000

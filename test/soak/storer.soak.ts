@@ -8,7 +8,7 @@ const seed = Number(process.env.SOAK_SEED ?? Date.now() % 1_000_000)
 it(
   `three storers, killed and stopped at random for ${seconds} s (SOAK_SEED=${seed})`,
   {
-    timeout: (seconds + 180) * 1_000,
+    timeout: (seconds + 600) * 1_000,
   },
   () => soakStorers({ seconds, seed }),
 )

@@ -3,21 +3,22 @@ import assert from 'node:assert/strict'
 import { rm } from 'node:fs/promises'
 import { test } from 'node:test'
 import { natsFiles } from '../../shared/state.ts'
+import { patience } from '../support/patience.ts'
 import { makeDirectory, startPipeline } from '../support/pipeline.ts'
 import { findMisplaced } from '../support/site-ends.ts'
 
-test('the whole store of JetStream is lost, and the next run heals it', { timeout: 120_000 }, async () => {
+test('the whole store of JetStream is lost, and the next run heals it', { timeout: 600_000 }, async () => {
   await using directory = await makeDirectory()
-  await using pipeline = await startPipeline({ dir: directory.path })
+  await using pipeline = await startPipeline({ dir: directory.path, settings: patience })
   const { run } = await pipeline.startRun()
-  await pipeline.finish(run)
+  await pipeline.finish(run, 300_000)
 
   // Removed while it runs, it is gone when the server comes back.
-  await rm(natsFiles(pipeline.site.layout.state).store, { recursive: true })
+  await rm(natsFiles(pipeline.site.layout.state).store, { recursive: true, maxRetries: 10 })
   await pipeline.killAndAwait('nats-server', 'SIGKILL')
 
-  const second = await pipeline.untilRunStarts(60_000)
-  const { totals } = await pipeline.finish(second.run)
+  const second = await pipeline.untilRunStarts(120_000)
+  const { totals } = await pipeline.finish(second.run, 300_000)
   assert.deepEqual(totals, { done: 10, failed: 0, superseded: 0, unfinished: 0 })
   assert.deepEqual(await findMisplaced({ dir: directory.path }), [])
 })

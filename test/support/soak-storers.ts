@@ -8,6 +8,7 @@ import { readTogether } from '../../sandbox/calls.ts'
 import { generateEntries } from '../../sandbox/generated-entries.ts'
 import { seedFile, stateDirectory } from '../../shared/state.ts'
 import { compileCache } from './compile-cache.ts'
+import { patience } from './patience.ts'
 import { makeDirectory, type Pipeline, startPipeline, within } from './pipeline.ts'
 import { randomOf } from './random.ts'
 import { assertNoMisuse, assertNothingLeft, findMisplaced } from './site-ends.ts'
@@ -37,13 +38,14 @@ export async function soakStorers({ seconds, seed }: SoakOptions): Promise<void>
     await using pipe = await startPipeline({
       dir,
       entries,
-      settings: { vault: { requestsPer5Min: 1_000_000 } },
+      // A sleeper wakes up after the timeout of its command.
+      settings: { ...patience, timeouts: { ...patience.timeouts, vaultStorerTimeout: '10s' } },
     })
     await using stack = new AsyncDisposableStack()
     const others = await Promise.all(
       [2, 3].map(async (number) => {
         const replica = stack.adopt(startReplica(pipe, directory.path, number), (child) => child.stop())
-        await within(30_000, `replica ${number} is ready`, replica.ready())
+        await within(120_000, `replica ${number} is ready`, replica.ready())
         return replica
       }),
     )
@@ -94,7 +96,7 @@ function startReplica({ site, supervisor }: Pipeline, directory: string, number:
 /** Work for all the time: a newer run takes over what still waits of the older one. */
 async function askForRuns(pipe: Pipeline, signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
-    await pipe.startRun()
+    await pipe.untilRunStarts(60_000)
     await sleep(4_000, undefined, { signal }).catch(() => undefined)
   }
 }
@@ -147,8 +149,8 @@ function findActive(replicas: readonly Replica[]): Replica | undefined {
 
 /** After the chaos: the next run puts everything everywhere. */
 async function storeEverything(pipe: Pipeline): Promise<void> {
-  const { run } = await pipe.startRun()
-  const { totals } = await pipe.finish(run, 90_000)
+  const { run } = await pipe.untilRunStarts(60_000)
+  const { totals } = await pipe.finish(run, 300_000)
   assert.deepEqual(totals, { done: 8, failed: 0, superseded: 0, unfinished: 0 })
 }
 

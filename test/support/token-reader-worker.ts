@@ -3,23 +3,23 @@ import { closeSync, openSync, readSync } from 'node:fs'
 import { parentPort, workerData } from 'node:worker_threads'
 import type { ReaderPlan, Readings } from './token-reader.ts'
 
-const { files, contents, stop } = workerData as ReaderPlan
+const { files, contents, shared } = workerData as ReaderPlan
 const wanted = files.map((_, index) => new Set(contents[index]))
-const stopped = new Int32Array(stop)
+/** Whether it shall stop, and how many files it has opened. */
+const counters = new Int32Array(shared)
 const buffer = Buffer.alloc(64 * 1024)
 const seen = new Set<string>()
 const wrong: string[] = []
-let opens = 0
 
-while (Atomics.load(stopped, 0) === 0) {
+while (Atomics.load(counters, 0) === 0) {
   for (const [index, file] of files.entries()) {
-    opens += 1
+    const opens = Atomics.add(counters, 1, 1) + 1
     const found = readOnce(file)
     if (wanted[index]?.has(found)) seen.add(found)
     else if (wrong.length < 10) wrong.push(`open ${opens} of ${file}: ${describe(found)}`)
   }
 }
-parentPort?.postMessage({ opens, distinct: seen.size, wrong } satisfies Readings)
+parentPort?.postMessage({ opens: counters[1] ?? 0, distinct: seen.size, wrong } satisfies Readings)
 
 /** As ifdh or htgettoken read it: one open, and all there is; or the reason why it cannot be opened. */
 function readOnce(file: string): string {

@@ -1,10 +1,10 @@
 /** An empty Debian 12 in a directory, and commands in it: in mount and process namespaces of their own, so that nothing of it stays. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { chmodSync, cpSync, existsSync, mkdirSync, mkdtempSync, renameSync, writeFileSync } from 'node:fs'
+import { chmodSync, cpSync, existsSync, mkdirSync, mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
-import { installPackages, run } from './real-programs.ts'
+import { installPackages, makeOnce, run } from './real-programs.ts'
 
 const base = join(import.meta.dirname, '..', '..', '..', '.interop', 'bookworm')
 
@@ -25,13 +25,18 @@ export interface RunOptions {
 
 /** Makes it: the first time on a machine by debootstrap, in some minutes; then from a copy of that. */
 export function makeFreshDebian(): FreshDebian {
-  if (!existsSync(base)) makeBase()
+  makeOnce(base, () => installPackages(['debootstrap']), {
+    script: `bootstrap() { rm -rf "$made.new"; debootstrap --variant=minbase bookworm "$made.new"; }
+      again bootstrap; mv "$made.new" "$made"`,
+    words: [],
+  })
   const directory = mkdtempSync(join(tmpdir(), 'mt-debian-'))
   chmodSync(directory, 0o755)
   run('cp', ['-a', `${base}/.`, directory])
   copyNetworkSettings(directory)
   // Nobody will want these files after a power cut.
   writeFileSync(join(directory, 'etc/dpkg/dpkg.cfg.d/unsafe-io'), 'force-unsafe-io\n')
+  writeFileSync(join(directory, 'etc/apt/apt.conf.d/99-retries'), 'Acquire::Retries "8";\n')
   const shown: string[] = []
   return {
     directory,
@@ -46,14 +51,6 @@ export function makeFreshDebian(): FreshDebian {
       run('rm', ['-rf', '--one-file-system', directory])
     },
   }
-}
-
-function makeBase(): void {
-  installPackages(['debootstrap'])
-  const draft = `${base}.${process.pid}`
-  mkdirSync(dirname(base), { recursive: true })
-  run('debootstrap', ['--variant=minbase', 'bookworm', draft])
-  renameSync(draft, base)
 }
 
 /** How this machine reaches its mirrors: names, addresses, APT's settings. */
@@ -72,6 +69,7 @@ function networkEnvironment(): Record<string, string> {
   const settings = proxies.map((name) => [name, process.env[name]])
   return {
     ...Object.fromEntries(settings.filter(([, value]) => value)),
+    npm_config_fetch_retries: '8',
     ...(existsSync(authorities) ? { NODE_EXTRA_CA_CERTS: extraAuthorities } : {}),
   }
 }

@@ -1,11 +1,10 @@
-/** A real Prometheus with the shipped configuration and rules, on a free port, that scrapes four daemons. */
+/** A real Prometheus with the shipped configuration and rules that scrapes four daemons. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { choosePort } from '../../../cli/up/port.ts'
 
 export const shipped = join(import.meta.dirname, '..', '..', '..', 'deploy', 'prometheus')
 
@@ -22,8 +21,8 @@ export interface Prometheus extends AsyncDisposable {
   queryUntilThere(promql: string, withinMs: number): Promise<readonly Sample[]>
 }
 
-/** Starts it and returns when it answers. `firstPort` is the refresher's. */
-export async function startPrometheus(firstPort: number): Promise<Prometheus> {
+/** Starts it on `port` and returns when it answers. `firstPort` is the refresher's. */
+export async function startPrometheus(firstPort: number, port: number): Promise<Prometheus> {
   const directory = mkdtempSync(join(tmpdir(), 'mt-prometheus-'))
   cpSync(shipped, directory, { recursive: true })
   const rewrite = (file: string, change: (text: string) => string) =>
@@ -32,7 +31,6 @@ export async function startPrometheus(firstPort: number): Promise<Prometheus> {
   rewrite('targets.yml', (text) =>
     text.replace(/\b946(\d)\b/g, (_, index) => String(firstPort + Number(index) - 4)),
   )
-  const port = await choosePort(0)
   const child = spawn(
     'prometheus',
     [
@@ -52,7 +50,7 @@ export async function startPrometheus(firstPort: number): Promise<Prometheus> {
     if (child.exitCode === null && child.kill()) await once(child, 'exit')
     rmSync(directory, { recursive: true, force: true })
   })
-  for (const deadline = Date.now() + 30_000; !(await answers(`${url}/-/ready`)); await sleep(100))
+  for (const deadline = Date.now() + 120_000; !(await answers(`${url}/-/ready`)); await sleep(100))
     if (child.exitCode !== null || Date.now() > deadline)
       throw new Error(`Prometheus does not answer; it said:\n${said}`)
   const running = starting.move()

@@ -1,7 +1,10 @@
-/** Builds the real programs once, below `.interop/`: the `nats` command line and a current nats-server from Go modules, htgettoken from PyPI. */
+/**
+ * Builds the real programs once, below `.interop/`: the `nats` command line and a current nats-server from Go modules,
+ * htgettoken from PyPI. What comes over the network is fetched again where that failed, and may take its time.
+ */
 import { execFileSync } from 'node:child_process'
 import { cpSync, existsSync, mkdirSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 
 const root = join(import.meta.dirname, '..', '..', '..')
 const directory = join(root, '.interop')
@@ -9,6 +12,9 @@ const tools = join(import.meta.dirname, '..', 'tools')
 
 /** Release of htgettoken on PyPI. */
 const htgettokenRelease = '2.2'
+
+/** How long one program may run (milliseconds): a build on a slow machine behind a slow network. */
+const patienceMs = 45 * 60_000
 
 const modules = {
   nats: 'github.com/nats-io/natscli/nats',
@@ -18,12 +24,10 @@ const modules = {
 /** The path of a Go program, pinned by `test/interop/tools/go.mod` and `go.sum`. Building takes some minutes, once. */
 export function goProgram(name: keyof typeof modules): string {
   const program = join(directory, 'bin', name)
-  if (existsSync(program)) return program
   const build = join(directory, 'go')
-  mkdirSync(join(directory, 'bin'), { recursive: true })
-  cpSync(tools, build, { recursive: true })
-  run('go', ['build', '-o', program, modules[name]], {
-    cwd: build,
+  makeOnce(program, () => cpSync(tools, build, { recursive: true }), {
+    script: `cd "$1"; again go build -o "$made.new" "$2"; mv "$made.new" "$made"`,
+    words: [build, modules[name]],
     env: { ...process.env, GOFLAGS: '-mod=mod' },
   })
   return program
@@ -33,11 +37,42 @@ export function goProgram(name: keyof typeof modules): string {
 export function realHtgettoken(): string {
   const environment = join(directory, 'python')
   const program = join(environment, 'bin', 'htgettoken')
-  if (existsSync(program)) return program
-  installPackages(['libkrb5-dev', 'python3-venv', 'python3-dev', 'gcc'])
-  run('python3', ['-m', 'venv', environment])
-  run(join(environment, 'bin', 'pip'), ['install', '--quiet', `htgettoken==${htgettokenRelease}`])
+  makeOnce(program, () => installPackages(['libkrb5-dev', 'python3-venv', 'python3-dev', 'gcc']), {
+    script: `
+      rm -rf "$1"
+      python3 -m venv "$1"
+      again "$1/bin/pip" install --quiet --retries 5 --timeout 60 "htgettoken==$2"`,
+    words: [environment, htgettokenRelease],
+  })
   return program
+}
+
+interface Making {
+  /** Of shell; `$made` is what it makes, `again` runs a command up to four times, `$1` and so on are the words. */
+  readonly script: string
+  readonly words: readonly string[]
+  readonly env?: NodeJS.ProcessEnv
+}
+
+/** Makes a file or directory that is not there yet. Of several test files that want it, one makes it and the others wait. */
+export function makeOnce(made: string, prepare: () => void, { script, words, env }: Making): void {
+  if (existsSync(made)) return
+  prepare()
+  mkdirSync(dirname(made), { recursive: true })
+  const whole = `
+    made=$0
+    again() {
+      for pause in 5 20 60; do
+        if "$@"; then return; fi
+        echo "failed, and is tried again in $pause s: $*" >&2
+        sleep $pause
+      done
+      "$@"
+    }
+    [ ! -e "$made" ] || exit 0
+    ${script}`
+  const locked = ['--close', join(directory, 'lock'), 'sh', '-euc', whole, made, ...words]
+  run('flock', locked, { ...(env ? { env } : {}) })
 }
 
 /** Debian's packages, without starting the services in them; nothing is asked of the network when they are there. */
@@ -51,7 +86,13 @@ export function installPackages(packages: readonly string[]): void {
     exec 9>"$work/lock"
     flock 9
     keep_services_stopped
-    apt_install "$@" || { logged apt-get update; apt_install "$@"; } || { show_log; exit 1; }
+    pause=5
+    until apt_install "$@"; do
+      [ $pause -lt 100 ] || { show_log; exit 1; }
+      logged apt-get update || true
+      sleep $pause
+      pause=$((pause * 3))
+    done
     let_services_start`
   run('sh', ['-euc', script, 'install-packages', root, ...missing])
 }
@@ -64,7 +105,7 @@ function isInstalled(name: string): boolean {
   }
 }
 
-/** Runs to the end, within ten minutes. Throws with what the program said. */
+/** Runs to the end, which may take long. Throws with what the program said. */
 export function run(
   file: string,
   args: readonly string[],
@@ -74,6 +115,7 @@ export function run(
     ...options,
     encoding: 'utf8',
     stdio: ['ignore', 'pipe', 'pipe'],
-    timeout: 600_000,
+    maxBuffer: 64 * 1024 * 1024,
+    timeout: patienceMs,
   })
 }
