@@ -47,11 +47,11 @@ const globalKeys = (layout: Layout, addresses: SiteAddresses) => ({
   devEnvironmentLabel: 'sandbox',
   // Long enough for a busy machine, short enough for a demonstration with faults.
   timeouts: {
-    globalTimeout: '60s',
+    globalTimeout: '2m',
     kerberosTimeout: '10s',
-    vaultStorerTimeout: '10s',
+    vaultStorerTimeout: '15s',
     pingTimeout: '2s',
-    pushTimeout: '10s',
+    pushTimeout: '20s',
     ferryRequestTimeout: '5s',
   },
   workerType: {

@@ -12,6 +12,7 @@ import type { RunStatus } from '../../services/notifier/status-request.ts'
 import type { RunAnswer } from '../../services/refresher/run-request.ts'
 import type { ServiceStatus } from '../../services/refresher/services-request.ts'
 import { useHeldSite } from '../support/held-site.ts'
+import { eventually } from '../support/latch.ts'
 import { findMisplaced } from '../support/site-ends.ts'
 import { readMails, readPosts } from '../support/told.ts'
 
@@ -201,6 +202,8 @@ describe('on a bus that runs', { timeout: 400_000 }, () => {
         Object.keys(at.work()).filter((what) => what.startsWith('push')),
         [],
       )
+      await eventually(async () => readPosts(at.dir).length > posts.length, 'a post')
+      await eventually(async () => (await readMails(at.dir)).length > mails.length, 'a mail')
       const known = new Set(mails.map(({ to, subject }) => `${to} ${subject}`))
       const told = (await readMails(at.dir)).filter(({ to, subject }) => !known.has(`${to} ${subject}`))
       assert.deepEqual(
