@@ -50,7 +50,11 @@ const streamPlans: readonly StreamPlan[] = [
   workQueue('distributor', streams.push, 'push.*.*.*'),
   {
     owner: 'notifier',
-    config: { name: streams.notify, subjects: ['notify.>'], retention: RetentionPolicy.Workqueue },
+    config: {
+      ...{ name: streams.notify, subjects: ['notify.>'], retention: RetentionPolicy.Workqueue },
+      // As long as a message is tried: made again after a restart, it must not lie there twice, for two notifiers.
+      duplicate_window: nanos(day),
+    },
   },
   { owner: 'notifier', config: { name: streams.dead, subjects: ['dead.>'], max_age: nanos(30 * day) } },
 ]

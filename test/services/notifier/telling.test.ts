@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import type { KV } from '@nats-io/kv'
+import { nanos } from '@nats-io/nats-core'
 import { context, trace } from '@opentelemetry/api'
 import type { NotifierDeps } from '../../../services/notifier/handle.ts'
 import { addNews } from '../../../services/notifier/news-store.ts'
@@ -11,6 +12,7 @@ import { failure } from '../../../shared/errors.ts'
 import type { Notification } from '../../../shared/messages.ts'
 import { type Outgoing, publishAll } from '../../../shared/publish.ts'
 import { nextRunId } from '../../../shared/run-id.ts'
+import { streams } from '../../../shared/subjects.ts'
 import { keepSpans } from '../../support/kept-spans.ts'
 import { type NotifierBus, openNotifierBus } from '../../support/notifier.ts'
 import { dune, siteOf } from '../build.ts'
@@ -262,8 +264,8 @@ describe('telling people', () => {
           return (what[name] as () => unknown).bind(what)
         },
       })
-    const { consumers, streams } = on.bus.jsm
-    const jsm = { consumers: noting(consumers), streams: noting(streams) }
+    const { jsm: asks } = on.bus
+    const jsm = { consumers: noting(asks.consumers), streams: noting(asks.streams) }
     {
       await using _ = await on.listen({ ...deps, bus: { ...on.bus, jsm } as unknown as Bus })
       await on.untilHeard()
@@ -335,6 +337,11 @@ describe('telling people', () => {
       for (const { text } of different.values())
         assert.match(text, new RegExp(`early${failing} [^]*late${failing} `))
     }
+  })
+
+  it('lies in the outbox once for as long as it is tried there', async () => {
+    const { config } = await on.bus.jsm.streams.info(streams.notify)
+    assert.equal(config.duplicate_window, nanos(24 * 60 * minuteMs))
   })
 
   it('of which two notifiers took different batches is told by the first', async () => {
