@@ -40,7 +40,7 @@ export async function keepDeadLetter(
 /** Sequences start again in a stream that was made anew: the time tells two letters apart. */
 const noticeOf = (letter: DeadLetter, subject: string): Notice => ({
   id: ['dead', encodeToken(subject), letter.sequence, encodeToken(letter.at)].join('.'),
-  title: `a message on ${cleanLine(letter.subject)} could not be handled`,
+  title: `message ${letter.sequence} on ${cleanLine(letter.subject)} could not be handled`,
   message: cleanLine(letter.reason),
   action: `Look at it within 30 days: nats stream view DEAD --subject ${subject}`,
 })
