@@ -2,9 +2,10 @@
 import { once } from 'node:events'
 import { createServer as createHttpServer } from 'node:http'
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
+import { chooseLoopback } from '../../sandbox/free-port.ts'
 
 export interface FarEnd extends AsyncDisposable {
-  /** `127.0.0.1:<port>`. */
+  /** `<loopback address>:<port>`. */
   readonly host: string
 }
 
@@ -16,10 +17,9 @@ export const working = (): Promise<FarEnd> =>
     }),
   )
 
-/** Nobody listens there. */
+/** Nobody listens there: a port that was free on everybody's address may be somebody's a moment later. */
 export async function nobody(): Promise<FarEnd> {
-  await using server = await listen(() => {})
-  return { host: server.host, async [Symbol.asyncDispose]() {} }
+  return { host: `${chooseLoopback()(0)}:9`, async [Symbol.asyncDispose]() {} }
 }
 
 /** Accepts, reads nothing more, and never says a word. */
