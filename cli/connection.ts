@@ -1,19 +1,12 @@
 /** How the command line reaches the bus, as the user `operator`, and asks the daemons. */
-import { accessSync, constants, existsSync, readFileSync } from 'node:fs'
 import { type Bus, type BusOptions, connectBus } from '../shared/bus.ts'
 import { environment } from '../shared/config/environment.ts'
 import { findConfigFile } from '../shared/config/find.ts'
 import { loadSite } from '../shared/config/load.ts'
 import type { NatsConfig } from '../shared/config/sections.ts'
 import type { NatsUser } from '../shared/nats-permissions.ts'
-import { natsFiles, seedFile, stateRootOf } from '../shared/state.ts'
-import { NoNats, RefusedError, UsageError } from './errors.ts'
-
-export interface ConnectionOptions {
-  readonly config?: string | undefined
-  readonly state?: string | undefined
-  readonly nats?: string | undefined
-}
+import { NoNats, RefusedError } from './errors.ts'
+import { type ConnectionOptions, findWayToBus } from './way-to-bus.ts'
 
 /** How long a daemon may take to answer (milliseconds). */
 const answerMs = 5_000
@@ -23,32 +16,9 @@ export const connectOperator = (options: ConnectionOptions): Promise<Bus> => con
 
 /** The same as any user: whoever may read a daemon's seed may do what that daemon may. */
 export async function connectAs(user: NatsUser, options: ConnectionOptions): Promise<Bus> {
-  const root = stateRootOf(options.state, environment)
-  const configured = options.nats || environment.NATS_URL ? undefined : configuredNats(options.config)
-  const servers = serversOf(options, configured, root)
-  const seed =
-    (user === 'operator' ? environment.NATS_NKEY : undefined) ??
-    configured?.seedFile?.replaceAll('{{.Daemon}}', user) ??
-    seedFile(root, user)
-  checkSeed(user, seed)
-  return connectInTime({ servers, user, seedFile: seed, caFile: configured?.caFile, once: true })
+  const way = findWayToBus(user, options, environment, configuredNats(options.config))
+  return connectInTime({ ...way, user, once: true })
 }
-
-function checkSeed(user: NatsUser, file: string): void {
-  if (!existsSync(file))
-    throw new UsageError(
-      `There is no ${user}'s seed at ${file}: give the state directory of "managed-tokens up" with --state${orElse(user)}.`,
-    )
-  try {
-    accessSync(file, constants.R_OK)
-  } catch {
-    throw new UsageError(
-      `This user may not read the ${user}'s seed ${file}: work as the user of the daemons${orElse(user)}.`,
-    )
-  }
-}
-
-const orElse = (user: NatsUser) => (user === 'operator' ? ', or set NATS_NKEY to the path of a copy' : '')
 
 /** A server that does not answer at all is given up as well. */
 async function connectInTime(options: BusOptions): Promise<Bus> {
@@ -64,21 +34,6 @@ async function connectInTime(options: BusOptions): Promise<Bus> {
   } finally {
     clearTimeout(timer)
   }
-}
-
-function serversOf(
-  { nats }: ConnectionOptions,
-  configured: NatsConfig | undefined,
-  root: string,
-): readonly string[] {
-  const given = nats ?? environment.NATS_URL
-  if (given) return given.split(',')
-  if (configured?.servers) return configured.servers
-  const { url } = natsFiles(root)
-  if (existsSync(url)) return [readFileSync(url, 'utf8').trim()]
-  throw new UsageError(
-    `No NATS server is known: start one with "managed-tokens up", or give --nats URL or --state DIR (looked in ${root}).`,
-  )
 }
 
 /** The `nats` section where a configuration is found; asking the daemons needs none. */

@@ -5,7 +5,8 @@ import { findConfigFile } from '../shared/config/find.ts'
 import { loadSite } from '../shared/config/load.ts'
 import { timestamp } from '../shared/messages.ts'
 import { buckets } from '../shared/subjects.ts'
-import { type ConnectionOptions, connectAs } from './connection.ts'
+import { connectAs } from './connection.ts'
+import type { ConnectionOptions } from './way-to-bus.ts'
 
 export interface CountsImportOptions extends ConnectionOptions {
   readonly json?: boolean

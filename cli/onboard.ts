@@ -2,11 +2,12 @@
 import { isatty } from 'node:tty'
 import { findConfigFile } from '../shared/config/find.ts'
 import { loadSite } from '../shared/config/load.ts'
-import { type ConnectionOptions, connectOperator } from './connection.ts'
+import { connectOperator } from './connection.ts'
 import { UsageError } from './errors.ts'
 import { findService } from './find-service.ts'
 import { logIn } from './log-in.ts'
 import { startAndWatch } from './run.ts'
+import type { ConnectionOptions } from './way-to-bus.ts'
 
 export interface OnboardOptions extends ConnectionOptions {
   /** Let the run afterwards push to nodes as well. */

@@ -3,12 +3,13 @@ import type { RunStatus } from '../services/notifier/status-request.ts'
 import type { RunAnswer, RunRequest } from '../services/refresher/run-request.ts'
 import type { Bus } from '../shared/bus.ts'
 import { requests } from '../shared/subjects.ts'
-import { ask, type ConnectionOptions, connectOperator } from './connection.ts'
+import { ask, connectOperator } from './connection.ts'
 import { serviceName } from './find-service.ts'
 import { listenForRuns, type RunFollower } from './follow-run.ts'
 import { type Progress, showProgress } from './progress.ts'
 import { renderRun } from './run-table.ts'
 import { readWholeStatus } from './status.ts'
+import type { ConnectionOptions } from './way-to-bus.ts'
 
 export interface RunOptions extends ConnectionOptions {
   readonly experiment?: string

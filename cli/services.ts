@@ -4,8 +4,9 @@ import Table from 'cli-table3'
 import type { ServiceStatus, ServicesAnswer } from '../services/refresher/services-request.ts'
 import type { Bus } from '../shared/bus.ts'
 import { requests } from '../shared/subjects.ts'
-import { ask, type ConnectionOptions, connectOperator } from './connection.ts'
+import { ask, connectOperator } from './connection.ts'
 import { type View, viewOf } from './view.ts'
+import type { ConnectionOptions } from './way-to-bus.ts'
 
 /** Exit code 1 when a target of some entry is failing. */
 export async function services(options: ConnectionOptions & { json?: boolean }): Promise<number> {

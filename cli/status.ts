@@ -2,10 +2,11 @@
 import type { RunStatus } from '../services/notifier/status-request.ts'
 import type { Bus } from '../shared/bus.ts'
 import { requests } from '../shared/subjects.ts'
-import { ask, type ConnectionOptions, connectOperator } from './connection.ts'
+import { ask, connectOperator } from './connection.ts'
 import { listenForRuns } from './follow-run.ts'
 import { hasFailed, showToTheEnd } from './run.ts'
 import { renderRun } from './run-table.ts'
+import type { ConnectionOptions } from './way-to-bus.ts'
 
 export interface StatusOptions extends ConnectionOptions {
   readonly run?: string

@@ -1,7 +1,8 @@
 /** `managed-tokens uids import FILE`: takes UIDs over from the predecessor's database, on the machine with the keytabs. */
 import { type ImportedUids, importUids, readPredecessorUids } from '../shared/import-uids.ts'
 import { buckets } from '../shared/subjects.ts'
-import { type ConnectionOptions, connectAs } from './connection.ts'
+import { connectAs } from './connection.ts'
+import type { ConnectionOptions } from './way-to-bus.ts'
 
 export interface UidsImportOptions extends ConnectionOptions {
   readonly json?: boolean

@@ -1,7 +1,8 @@
 /** `managed-tokens uids refresh`: has FERRY asked for every UID now, and waits for what came of it. */
 import { type RunUids, runUids } from '../shared/messages.ts'
 import { requests, runSubject } from '../shared/subjects.ts'
-import { ask, type ConnectionOptions, connectOperator } from './connection.ts'
+import { ask, connectOperator } from './connection.ts'
+import type { ConnectionOptions } from './way-to-bus.ts'
 
 /** FERRY is slow at times, and there may be hundreds of accounts (milliseconds). */
 const patienceMs = 120_000

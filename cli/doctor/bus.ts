@@ -1,8 +1,9 @@
 /** NATS: does it answer, is it new enough, may this user do what an operator does, and are the daemons there? */
 import type { Site } from '../../shared/config/site.ts'
 import { requests } from '../../shared/subjects.ts'
-import { ask, type ConnectionOptions, connectOperator } from '../connection.ts'
+import { ask, connectOperator } from '../connection.ts'
 import { NoNats, RefusedError, UsageError } from '../errors.ts'
+import type { ConnectionOptions } from '../way-to-bus.ts'
 import { type Check, type Finding, ok, problem, warning } from './check.ts'
 import { judgeNatsServer } from './programs.ts'
 
