@@ -1,15 +1,15 @@
 #!/bin/sh
 # stubborn.sh PIDS KIND: says "started", leaves its pid and a grandchild's in PIDS once both are as stubborn as they will be,
 # and stays. KIND: `pipe`, the grandchild ignores SIGTERM and keeps our output open; `quiet`, it ignores SIGTERM and has let go
-# of it; `outside`, it left the group, with our output; `patient`, nobody is stubborn, and the grandchild needs a moment to
-# tidy up.
+# of it; `outside`, it left the group, with our output; `patient`, nobody is stubborn, and the grandchild tidies up
+# before it goes.
 pids=$1
 kind=$2
 case $kind in
   pipe) (trap '' TERM; : > "$pids.ready"; while :; do sleep 0.1; done) & ;;
   quiet) (trap '' TERM; exec >/dev/null 2>&1; : > "$pids.ready"; while :; do sleep 0.1; done) & ;;
   outside) setsid sh -c ': > "$0.ready"; while :; do sleep 0.1; done' "$pids" & ;;
-  patient) (trap 'sleep 0.1; echo tidied > "$pids.tidied"; exit 0' TERM; exec >/dev/null 2>&1; : > "$pids.ready"; while :; do sleep 0.05; done) & ;;
+  patient) (trap 'echo tidied > "$pids.tidied"; exit 0' TERM; exec >/dev/null 2>&1; : > "$pids.ready"; while :; do sleep 0.05; done) & ;;
 esac
 echo started
 until [ -e "$pids.ready" ]; do sleep 0.01; done

@@ -1,6 +1,7 @@
 /** The alert rules as Prometheus's own tools judge them, and every query of every dashboard and rule asked of a real Prometheus that scrapes the daemons. */
 import assert from 'node:assert/strict'
-import { readFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { parse } from 'yaml'
@@ -14,6 +15,39 @@ import { installPackages, run } from './support/real-programs.ts'
 
 installPackages(['prometheus'])
 
+const series = (name: string, target: string, values: string) => ({
+  series: `managed_tokens_${name}{entry="dune_production", kind="node", target="${target}"}`,
+  values,
+})
+const ages = (labels: string, values: readonly number[]) =>
+  values.map((value, index) => ({ labels: labels.replace('?', `n${index + 1}`), value }))
+const one = (value: number) => [{ labels: '{}', value }]
+const never = 1e9
+
+/** Two configured nodes, an hour after the last success; what panels show. */
+const sitesWithoutSuccess = {
+  'one of two': {
+    served: ['n1'],
+    expected: {
+      'Fleet: Targets A': one(2),
+      'Fleet: Fresh A': one(0.5),
+      'Fleet: Nodes: time since the last push A': ages('{entry="dune_production", target="?"}', [3600, never]),
+      'Service: Oldest target A': one(never),
+      'Service: Targets: time since the last success A': ages('{kind="node", target="?"}', [3600, never]),
+    },
+  },
+  'all of them': {
+    served: [],
+    expected: {
+      'Fleet: Targets A': one(2),
+      'Fleet: Fresh A': one(0),
+      'Fleet: Last run A': one(never),
+      'Fleet: Nodes: time since the last push A': ages('{entry="dune_production", target="?"}', [never, never]),
+      'Service: Oldest target A': one(never),
+    },
+  },
+} as const
+
 describe('promtool', () => {
   it('finds no fault with the configuration and the rules', () => {
     assert.match(run('promtool', ['check', 'config', 'prometheus.yml'], { cwd: shipped }), /SUCCESS/)
@@ -23,6 +57,27 @@ describe('promtool', () => {
   it('sees every alert fire where it must, and not where it must not', () => {
     assert.match(run('promtool', ['test', 'rules', 'rules.test.yml'], { cwd: shipped }), /SUCCESS/)
   })
+
+  for (const [what, { served, expected }] of Object.entries(sitesWithoutSuccess))
+    it(`computes dashboards that show targets never served: ${what}`, () => {
+      const directory = mkdtempSync(join(tmpdir(), 'mt-promtool-'))
+      try {
+        const samples = Object.entries(expected).map(([where, exp_samples]) => ({
+          expr: fillIn(promqlQueries.find((one) => one.where === where)?.expr ?? where),
+          eval_time: '60m',
+          exp_samples,
+        }))
+        const input_series = [
+          ...['n1', 'n2'].map((target) => series('target_consecutive_failures', target, '5x60')),
+          ...served.map((target) => series('target_last_success_timestamp_seconds', target, '0x60')),
+        ]
+        const test = { interval: '1m', input_series, promql_expr_test: samples }
+        writeFileSync(join(directory, 'test.yml'), JSON.stringify({ tests: [test] }))
+        assert.match(run('promtool', ['test', 'rules', 'test.yml'], { cwd: directory }), /SUCCESS/)
+      } finally {
+        rmSync(directory, { recursive: true })
+      }
+    })
 })
 
 /** What may give nothing on a site where one node is down and one service lacks its login. */
@@ -53,7 +108,7 @@ describe('every query', { timeout: 3_600_000 }, () => {
   })
   after(() => stack.disposeAsync())
 
-  for (const { where, expr } of promqlQueries)
+  for (const { where, expr } of [...promqlQueries].sort(annotationsFirst))
     it(`of a dashboard is understood and gives data: ${where}`, async () => {
       const found = await prometheus.queryUntilThere(fillIn(expr), where in mayBeEmpty ? 0 : 120_000)
       assert.ok(found.length > 0 || where in mayBeEmpty, fillIn(expr))
@@ -80,6 +135,10 @@ describe('every query', { timeout: 3_600_000 }, () => {
     ])
   })
 })
+
+/** They look back for two minutes only. */
+const annotationsFirst = (a: { where: string }, b: { where: string }) =>
+  Number(b.where.endsWith('annotation')) - Number(a.where.endsWith('annotation'))
 
 async function doRun(pipeline: Pipeline): Promise<void> {
   const { run: id } = await pipeline.startRun({})

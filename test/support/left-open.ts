@@ -15,7 +15,7 @@ export function expectNothingLeftOpen(): void {
   afterEach(async () => {
     try {
       // A socket that was told to close is there for another moment.
-      await eventually(async () => openNow().length <= before, 'nothing left open', 3_000)
+      await eventually(async () => openNow().length <= before, 'nothing left open', 30_000)
     } catch {
       throw new Error(`left open: ${openNow().join(', ')}; ${before} of these were there before`)
     }

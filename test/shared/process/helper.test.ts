@@ -63,7 +63,8 @@ describe('a helper that starts processes', { timeout: 60_000 }, () => {
     const pid = (await started.pid) ?? 0
     await stopGroup(started)
     const { signal, stdout } = await started.ended
-    assert.equal(signal, 'SIGTERM')
+    // SIGTERM, unless this machine stands still for a second.
+    assert.match(signal ?? '', /^SIG(TERM|KILL)$/)
     for (const one of [pid, Number(stdout)]) await isGone(one, 30_000)
   })
 
