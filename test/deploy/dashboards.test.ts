@@ -75,6 +75,18 @@ describe('dashboards', () => {
     })
   }
 
+  it('let every service be chosen, also one that was never served, and name what is shown for never', () => {
+    const service = dashboards.find(({ dashboard }) => dashboard.title === 'Service')?.dashboard
+    for (const { query } of service?.templating.list ?? [])
+      assert.match(JSON.stringify(query), /managed_tokens_target_consecutive_failures\b/)
+    const showing = dashboards
+      .flatMap(({ dashboard }) => dashboard.panels)
+      .filter(({ targets }) => targets.some(({ expr }) => expr?.includes('1e9')))
+    assert.ok(showing.length > 4)
+    for (const { title, fieldConfig } of showing)
+      assert.match(JSON.stringify(fieldConfig), /"1000000000":\{"text":"never"/, title)
+  })
+
   it('and alert rules know only metrics that docs/metrics.md has', () => {
     assert.ok(known.size > 20)
     const texts = [

@@ -31,7 +31,10 @@ const sitesWithoutSuccess = {
     expected: {
       'Fleet: Targets A': one(2),
       'Fleet: Fresh A': one(0.5),
-      'Fleet: Nodes: time since the last push A': ages('{entry="dune_production", target="?"}', [3600, never]),
+      'Fleet: Nodes: time since the last push A': ages('{entry="dune_production", target="?"}', [
+        3600,
+        never,
+      ]),
       'Service: Oldest target A': one(never),
       'Service: Targets: time since the last success A': ages('{kind="node", target="?"}', [3600, never]),
     },
@@ -42,7 +45,10 @@ const sitesWithoutSuccess = {
       'Fleet: Targets A': one(2),
       'Fleet: Fresh A': one(0),
       'Fleet: Last run A': one(never),
-      'Fleet: Nodes: time since the last push A': ages('{entry="dune_production", target="?"}', [never, never]),
+      'Fleet: Nodes: time since the last push A': ages('{entry="dune_production", target="?"}', [
+        never,
+        never,
+      ]),
       'Service: Oldest target A': one(never),
     },
   },
