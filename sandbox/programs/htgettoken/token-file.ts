@@ -10,7 +10,7 @@ export function writeToken(token: string, file: string): void {
   else writeFile(token, file)
 }
 
-function writeFile(token: string, file: string): void {
+function writeFile(token: string, file: string, tries = 3): void {
   // The old file goes first: between here and the rename there is none.
   rmSync(file, { force: true })
   const temporary = join(
@@ -29,6 +29,9 @@ function writeFile(token: string, file: string): void {
     renameSync(temporary, file)
   } catch (error) {
     rmSync(temporary, { force: true })
+    // A storer of another site on this machine took it for what a killed program has left.
+    const isSwept = (error as NodeJS.ErrnoException).code === 'ENOENT'
+    if (isSwept && tries > 1) return void writeFile(token, file, tries - 1)
     throw new Fatal(`failure renaming ${temporary} to ${file}: ${describeError(error)}`)
   }
 }
