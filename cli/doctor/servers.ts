@@ -10,7 +10,7 @@ import { askHttps, describeNetworkError, isTlsError } from './network.ts'
 
 /** More than what the programs below need at most, since they have deadlines of their own. */
 const graceMs = 5_000
-const httpsMs = 5_000
+const httpsMs = 10_000
 /** Kerberos forgives five minutes, tokens one (milliseconds). */
 const skew = { warningMs: 30_000, problemMs: 240_000 }
 

@@ -10,6 +10,7 @@ import { createUser } from '@nats-io/nkeys'
 import { hold, release } from '../../sandbox/hold.ts'
 import { makeDirectory, type Pipeline, startPipeline } from '../support/pipeline.ts'
 import { main, type, typeOnTerminal } from '../support/terminal.ts'
+import { patient } from './patient.ts'
 
 const esc = '\u001b'
 
@@ -121,7 +122,7 @@ describe('with a site', () => {
   let state: readonly string[]
   before(async () => {
     const directory = stack.use(await makeDirectory())
-    pipe = stack.use(await startPipeline({ dir: directory.path }))
+    pipe = stack.use(await startPipeline({ dir: directory.path, settings: patient }))
     state = ['--state', pipe.site.layout.state]
   })
   after(() => stack.disposeAsync())

@@ -13,6 +13,7 @@ import { writeFaults } from '../../sandbox/faults.ts'
 import { readSshTarget } from '../../services/distributor/ssh-target.ts'
 import { makeDirectory, type Pipeline, startPipeline } from '../support/pipeline.ts'
 import { type } from '../support/terminal.ts'
+import { patient } from './patient.ts'
 
 describe('managed-tokens doctor', () => {
   const stack = new AsyncDisposableStack()
@@ -30,9 +31,7 @@ describe('managed-tokens doctor', () => {
 
   before(async () => {
     const directory = stack.use(await makeDirectory())
-    // What is well must not look ill because this machine is busy.
-    const timeouts = { globalTimeout: '3m', kerberosTimeout: '30s', pingTimeout: '30s' }
-    pipe = stack.use(await startPipeline({ dir: directory.path, settings: { timeouts } }))
+    pipe = stack.use(await startPipeline({ dir: directory.path, settings: patient }))
   })
   after(() => stack.disposeAsync())
 

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { after, before, describe, it } from 'node:test'
 import { makeDirectory, type Pipeline, startPipeline } from '../support/pipeline.ts'
 import { type Ended, type, typeOnTerminal } from '../support/terminal.ts'
+import { patient } from './patient.ts'
 
 const service = 'nova_analysis'
 
@@ -18,7 +19,13 @@ describe('onboarding a service that Vault has no login for', () => {
 
   before(async () => {
     const directory = stack.use(await makeDirectory())
-    pipe = stack.use(await startPipeline({ dir: directory.path, faults: { 'needs-onboarding': [service] } }))
+    pipe = stack.use(
+      await startPipeline({
+        dir: directory.path,
+        faults: { 'needs-onboarding': [service] },
+        settings: patient,
+      }),
+    )
     words = (...more) => [...more, '-c', pipe.site.config, '--state', pipe.site.layout.state]
   })
   after(() => stack.disposeAsync())

@@ -7,6 +7,7 @@ import { after, before, describe, it } from 'node:test'
 import { writeFaults } from '../../sandbox/faults.ts'
 import { makeDirectory, type Pipeline, startPipeline } from '../support/pipeline.ts'
 import { type } from '../support/terminal.ts'
+import { patient } from './patient.ts'
 
 describe('managed-tokens uids', () => {
   const stack = new AsyncDisposableStack()
@@ -14,7 +15,7 @@ describe('managed-tokens uids', () => {
   let options: readonly string[]
   before(async () => {
     const directory = stack.use(await makeDirectory())
-    pipe = stack.use(await startPipeline({ dir: directory.path }))
+    pipe = stack.use(await startPipeline({ dir: directory.path, settings: patient }))
     options = ['-c', pipe.site.config, '--state', pipe.site.layout.state]
   })
   after(() => stack.disposeAsync())
