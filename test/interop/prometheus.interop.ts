@@ -143,8 +143,9 @@ describe('every query', { timeout: 3_600_000 }, () => {
 })
 
 /** They look back for two minutes only. */
-const annotationsFirst = (a: { where: string }, b: { where: string }) =>
-  Number(b.where.endsWith('annotation')) - Number(a.where.endsWith('annotation'))
+function annotationsFirst(a: { where: string }, b: { where: string }): number {
+  return Number(b.where.endsWith('annotation')) - Number(a.where.endsWith('annotation'))
+}
 
 async function doRun(pipeline: Pipeline): Promise<void> {
   const { run: id } = await pipeline.startRun({})
