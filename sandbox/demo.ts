@@ -85,7 +85,7 @@ async function play({ dir, faults, keep, fault }: ReturnType<typeof readOptions>
 /** One run, shown as it goes. True when something failed. */
 async function runOnce(bus: Bus): Promise<boolean> {
   using follower = listenForRuns(bus)
-  const asked = await ask<RunAnswer>(bus, requests.run, {})
+  const asked = await ask<RunAnswer>(bus, requests.run, {}, 30_000)
   say(`Run ${asked.run} over ${asked.entries.join(', ')}`)
   const status = await watchRun(bus, asked, follower)
   process.stdout.write(`\n${renderRun(status)}\n`)
