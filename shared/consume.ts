@@ -34,6 +34,7 @@ export interface Received<T> {
   readonly signal: AbortSignal
   /** The handler only waits, for something that may never come: another may start in its place. */
   readonly lendSlot: () => void
+  /** Its lines say by themselves which work they are about (`inWork`). */
   readonly log: Logger
 }
 
@@ -239,7 +240,6 @@ export async function consume<T>(
   }
 
   async function runHandler(held: Held<T>, span: Span): Promise<End> {
-    const mine = log.child(describe(held.body))
     const { deliveryCount: deliveries, pending } = held.message.info
     let end: End
     try {
@@ -251,21 +251,21 @@ export async function consume<T>(
         pending,
         signal: abort.signal,
         lendSlot: () => lend(keyOf(held.message)),
-        log: mine,
+        log,
       })
       await publishAll(bus, outgoing)
       strikes.delete(keyOf(held.message))
       end = { kind: 'ack' }
     } catch (error) {
       end = judge(error, keyOf(held.message))
-      logEnd(mine, end, error, deliveries)
+      logEnd(log, end, error, deliveries)
     }
     try {
       await reportFailure(held, end, span)
       await pullGone
       settle(held.message, end)
     } catch (error) {
-      mine.warn({ reason: messageOf(error) }, 'could not report a failure yet: the message will come again')
+      log.warn({ reason: messageOf(error) }, 'could not report a failure yet: the message will come again')
       held.message.nak(untoldMs)
     }
     return end
@@ -387,12 +387,6 @@ function settle(message: JsMsg, end: End): void {
   else if (end.kind === 'term') message.term()
   else if (end.kind === 'later') message.nak(end.delayMs)
   else if (end.kind === 'handBack') message.nak()
-}
-
-/** What every log line of this message carries. */
-function describe(body: unknown): Record<string, unknown> {
-  const { run, entry, credd, node } = body as Record<string, unknown>
-  return { run, entry, credd, node }
 }
 
 function logEnd(log: Logger, end: End, error: unknown, deliveries: number): void {

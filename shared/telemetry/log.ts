@@ -28,7 +28,7 @@ function describeError(error: unknown): object {
   return { name: error.name, message: error.message, stack: error.stack?.split('\n').slice(1, 6) }
 }
 
-/** What the line itself says of them counts more. */
+/** What the line itself says of them counts more. A child logger's bindings would stand beside these, with the same names. */
 function whereItBelongs(): object {
   const span = trace.getActiveSpan()?.spanContext()
   return { ...currentWork(), ...(span ? { traceId: span.traceId, spanId: span.spanId } : {}) }
