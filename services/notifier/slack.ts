@@ -1,4 +1,7 @@
-/** One message as Slack's Block Kit, within Slack's limits: what does not fit is counted, never refused. Pure. */
+/**
+ * One message as Slack's Block Kit, within Slack's limits: what does not fit is counted, never refused. Nothing in it can
+ * mention, link or be laid out but the link to the trace. Pure.
+ */
 import type { Notification } from '../../shared/messages.ts'
 import { shorten } from './shorten.ts'
 
@@ -13,7 +16,10 @@ const longestBlocks = 12_000
 
 interface Block {
   readonly type: 'header' | 'section'
-  readonly text: { readonly type: 'plain_text' | 'mrkdwn'; readonly text: string }
+  readonly text:
+    | { readonly type: 'plain_text'; readonly text: string }
+    /** Verbatim, or Slack looks for names in it and turns them into mentions. */
+    | { readonly type: 'mrkdwn'; readonly text: string; readonly verbatim: true }
 }
 
 /** A header, a section for each paragraph of the text, and the last paragraph, which says where to read it all, in any case. */
@@ -30,17 +36,27 @@ export function slackPayload({
     type: 'header',
     text: { type: 'plain_text', text: shorten(subject, longestHeader) },
   }
-  const parts = text.split(/\n{2,}/).filter((part) => part.trim() !== '')
-  const link =
-    traceUrl && !text.includes(traceUrl) ? [section(`<${escapeSlack(traceUrl)}|Trace of this run>`)] : []
-  const sections = parts.map((part) => section(fitting(part)))
+  const link = traceUrl ? [linkTo(traceUrl)] : []
+  // The address that our template gives is none to follow in a plain text.
+  const words = traceUrl ? text.replace(`Trace: ${traceUrl}`, '') : text
+  const parts = words.split(/\n{2,}/).filter((part) => part.trim() !== '')
+  const sections = parts.map((part) => section(part.trimEnd()))
   return {
+    // No block: Slack reads markup in it, and looks for names only where `parse` or `link_names` asks for that.
     text: escapeSlack(shorten(subject, longestSection)),
     blocks: [header, ...whatFits(sections, [header, ...link], more), ...link],
   }
 }
 
-const section = (text: string): Block => ({ type: 'section', text: { type: 'mrkdwn', text } })
+const section = (text: string): Block => ({
+  type: 'section',
+  text: { type: 'plain_text', text: shorten(text, longestSection) },
+})
+
+const linkTo = (url: string): Block => ({
+  type: 'section',
+  text: { type: 'mrkdwn', text: `<${escapeSlack(url)}|Trace of this run>`, verbatim: true },
+})
 
 /** All of the sections, or as many as fit beside the `others`, with a count of what is left out, and of what never was in, before the last one. */
 function whatFits(sections: readonly Block[], others: readonly Block[], more: number): readonly Block[] {
@@ -59,14 +75,7 @@ function whatFits(sections: readonly Block[], others: readonly Block[], more: nu
 
 const sizeOf = (blocks: readonly Block[]) => JSON.stringify(blocks).length
 
-/** Escaped first, since that makes it longer; then cut where no escape is cut in two. */
-function fitting(text: string): string {
-  const escaped = escapeSlack(text.toWellFormed())
-  if (escaped.length <= longestSection) return escaped
-  return `${shorten(escaped, longestSection - 10).replace(/&[a-z]*…$/, '…')}`
-}
-
-/** The three characters Slack's markup is made of: nothing in a failure can mention or link. */
+/** The three characters Slack's markup for mentions and links is made of. */
 function escapeSlack(text: string): string {
   return text.replace(/&/g, '&amp;').replace(/</g, '&lt;').replace(/>/g, '&gt;')
 }

@@ -12,7 +12,9 @@ import { digestsOf, piece } from './pieces.ts'
 const hostile: Record<string, string> = {
   'quotes and backslashes': `He said "no" \\ 'never' \\n \\u0000 \``,
   'line breaks and a header': 'x\r\nBcc: everybody@lab.example\r\n\r\nbody\n.\nQUIT',
-  'mentions and links': '<!channel> <@U123> <https://evil.example|ok> &lt;!here&gt; @everyone',
+  'mentions and links':
+    '<!channel> <@U123> <https://evil.example|ok> &lt;!here&gt; @everyone @here @somebody #general',
+  'markup of Slack': '*bold* _italic_ ~gone~ `code` ```block``` > quoted',
   markup: `<script>alert(1)</script><img src=x onerror='y'> </td></table>`,
   'ANSI escapes and control characters': '\u001b[31mred\u001b[0m \u0007 \u0000 \u009b2J \u2028',
   'a megabyte': 'x'.repeat(1024 * 1024),
@@ -40,14 +42,20 @@ const kinds: readonly NewsKind[] = ['failure', 'authentication', 'expiring', 're
 
 interface Payload {
   text: string
-  blocks: { type: string; text: { type: string; text: string } }[]
+  blocks: { type: string; text: { type: string; text: string; verbatim?: boolean } }[]
 }
-const payloadOf = (message: Pick<Notification, 'subject' | 'text'>) =>
+const payloadOf = (message: Pick<Notification, 'subject' | 'text' | 'traceUrl'>) =>
   JSON.parse(JSON.stringify(slackPayload(message))) as Payload
 
+const traceUrl = 'https://traces.lab.example/00ff?a&b'
+const traceLink = '<https://traces.lab.example/00ff?a&amp;b|Trace of this run>'
+
 /** Everything Slack refuses or would read as its own. */
-function assertFit({ text, blocks }: Payload): void {
+function assertFit({ text, blocks, ...rest }: Payload): void {
+  // `parse` and `link_names` would make mentions of the names in `text`.
+  assert.deepEqual(rest, {})
   assert.ok(text.length <= 4_000 * 5)
+  assert.doesNotMatch(text, /[<>]|&(?!(amp|lt|gt);)/)
   assert.ok(blocks.length <= 50, `${blocks.length} blocks`)
   assert.equal(blocks[0]?.type, 'header')
   assert.ok((blocks[0]?.text.text.length ?? 0) <= 150)
@@ -57,7 +65,8 @@ function assertFit({ text, blocks }: Payload): void {
       `${block.text.text.length} characters`,
     )
     assert.ok(block.text.text.isWellFormed())
-    if (block.text.type === 'mrkdwn') assert.doesNotMatch(block.text.text, /[<>]|&(?!(amp|lt|gt);)/)
+    if (block.text.type !== 'plain_text')
+      assert.deepEqual(block.text, { type: 'mrkdwn', text: traceLink, verbatim: true })
   }
 }
 
@@ -170,10 +179,16 @@ describe('a Slack message', () => {
     })
   for (const [what, text] of Object.entries(hostile))
     it(`is within Slack’s limits with ${what} in every place, uncleaned`, () => {
-      assertFit(payloadOf({ subject: text || 'x', text: `${text}\n\n${text}\n\nend` }))
+      const payload = payloadOf({ subject: text || 'x', text: `${text}\n\n${text}\n\nend`, traceUrl })
+      assertFit(payload)
+      assert.deepEqual(
+        payload.blocks.slice(-2).map((block) => block.text.text),
+        ['end', traceLink],
+      )
     })
-  it('is cut where no escape is cut in two', () => {
-    for (let i = 2_980; i < 3_010; i += 1)
-      assertFit(payloadOf({ subject: 's', text: `${'a'.repeat(i)}<<<<<<<<` }))
+  it('shows what a program printed as it is', () => {
+    const printed = 'a&b <!channel> @everyone #general *bold* _it_ `code` &lt;'
+    const shown = payloadOf({ subject: 's', text: `${printed}\n\nend` }).blocks.map(({ text }) => text.text)
+    assert.deepEqual(shown, ['s', printed, 'end'])
   })
 })

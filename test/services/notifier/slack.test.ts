@@ -36,12 +36,14 @@ describe('a message on Slack', () => {
     assert.ok(JSON.stringify(payload.blocks).length <= 13_000)
     assert.match(textsOf(payload).join('\n'), /… and \d{3} more\./)
   })
-  it('links to the trace, once', () => {
+  it('links to the trace, once, whether the text gives its address or not', () => {
     const traceUrl = 'https://traces.lab.example/?a=1&b=2'
-    assert.equal(
-      textsOf(messageOf(failures(1), { traceUrl })).at(-1),
-      '<https://traces.lab.example/?a=1&amp;b=2|Trace of this run>',
-    )
-    assert.equal(textsOf(messageOf([...failures(1), `Trace: ${traceUrl}`], { traceUrl })).at(-1), last)
+    const link = '<https://traces.lab.example/?a=1&amp;b=2|Trace of this run>'
+    assert.deepEqual(textsOf(messageOf(failures(1), { traceUrl })).slice(-2), [last, link])
+    const text = [...failures(1), `${last}\nTrace: ${traceUrl}\n`].join('\n\n')
+    assert.deepEqual(textsOf(slackPayload({ subject: 'one failure', text, traceUrl })).slice(-2), [
+      last,
+      link,
+    ])
   })
 })
