@@ -15,10 +15,19 @@ export type TracesConfig = Pick<Site, 'tracingUrl' | 'devEnvironmentLabel'> & {
 
 const nothing: AsyncDisposable = { async [Symbol.asyncDispose]() {} }
 
-/** Starts tracing for this process. Disposing sends what is left, within two seconds. */
-export async function startTraces(daemon: Daemon | 'cli', site: TracesConfig): Promise<AsyncDisposable> {
-  if (!site.tracingUrl && !environment.otel.some((name) => name.startsWith('OTEL_EXPORTER_OTLP_')))
-    return nothing
+/** Variables that give traces an address; the others that concern the connection say nothing without one. */
+const addresses = ['OTEL_EXPORTER_OTLP_ENDPOINT', 'OTEL_EXPORTER_OTLP_TRACES_ENDPOINT']
+
+/**
+ * Starts tracing for this process; `variables` are the names of the OpenTelemetry variables that are set. Disposing sends
+ * what is left, within two seconds.
+ */
+export async function startTraces(
+  daemon: Daemon | 'cli',
+  site: TracesConfig,
+  variables: readonly string[] = environment.otel,
+): Promise<AsyncDisposable> {
+  if (!site.tracingUrl && !addresses.some((name) => variables.includes(name))) return nothing
   const { openTracing } = await import('./tracing-sdk.ts')
   const tracing = await openTracing(daemon, site)
   if (!tracing) return nothing

@@ -109,6 +109,10 @@ describe('far ends that work', () => {
       { OTEL_EXPORTER_OTLP_LOGS_ENDPOINT: 'http://c:1/x', OTEL_EXPORTER_OTLP_ENDPOINT: 'http://d' },
       'http://c:1/x',
     ],
+    'nowhere where only traces have an address': [
+      { OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: 'http://c:4318/v1/traces' },
+      undefined,
+    ],
     'nowhere where they are switched off': [
       { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://c:4318', OTEL_LOGS_EXPORTER: 'none' },
       undefined,

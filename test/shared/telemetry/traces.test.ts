@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { context, ROOT_CONTEXT, SpanKind, trace } from '@opentelemetry/api'
+import { context, propagation, ROOT_CONTEXT, SpanKind, trace } from '@opentelemetry/api'
 import { SamplingDecision } from '@opentelemetry/sdk-trace'
 import { noteOutcome } from '../../../shared/telemetry/outcome.ts'
 import { ownAttributes } from '../../../shared/telemetry/resource.ts'
 import { inRootSpan } from '../../../shared/telemetry/root-span.ts'
 import { currentSpanRef, inSpanAbout } from '../../../shared/telemetry/run-span.ts'
-import { tracesUrl } from '../../../shared/telemetry/traces.ts'
+import { startTraces, tracesUrl } from '../../../shared/telemetry/traces.ts'
 import { samplerOf } from '../../../shared/telemetry/tracing-sdk.ts'
 import { keepSpans } from '../../support/kept-spans.ts'
 
@@ -20,6 +20,33 @@ describe('the address of traces', () => {
   }
   for (const [given, wanted] of Object.entries(addresses))
     it(given, () => assert.equal(tracesUrl(given), wanted))
+})
+
+describe('whether anything is traced', () => {
+  const site = { devEnvironmentLabel: 'sandbox', telemetry: { traceRatio: 1 } }
+  const variables: Record<string, [readonly string[], boolean, tracingUrl?: string]> = {
+    'not without a word': [[], false],
+    'by the address in the file': [[], true, 'http://c.lab.example:4318'],
+    'by the common address': [['OTEL_EXPORTER_OTLP_ENDPOINT'], true],
+    'by an address of their own': [['OTEL_EXPORTER_OTLP_TRACES_ENDPOINT'], true],
+    'not by an address for lines or metrics': [
+      ['OTEL_EXPORTER_OTLP_LOGS_ENDPOINT', 'OTEL_EXPORTER_OTLP_METRICS_ENDPOINT'],
+      false,
+    ],
+    'not by what a connection would be like': [
+      ['OTEL_EXPORTER_OTLP_HEADERS', 'OTEL_EXPORTER_OTLP_TRACES_PROTOCOL'],
+      false,
+    ],
+  }
+  for (const [name, [set, wanted, tracingUrl]] of Object.entries(variables))
+    it(name, async () => {
+      await using stack = new AsyncDisposableStack()
+      stack.use(await startTraces('storer', { ...site, ...(tracingUrl && { tracingUrl }) }, set))
+      stack.defer(() => {
+        for (const api of [trace, context, propagation]) api.disable()
+      })
+      assert.equal(trace.getTracer('test').startSpan('never ended').isRecording(), wanted)
+    })
 })
 
 describe('which runs are traced', () => {
