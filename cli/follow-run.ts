@@ -2,8 +2,20 @@
 import type { Subscription } from '@nats-io/nats-core'
 import type { RunStatus } from '../services/notifier/status-request.ts'
 import type { Bus } from '../shared/bus.ts'
-import type { RunFinished, TokenFailed, TokenPushed, TokenReady, TokenStored } from '../shared/messages.ts'
-import { requests } from '../shared/subjects.ts'
+import {
+  type RunFinished,
+  runFinished,
+  type TokenFailed,
+  type TokenPushed,
+  type TokenReady,
+  type TokenStored,
+  tokenFailed,
+  tokenPushed,
+  tokenReady,
+  tokenStored,
+} from '../shared/messages.ts'
+import { readMessage } from '../shared/parse-message.ts'
+import { requests, subjectTemplate } from '../shared/subjects.ts'
 import { ask } from './connection.ts'
 import { RefusedError } from './errors.ts'
 
@@ -30,7 +42,9 @@ export function listenForRuns(bus: Bus): RunFollower {
   const hear = (subscription: Subscription) => {
     void (async () => {
       for await (const message of subscription) {
-        news.push({ kind: message.subject.split('.')[1], body: message.json() } as RunNews)
+        const one = readNews(message.subject, message.data)
+        if (!one) continue
+        news.push(one)
         arrived.resolve()
       }
     })()
@@ -75,6 +89,23 @@ export function listenForRuns(bus: Bus): RunFollower {
       for (const subscription of subscriptions) subscription.unsubscribe()
     },
   }
+}
+
+const known = {
+  'token.ready': { kind: 'ready', schema: tokenReady },
+  'token.stored': { kind: 'stored', schema: tokenStored },
+  'token.pushed': { kind: 'pushed', schema: tokenPushed },
+  'token.failed': { kind: 'failed', schema: tokenFailed },
+  'run.finished': { kind: 'finished', schema: runFinished },
+} as const
+
+/** The news in a message; undefined where it cannot be read, which the daemons keep among the dead letters. Pure. */
+export function readNews(subject: string, data: Uint8Array): RunNews | undefined {
+  const template = subjectTemplate(subject)
+  if (!Object.hasOwn(known, template)) return undefined
+  const { kind, schema } = known[template as keyof typeof known]
+  const body = readMessage<RunNews['body']>(schema, data)
+  return body && ({ kind, body } as RunNews)
 }
 
 async function askLedger(bus: Bus, run: string): Promise<'finished' | 'under-way' | 'no-answer'> {

@@ -1,5 +1,6 @@
 /** `managed-tokens uids refresh`: has FERRY asked for every UID now, and waits for what came of it. */
 import { type RunUids, runUids } from '../shared/messages.ts'
+import { readMessage } from '../shared/parse-message.ts'
 import { requests, runSubject } from '../shared/subjects.ts'
 import { ask, connectOperator } from './connection.ts'
 import type { ConnectionOptions } from './way-to-bus.ts'
@@ -15,9 +16,8 @@ export async function refreshUids(options: ConnectionOptions & { json?: boolean 
   const { id } = await ask<{ id: string }>(bus, requests.uidsRefresh, {})
   const timer = setTimeout(() => facts.unsubscribe(), patienceMs)
   try {
-    for await (const fact of facts) {
-      const outcome = runUids.parse(fact.json())
-      if (outcome.run !== id) continue
+    const outcome = await findOutcome(facts, id)
+    if (outcome) {
       process.stdout.write(options.json ? `${JSON.stringify(outcome)}\n` : `${describe(outcome)}\n`)
       return outcome.failed.length > 0 ? 1 : 0
     }
@@ -27,6 +27,18 @@ export async function refreshUids(options: ConnectionOptions & { json?: boolean 
   throw new Error(
     `FERRY was asked, but nothing was heard of it within ${patienceMs / 1_000} s: see the refresher’s log.`,
   )
+}
+
+/** What came of the request `id`, of all that is said; undefined where that ends before. What cannot be read is passed over. */
+export async function findOutcome(
+  facts: AsyncIterable<{ readonly data: Uint8Array }>,
+  id: string,
+): Promise<RunUids | undefined> {
+  for await (const { data } of facts) {
+    const outcome = readMessage(runUids, data)
+    if (outcome?.run === id) return outcome
+  }
+  return undefined
 }
 
 function describe({ known, failed }: RunUids): string {
