@@ -6,11 +6,12 @@ import { describe, it } from 'node:test'
 import { parse } from 'yaml'
 import { smallProcess } from '../../cli/up/small-process.ts'
 import { readEnvironment } from '../../shared/config/environment.ts'
+import { searchPath } from '../../shared/config/find.ts'
 import { defaultStateRoot, sealingSeedFile, seedFile } from '../../shared/state.ts'
 import { daemons } from '../../shared/subjects.ts'
 import { read, root } from './compose-file.ts'
 
-const installed = '/opt/managed-tokens'
+const installed = '/opt/managed-tokens-daemons'
 const credentials = '/etc/managed-tokens/credentials'
 const unit = read('deploy/systemd/managed-tokens@.service')
 const page = read('docs/operations.md')
@@ -19,7 +20,7 @@ const page = read('docs/operations.md')
 const valuesOf = (text: string, key: string) =>
   [...text.matchAll(new RegExp(`^${key}=(.*)$`, 'gm'))].map(([, value = '']) => value)
 
-const configuration = parse(/```yaml install\n([\s\S]*?)```/.exec(page)?.[1] ?? '') as {
+const configuration = parse(/```yaml install configuration\n([\s\S]*?)```/.exec(page)?.[1] ?? '') as {
   nats: { seedFile: string }
   sealing: { seedFile: string }
   telemetry: { metricsPort: number }
@@ -32,9 +33,8 @@ describe('systemd units', () => {
       const [runner = '', main = '', ...options] = command.split(' ')
       for (const file of [runner, main])
         assert.ok(existsSync(join(root, file.slice(installed.length))), `${file} is in the repository`)
-      const config = '/etc/managed-tokens/managedTokens.yml'
-      assert.deepEqual(options, ['--config', config, '--state', defaultStateRoot])
-      assert.ok(page.includes(`chmod 0640 ${config}`))
+      assert.deepEqual(options, ['--state', defaultStateRoot])
+      assert.ok(page.includes(`chmod u=rw,g=r,o= ${searchPath()[0]}/managedTokens.*`))
     })
 
   it('hand each daemon the seed that "managed-tokens keys" made for it, where the configuration looks', () => {
@@ -67,6 +67,12 @@ describe('systemd units', () => {
     )
   })
 
+  it('as the page has them changed for another user rotate that user’s files', () => {
+    const [, from = ''] = /sed -i "s\/(su [^/]*)\/su \$user \$group\/"/.exec(page) ?? []
+    assert.match(read('deploy/logrotate/managed-tokens-daemons'), new RegExp(`^ +${from}$`, 'm'))
+    assert.equal(valuesOf(unit, 'User')[0], 'managed-tokens')
+  })
+
   it('and the page name only variables that the daemons read', () => {
     const named = [...unit.matchAll(/^# (KRB5_CONFIG.*):/gm)].flatMap(([, names = '']) => names.split(', '))
     assert.ok(named.length > 3)
@@ -81,7 +87,12 @@ describe('systemd units', () => {
       daemons.map((daemon) => `managed-tokens@${daemon}.service`),
     )
     const [logs] = valuesOf(unit, 'LogsDirectory')
-    assert.ok(read('deploy/logrotate/managed-tokens').includes(`/var/log/${logs}/*.log {`))
+    const [, rotated = ''] = /^((?:\/.*\n)+)\{$/m.exec(read('deploy/logrotate/managed-tokens-daemons')) ?? []
+    // No pattern: logrotate takes a file once only, and those of the predecessor are somebody else's.
+    assert.deepEqual(
+      rotated.trim().split('\n'),
+      daemons.map((daemon) => `/var/log/${logs}/${daemon}.log`),
+    )
     for (const [index, daemon] of daemons.entries())
       assert.ok(
         read('deploy/prometheus/targets.yml').includes(

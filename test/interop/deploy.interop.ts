@@ -1,7 +1,16 @@
 /** What is shipped for production, as the programs that read it judge it: compose, systemd, logrotate, a current nats-server. */
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
-import { chmodSync, cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
@@ -39,7 +48,10 @@ describe('deployment', () => {
       cpSync(join(deploy, 'systemd'), units, { recursive: true })
       const template = join(units, 'managed-tokens@.service')
       // Programs are looked for where they will be installed.
-      const text = readFileSync(template, 'utf8').replaceAll('=/opt/managed-tokens/bin', `=${root}/bin`)
+      const text = readFileSync(template, 'utf8').replaceAll(
+        '=/opt/managed-tokens-daemons/bin',
+        `=${root}/bin`,
+      )
       writeFileSync(template, text)
       const said = run('sh', ['-c', 'systemd-analyze verify "./$1" 2>&1', 'sh', unit], { cwd: units })
       assert.equal(said, '')
@@ -52,7 +64,8 @@ describe('deployment', () => {
       cwd: join(deploy, 'systemd'),
     })
     // The daemons it wants are not installed here; nothing else is found.
-    for (const line of said.split('\n').filter(Boolean)) assert.match(line, /opt\/managed-tokens\/bin/)
+    for (const line of said.split('\n').filter(Boolean))
+      assert.match(line, /opt\/managed-tokens-daemons\/bin/)
   })
 
   it('logrotate turns the daemons’ files over and tells the daemons', () => {
@@ -60,15 +73,26 @@ describe('deployment', () => {
     mkdirSync(logs)
     chmodSync(logs, 0o755)
     writeFileSync(join(logs, 'storer.log'), 'a line\n')
+    writeFileSync(join(logs, 'token-push.log'), 'the predecessor’s\n')
     const told = join(directory, 'told')
-    const text = readFileSync(join(deploy, 'logrotate/managed-tokens'), 'utf8')
+    const text = readFileSync(join(deploy, 'logrotate/managed-tokens-daemons'), 'utf8')
       .replaceAll('/var/log/managed-tokens', logs)
       .replace('su managed-tokens managed-tokens', 'su root root')
       .replace(/systemctl (.*)/, `echo "$1" > ${told}`)
     const conf = join(directory, 'logrotate.conf')
     writeFileSync(conf, text, { mode: 0o644 })
-    run('logrotate', ['--force', '--state', join(directory, 'logrotate.state'), conf])
+    // The predecessor's, which names its own file, says nothing against ours.
+    const theirs = join(directory, 'predecessor.conf')
+    writeFileSync(theirs, `${join(logs, 'token-push.log')} {\n  su root root\n  weekly\n  dateext\n}\n`, {
+      mode: 0o644,
+    })
+    run('logrotate', ['--force', '--state', join(directory, 'logrotate.state'), theirs, conf])
     assert.equal(readFileSync(join(logs, 'storer.log.1'), 'utf8'), 'a line\n')
+    const names = readdirSync(logs).sort()
+    assert.deepEqual(
+      names.map((name) => name.replace(/-\d{8}$/, '-DATE')),
+      ['storer.log.1', 'token-push.log-DATE'],
+    )
     assert.match(readFileSync(told, 'utf8'), /^kill .*HUP '?managed-tokens@\*\.service/)
   })
 

@@ -1,90 +1,172 @@
-/** docs/operations.md, command by command in an empty Debian: daemons of a user of their own, over TLS, found well by the doctor and doing a run. */
+/**
+ * docs/operations.md, command by command in an empty Debian and in one that the predecessor has: daemons of the page's user,
+ * over TLS, found well by the doctor and doing a run; the predecessor keeps all that it needs.
+ */
 import assert from 'node:assert/strict'
 import { chmodSync, cpSync, mkdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { test } from 'node:test'
+import { parse } from 'yaml'
 import { startSite } from '../../sandbox/site.ts'
 import { verifySite } from '../../sandbox/verify.ts'
 import { daemons } from '../../shared/subjects.ts'
 import { patience } from '../support/patience.ts'
 import { makeDirectory } from '../support/pipeline.ts'
-import { makeFreshDebian } from './support/fresh-debian.ts'
+import { type FreshDebian, makeFreshDebian } from './support/fresh-debian.ts'
 import { findFreeRow } from './support/port-row.ts'
-import { run } from './support/real-programs.ts'
+import { lookAsPredecessor, makePredecessorDatabase, predecessorPackage } from './support/predecessor.ts'
+import { goProgram, run } from './support/real-programs.ts'
 
 const root = join(import.meta.dirname, '..', '..')
 const page = readFileSync(join(root, 'docs/operations.md'), 'utf8')
 
-/** The fenced blocks that the page marks as part of the installation, by language. */
-const blocks = [...page.matchAll(/^```(sh|yaml) install( \w+)?\n([\s\S]*?)^```$/gm)].map(
-  ([, language, name = '', text = '']) => ({ language, name: name.trim(), text }),
-)
+/** The fenced blocks that the page marks as commands of `kind`, by language; those in a list are set in. */
+const blocksOf = (kind: 'install' | 'predecessor' | 'move') =>
+  [...page.matchAll(/^( *)```(sh|yaml) (\w+)(?: (\w+))?\n([\s\S]*?)^ *```$/gm)]
+    .filter(([, , , found]) => found === kind)
+    .map(([, indent = '', , , name = '', text = '']) => ({
+      name,
+      text: text.replaceAll(`\n${indent}`, '\n').trim(),
+    }))
 
-test('an operator who types what docs/operations.md says has four daemons that work', {
-  timeout: 2 * 3_600_000,
-}, async () => {
-  await using stack = new AsyncDisposableStack()
-  const { path } = stack.use(await makeDirectory())
-  const site = stack.use(
-    await startSite({
-      dir: join(path, 'site'),
-      settings: {
-        ...patience,
-        keytabPath: '/etc/managed-tokens/keytabs',
-        serviceCreddVaultTokenPathRoot: '/var/lib/managed-tokens/vault-tokens',
-        logs: { 'token-push': { logfile: '/var/log/managed-tokens/token-push.log' } },
-        storer: { lockFile: '/var/lib/managed-tokens/storer.lock' },
-      },
+const blockOf = (kind: 'install' | 'predecessor' | 'move', name: string) => {
+  const found = blocksOf(kind).find((one) => one.name === name)
+  assert.ok(found, `the page has a block ${kind} ${name}`)
+  return found.text
+}
+
+interface Machine {
+  readonly user: string
+  readonly keytabs: string
+  /** What an operator finds there or brings along. Returns commands to run first. */
+  prepare(debian: FreshDebian): string
+  /** The configuration as a file, of the site's and what the page has added. */
+  configure(site: string, added: string): { readonly file: string; readonly text: string }
+  /** Commands of the page before the first run. */
+  readonly beforeRuns: string
+  /** And after all, with a look at what came of them. */
+  readonly afterwards: string
+  check(said: string): void
+}
+
+const machines: Readonly<Record<string, Machine>> = {
+  'in an empty Debian, with vault tokens of another machine,': {
+    user: 'managed-tokens',
+    keytabs: '/etc/managed-tokens/keytabs',
+    prepare(debian) {
+      debian.write('/root/service-credd-vault-tokens/vt_u4711-credd9.example-dune_production', 'brought\n')
+      return ''
+    },
+    configure: (site, added) => ({ file: 'managedTokens.yml', text: `${site}\n${added}` }),
+    beforeRuns: blockOf('move', 'tokens'),
+    afterwards: `ls /root
+cd "$root"; echo "kept: $(stat -c '%U %a %n' "vt_u$(id -u managed-tokens)-credd9.example-dune_production")"`,
+    check(said) {
+      assert.match(said, /^kept: managed-tokens 600 /m)
+      assert.doesNotMatch(said, /^service-credd-vault-tokens$/m)
+    },
+  },
+  'where the predecessor is': {
+    user: 'rexbatch',
+    keytabs: '/opt/managed-tokens/keytabs',
+    prepare(debian) {
+      debian.write('/etc/logrotate.d/managed-tokens', '# the predecessor’s\n')
+      mkdirSync(join(debian.directory, 'var/lib/managed-tokens'))
+      makePredecessorDatabase(join(debian.directory, 'var/lib/managed-tokens/uid.db'))
+      return predecessorPackage
+    },
+    configure: (site, added) => ({
+      file: 'managedTokens.json',
+      text: JSON.stringify({ ...parse(site), ...parse(added), schedule: { cron: false } }),
     }),
-  )
-  const debian = stack.use(makeFreshDebian())
-  const ports = await choosePorts()
+    beforeRuns: blockOf('move', ''),
+    afterwards: lookAsPredecessor,
+    check(said) {
+      assert.match(said, /^Took over the UIDs of \d accounts?/m)
+      assert.match(said, /^Took over 1 count of failures in a row\.$/m)
+      assert.match(said, /^the predecessor goes on$/m)
+    },
+  },
+}
 
-  // What an operator brings along: the repository, keytabs, krb5.conf, services.
-  run('git', ['clone', '--bare', '--quiet', root, join(debian.directory, 'srv/managed-tokens.git')])
-  debian.write('/etc/gitconfig', '[safe]\n\tdirectory = *\n')
-  debian.write('/etc/krb5.conf', readFileSync(site.layout.krb5Config, 'utf8'))
-  cpSync(site.layout.keytabs, join(debian.directory, 'etc/managed-tokens/keytabs'), { recursive: true })
-  const added = blocks.find(({ language }) => language === 'yaml')?.text ?? ''
-  const config = `${readFileSync(site.config, 'utf8')}\n${withPorts(added, ports)}`
-  debian.write('/etc/managed-tokens/managedTokens.yml', config)
-  // What is not there in this Debian: an init, and the site's programs with what they write.
-  debian.write(
-    '/usr/local/bin/systemctl',
-    readFileSync(join(import.meta.dirname, 'support/systemctl.sh'), 'utf8'),
-    0o755,
-  )
-  debian.show(root, 'read')
-  if (!process.execPath.startsWith(root)) debian.show(process.execPath, 'read')
-  debian.show(site.dir, 'write')
-  openToOthers(site.dir)
+for (const [where, machine] of Object.entries(machines))
+  test(`an operator who types what docs/operations.md says ${where} has four daemons that work`, {
+    timeout: 2 * 3_600_000,
+  }, async () => {
+    await using stack = new AsyncDisposableStack()
+    const { path } = stack.use(await makeDirectory())
+    const site = stack.use(
+      await startSite({
+        dir: join(path, 'site'),
+        settings: {
+          ...patience,
+          keytabPath: machine.keytabs,
+          serviceCreddVaultTokenPathRoot: '/var/lib/managed-tokens/service-credd-vault-tokens',
+          logs: { 'token-push': { logfile: '/var/log/managed-tokens/token-push.log' } },
+          storer: { lockFile: '/var/lib/managed-tokens/storer.lock' },
+        },
+      }),
+    )
+    const debian = stack.use(makeFreshDebian())
+    const ports = await choosePorts()
 
-  const meanwhile: Record<string, string> = {
-    // The stand-in for htgettoken uses it.
-    programs: 'apt-get install -y --no-install-recommends curl',
-    bus: setPorts(ports),
-  }
-  const typed = blocks.filter(({ language }) => language === 'sh')
-  assert.ok(typed.length >= 9, 'the page has commands')
-  const script = [
-    'set -eux',
-    ...typed.map(({ name, text }) => `${withPorts(text, ports)}\n${meanwhile[name] ?? ''}`),
-    lookAtProcesses,
-  ].join('\n')
-  const { exitCode, output } = await debian.run(script, {
-    env: { REPOSITORY: '/srv/managed-tokens.git' },
-    timeoutMs: 3_600_000,
+    // What an operator brings along: the repository, keytabs, krb5.conf, services.
+    run('git', ['clone', '--bare', '--quiet', root, join(debian.directory, 'srv/managed-tokens.git')])
+    debian.write('/etc/gitconfig', '[safe]\n\tdirectory = *\n')
+    debian.write('/etc/krb5.conf', readFileSync(site.layout.krb5Config, 'utf8'))
+    cpSync(site.layout.keytabs, join(debian.directory, machine.keytabs), { recursive: true })
+    const added = withPorts(blockOf('install', 'configuration'), ports)
+    const { file, text } = machine.configure(readFileSync(site.config, 'utf8'), added)
+    debian.write(`/etc/managed-tokens/${file}`, text)
+    const prepare = machine.prepare(debian)
+    cpSync(goProgram('nats'), join(debian.directory, 'usr/local/bin/nats'))
+    // What is not there in this Debian: an init, and the site's programs with what they write.
+    debian.write(
+      '/usr/local/bin/systemctl',
+      readFileSync(join(import.meta.dirname, 'support/systemctl.sh'), 'utf8'),
+      0o755,
+    )
+    debian.show(root, 'read')
+    if (!process.execPath.startsWith(root)) debian.show(process.execPath, 'read')
+    debian.show(site.dir, 'write')
+    openToOthers(site.dir)
+
+    const before: Record<string, string> = { runs: machine.beforeRuns }
+    const after: Record<string, string> = {
+      // The stand-in for htgettoken uses it.
+      programs: 'apt-get install -y --no-install-recommends curl',
+      bus: setPorts(ports),
+    }
+    const typed = blocksOf('install').filter(({ name }) => name !== 'configuration')
+    assert.ok(typed.length >= 9, 'the page has commands')
+    const insteadOf: Record<string, string> =
+      machine.user === 'rexbatch' ? { variables: blockOf('predecessor', 'variables') } : {}
+    const script = [
+      'set -eux',
+      prepare,
+      ...typed.map(
+        ({ name, text }) =>
+          `${before[name] ?? ''}\n${withPorts(insteadOf[name] ?? text, ports)}\n${after[name] ?? ''}`,
+      ),
+      lookAtProcesses,
+      machine.afterwards,
+    ].join('\n')
+    const { exitCode, output } = await debian.run(script, {
+      env: { REPOSITORY: '/srv/managed-tokens.git' },
+      timeoutMs: 3_600_000,
+    })
+    assert.equal(exitCode, 0, `${lastLines(output, 80)}\n${journals(debian.directory)}`)
+    const said = lastLines(output, 300)
+    assert.match(said, /^0 problems, \d+ warnings?: ready\.$/m)
+    assert.match(said, /Subjects: dead\.>/, 'nats reaches the bus')
+    assert.deepEqual(
+      [...said.matchAll(/^running as (.*)$/gm)].map(([, who]) => who).sort(),
+      [...daemons].sort().map((daemon) => `${machine.user}: services/${daemon}/main.ts`),
+    )
+    machine.check(said)
+    const wrong = (await verifySite({ dir: site.dir })).filter(({ problems }) => problems.length > 0)
+    assert.deepEqual(wrong, [], 'every token is where it belongs')
   })
-  assert.equal(exitCode, 0, `${lastLines(output, 80)}\n${journals(debian.directory)}`)
-  const said = lastLines(output, 200)
-  assert.match(said, /^0 problems, \d+ warnings?: ready\.$/m)
-  assert.deepEqual(
-    [...said.matchAll(/^running as (.*)$/gm)].map(([, who]) => who).sort(),
-    [...daemons].sort().map((daemon) => `managed-tokens: services/${daemon}/main.ts`),
-  )
-  const wrong = (await verifySite({ dir: site.dir })).filter(({ problems }) => problems.length > 0)
-  assert.deepEqual(wrong, [], 'every token is where it belongs')
-})
 
 /** Ports of the page, and those that are free on this machine, which the Debian shares. */
 async function choosePorts(): Promise<ReadonlyMap<string, number>> {
@@ -104,7 +186,8 @@ for process in /proc/[0-9]*; do
   [ "$(cat $process/comm)" != runuser ] || continue
   main=$(tr '\\0' '\\n' <$process/cmdline | grep -o 'services/[a-z]*/main\\.ts$' || true)
   [ -z "$main" ] || echo "running as $(stat -c %U $process): $main"
-done`
+done
+set -x`
 
 /** The stand-ins of HTCondor and htgettoken write down what they are asked, as whoever runs them. */
 function openToOthers(directory: string): void {

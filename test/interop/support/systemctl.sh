@@ -7,21 +7,29 @@ units=/etc/systemd/system
 # value FILES KEY: every value of a key
 value() { cat $1 | sed -n "s/^$2=//p"; }
 
+# own DIRECTORY MODE: as systemd does, with all that is in it where it was somebody else's
+own() {
+  [ ! -e "$1" ] || [ "$(stat -c %U:%G "$1")" = "$user:$group" ] || chown -R "$user:$group" "$1"
+  install -d -o "$user" -g "$group" -m "$2" "$1"
+}
+
 start_service() {
   unit=${1%.service}
   instance=${unit#*@}
   template=$unit
   case $unit in *@*) template=${unit%@*}@ ;; esac
   files=$units/$template.service
-  for drop_in in "$units/$unit.service.d"/*.conf; do [ ! -e "$drop_in" ] || files="$files $drop_in"; done
-  user=$(value "$files" User)
+  for drop_in in "$units/$template.service.d"/*.conf "$units/$unit.service.d"/*.conf; do [ ! -e "$drop_in" ] || files="$files $drop_in"; done
+  user=$(value "$files" User | tail -n 1)
+  group=$(value "$files" Group | tail -n 1)
+  : "${group:=$(id -gn "$user")}"
   credentials=/run/credentials/$unit.service
-  for directory in $(value "$files" StateDirectory); do install -d -o "$user" -g "$user" -m "$(value "$files" StateDirectoryMode)" "/var/lib/$directory"; done
-  for directory in $(value "$files" LogsDirectory); do install -d -o "$user" -g "$user" -m "$(value "$files" LogsDirectoryMode)" "/var/log/$directory"; done
+  for directory in $(value "$files" StateDirectory); do own "/var/lib/$directory" "$(value "$files" StateDirectoryMode)"; done
+  for directory in $(value "$files" LogsDirectory); do own "/var/log/$directory" "$(value "$files" LogsDirectoryMode)"; done
   for credential in $(value "$files" LoadCredential | sed "s/%i/$instance/g"); do
     # systemd leaves them to root, with an access list for the user.
-    install -d -g "$user" -m 0550 "$credentials"
-    install -g "$user" -m 0440 "${credential#*:}" "$credentials/${credential%%:*}"
+    install -d -g "$group" -m 0550 "$credentials"
+    install -g "$group" -m 0440 "${credential#*:}" "$credentials/${credential%%:*}"
   done
   environment=$(value "$files" Environment)
   for file in $(value "$files" EnvironmentFile | sed 's/^-//'); do [ ! -e "$file" ] || environment="$environment $(cat "$file")"; done
