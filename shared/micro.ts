@@ -2,6 +2,7 @@
 import { Svcm } from '@nats-io/services'
 import type { Logger } from 'pino'
 import type { Bus } from './bus.ts'
+import { cleanLine } from './outcome-text.ts'
 import type { Daemon } from './subjects.ts'
 import { version } from './version.ts'
 
@@ -44,10 +45,11 @@ export async function serveRequests(
         answerWith(answer, message.data)
           .then((body) => message.respond(JSON.stringify(body)))
           .catch((failed: unknown) => {
-            const { code, text } = describe(failed, log)
+            const { code, text } = describeRefusal(failed, log)
             const body = JSON.stringify({ error: { code, message: text } })
-            message.respondError(code === 'unexpected' ? 500 : 400, text.replaceAll('\n', ' '), body)
+            message.respondError(code === 'unexpected' ? 500 : 400, text, body)
           })
+          .catch((unsaid: unknown) => log.error({ err: unsaid }, 'a request could not be answered'))
       },
     })
   // Who hears that we are ready may ask at once.
@@ -73,16 +75,18 @@ async function answerWith(answer: Endpoint['answer'], data: Uint8Array): Promise
   try {
     body = JSON.parse(text)
   } catch {
-    throw new RequestError(
-      'bad-request',
-      'The body is not JSON: send an object such as {"experiment":"dune"}, or nothing.',
-    )
+    throw new RequestError('bad-request', 'The body is not JSON: send an object in JSON, or nothing.')
   }
   return answer(body)
 }
 
-function describe(error: unknown, log: Logger): { code: string; text: string } {
-  if (error instanceof RequestError) return { code: error.code, text: error.message }
+/** A refusal quotes the request, which may be as long as the bus allows (characters). */
+const longestRefusal = 1_000
+
+/** What the asker is told: one line that fits into a header, whatever was asked. */
+export function describeRefusal(error: unknown, log: Pick<Logger, 'error'>): { code: string; text: string } {
+  if (error instanceof RequestError)
+    return { code: error.code, text: cleanLine(error.message, longestRefusal) }
   log.error({ err: error }, 'a request failed')
   return { code: 'unexpected', text: 'Something unexpected failed: see the daemon’s log.' }
 }

@@ -1,6 +1,7 @@
 /** Makes a short, clean line for people out of what a program printed: no control characters, no tokens, bounded. */
 
-const longest = 200
+/** Of what a program said (characters). */
+const longestLine = 200
 /** Looked at of a text: the patterns below take more than linear time over rubbish. */
 const lookedAt = 4_096
 
@@ -13,8 +14,8 @@ const escapes =
   // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what has to go
   /\u001b(\[[0-9;?]*[ -/]*(?!hv[sb]\.|s\.|eyJ|X-V|hooks)[@-~]|\][^\u0007\u001b]{0,100}(\u0007|\u001b\\))/g
 
-/** One line of at most 200 characters with secrets, ANSI escapes and control characters taken out. */
-export function cleanLine(text: string): string {
+/** One line of at most `longest` characters with secrets, ANSI escapes and control characters taken out. */
+export function cleanLine(text: string, longest = longestLine): string {
   const line = text
     .slice(0, lookedAt)
     .replace(escapes, '')

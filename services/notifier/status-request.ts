@@ -1,4 +1,5 @@
 /** Answers `managed-tokens.status`: how every entry and target of a run stands, a page at a time. */
+import { isValid } from 'ulid'
 import { RequestError } from '../../shared/micro.ts'
 import { cutIntoPages } from '../../shared/page.ts'
 import { z } from '../../shared/zod.ts'
@@ -32,11 +33,15 @@ export async function readStatus(body: unknown, ledger: LedgerStore): Promise<Ru
       parsed.error.issues.map(({ path, message }) => `${path.join('.') || 'body'}: ${message}`).join('; '),
     )
   const { page } = parsed.data
-  const id = parsed.data.run ?? (await ledger.latestRun())
+  const id = parsed.data.run?.toUpperCase() ?? (await ledger.latestRun())
   if (id === undefined)
     throw new RequestError('no-run', 'There has been no run yet: start one with managed-tokens run.')
-  const run = await ledger.readRun(id)
-  if (!run) throw new RequestError('unknown-run', `No run ${id} in the ledger: it keeps two weeks.`)
+  const run = isValid(id) ? await ledger.readRun(id) : undefined
+  if (!run)
+    throw new RequestError(
+      'unknown-run',
+      `No run ${parsed.data.run ?? id} in the ledger: it keeps two weeks.`,
+    )
   const rows = await ledger.readRows(run)
   const waiting = countWaiting(rows)
   const pages = cutIntoPages(rows)

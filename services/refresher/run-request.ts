@@ -69,7 +69,7 @@ export async function startRun(
   return { run, entries: entries.map(({ name }) => name), joined }
 }
 
-/** The entries a request names; unknown ones are refused with the nearest known. Pure. */
+/** The entries a request names; unknown ones are refused with the nearest known, and so is a request that names none. Pure. */
 export function chooseEntries(
   site: Pick<Site, 'entries'>,
   { experiment, services }: Partial<RunRequest>,
@@ -87,11 +87,20 @@ export function chooseEntries(
       'unknown-experiment',
       `No experiment ${experiment}${nearest(experiment, experiments)}`,
     )
-  return site.entries.filter(
+  const chosen = site.entries.filter(
     (entry) =>
       (experiment === undefined || entry.experiment === experiment.toLowerCase()) &&
       (services === undefined || services.some((name) => name.toLowerCase() === entry.name)),
   )
+  const isNarrowed = experiment !== undefined || services !== undefined
+  if (isNarrowed && chosen.length === 0)
+    throw new RequestError(
+      'unknown-service',
+      services?.length
+        ? `None of these services is of the experiment ${experiment}.`
+        : 'The list services is empty: name some, or leave it out for all.',
+    )
+  return chosen
 }
 
 const nearest = (name: string, known: readonly string[]) =>

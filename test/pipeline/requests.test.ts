@@ -140,6 +140,12 @@ describe('on a bus that runs', { timeout: 400_000 }, () => {
         (await refused('managed-tokens.status', '{"run":"01J00000000000000000000000"}')).code,
         'unknown-run',
       )
+      const rude = JSON.stringify({ services: ['dune_production\r\nx: y\0', 'x'.repeat(600_000)] })
+      assert.match(
+        (await refused('managed-tokens.run', rude)).message,
+        /^No service dune_production x: y; did you mean/,
+      )
+      assert.equal((await refused('managed-tokens.status', '{"a\\rb":1}')).code, 'bad-request')
     })
 
     it('cannot tell the daemons a fact, give them work, or open a bucket', async () => {

@@ -52,4 +52,11 @@ describe('the answer about a run', () => {
     assert.equal((await readStatus(undefined, ledger)).pages, 1)
     assert.deepEqual((await readStatus({ page: 2 }, ledger)).entries, [])
   })
+  it('is found however its id is written', async () => {
+    assert.equal((await readStatus({ run: runIds[0].toLowerCase() }, ledgerOf(1, 1))).run, runIds[0])
+  })
+  for (const run of ['latest', '', '*', '>', 'a b', 'open.runs', `${runIds[0]}.dune_production`])
+    it(`is that there is none for ${JSON.stringify(run)}, which is no run’s id: the bucket is not asked`, async () => {
+      await assert.rejects(readStatus({ run }, ledgerOf(1, 1)), { code: 'unknown-run' })
+    })
 })

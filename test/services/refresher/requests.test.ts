@@ -31,8 +31,10 @@ describe('the entries a request names', () => {
       { services: ['DUNE_Production'], experiment: 'Dune' },
       ['dune_production'],
     ],
-    'are both wishes at once': [{ services: ['nova_production'], experiment: 'dune' }, []],
-    'are none when it names an empty list': [{ services: [] }, []],
+    'are both wishes at once': [
+      { services: ['nova_production', 'dune_production'], experiment: 'dune' },
+      ['dune_production'],
+    ],
   }
   for (const [what, [request, expected]] of Object.entries(table))
     it(what, () => assert.deepEqual(choose(request), expected))
@@ -47,9 +49,14 @@ describe('the entries a request names', () => {
       /nova_x.*did you mean.*dune_y.*did you mean/,
     ],
     'an experiment that is nearly one': [{ experiment: 'nov' }, /No experiment nov; did you mean nova\?/],
+    'services of another experiment': [
+      { services: ['nova_production'], experiment: 'dune' },
+      /^None of these services is of the experiment dune\.$/,
+    ],
+    'an empty list': [{ services: [] }, /^The list services is empty: name some, or leave it out for all\.$/],
   }
   for (const [what, [request, message]] of Object.entries(refused))
-    it(`are refused with the nearest known for ${what}`, () => {
+    it(`are refused, with the nearest known where there is one, for ${what}`, () => {
       assert.throws(() => choose(request), { name: 'RequestError', message })
     })
   it('are refused where nothing is configured', () => {

@@ -1,0 +1,27 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { describeRefusal, RequestError } from '../../shared/micro.ts'
+
+const silent = { error: () => {} }
+
+describe('what is said to a request that is refused', () => {
+  it('is one line for a header, whatever the request held', () => {
+    const { code, text } = describeRefusal(new RequestError('bad-request', 'a\r\nb\u0000c\u2028d'), silent)
+    assert.deepEqual([code, text], ['bad-request', 'a bc d'])
+  })
+  it('is short, however long the request was', () => {
+    const { text } = describeRefusal(
+      new RequestError('unknown-service', 'No service. '.repeat(90_000)),
+      silent,
+    )
+    assert.ok(text.length <= 1_000)
+    assert.match(text, /^No service\. .*…$/)
+  })
+  it('says nothing of an error that nobody expected, which is in the log', () => {
+    const logged: unknown[] = []
+    const error = new Error('secret circumstances')
+    const told = describeRefusal(error, { error: (fields: unknown) => logged.push(fields) })
+    assert.deepEqual(told, { code: 'unexpected', text: 'Something unexpected failed: see the daemon’s log.' })
+    assert.deepEqual(logged, [{ err: error }])
+  })
+})
