@@ -6,7 +6,7 @@ import { closeSync, mkdirSync, openSync } from 'node:fs'
 import { join } from 'node:path'
 import pino, { type DestinationStream } from 'pino'
 import type { Daemon } from '../subjects.ts'
-import { droppedTotal } from './metrics.ts'
+import { openDropCount } from './dropped.ts'
 
 /** What waits to be written at most (bytes); lines beyond are dropped and counted. */
 const maxLength = 4 * 1024 * 1024
@@ -40,7 +40,8 @@ export function openLogOutput(daemon: Daemon, { directory, pretty = false }: Out
   const file = directory === undefined ? undefined : checkFile(directory, `${daemon}.log`)
   // Of at least one byte: with none at all, the library would not wait for anything when it is flushed.
   const stream = pino.destination({ dest: file ?? 1, sync: false, minLength: 1, maxLength })
-  stream.on('drop', () => droppedTotal.inc({ signal: 'logs', sink: 'file' }))
+  const countDropped = openDropCount('logs', 'file')
+  stream.on('drop', () => countDropped(1))
   // The disk may be full: what waits is tried again with the next line.
   stream.on('error', () => undefined)
   const flush = () =>

@@ -2,7 +2,7 @@
 import type { Site } from '../config/site.ts'
 import type { Daemon } from '../subjects.ts'
 import { type Batcher, openBatcher } from './batcher.ts'
-import { droppedTotal } from './metrics.ts'
+import { openDropCount } from './dropped.ts'
 import { post, urlOf } from './post.ts'
 
 /** A line of JSON as it was written, with its end, and when it was written (milliseconds since the epoch). */
@@ -30,14 +30,13 @@ export function openLoki(
 ): Batcher<LogLine> {
   const url = urlOf(host, '/loki/api/v1/push')
   const stream = { app: 'managed-tokens', daemon, environment }
-  const dropped = droppedTotal.labels({ signal: 'logs', sink: 'loki' })
   return openBatcher<LogLine>({
     ...lineLimits,
     sizeOf: ({ line }) => line.length,
     timeoutMs: responseHeaderTimeoutMs,
     send: (lines, signal) =>
       post(url, { contentType: 'application/json', content: lokiBody(stream, lines) }, signal),
-    onDropped: (count) => dropped.inc(count),
+    onDropped: openDropCount('logs', 'loki'),
   })
 }
 

@@ -3,8 +3,8 @@ import { getStringFromEnv, parseKeyPairsIntoRecord } from '@opentelemetry/core'
 import type { Site } from '../config/site.ts'
 import type { Daemon } from '../subjects.ts'
 import { type Batcher, openBatcher } from './batcher.ts'
+import { openDropCount } from './dropped.ts'
 import { type LogLine, lineLimits } from './loki.ts'
-import { droppedTotal } from './metrics.ts'
 import { post, urlOf } from './post.ts'
 import { resourceOf } from './resource.ts'
 
@@ -33,14 +33,13 @@ export function openOtlpLogs(
     read('OTEL_EXPORTER_OTLP_LOGS_HEADERS') ?? read('OTEL_EXPORTER_OTLP_HEADERS'),
   )
   const resource = attributesOf({ ...resourceOf(daemon, site).attributes })
-  const dropped = droppedTotal.labels({ signal: 'logs', sink: 'otlp' })
   return openBatcher<LogLine>({
     ...lineLimits,
     sizeOf: ({ line }) => line.length,
     timeoutMs: 10_000,
     send: (lines, signal) =>
       post(url, { contentType: 'application/json', content: otlpBody(resource, lines), headers }, signal),
-    onDropped: (count) => dropped.inc(count),
+    onDropped: openDropCount('logs', 'otlp'),
   })
 }
 

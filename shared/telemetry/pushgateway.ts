@@ -2,8 +2,8 @@
 import { hostname } from 'node:os'
 import type { Site } from '../config/site.ts'
 import type { Daemon } from '../subjects.ts'
+import { openDropCount } from './dropped.ts'
 import { watchEventLoop } from './event-loop.ts'
-import { droppedTotal } from './metrics.ts'
 import { post, urlOf } from './post.ts'
 import { contentType, scrape } from './scrape.ts'
 
@@ -23,6 +23,7 @@ export function openPushgateway(
   timing = usualTiming,
 ): Pusher {
   const url = groupUrl(host, jobname, daemon, hostname())
+  const countDropped = openDropCount('metrics', 'pushgateway')
   let pushing: Promise<void> | undefined
   watchEventLoop()
 
@@ -39,7 +40,7 @@ export function openPushgateway(
     const content = await scrape(site())
     const delivery = await post(url, { method: 'PUT', contentType, content }, deadline.signal)
     clearTimeout(timer)
-    if (delivery !== 'taken') droppedTotal.inc({ signal: 'metrics', sink: 'pushgateway' })
+    if (delivery !== 'taken') countDropped(1)
   }
 
   const first = setTimeout(() => void push(), timing.firstMs).unref()

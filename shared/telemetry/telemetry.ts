@@ -8,6 +8,7 @@ import { createLog } from './log.ts'
 import { openLogOutput } from './log-output.ts'
 import { copyTo, openLogSinks } from './log-sinks.ts'
 import { buildInfo } from './metrics.ts'
+import { startAtZero } from './start-at-zero.ts'
 import { startTraces } from './traces.ts'
 
 export interface TelemetryOptions {
@@ -37,6 +38,7 @@ export async function openTelemetry({ daemon, site, pretty, useLoki }: Telemetry
   const traces = await startTraces(daemon, first)
   beginHealth(daemon)
   buildInfo.set({ version, daemon }, 1)
+  startAtZero(daemon)
   if (first.telemetry.metricsPort !== undefined) {
     // Node's HTTP module is a fifth of a daemon's start.
     const { serveTelemetry } = await import('./server.ts')

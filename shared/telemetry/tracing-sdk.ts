@@ -21,7 +21,7 @@ import {
 } from '@opentelemetry/sdk-trace'
 import type { Daemon } from '../subjects.ts'
 import { openBatcher } from './batcher.ts'
-import { droppedTotal } from './metrics.ts'
+import { openDropCount } from './dropped.ts'
 import { resourceOf } from './resource.ts'
 import { type TracesConfig, tracesUrl } from './traces.ts'
 
@@ -84,7 +84,6 @@ export function samplerOf(traceRatio: number): Sampler {
 
 /** The SDK's own batches drop without counting; these are bounded and counted like everything else that leaves us. */
 export function batchOf(exporter: SpanExporter): SpanProcessor {
-  const dropped = droppedTotal.labels({ signal: 'traces', sink: 'otlp' })
   const batcher = openBatcher<ReadableSpan>({
     sizeOf: () => spanBytes,
     maxBytes,
@@ -100,7 +99,7 @@ export function batchOf(exporter: SpanExporter): SpanProcessor {
           resolve(code === ExportResultCode.SUCCESS ? 'taken' : 'refused'),
         )
       }),
-    onDropped: (count) => dropped.inc(count),
+    onDropped: openDropCount('traces', 'otlp'),
   })
   return {
     onStart() {},

@@ -1,0 +1,42 @@
+/**
+ * Starts the counts of a daemon at 0: a series that is born with its first event has not increased by it, so a rate or an
+ * increase would not show that event. Of labels that only the configuration knows, such as nodes, series begin later.
+ */
+import type { End } from '../ends.ts'
+import { consumers, type Daemon, ownerOf } from '../subjects.ts'
+import { knownCodes, knownPrograms } from './known-labels.ts'
+import {
+  commandSeconds,
+  failuresTotal,
+  messagesTotal,
+  outcomesTotal,
+  queueWaitSeconds,
+  redeliveriesTotal,
+} from './metrics.ts'
+import type { Queue } from './queues.ts'
+
+const everyEnd = { ack: 0, term: 0, later: 0, abandon: 0, handBack: 0 } satisfies Record<End['kind'], 0>
+const commandEnds = ['ok', 'exit', 'timeout', 'killed', 'missing']
+
+/** What each daemon works on: the name of its queue, and of the stage in outcomes and failures. */
+const queueOf = {
+  refresher: 'refresh',
+  storer: 'store',
+  distributor: 'push',
+  notifier: 'notify',
+} as const satisfies Record<Daemon, Queue>
+
+/** Once, before anything is counted: it sets histograms back. */
+export function startAtZero(daemon: Daemon): void {
+  const queue = queueOf[daemon]
+  for (const code of ['ok', ...knownCodes[daemon]]) outcomesTotal.inc({ stage: queue, code }, 0)
+  if (daemon !== 'notifier')
+    for (const code of knownCodes[daemon]) failuresTotal.inc({ stage: queue, code }, 0)
+  for (const consumer of Object.values(consumers).filter((one) => ownerOf(one) === daemon)) {
+    redeliveriesTotal.inc({ consumer }, 0)
+    for (const end of Object.keys(everyEnd)) messagesTotal.inc({ consumer, end }, 0)
+  }
+  queueWaitSeconds.zero({ queue })
+  for (const program of knownPrograms[daemon])
+    for (const outcome of commandEnds) commandSeconds.zero({ program, outcome })
+}
