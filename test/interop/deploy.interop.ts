@@ -83,9 +83,13 @@ describe('deployment', () => {
     writeFileSync(conf, text, { mode: 0o644 })
     // The predecessor's, which names its own file, says nothing against ours.
     const theirs = join(directory, 'predecessor.conf')
-    writeFileSync(theirs, `${join(logs, 'token-push.log')} {\n  su root root\n  weekly\n  dateext\n}\n`, {
-      mode: 0o644,
-    })
+    writeFileSync(
+      theirs,
+      `${join(logs, 'token-push.log')} {\n  su root root\n  weekly\n  rotate 5\n  dateext\n}\n`,
+      {
+        mode: 0o644,
+      },
+    )
     run('logrotate', ['--force', '--state', join(directory, 'logrotate.state'), theirs, conf])
     assert.equal(readFileSync(join(logs, 'storer.log.1'), 'utf8'), 'a line\n')
     const names = readdirSync(logs).sort()
