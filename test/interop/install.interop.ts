@@ -50,7 +50,7 @@ interface Machine {
 }
 
 const machines: Readonly<Record<string, Machine>> = {
-  'in an empty Debian, with vault tokens of another machine,': {
+  'in an empty Debian, with vault tokens of another machine': {
     user: 'managed-tokens',
     keytabs: '/etc/managed-tokens/keytabs',
     prepare(debian) {
@@ -90,7 +90,7 @@ cd "$root"; echo "kept: $(stat -c '%U %a %n' "vt_u$(id -u managed-tokens)-credd9
 }
 
 for (const [where, machine] of Object.entries(machines))
-  test(`an operator who types what docs/operations.md says ${where} has four daemons that work`, {
+  test(`an operator who types what docs/operations.md says has four daemons that work: ${where}`, {
     timeout: 2 * 3_600_000,
   }, async () => {
     await using stack = new AsyncDisposableStack()
