@@ -13,6 +13,7 @@ import { type Acted, workOnTarget } from '../../shared/target.ts'
 import { timePush } from './contact.ts'
 import { deliveryOf } from './delivery.ts'
 import { filesFor } from './files.ts'
+import { retriesOfPush } from './retries.ts'
 import { type SendDeps, sendFiles } from './send.ts'
 import type { Unsealing } from './unsealing.ts'
 
@@ -36,9 +37,7 @@ export async function handlePush(received: Received<PushItem>, deps: PushDeps): 
       run: item.run,
       entry: item.entry,
       target: item.node,
-      retry: site.retries.push,
-      // So that the push too is over within the period.
-      backoff: { firstMs: 1_000, longestMs: 0.8 * site.distributor.probePeriod },
+      ...retriesOfPush(site),
     },
     deps.targets,
     received,

@@ -10,7 +10,7 @@ import { serveRequests } from '../../shared/micro.ts'
 import { failedEvent } from '../../shared/report.ts'
 import { sealingSeedFile } from '../../shared/state.ts'
 import { buckets, consumers, streams } from '../../shared/subjects.ts'
-import { ensureTopology } from '../../shared/topology.ts'
+import { awaitTopology } from '../../shared/topology.ts'
 import { openAskNode } from './ask-node.ts'
 import { choosePush } from './choose.ts'
 import { openIsConnecting } from './connecting.ts'
@@ -24,7 +24,7 @@ import { emptyStaging } from './stage-files.ts'
 import { openUnsealing } from './unsealing.ts'
 
 await runDaemon('distributor', async ({ bus, log, site, stateRoot, stateDirectory, stack }) => {
-  await ensureTopology(bus, 'distributor', {
+  await awaitTopology(bus, {
     streams: [streams.tokens],
     buckets: [buckets.targets, buckets.sealed],
   })

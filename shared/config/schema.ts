@@ -49,7 +49,9 @@ const workerType = z.object({
     .prefault({})
     .describe('Accepted; onboarding asks a person and is not repeated.'),
   pingAggregator: retry.prefault({}).describe('The probe of a node.'),
-  pushTokens: retry.prefault({}).describe('A push to a node.'),
+  pushTokens: retry
+    .prefault({})
+    .describe('A push to a node; its pause is at most four fifths of `distributor.probePeriod`.'),
 })
 
 const ferry = z.object({
