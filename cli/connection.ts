@@ -3,9 +3,9 @@ import { type Bus, type BusOptions, connectBus } from '../shared/bus.ts'
 import { environment } from '../shared/config/environment.ts'
 import { findConfigFile } from '../shared/config/find.ts'
 import { loadSite } from '../shared/config/load.ts'
-import type { NatsConfig } from '../shared/config/sections.ts'
+import { type NatsConfig, natsSection } from '../shared/config/sections.ts'
 import type { NatsUser } from '../shared/nats-permissions.ts'
-import { NoNats, RefusedError } from './errors.ts'
+import { NoNats, RefusedError, UsageError } from './errors.ts'
 import { type ConnectionOptions, findWayToBus } from './way-to-bus.ts'
 
 /** How long a daemon may take to answer (milliseconds). */
@@ -17,7 +17,16 @@ export const connectOperator = (options: ConnectionOptions): Promise<Bus> => con
 /** The same as any user: whoever may read a daemon's seed may do what that daemon may. */
 export async function connectAs(user: NatsUser, options: ConnectionOptions): Promise<Bus> {
   const way = findWayToBus(user, options, environment, configuredNats(options.config))
+  refuseOddServers(way.servers)
   return connectInTime({ ...way, user, once: true })
+}
+
+/** Throws UsageError where one of them is no address of a NATS server. Says none of them: one may hold a password. */
+export function refuseOddServers(servers: readonly string[]): void {
+  if (!natsSection.shape.servers.safeParse(servers).success)
+    throw new UsageError(
+      'What --nats or $NATS_URL says is no address of a NATS server: give nats://HOST:PORT or tls://HOST:PORT, without user or password; commas between several.',
+    )
 }
 
 /** A server that does not answer at all is given up as well. */

@@ -6,6 +6,7 @@ import { loadSite } from '../shared/config/load.ts'
 import { timestamp } from '../shared/messages.ts'
 import { buckets } from '../shared/subjects.ts'
 import { connectAs } from './connection.ts'
+import { asWrongUse } from './errors.ts'
 import type { ConnectionOptions } from './way-to-bus.ts'
 
 export interface CountsImportOptions extends ConnectionOptions {
@@ -15,7 +16,7 @@ export interface CountsImportOptions extends ConnectionOptions {
 /** Writes as the notifier does, with its seed. Returns the exit code. Throws an error whose message says what to do. */
 export async function runCountsImport(file: string, options: CountsImportOptions): Promise<number> {
   // A wrong file is said before anything connects.
-  const found = readPredecessorCounts(file)
+  const found = asWrongUse(() => readPredecessorCounts(file))
   const { counts, unknown } = matchCounts(found, loadSite(findConfigFile(options.config)).site)
   await using bus = await connectAs('notifier', options)
   const imported = await importCounts(await bus.bucket(buckets.failures), counts, timestamp())

@@ -5,6 +5,15 @@ export class UsageError extends Error {
   override readonly name = 'UsageError'
 }
 
+/** What `read` returns; what it throws is about something that was typed, such as a file. */
+export function asWrongUse<T>(read: () => T): T {
+  try {
+    return read()
+  } catch (error) {
+    throw new UsageError((error as Error).message)
+  }
+}
+
 /** A daemon said no. */
 export class RefusedError extends Error {
   override readonly name = 'RefusedError'

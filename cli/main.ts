@@ -7,6 +7,7 @@ import { addLocalCommands } from './commands/local.ts'
 import { addPeopleCommands } from './commands/people.ts'
 import { addReadingCommands } from './commands/reading.ts'
 import { addUidsCommands } from './commands/uids.ts'
+import { refuseEmpty } from './refuse-empty.ts'
 import { reportError } from './report-error.ts'
 
 const program = new Command('managed-tokens')
@@ -27,6 +28,8 @@ const program = new Command('managed-tokens')
 
 Exit codes: 0 fine, 1 something failed, 2 wrong use. "managed-tokens COMMAND --help" says more.`),
   )
+
+program.hook('preAction', (_program, command) => refuseEmpty(command))
 
 // Whoever reads us may have read enough, as `head` has.
 process.stdout.on('error', () => process.exit())

@@ -13,10 +13,13 @@ const wrongUse = new Set(['unknown-service', 'unknown-experiment', 'unknown-run'
  * trace: that is for nobody at a terminal. Returns the exit code: 1 something failed, 2 wrong use.
  */
 export function reportError(error: unknown, json: boolean): 0 | 1 | 2 {
-  // Commander has said what was wrong, or printed the help that was asked for.
-  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
+  const isOfCommander = error instanceof CommanderError
+  // The help that was asked for.
+  if (isOfCommander && error.exitCode === 0) return 0
   const { code, message, exitCode } = describeError(error)
-  process.stderr.write(`${error instanceof ConfigError ? message : `managed-tokens: ${message}`}\n`)
+  // Commander has said what was wrong.
+  if (!isOfCommander)
+    process.stderr.write(`${error instanceof ConfigError ? message : `managed-tokens: ${message}`}\n`)
   if (json) process.stdout.write(`${JSON.stringify({ error: { code, message } })}\n`)
   return exitCode
 }
@@ -24,6 +27,7 @@ export function reportError(error: unknown, json: boolean): 0 | 1 | 2 {
 /** The error's code, the whole sentence, and the exit code. Pure. */
 export function describeError(error: unknown): { code: string; message: string; exitCode: 1 | 2 } {
   const message = error instanceof Error ? error.message : String(error)
+  if (error instanceof CommanderError) return { code: 'wrong-use', message: wordsOf(error), exitCode: 2 }
   if (error instanceof UsageError) return { code: 'wrong-use', message, exitCode: 2 }
   if (error instanceof ConfigError || error instanceof ConfigNotFound)
     return { code: 'configuration', message, exitCode: 2 }
@@ -36,5 +40,9 @@ export function describeError(error: unknown): { code: string; message: string; 
   const code = error instanceof Error && error.name !== 'Error' ? kebab(error.name) : 'unexpected'
   return { code, message, exitCode: 1 }
 }
+
+/** Commander's own words; where it has shown its help instead, what is missing. */
+const wordsOf = ({ code, message }: CommanderError) =>
+  code === 'commander.help' ? 'Name a command: --help says which there are.' : message.replace(/^error: /, '')
 
 const kebab = (name: string) => name.replace(/(?<=[a-z])[A-Z]/g, (letter) => `-${letter}`).toLowerCase()

@@ -24,7 +24,7 @@ export interface RunOptions extends ConnectionOptions {
 export async function run(options: RunOptions): Promise<number> {
   const { experiment, service: services, push, notify, json } = options
   const request = {
-    ...(experiment && { experiment }),
+    ...(experiment !== undefined && { experiment }),
     ...(services && { services: services.map(serviceName) }),
     push,
     notify,

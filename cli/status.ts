@@ -27,7 +27,7 @@ export async function status(options: StatusOptions): Promise<number> {
 
 /** Every page of the ledger, as one. */
 export async function readWholeStatus(bus: Bus, run: string | undefined): Promise<RunStatus> {
-  const first = await ask<RunStatus>(bus, requests.status, run ? { run } : {})
+  const first = await ask<RunStatus>(bus, requests.status, run === undefined ? {} : { run })
   const entries = [...first.entries]
   for (let page = 2; page <= first.pages; page += 1)
     entries.push(...(await ask<RunStatus>(bus, requests.status, { run: first.run, page })).entries)

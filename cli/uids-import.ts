@@ -2,6 +2,7 @@
 import { type ImportedUids, importUids, readPredecessorUids } from '../shared/import-uids.ts'
 import { buckets } from '../shared/subjects.ts'
 import { connectAs } from './connection.ts'
+import { asWrongUse } from './errors.ts'
 import type { ConnectionOptions } from './way-to-bus.ts'
 
 export interface UidsImportOptions extends ConnectionOptions {
@@ -14,7 +15,7 @@ export interface UidsImportOptions extends ConnectionOptions {
  */
 export async function runUidsImport(file: string, options: UidsImportOptions): Promise<number> {
   // A wrong file is said before anything connects.
-  readPredecessorUids(file)
+  asWrongUse(() => readPredecessorUids(file))
   await using bus = await connectAs('refresher', options)
   const result = await importUids(file, await bus.bucket(buckets.uids))
   process.stdout.write(options.json ? `${JSON.stringify(result)}\n` : `${describe(result)}\n`)

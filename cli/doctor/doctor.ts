@@ -6,6 +6,7 @@ import { environment } from '../../shared/config/environment.ts'
 import type { Site } from '../../shared/config/site.ts'
 import { openTickets, type Tickets } from '../../shared/kinit.ts'
 import { stateRootOf } from '../../shared/state.ts'
+import { refuseOddServers } from '../connection.ts'
 import { type View, viewOf } from '../view.ts'
 import type { ConnectionOptions } from '../way-to-bus.ts'
 import { checkBus } from './bus.ts'
@@ -26,6 +27,8 @@ export interface DoctorOptions extends ConnectionOptions {
 
 /** Exit code 0: no problem, warnings or not; 1: a problem. */
 export async function doctor(options: DoctorOptions): Promise<number> {
+  const servers = options.nats ?? environment.NATS_URL
+  if (servers) refuseOddServers(servers.split(','))
   const { site, findings } = readConfiguration(options.config)
   const home = await mkdtemp(join(tmpdir(), 'managed-tokens-doctor-'))
   try {

@@ -67,6 +67,7 @@ describe('without any server', () => {
     [['run', '--wach'], /unknown option '--wach'\n\(Did you mean --watch\?\)/],
     [['run', '-s'], /'-s, --service <NAME>' argument missing/],
     [['up', '--nats-port', 'x'], /A port is a number/],
+    [['run', '-e', ''], /-e, --experiment <NAME> is given, but empty/],
     [['explain'], /missing required argument 'SERVICE'/],
     [['status', '--state', '/nonexistent'], /No NATS server is known.*--nats URL or --state DIR/],
     [['config', 'check', '/nonexistent.yml'], /^$/],
@@ -82,6 +83,15 @@ describe('without any server', () => {
       assert.match(stderr, said)
       assert.doesNotMatch(stderr, /^\s+at /m, 'no stack trace')
     })
+
+  it('wrong use is JSON as well, for programs', async () => {
+    const { exit, stdout, stderr } = await type(['run', '--wach', '--json'])
+    assert.equal(exit, 2)
+    assert.deepEqual(JSON.parse(stdout), {
+      error: { code: 'wrong-use', message: "unknown option '--wach'\n(Did you mean --watch?)" },
+    })
+    assert.match(stderr, /^error: unknown option '--wach'/)
+  })
 
   it('a server that refuses is named, with what to do; for programs as JSON as well', async () => {
     const nats = ['--nats', 'nats://127.0.0.1:1']

@@ -61,7 +61,7 @@ describe('managed-tokens uids', () => {
     const other = join(pipe.site.dir, 'other.db')
     writeFileSync(other, 'no database')
     const wrong = await type(['uids', 'import', other, ...options])
-    assert.equal(wrong.exit, 1)
+    assert.equal(wrong.exit, 2)
     assert.match(wrong.stderr, /other\.db is not the predecessor’s database/)
     const missing = await type(['uids', 'import', '/nonexistent.db', ...options])
     assert.match(missing.stderr, /there is no \/nonexistent\.db: give the path/)
