@@ -1,5 +1,6 @@
 /** Who hears which news: administrators everything, stakeholders what their nodes did not get and what the site adds. Pure. */
 import type { Entry, Site } from '../../shared/config/site.ts'
+import type { NewsKind } from '../../shared/messages.ts'
 import { notifySubject } from '../../shared/subjects.ts'
 import type { News } from './news.ts'
 import { experimentHook, type Way, waysToAdmins } from './ways.ts'
@@ -58,11 +59,9 @@ const entriesOf = (site: Site, { entry }: News): readonly Entry[] =>
     entry === undefined ? !disableNotifications : name === entry,
   )
 
-function isForStakeholders({ kind, where, entry }: News, { notifications }: Site): boolean {
-  const chosen = notifications.stakeholders
-  if (kind === 'failure' && where === 'node') return true
-  if (!chosen.includes(kind)) return false
+function isForStakeholders({ kind, where, ends = [] }: News, { notifications }: Site): boolean {
+  const hear = (what: NewsKind) =>
+    (what === 'failure' && where === 'node') || notifications.stakeholders.includes(what)
   // Of what ended well they hear where they could hear of what was wrong.
-  if (kind !== 'recovered') return true
-  return where === 'node' || chosen.includes(entry === undefined ? 'silence' : 'failure')
+  return hear(kind) && (kind !== 'recovered' || ends.some(hear))
 }

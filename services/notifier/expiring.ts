@@ -3,7 +3,7 @@ import type { TargetRecord } from '../../shared/claim.ts'
 import type { Entry, Site } from '../../shared/config/site.ts'
 import { z } from '../../shared/zod.ts'
 
-/** The value of the key `warned.<target key>` in the bucket `failures`. */
+/** The value of the key `warned.<target key>` in the bucket `failures`: people were warned, and not told that it is over. */
 export const warned = z.object({
   /** The end of the token people were warned of. */
   expiry: z.string(),

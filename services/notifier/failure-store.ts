@@ -9,6 +9,7 @@ import {
   type FailedRun,
   type FailureCount,
   failureCount,
+  type GoodRun,
   recoveryBy,
 } from './threshold.ts'
 
@@ -35,23 +36,27 @@ export async function recordFailure(
   return { ...count, told: count.told && count.lastRun === failed.run }
 }
 
-/** Counts one run that worked, and returns what it has ended, where people had heard of that. */
+/**
+ * Counts one run that worked, and returns what it has ended, where people had heard of that. `isWarned` is asked in that
+ * case alone.
+ */
 export async function recordSuccess(
   failures: KV,
   failing: Failing,
-  worked: Pick<FailedRun, 'run' | 'at'>,
+  worked: Pick<GoodRun, 'run' | 'at'>,
+  isWarned: () => Promise<boolean>,
 ): Promise<FailureCount['recovered']> {
-  return recoveryBy(
-    await changeCount(failures, failing, (before) => countSuccess(before, worked)),
-    worked.run,
+  const after = await changeCount(failures, failing, async (before) =>
+    countSuccess(before, { ...worked, isWarned: before?.heard === true && (await isWarned()) }),
   )
+  return recoveryBy(after, worked.run)
 }
 
 /** A success that may not be told of: what people have heard of stays, for a run that may tell them. */
 export async function recordMutedSuccess(
   failures: KV,
   failing: Failing,
-  worked: Pick<FailedRun, 'run' | 'at'>,
+  worked: Pick<GoodRun, 'run' | 'at'>,
 ): Promise<void> {
   await changeCount(failures, failing, (before) => (before?.heard ? before : countSuccess(before, worked)))
 }
@@ -59,7 +64,7 @@ export async function recordMutedSuccess(
 const changeCount = (
   failures: KV,
   failing: Failing,
-  change: (before: FailureCount | undefined) => FailureCount | undefined,
+  change: (before: FailureCount | undefined) => FailureCount | undefined | Promise<FailureCount | undefined>,
 ) => changeValue(failures, failingKey(failing), failureCount, change)
 
 /** All counts in one pass, by key: most targets of a run have none. */
@@ -91,7 +96,7 @@ export async function importCounts(
   let taken = 0
   for (const { failing, count } of counts.filter((one) => one.count > 0)) {
     const value: FailureCount = {
-      ...{ count, since: at, runs: count, lastRun: beforeAllRuns, told: false, heard: false },
+      ...{ count, since: at, runs: count, lastRun: beforeAllRuns, told: false, heard: false, heardAs: [] },
     }
     const written = await attempt(() => failures.create(failingKey(failing), JSON.stringify(value)))
     if (written !== undefined) taken += 1

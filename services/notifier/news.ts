@@ -21,6 +21,10 @@ export const news = z.object({
     .optional()
     .describe('When the first run in a row failed; of silence, the last run’s end.'),
   runs: z.int().optional().describe('Runs in a row.'),
+  ends: z
+    .array(newsKind)
+    .optional()
+    .describe('What of `recovered` is over: who could not hear of any of these does not hear of their end.'),
   notBy: z
     .string()
     .optional()

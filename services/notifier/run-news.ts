@@ -14,6 +14,7 @@ import {
 } from './failure-store.ts'
 import type { LedgerRow, LedgerRun, TargetRow } from './ledger.ts'
 import type { News } from './news.ts'
+import { forgetWarning, isWarned } from './warning-store.ts'
 
 /** An entry's refresh or one of its targets, as it stands in a row. */
 interface Thing extends Failing {
@@ -76,7 +77,10 @@ export async function countRows(
       await recordMutedSuccess(failures, thing, { run: run.run, at })
       return undefined
     }
-    const over = await recordSuccess(failures, thing, { run: run.run, at })
+    const over = await recordSuccess(failures, thing, { run: run.run, at }, () =>
+      isWarned(failures, thing, site),
+    )
+    if (over?.ends.includes('expiring')) await forgetWarning(failures, thing, site)
     return over && { ...about, kind: 'recovered', message: '', action: '', ...over }
   })
   return notify ? news.filter((one) => one !== undefined) : []

@@ -2,6 +2,7 @@
  * Counts the runs in a row that a target failed in and decides when to speak: at the threshold, then counting starts again;
  * at once where only a person can help; and when it works again, to whom it was told. Pure.
  */
+import { newsKind } from '../../shared/messages.ts'
 import { z } from '../../shared/zod.ts'
 
 /** The value of a target's key in the bucket `failures`. */
@@ -18,10 +19,14 @@ export const failureCount = z.object({
   told: z.boolean(),
   /** People were told of these runs in a row. */
   heard: z.boolean().default(false),
+  /** As what: notifiers of older versions do not say. */
+  heardAs: z.array(z.enum(['failure', 'authentication'])).default([]),
   /** When they were told last that somebody has to act. */
   urgentAt: z.string().optional(),
   /** What the run counted last has ended, where people had heard of it. */
-  recovered: z.object({ since: z.string(), runs: z.int() }).optional(),
+  recovered: z
+    .object({ since: z.string(), runs: z.int(), ends: z.array(newsKind).default(['failure']) })
+    .optional(),
 })
 export type FailureCount = z.infer<typeof failureCount>
 
@@ -48,29 +53,45 @@ export function countFailure(before: FailureCount | undefined, failed: FailedRun
   const isReached = count >= threshold
   const told = isUrgent ? isUrgentNews(inRow?.urgentAt, at) : isReached
   const urgentAt = isUrgent && told ? at : inRow?.urgentAt
+  const isHeard = told && !isMuted
   return {
     count: isReached ? 0 : count,
     since: inRow?.since ?? at,
     runs: (inRow?.runs ?? 0) + 1,
     lastRun: run,
     told,
-    heard: (inRow?.heard ?? false) || (told && !isMuted),
+    heard: (inRow?.heard ?? false) || isHeard,
+    heardAs: heardWith(inRow?.heardAs ?? [], isHeard ? [isUrgent ? 'authentication' : 'failure'] : []),
     ...(urgentAt ? { urgentAt } : {}),
   }
 }
 
+const heardWith = (before: FailureCount['heardAs'], more: FailureCount['heardAs']) => [
+  ...new Set([...before, ...more]),
+]
+
 const isUrgentNews = (toldAt: string | undefined, now: string) =>
   toldAt === undefined || Date.parse(now) - Date.parse(toldAt) >= urgentAgainMs
+
+export interface GoodRun extends Pick<FailedRun, 'run' | 'at'> {
+  /** People were warned of the end of the token there. */
+  readonly isWarned?: boolean
+}
 
 /** The count after a run that worked; undefined where there is nothing to keep. A later failure stays. */
 export function countSuccess(
   before: FailureCount | undefined,
-  { run, at }: Pick<FailedRun, 'run' | 'at'>,
+  { run, at, isWarned = false }: GoodRun,
 ): FailureCount | undefined {
   if (!before || before.runs === 0 || run < before.lastRun) return before
+  const { heard, heardAs, since, runs } = before
+  const ends = [
+    ...(heardAs.length > 0 ? heardAs : ['failure' as const]),
+    ...(isWarned ? ['expiring' as const] : []),
+  ]
   return {
-    ...{ count: 0, since: at, runs: 0, lastRun: run, told: false, heard: false },
-    ...(before.heard ? { recovered: { since: before.since, runs: before.runs } } : {}),
+    ...{ count: 0, since: at, runs: 0, lastRun: run, told: false, heard: false, heardAs: [] },
+    ...(heard ? { recovered: { since, runs, ends } } : {}),
   }
 }
 

@@ -11,6 +11,7 @@ import type { News } from './news.ts'
 import { addNews } from './news-store.ts'
 import { schedulePeriodMs } from './schedule-period.ts'
 import { type FailureCount, failureCount } from './threshold.ts'
+import { warnedPrefix } from './warning-store.ts'
 
 export interface ExpiryDeps {
   readonly site: () => Site
@@ -18,8 +19,6 @@ export interface ExpiryDeps {
   readonly failures: KV
   readonly targets: KV
 }
-
-const warnedPrefix = 'warned.'
 
 /** One look at all targets: adds what people have to hear. */
 export async function watchExpiry(deps: ExpiryDeps, now: Date): Promise<void> {
@@ -123,11 +122,10 @@ async function endWarning(
   deps: ExpiryDeps,
   now: Date,
 ): Promise<void> {
-  // Where failures were told, their end is told as well.
-  const { recovered, since: worksSince = '' } = countOf(target.key, target.record, counts) ?? {}
-  if (!recovered || worksSince < since)
-    await addNews(deps.runs, `expiring.${target.key}.over.${encodeToken(since)}`, [
-      { ...aboutOf(target, entry, now), kind: 'recovered', since },
-    ])
+  // Where failures were told too, the run that ends them tells of both: maybe it is just going on.
+  if (countOf(target.key, target.record, counts)?.heard) return
+  await addNews(deps.runs, `expiring.${target.key}.over.${encodeToken(since)}`, [
+    { ...aboutOf(target, entry, now), kind: 'recovered', ends: ['expiring'], since },
+  ])
   await deps.failures.delete(`${warnedPrefix}${target.key}`)
 }

@@ -31,7 +31,7 @@ export async function breakSilence(
   if (value.finished >= at) return
   if (value.toldAt)
     await addNews(runs, `${run.run}.silence`, [
-      { ...nothingElse, kind: 'recovered', run: run.run, at, since: value.finished },
+      { ...nothingElse, kind: 'recovered', ends: ['silence'], run: run.run, at, since: value.finished },
     ])
   // Another notifier may have noted a later one.
   await attempt(() => failures.update(key, JSON.stringify({ finished: at } satisfies HeardFrom), revision))

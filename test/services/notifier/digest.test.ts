@@ -70,24 +70,55 @@ describe('who is told', () => {
 })
 
 describe('what stakeholders hear', () => {
-  const heard = (kind: NewsKind, stakeholders: string, where: News['where'] = 'node') => {
+  const heard = (
+    kind: NewsKind,
+    stakeholders: string,
+    where: News['where'] = 'node',
+    ends?: readonly NewsKind[],
+  ) => {
     const extra = `notifications: { admin_email: [admin@lab.example]${stakeholders && `, stakeholders: ${stakeholders}`} }`
-    const one = piece('dune_production', where, 'n', { kind, expiry: at(60) })
+    const one = piece('dune_production', where, 'n', {
+      kind,
+      expiry: at(60),
+      ...(ends && { ends: [...ends] }),
+    })
     return who(digests(extra, '', [one])).includes('email dune@lab.example')
   }
+  const over = (stakeholders: string, where: News['where'], ...ends: NewsKind[]) =>
+    heard('recovered', stakeholders, where, ends)
   const table: Record<string, boolean> = {
     'a node that got nothing': heard('failure', '[]'),
     'a credd that got nothing, unless they are to': !heard('failure', '', 'credd'),
     'a credd that got nothing, where they are to': heard('failure', '[failure]', 'credd'),
     'a token about to end': heard('expiring', ''),
     'a token about to end, unless they are not to': !heard('expiring', '[]'),
-    'that a node works again': heard('recovered', ''),
-    'that a credd works again, where they heard that it did not': heard(
-      'recovered',
+    'that a node works again': over('', 'node', 'failure'),
+    'that a node works again, unless they are not to': !over('[failure]', 'node', 'failure'),
+    'that a credd works again, where they heard that it did not': over(
       '[failure, recovered]',
       'credd',
+      'failure',
     ),
-    'that a credd works again, not where they never heard of it': !heard('recovered', '', 'credd'),
+    'that a credd works again, not where they never heard of it': !over('', 'credd', 'failure'),
+    'that a token in a credd is replaced, where they were warned': over('', 'credd', 'expiring'),
+    'that a token in a credd is replaced, where they were warned and others heard of failures': over(
+      '',
+      'credd',
+      'failure',
+      'expiring',
+    ),
+    'that a token is replaced, not where they were not warned': !over('[recovered]', 'node', 'expiring'),
+    'that somebody has logged in, where they were asked to': over(
+      '[authentication, expiring, recovered]',
+      'refresh',
+      'authentication',
+    ),
+    'that somebody has logged in, not where they were never asked': !over('', 'refresh', 'authentication'),
+    'that tokens are made again, not where they were only to hear of logins': !over(
+      '[authentication, recovered]',
+      'refresh',
+      'failure',
+    ),
     'that a login is needed, where they are to': heard('authentication', '[authentication]', 'refresh'),
     'that a login is needed, unless they are to': !heard('authentication', '', 'refresh'),
   }
@@ -97,6 +128,15 @@ describe('what stakeholders hear', () => {
     const extra = 'notifications: { stakeholders: [silence] }'
     const silence = piece(undefined, undefined, '', { kind: 'silence' })
     assert.deepEqual(who(digests(extra, '', [silence])), ['email dune@lab.example', 'email nova@lab.example'])
+    const over: News = { ...silence, kind: 'recovered', ends: ['silence'] }
+    assert.deepEqual(
+      who(digests(extra.replace(']', ', recovered]'), '', [over])),
+      who(digests(extra, '', [silence])),
+    )
+    assert.deepEqual(who(digests(recipients.replace('admin@lab', 'dune@lab'), '', [over])), [
+      'slack admin',
+      'email dune@lab.example',
+    ])
   })
 })
 

@@ -229,9 +229,10 @@ describe('the counts of failures in their bucket', () => {
     assert.equal((await count(b)).told, true)
     assert.equal((await count(b)).told, true)
     assert.equal((await count(a)).told, false, 'an older run tells nothing of its own')
-    assert.equal(await recordSuccess(failures, failing, { run: a, at: at(2) }), undefined)
+    const succeed = (run: string) => recordSuccess(failures, failing, { run, at: at(2) }, async () => false)
+    assert.equal(await succeed(a), undefined)
     assert.equal((await count(c)).runs, 3)
-    assert.deepEqual(await recordSuccess(failures, failing, { run: c, at: at(2) }), { since: at(1), runs: 3 })
+    assert.deepEqual(await succeed(c), { since: at(1), runs: 3, ends: ['failure'] })
     assert.equal((await count(newRun())).runs, 1)
   })
   it('lose no run when two notifiers count at once', async () => {

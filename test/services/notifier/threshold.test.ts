@@ -77,11 +77,11 @@ describe('what only a person can mend', () => {
 describe('what works again', () => {
   it('is told with how long it was out, where people had heard of it', () => {
     const count = succeed(countRuns([1, 2, 3], 2).at(-1), 4)
-    assert.deepEqual(recoveryBy(count, run(4)), { since: at(1), runs: 3 })
+    assert.deepEqual(recoveryBy(count, run(4)), { since: at(1), runs: 3, ends: ['failure'] })
   })
   it('is told by the run that mended it alone, and that one gives the same answer again', () => {
     const count = succeed(countRuns([1], 1).at(-1), 2)
-    assert.deepEqual(recoveryBy(succeed(count, 2), run(2)), { since: at(1), runs: 1 })
+    assert.deepEqual(recoveryBy(succeed(count, 2), run(2)), { since: at(1), runs: 1, ends: ['failure'] })
     assert.equal(recoveryBy(succeed(count, 3), run(3)), undefined)
   })
   it('is not told where nobody had heard of it', () => {
@@ -89,9 +89,20 @@ describe('what works again', () => {
     const muted = countFailure(undefined, { run: run(1), at: at(1), threshold: 1, isMuted: true })
     assert.equal(recoveryBy(succeed(muted, 2), run(2)), undefined)
   })
+  it('says what people were told of: failures, logins that were needed, tokens about to end', () => {
+    const [urgent, both] = [countRuns([1], 2, true).at(-1), fail(countRuns([1], 2, true).at(-1), 2, 2)]
+    const endsOf = (count: FailureCount | undefined, isWarned = false) =>
+      recoveryBy(countSuccess(count, { run: run(3), at: at(3), isWarned }), run(3))?.ends
+    assert.deepEqual(endsOf(urgent), ['authentication'])
+    assert.deepEqual(endsOf(both), ['authentication', 'failure'])
+    assert.deepEqual(endsOf(urgent, true), ['authentication', 'expiring'])
+    // As a notifier of an older version has left it.
+    assert.deepEqual(endsOf(both && { ...both, heardAs: [] }), ['failure'])
+  })
   it('is counted anew when it fails again', () => {
     const again = fail(succeed(countRuns([1, 2, 3], 2).at(-1), 4), 5, 2)
     assert.deepEqual([again.since, again.runs, again.told, again.heard], [at(5), 1, false, false])
+    assert.deepEqual(again.heardAs, [])
   })
   it('does not work because an older run did', () => {
     const [, last] = countRuns([3, 5], 1)

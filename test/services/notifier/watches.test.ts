@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { after, before, beforeEach, describe, it } from 'node:test'
 import { endOverdueRuns } from '../../../services/notifier/deadlines.ts'
 import { handleFact, type NotifierDeps } from '../../../services/notifier/handle.ts'
+import type { RowEvent } from '../../../services/notifier/ledger.ts'
 import { openLedger } from '../../../services/notifier/ledger-store.ts'
 import { tellNews } from '../../../services/notifier/tell.ts'
 import { watchExpiry } from '../../../services/notifier/watch-expiry.ts'
@@ -11,10 +12,11 @@ import type { Received } from '../../../shared/consume.ts'
 import type { Notification } from '../../../shared/messages.ts'
 import type { Outgoing } from '../../../shared/publish.ts'
 import { nextRunId } from '../../../shared/run-id.ts'
-import { pushSubject } from '../../../shared/subjects.ts'
+import { pushSubject, storeSubject } from '../../../shared/subjects.ts'
 import { type NotifierBus, openNotifierBus } from '../../support/notifier.ts'
 import { at, dune, ofRun, runIds, siteOf } from '../build.ts'
-import { brief, failed, pushed, ready } from './events.ts'
+import { fakeKv } from '../fake-kv.ts'
+import { brief, failed, pushed, ready, stored } from './events.ts'
 import { recipients } from './pieces.ts'
 
 const hour = 60
@@ -36,16 +38,20 @@ describe('what the notifier watches by the clock', () => {
     deps = await on.deps(() => siteOf(`${recipients}\nschedule: { cron: "0 * * * *" }`))
   })
 
-  /** The headlines of what administrators are mailed at that minute. */
-  async function toldAt(minutes: number): Promise<string[]> {
+  /** The headlines of what is mailed at that minute, by addressee. */
+  async function mailedAt(minutes: number): Promise<{ admin: string[]; dune: string[] }> {
     const outbox: Outgoing[] = []
     const publish = async (messages: readonly Outgoing[]) => void outbox.push(...messages)
     await tellNews({ ...deps, publish }, new Date(at(minutes)))
     const messages = outbox.map(({ body }) => body as Notification)
-    return messages
-      .filter(({ to }) => to === 'admin@lab.example')
-      .flatMap(({ rows = [] }) => rows.map(({ headline }) => headline))
+    const to = (address: string) =>
+      messages
+        .filter((message) => message.to === address)
+        .flatMap(({ rows = [] }) => rows.map(({ headline }) => headline))
+    return { admin: to('admin@lab.example'), dune: to('dune@lab.example') }
   }
+  /** The headlines of what administrators are mailed at that minute. */
+  const toldAt = async (minutes: number) => (await mailedAt(minutes)).admin
   const handle = (subject: string, body: object) =>
     handleFact({ subject, body, deliveries: 1 } as Received<never>, deps)
   async function start(run: string, minutes: number, entries = all, mode = { push: true, notify: true }) {
@@ -63,6 +69,19 @@ describe('what the notifier watches by the clock', () => {
         const { body } = failed(minutes, 'refresh', undefined, { run, entry, code: 'kdc-unreachable' })
         await handle('token.failed.dune.production', body)
       }
+    await end(run, minutes)
+  }
+  /** A run of `dune_production` for the credd `c1`, in which this happened. */
+  async function runOfDune(minutes: number, ...events: ((run: string) => RowEvent)[]): Promise<void> {
+    const run = newRun()
+    await start(run, minutes, [dune.entry])
+    for (const event of events) {
+      const { kind, body } = event(run)
+      await handle(`token.${kind}.dune.production`, body)
+    }
+    await end(run, minutes)
+  }
+  async function end(run: string, minutes: number): Promise<void> {
     await handle('run.finished', {
       ...{ ...ofRun(run, minutes + 5), started: at(minutes), mode: { push: true, notify: true } },
       totals: { done: 0, failed: 0, superseded: 0, unfinished: 0 },
@@ -150,6 +169,79 @@ describe('what the notifier watches by the clock', () => {
       assert.equal(over, 'dune_production: token on node1.lab.example again after 3d')
       assert.deepEqual(await look(8 * day + 41), [])
     })
+
+    it('that failures were told of too is over once for everybody, also for those who were warned alone', async () => {
+      const day = 24 * hour
+      const [from, credd] = [400 * day, 'c1']
+      // As the storer keeps it.
+      const targets = fakeKv()
+      const replaced = (minutes: number, expiry: number) => {
+        const record: TargetRecord = {
+          ...{ entry: dune.entry, target: credd, run: runIds[0], holder: 'h', attempts: 1 },
+          ...{ lastAttempt: at(minutes), lastSuccess: at(minutes), expiry: at(expiry) },
+        }
+        targets.put(storeSubject(dune, credd), record)
+      }
+      const good = (minutes: number) =>
+        runOfDune(
+          minutes,
+          (run) => ready(minutes, [credd], run),
+          (run) => stored(minutes, credd, run),
+        )
+      const mailed = async (minutes: number) => {
+        const { admin, dune } = await mailedAt(minutes)
+        const ofCredd = (one: string) => one.includes(`token in ${credd}`) || one.includes(`not in ${credd}`)
+        return { admin: admin.filter(ofCredd), dune: dune.filter(ofCredd) }
+      }
+      const lookAt = async (minutes: number) => {
+        await watchExpiry({ ...deps, targets: targets.kv }, new Date(at(minutes)))
+        return mailed(minutes)
+      }
+      replaced(from, from + 7 * day)
+      await good(from)
+      await mailedAt(from)
+      await runOfDune(
+        from + day,
+        (run) => ready(from + day, [credd], run),
+        (run) => failed(from + day, 'store', credd, { run }),
+      )
+      const trouble = await mailed(from + day)
+      assert.match(trouble.admin.join(), /^dune_production: token not in c1 since/)
+      assert.deepEqual(trouble.dune, [])
+      const warning = await lookAt(from + 6 * day)
+      assert.match(warning.dune.join(), /^dune_production: token in c1 ends in 1d, /)
+      assert.deepEqual(warning.admin, warning.dune)
+
+      replaced(from + 6 * day + 30, from + 13 * day)
+      const nothing = { admin: [], dune: [] }
+      assert.deepEqual(await lookAt(from + 6 * day + 30), nothing, 'its run is still going on')
+      await good(from + 6 * day + 30)
+      const over = await mailed(from + 6 * day + 35)
+      assert.deepEqual(over.dune, ['dune_production: token in c1 again after 5d (1 run)'])
+      assert.deepEqual(over.admin, over.dune)
+      assert.deepEqual(await lookAt(from + 6 * day + 40), nothing)
+    })
+  })
+
+  it('a login that people were asked for is over for those who were asked, and nothing else is', async () => {
+    const from = 500 * 24 * hour
+    const told = async (stakeholders: string) => {
+      deps = await on.deps(() => siteOf(recipients.replace('}', `, stakeholders: [${stakeholders}] }`)))
+      const ofTokens = async (minutes: number) =>
+        (await mailedAt(minutes)).dune.filter((one) => / no token |tokens are made/.test(one)).length
+      const good = (minutes: number) => runOfDune(minutes, (run) => ready(minutes, [], run))
+      await good(from)
+      await mailedAt(from)
+      await runOfDune(from + hour, (run) =>
+        failed(from + hour, 'refresh', undefined, { run, code: 'authentication-needed' }),
+      )
+      const asked = await ofTokens(from + hour)
+      await good(from + 2 * hour)
+      return [asked, await ofTokens(from + 2 * hour)]
+    }
+    assert.deepEqual(await told('authentication, expiring, recovered'), [1, 1])
+    assert.deepEqual(await told('expiring, recovered'), [0, 0])
+    assert.deepEqual(await told('authentication'), [1, 0])
   })
 
   describe('two notifiers', () => {
