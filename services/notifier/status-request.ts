@@ -2,6 +2,7 @@
 import { isValid } from 'ulid'
 import { RequestError } from '../../shared/micro.ts'
 import { cutIntoPages } from '../../shared/page.ts'
+import { parseRequest } from '../../shared/parse-request.ts'
 import { z } from '../../shared/zod.ts'
 import { type LedgerRow, totalsOf } from './ledger.ts'
 import type { LedgerStore } from './ledger-store.ts'
@@ -26,22 +27,13 @@ export interface RunStatus {
 
 /** The ledger of one run. Throws RequestError when there is no such run. */
 export async function readStatus(body: unknown, ledger: LedgerStore): Promise<RunStatus> {
-  const parsed = statusRequest.safeParse(body ?? {})
-  if (!parsed.success)
-    throw new RequestError(
-      'bad-request',
-      parsed.error.issues.map(({ path, message }) => `${path.join('.') || 'body'}: ${message}`).join('; '),
-    )
-  const { page } = parsed.data
-  const id = parsed.data.run?.toUpperCase() ?? (await ledger.latestRun())
+  const request = parseRequest(statusRequest, body)
+  const id = request.run?.toUpperCase() ?? (await ledger.latestRun())
   if (id === undefined)
     throw new RequestError('no-run', 'There has been no run yet: start one with managed-tokens run.')
   const run = isValid(id) ? await ledger.readRun(id) : undefined
   if (!run)
-    throw new RequestError(
-      'unknown-run',
-      `No run ${parsed.data.run ?? id} in the ledger: it keeps two weeks.`,
-    )
+    throw new RequestError('unknown-run', `No run ${request.run ?? id} in the ledger: it keeps two weeks.`)
   const rows = await ledger.readRows(run)
   const waiting = countWaiting(rows)
   const pages = cutIntoPages(rows)
@@ -52,9 +44,9 @@ export async function readStatus(body: unknown, ledger: LedgerStore): Promise<Ru
     finished: run.finished ?? (waiting === 0 ? lastEnd(rows, run.started) : null),
     totals: totalsOf(rows),
     waiting,
-    page,
+    page: request.page,
     pages: pages.length,
-    entries: pages[page - 1] ?? [],
+    entries: pages[request.page - 1] ?? [],
   }
 }
 

@@ -7,6 +7,7 @@ import { formatProblem, type Problem } from '../../shared/config/problem.ts'
 import type { Entry, Site } from '../../shared/config/site.ts'
 import { type RunMode, type RunStarted, schemaVersion, timestamp } from '../../shared/messages.ts'
 import { RequestError } from '../../shared/micro.ts'
+import { parseRequest } from '../../shared/parse-request.ts'
 import { publish } from '../../shared/publish.ts'
 import { mintRunId } from '../../shared/run-id.ts'
 import { runSubject, streams } from '../../shared/subjects.ts'
@@ -54,11 +55,10 @@ export async function startRun(
   mint: () => Promise<string> = () => mintRunId(deps.runs),
 ): Promise<RunAnswer> {
   const begun = performance.now()
-  const parsed = runRequest.safeParse(body ?? {})
-  if (!parsed.success) throw new RequestError('bad-request', describeIssues(parsed.error))
+  const request = parseRequest(runRequest, body)
   const site = deps.freshSite()
-  const wanted = chooseEntries(site, parsed.data)
-  const mode: RunMode = { push: parsed.data.push, notify: parsed.data.notify }
+  const wanted = chooseEntries(site, request)
+  const mode: RunMode = { push: request.push, notify: request.notify }
   const askLast = async () => (await deps.bus.lastMessage(streams.tokens, runSubject('started')))?.data
   const joined = await findJoined(wanted, mode, deps.runs, askLast)
   const entries = wanted.filter(({ name }) => !(name in joined))
@@ -132,8 +132,4 @@ function startedEvent(
     })),
   }
   return { kind: 'fact' as const, subject: runSubject('started'), id: `${run}.started`, body }
-}
-
-function describeIssues(error: z.ZodError): string {
-  return error.issues.map(({ path, message }) => `${path.join('.') || 'body'}: ${message}`).join('; ')
 }

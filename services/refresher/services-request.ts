@@ -3,8 +3,8 @@ import type { KV } from '@nats-io/kv'
 import type { TargetRecord } from '../../shared/claim.ts'
 import type { Entry, Site } from '../../shared/config/site.ts'
 import { readUid } from '../../shared/known-uids.ts'
-import { RequestError } from '../../shared/micro.ts'
 import { cutIntoPages } from '../../shared/page.ts'
+import { parseRequest } from '../../shared/parse-request.ts'
 import { readTargets } from '../../shared/read-targets.ts'
 import { refreshSubject } from '../../shared/subjects.ts'
 import { z } from '../../shared/zod.ts'
@@ -49,14 +49,11 @@ export async function listServices(
   body: unknown,
   { site, targets, uids }: ServicesDeps,
 ): Promise<ServicesAnswer> {
-  const asked = servicesRequest.safeParse(body ?? {})
-  if (!asked.success)
-    throw new RequestError('bad-request', 'Send nothing, or which page of the answer: {"page":2}.')
+  const { page } = parseRequest(servicesRequest, body)
   const records = Map.groupBy(await readTargets(targets), ([, record]) => record.entry)
   const pages = cutIntoPages(
     await Promise.all(site().entries.map((entry) => statusOf(entry, records.get(entry.name) ?? [], uids))),
   )
-  const { page } = asked.data
   return { services: pages[page - 1] ?? [], page, pages: pages.length }
 }
 

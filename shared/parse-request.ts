@@ -1,0 +1,11 @@
+/** Reads the body of a request by its schema; what is wrong is said by place. */
+import { RequestError } from './micro.ts'
+import type { z } from './zod.ts'
+
+/** The body, nothing at all counting as `{}`. Throws RequestError `bad-request`. Pure. */
+export function parseRequest<S extends z.ZodType>(schema: S, body: unknown): z.output<S> {
+  const parsed = schema.safeParse(body ?? {})
+  if (parsed.success) return parsed.data
+  const issues = parsed.error.issues.map(({ path, message }) => `${path.join('.') || 'body'}: ${message}`)
+  throw new RequestError('bad-request', issues.join('; '))
+}
