@@ -27,7 +27,7 @@ const cases: Readonly<Record<string, object>> = {
   '--dont-notify': { ...everything, notify: false },
 }
 
-describe('flags of the predecessor', { timeout: 170_000 }, () => {
+describe('flags of the predecessor', () => {
   const stack = new AsyncDisposableStack()
   let nats: TestNats
   let asked: unknown

@@ -8,7 +8,7 @@ import { patience } from '../support/patience.ts'
 import { makeDirectory, type Pipeline, startPipeline } from '../support/pipeline.ts'
 import { assertNoMisuse, findMisplaced } from '../support/site-ends.ts'
 
-describe('on a site that was the predecessor’s', { timeout: 170_000 }, () => {
+describe('on a site that was the predecessor’s', () => {
   const stack = new AsyncDisposableStack()
   const pools = ['collector0.sandbox.test', 'collector.sandbox.test']
   let pipe: Pipeline

@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, it } from 'node:test'
 import { writeFileAtomic } from '../../shared/atomic-file.ts'
 
-describe('files written whole', { timeout: 90_000 }, () => {
+describe('files written whole', () => {
   let directory = ''
   let file = ''
   beforeEach(async () => {

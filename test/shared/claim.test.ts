@@ -81,7 +81,7 @@ describe('whether a run may work on a target', () => {
   })
 })
 
-describe('claims on a real bus', { timeout: 150_000 }, () => {
+describe('claims on a real bus', () => {
   const key = 'refresh.dune.production'
   const subject = { run, entry: 'dune_production' }
 

@@ -19,7 +19,7 @@ const command = (fields: Partial<Command> & { file: string }): Command => ({
 const shell = (script: string, fields: Partial<Command> = {}) =>
   runCommand(command({ file: 'sh', args: ['-c', script], ...fields }))
 
-describe('running a command', { timeout: 150_000 }, () => {
+describe('running a command', () => {
   expectNothingLeftOpen()
 
   it('tells its exit code and both outputs', async () => {
@@ -90,7 +90,7 @@ describe('running a command', { timeout: 150_000 }, () => {
   })
 })
 
-describe('stopping a command', { timeout: 150_000 }, () => {
+describe('stopping a command', () => {
   expectNothingLeftOpen()
   let directory = ''
   let file = ''
@@ -164,7 +164,7 @@ describe('stopping a command', { timeout: 150_000 }, () => {
   })
 })
 
-describe('what is told of a command', { timeout: 150_000 }, () => {
+describe('what is told of a command', () => {
   it('is one span, with its exit code and the facts that were given, and nothing it said or was told', async () => {
     await using kept = keepSpans()
     await runCommand(

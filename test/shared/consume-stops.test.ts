@@ -18,7 +18,7 @@ import { openRefreshQueue, quick, type RefreshQueue, silent } from '../support/r
 const [run = ''] = makeRuns(1)
 const names = ['a', 'b', 'c', 'd', 'e']
 
-describe('stops, crashes and what comes back', { timeout: 150_000 }, () => {
+describe('stops, crashes and what comes back', () => {
   expectNothingLeftOpen()
 
   it('hands back at once what waits, and what an aborted handler had, without calling it a failure', async () => {

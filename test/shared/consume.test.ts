@@ -18,7 +18,7 @@ const factSubject = 'token.ready.dune.production'
 const report = (body: RefreshItem, { code }: { code: string }, permanent: boolean): Fact =>
   factOf(body, { code, permanent })
 
-describe('how the work on a message ends', { timeout: 150_000 }, () => {
+describe('how the work on a message ends', () => {
   expectNothingLeftOpen()
 
   it('is acked only after what it returned is stored', async () => {

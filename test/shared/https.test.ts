@@ -24,7 +24,7 @@ const ask = () =>
     signal: new AbortController().signal,
   })
 
-describe('asking over HTTPS', { timeout: 60_000 }, () => {
+describe('asking over HTTPS', () => {
   before(async () => {
     mkdirSync(layout.vault)
     server = createServer(await makeTls(layout), (request, response) => {

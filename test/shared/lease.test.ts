@@ -41,7 +41,7 @@ async function forkHolder(queue: RefreshQueue, stack: AsyncDisposableStack): Pro
 }
 
 // Side by side: what takes time here is the lease's life, not work.
-describe('a lease', { timeout: 150_000, concurrency: true }, () => {
+describe('a lease', { concurrency: true }, () => {
   it('has one holder, and another one as soon as that gives it up', async () => {
     await using queue = await openRefreshQueue()
     await using stack = new AsyncDisposableStack()

@@ -71,7 +71,7 @@ const durables: readonly (readonly [
   ['notifier', streams.dead, consumers.notifierDead],
 ]
 
-describe('permissions on the bus', { timeout: 150_000 }, () => {
+describe('permissions on the bus', () => {
   let nats: TestNats
   const bus = {} as Record<NatsUser, Bus>
 

@@ -8,7 +8,7 @@ import { openRefreshQueue, type RefreshQueue } from '../support/refresh-queue.ts
 const runs = makeRuns(12)
 const [older = '', newer = '', newest = ''] = runs
 
-describe('publishing', { timeout: 150_000 }, () => {
+describe('publishing', () => {
   let queue: RefreshQueue
   let experiment = ''
   let count = 0

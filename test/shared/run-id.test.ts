@@ -8,7 +8,7 @@ import { openRefreshQueue } from '../support/refresh-queue.ts'
 const hour = 3_600_000
 const now = Date.UTC(2026, 0, 1)
 
-describe('run ids', { timeout: 150_000 }, () => {
+describe('run ids', () => {
   it('tell the time of their making when the clock is right', () => {
     assert.ok(nextRunId(undefined, now) < nextRunId(undefined, now + 1))
     assert.ok(nextRunId(nextRunId(undefined, now), now + hour) > nextRunId(undefined, now + hour - 1))

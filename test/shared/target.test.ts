@@ -16,7 +16,7 @@ const messages = [fact]
 const backoff = { firstMs: 1_000, longestMs: 5_000 }
 const received = { signal: new AbortController().signal, log: silent }
 
-describe('work on a target', { timeout: 150_000 }, () => {
+describe('work on a target', () => {
   let queue: RefreshQueue
   let work: TargetWork
   let count = 0

@@ -8,7 +8,7 @@ import { openRefreshQueue } from '../support/refresh-queue.ts'
 const site = () => ({ vault: { requestsPer5Min: 300 } }) as Site
 const never = new AbortController().signal
 
-describe('the allowance that daemons share', { timeout: 60_000 }, () => {
+describe('the allowance that daemons share', () => {
   it('is counted once for each who asks, whoever asks and however many at once', async () => {
     await using queue = await openRefreshQueue()
     const { targets } = queue

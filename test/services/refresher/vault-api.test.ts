@@ -12,7 +12,7 @@ import { type Listening, listen } from '../notifier/mail-server.ts'
 
 const token = 'not-a-token'
 
-describe('how long a token lives', { timeout: 60_000 }, () => {
+describe('how long a token lives', () => {
   const layout = layoutOf(mkdtempSync(join(tmpdir(), 'mt-vault-api-')))
   let server: Server
   let listening: Listening

@@ -14,7 +14,7 @@ const shell = (script: string) => ({
 /** The helper's process id: the parent of what it starts. */
 const parentOf = 'echo $PPID'
 
-describe('a helper that starts processes', { timeout: 60_000 }, () => {
+describe('a helper that starts processes', () => {
   expectNothingLeftOpen()
 
   it('tells exit code, signal and both outputs as if they were our own', async () => {

@@ -145,7 +145,7 @@ const badEnds: Record<string, () => Promise<FarEnd>> = {
   'one of a byte a second': slow,
 }
 
-describe('far ends that do not', { concurrency: true, timeout: 120_000 }, () => {
+describe('far ends that do not', { concurrency: true }, () => {
   for (const [name, open] of Object.entries(badEnds))
     it(`${name}: what they do not take is dropped and counted, and nobody waits`, async () => {
       await using end = await open()

@@ -15,7 +15,7 @@ it('a key that stands twice in one object is found, in another object it may sta
   assert.deepEqual(findDuplicateKeys('{"a":1,"b":{"c":1,"\\u0063" : 2},"a":2}'), ['c', 'a'])
 })
 
-it('every line about a message says once whose it is, whoever writes it', { timeout: 150_000 }, async () => {
+it('every line about a message says once whose it is, whoever writes it', async () => {
   const lines: string[] = []
   const log = createLog('refresher', { write: (line) => void lines.push(line) })
   const [run = '', other = ''] = makeRuns(2)
