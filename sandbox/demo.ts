@@ -10,6 +10,8 @@ import { startSupervisor } from '../cli/up/supervise.ts'
 import type { RunAnswer } from '../services/refresher/run-request.ts'
 import type { Bus } from '../shared/bus.ts'
 import { consumers, requests, streams } from '../shared/subjects.ts'
+import { defaultEntries } from './default-entries.ts'
+import { refuseUnknownNames } from './fault-names.ts'
 import { joinFaults, listFaults, parseFault } from './faults.ts'
 import { type SandboxSite, startSite } from './site.ts'
 import { verifySite } from './verify.ts'
@@ -58,7 +60,9 @@ function readOptions() {
       help: { type: 'boolean', short: 'h', default: false },
     },
   })
-  return { ...values, faults: joinFaults(...values.fault.map(parseFault)) }
+  const faults = joinFaults(...values.fault.map(parseFault))
+  refuseUnknownNames(faults, defaultEntries)
+  return { ...values, faults }
 }
 
 async function play({ dir, faults, keep, fault }: ReturnType<typeof readOptions>): Promise<number> {
