@@ -63,9 +63,10 @@ function withNews(
   { channel, to, news }: Addressee,
   { batch: { id, at }, site, templates, saidOf }: Composing,
 ): Notification {
-  const runs = [...new Set(news.map(({ run }) => run))].toSorted()
-  const run = runs.at(-1) ?? ''
-  const traceUrl = traceUrlOf(news.findLast((one) => one.run === run)?.traceId, site)
+  const ofRuns = news.filter(({ kind }) => kind !== 'notice')
+  const runs = runsOf(ofRuns)
+  const lastRun = runs.at(-1)
+  const traceUrl = traceUrlOf(ofRuns.findLast(({ run }) => run === lastRun)?.traceId, site)
   const services = [...new Set(news.map(({ service }) => service ?? ''))]
   const more = news.length - shown
   const told = news.slice(0, shown).flatMap((one) => saidOf.get(one) ?? [])
@@ -74,10 +75,17 @@ function withNews(
     test: news.some(({ isTest }) => isTest),
     news: told,
     more: channel === 'email' ? more : 0,
-    ...{ runs, run, traceUrl: traceUrl ?? null, installation: site.devEnvironmentLabel },
+    ...{ runs, run: lastRun ?? null, traceUrl: traceUrl ?? null, installation: site.devEnvironmentLabel },
   }
   return {
-    ...{ schema: schemaVersion, run, at, channel, to, id: `${id}.${channel}.${to}` },
+    ...{
+      schema: schemaVersion,
+      run: lastRun ?? runsOf(news).at(-1) ?? '',
+      at,
+      channel,
+      to,
+      id: `${id}.${channel}.${to}`,
+    },
     subject: cleanLine(templates.subject(fields)),
     text: `${templates.text(fields).trim()}\n`,
     ...(channel === 'email' ? { html: templates.html(fields) } : {}),
@@ -87,6 +95,8 @@ function withNews(
     ...(traceUrl ? { traceUrl } : {}),
   }
 }
+
+const runsOf = (news: readonly News[]) => [...new Set(news.map(({ run }) => run))].toSorted()
 
 /** The page of a trace, where the site has such pages. */
 function traceUrlOf(traceId: string | undefined, { notifier }: Site): string | undefined {

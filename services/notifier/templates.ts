@@ -34,9 +34,9 @@ export interface DigestFields {
   }[]
   /** News that did not fit. */
   readonly more: number
-  /** The runs that brought the news, oldest first, and the last of them. */
+  /** The runs that brought the news, oldest first, and the last of them; none where notices are all there is. */
   readonly runs: readonly string[]
-  readonly run: string
+  readonly run: string | null
   readonly traceUrl: string | null
   /** Name of this installation. */
   readonly installation: string
@@ -134,7 +134,7 @@ const nothing = { entry: null, service: null, place: null, where: null, name: nu
 const samples: readonly DigestFields[] = [
   sample,
   {
-    ...{ ...sample, test: true, more: 0, runs: [sample.run], traceUrl: null },
+    ...{ ...sample, test: true, more: 0, runs: sample.runs.slice(-1), traceUrl: null },
     news: [
       {
         ...{ ...nothing, kind: 'completed', headline: 'Test run completed successfully' },

@@ -20,23 +20,32 @@ export function noticeOfUndelivered(letter: DeadLetter): Notice | undefined {
   const day = letter.at.slice(0, 'YYYY-MM-DD'.length)
   return {
     id: [wordMark, ...[channel, addressee, day].map(encodeToken)].join('.'),
-    title: `a message by ${channelName(channel)} could not be delivered: ${subjectOf(letter.body)}`,
+    title: `a message by ${channelName(channel)}${toWhom(letter.body)} could not be delivered: ${subjectOf(letter.body)}`,
     message: cleanLine(letter.reason),
     code: 'notification-failed',
+    // Whole within the 200 characters of a line.
     action:
-      'Put the way to its addressee right; managed-tokens notify test says when it is. Further messages to the same addressee are not announced today. All are kept for 30 days: nats stream view DEAD --subject dead.notify.notifier-outbox',
+      'Mend the way there: managed-tokens notify test (-e EXPERIMENT) says when it works. Not told again today. All of them, for 30 days: nats stream view DEAD --subject dead.notify.notifier-outbox',
     notBy: letter.subject,
   }
 }
 
 const channelName = (channel: string) => ({ email: 'mail', slack: 'Slack' })[channel] ?? cleanLine(channel)
 
-/** The subject of the message, as far as what is kept of it shows one. */
-function subjectOf(body: string): string {
-  const found = /"subject":("(?:[^"\\]|\\.)*")/.exec(body)?.[1]
+/** ` to people@lab.example` or ` to experiment:dune`. A message never has the URL of a hook, and whatever else has is no message. */
+function toWhom(body: string): string {
+  const to = fieldOf('to', body)
+  return to && !to.includes('://') ? ` to ${to}` : ''
+}
+
+const subjectOf = (body: string) => fieldOf('subject', body) ?? 'one that cannot be read'
+
+/** As far as what is kept of the message shows it. */
+function fieldOf(field: 'subject' | 'to', body: string): string | undefined {
+  const found = new RegExp(`"${field}":("(?:[^"\\\\]|\\\\.)*")`).exec(body)?.[1]
   try {
-    return cleanLine(String(JSON.parse(found ?? '')))
+    return found && cleanLine(JSON.parse(found) as string)
   } catch {
-    return 'one that cannot be read'
+    return undefined
   }
 }

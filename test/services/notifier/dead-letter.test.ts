@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { keepDeadLetter } from '../../../services/notifier/dead-letter.ts'
+import { keepDeadLetter, schemaOfDead } from '../../../services/notifier/dead-letter.ts'
 import { composeDigests } from '../../../services/notifier/digest.ts'
 import type { News } from '../../../services/notifier/news.ts'
 import { loadTemplates } from '../../../services/notifier/templates.ts'
 import type { Received } from '../../../shared/consume.ts'
-import type { DeadLetter } from '../../../shared/messages.ts'
+import type { DeadLetter, LossLetter } from '../../../shared/messages.ts'
 import { at, runIds, siteOf } from '../build.ts'
 import { fakeKv } from '../fake-kv.ts'
 import { piece } from './pieces.ts'
@@ -14,14 +14,19 @@ const recipients =
   'notifications: { admin_email: [a@lab.example, b@lab.example], SLACK_ALERTS_URL: "https://hooks.lab.example/secret" }'
 
 /** What is kept of these letters, the first of which came first. */
-async function newsOf(subject: string, letters: readonly DeadLetter[]): Promise<News[]> {
+async function newsOf(subject: string, letters: readonly (DeadLetter | LossLetter)[]): Promise<News[]> {
   const { kv } = fakeKv()
   const news = { isWaiting: false }
   const ledger = { latestRun: async () => runIds[0] }
   for (const [index, body] of letters.entries()) {
     assert.equal(news.isWaiting, false)
     const pending = letters.length - 1 - index
-    await keepDeadLetter({ body, subject, pending } as Received<DeadLetter>, { ledger, runs: kv, news })
+    schemaOfDead(subject).parse(body)
+    await keepDeadLetter({ body, subject, pending } as Received<DeadLetter | LossLetter>, {
+      ledger,
+      runs: kv,
+      news,
+    })
   }
   const kept: News[][] = []
   for await (const key of await kv.keys()) kept.push((await kv.get(key))?.json() as News[])
@@ -77,10 +82,31 @@ describe('a dead letter', () => {
   })
 })
 
+describe('a bucket that was removed', () => {
+  const loss: LossLetter = {
+    ...{ schema: '1.0', at: at(0), what: 'bucket targets', meaning: 'the next run fills it' },
+    madeAgain: '2026-01-01T00:00:00.123456789Z',
+  }
+  const tell = (...letters: LossLetter[]) => newsOf('dead.lost.refresher', letters)
+
+  it('is announced to each administrator by name, with what it means', async () => {
+    const digests = digestsOf(await tell(loss))
+    assert.deepEqual(whom(digests), everybody)
+    for (const { body } of digests) {
+      assert.equal(body.subject, 'managed-tokens: bucket targets was gone from the bus and is made again')
+      assert.match(body.text, /\n +why: +the next run fills it\n +to do: +Find out who or what removed it/)
+    }
+  })
+  it('is announced once for each time it is removed', async () => {
+    const news = await tell(loss, loss, { ...loss, madeAgain: '2026-01-02T00:00:00.123456789Z' })
+    assert.equal(news.length, 2)
+  })
+})
+
 describe('a message that was given up', () => {
   const letterOf = (
     subject: string,
-    body = '{"id":"x","subject":"dune_production: \\"late\\"","text":"',
+    body = '{"channel":"slack","to":"admin","id":"x","subject":"dune_production: \\"late\\"","text":"',
   ): DeadLetter => ({
     ...{ schema: '1.0', at: at(0), sequence: 7, subject, body },
     reason: 'Slack answered with status 404.',
@@ -95,8 +121,35 @@ describe('a message that was given up', () => {
     const [word] = await tell('notify.slack.admin')
     assert.match(
       word?.body.text ?? '',
-      /^managed-tokens: a message by Slack could not be delivered: dune_production: "late"\n +why: +Slack answered with status 404\. \[notification-failed\]\n/,
+      /^managed-tokens: a message by Slack to admin could not be delivered: dune_production: "late"\n +why: +Slack answered with status 404\. \[notification-failed\]\n/,
     )
+  })
+  it('says to whom it was to go, never by a URL', async () => {
+    const titleOf = async (to: string) => {
+      const body = JSON.stringify({ to, id: 'x', subject: 'the "to":"nobody" there', text: 'x' })
+      const [word] = await tell('notify.slack.admin', body)
+      return word?.body.subject.replace(/^managed-tokens: a message by Slack| could not.*/g, '')
+    }
+    assert.equal(await titleOf('people@lab.example'), ' to people@lab.example')
+    assert.equal(await titleOf('experiment:dune'), ' to experiment:dune')
+    assert.equal(await titleOf('https://hooks.lab.example/a'), '')
+  })
+  it('says all of what to do, with the command at its end', async () => {
+    const command = 'nats stream view DEAD --subject dead.notify.notifier-outbox'
+    for (const { body } of await tell('notify.slack.admin')) {
+      assert.ok(body.rows?.every(({ action }) => action.endsWith(command)))
+      assert.match(body.text, new RegExp(` to do: .*${command}$`, 'm'))
+    }
+  })
+  it('names no run, which has nothing to do with it, but that of what is told beside it', async () => {
+    const word = await newsOfGivenUp(letterOf('notify.slack.admin'))
+    for (const { body } of digestsOf(word))
+      assert.doesNotMatch(`${body.text}${body.html}`, /\bRun|status --run/)
+    const failure = piece('dune_production', 'refresh', 'dune_production', { run: runIds[1] })
+    for (const { body } of digestsOf([...word.map((one) => ({ ...one, run: runIds[2] })), failure])) {
+      if (body.to === 'dune@lab.example') continue
+      assert.ok(body.text.endsWith(`\nRun ${runIds[1]}. Details: managed-tokens status --run ${runIds[1]}\n`))
+    }
   })
   it('is announced once a day and addressee', async () => {
     const news = await newsOfGivenUp(
