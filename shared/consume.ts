@@ -11,6 +11,8 @@ import type { Bus } from './bus.ts'
 import { deadLetterOf } from './dead-letter.ts'
 import { type Backoff, decideEnd, type End } from './ends.ts'
 import { type Failure, RetryLater } from './errors.ts'
+import { restoreOwned } from './keep-owned.ts'
+import { tellLoss } from './lost.ts'
 import { parseMessage } from './parse-message.ts'
 import { type Outgoing, publish, publishAll } from './publish.ts'
 import { type ConsumerName, ownerOf, type StreamName } from './subjects.ts'
@@ -19,7 +21,7 @@ import { inMessageSpan } from './telemetry/message-span.ts'
 import { deadLettersTotal, messagesTotal, queueWaitSeconds, redeliveriesTotal } from './telemetry/metrics.ts'
 import { queueOf, showQueue } from './telemetry/queues.ts'
 import { inWork, type Work } from './telemetry/work-context.ts'
-import { ackWaitMs, ensureConsumer, ensureOwned, keepsNewest } from './topology.ts'
+import { ackWaitMs, ensureConsumer, isMissing, keepsNewest } from './topology.ts'
 import type { z } from './zod.ts'
 
 /** A message as handlers see it. */
@@ -319,10 +321,18 @@ export async function consume<T>(
     }
   }
 
-  /** A store that was lost or a stream that was deleted is made again; the next run fills it. */
+  /** A store that was lost, a stream or a consumer that was deleted is made again; the next run fills it. */
   async function heal(): Promise<void> {
-    await ensureOwned(bus, daemon)
+    await restoreOwned(daemon, { bus, log })
+    const { created: before } = await consumer.info(true)
+    const isLost = await isMissing(() => consumer.info())
     await ensure()
+    if (!isLost) return
+    const { created } = await consumer.info()
+    // With its stream it was lost too, and that is told already.
+    const { created: streamMade } = await bus.jsm.streams.info(what.stream)
+    if (streamMade < before)
+      tellLoss({ kind: 'consumer', name: what.consumer, madeAgain: created }, daemon, { bus, log })
   }
 
   const shown = new DisposableStack()

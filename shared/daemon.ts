@@ -1,6 +1,5 @@
 /** What the four daemons have in common from start to stop: options, configuration, log, traces, the bus, and the way out. */
-import { existsSync } from 'node:fs'
-import { readFile } from 'node:fs/promises'
+import { existsSync, readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import type { Logger } from 'pino'
@@ -12,12 +11,14 @@ import { ConfigError, formatProblem, type Problem } from './config/problem.ts'
 import type { Site } from './config/site.ts'
 import { openSiteSource, type SiteSource } from './config/source.ts'
 import { followConfig, reloadSite } from './follow-config.ts'
+import { keepOwned } from './keep-owned.ts'
 import { ensureDaemonState, natsFiles, seedFile, stateRootOf } from './state.ts'
 import type { Daemon } from './subjects.ts'
 import { markStarted, watchConnection } from './telemetry/health.ts'
 import { openTelemetry } from './telemetry/telemetry.ts'
+import { ensureOwned } from './topology.ts'
 
-/** What a daemon's `main` gets. Everything it opens goes on `stack`, which is closed in reverse order on stop. */
+/** What a daemon's `main` gets, once what it owns on the bus is made. Everything it opens goes on `stack`, which is closed in reverse order on stop. */
 export interface DaemonContext {
   readonly bus: Bus
   readonly log: Logger
@@ -56,6 +57,7 @@ export async function runDaemon(
   const stopped = untilStopped()
   const config = openConfig(daemon, options.config)
   const stateRoot = stateRootOf(options.state, environment)
+  const servers = findServers(daemon, config.current(), stateRoot, options.nats)
   await using telemetry = await openTelemetry({
     daemon,
     site: () => config.current(),
@@ -66,15 +68,25 @@ export async function runDaemon(
   try {
     await using stack = new AsyncDisposableStack()
     const stateDirectory = await ensureDaemonState(stateRoot, daemon)
-    const bus = stack.use(await connect(daemon, config.current(), stateRoot, options.nats, log))
+    const connected = connect(daemon, config.current(), stateRoot, servers, log)
+    const bus = await Promise.race([connected, stopped])
+    if (!bus) {
+      log.info('stopped before NATS was there')
+      process.exit(0)
+    }
+    stack.use(bus)
     followConfig(config, { bus, log })
-    const started = start({
-      ...{ bus, log, stateRoot, stateDirectory, stack },
-      site: () => config.current(),
-      freshSite: () => reloadSite(config, log),
-      configProblems: () => config.problems(),
-    })
-    if (await isStoppedBefore(started, stopped)) {
+    const begin = async () => {
+      await ensureOwned(bus, daemon)
+      stack.use(keepOwned(daemon, { bus, log }))
+      await start({
+        ...{ bus, log, stateRoot, stateDirectory, stack },
+        site: () => config.current(),
+        freshSite: () => reloadSite(config, log),
+        configProblems: () => config.problems(),
+      })
+    }
+    if (await isStoppedBefore(begin(), stopped)) {
       log.info('stopped before everything it needs was there')
       await Promise.race([stack.disposeAsync().catch(() => undefined), sleep(earlyStopMs)])
       process.exit(0)
@@ -134,10 +146,9 @@ async function connect(
   daemon: Daemon,
   site: Site,
   stateRoot: string,
-  url: string | undefined,
+  servers: readonly string[],
   log: Logger,
 ): Promise<Bus> {
-  const servers = url ? [url] : (site.nats.servers ?? [await embeddedUrl(stateRoot)])
   log.info({ servers }, 'connecting to NATS')
   const seed = site.nats.seedFile?.replaceAll('{{.Daemon}}', daemon) ?? seedFile(stateRoot, daemon)
   const bus = await connectBus({ servers, user: daemon, seedFile: seed, caFile: site.nats.caFile })
@@ -145,12 +156,19 @@ async function connect(
   return bus
 }
 
-/** Where `managed-tokens up` has its private server. */
-async function embeddedUrl(stateRoot: string): Promise<string> {
+/** Given, configured, or the private server of `managed-tokens up`. */
+function findServers(
+  daemon: Daemon,
+  site: Site,
+  stateRoot: string,
+  given: string | undefined,
+): readonly string[] {
+  if (given) return [given]
+  if (site.nats.servers) return site.nats.servers
   const { url } = natsFiles(stateRoot)
-  if (existsSync(url)) return (await readFile(url, 'utf8')).trim()
-  throw new Error(
-    'no NATS server: set nats.servers in the configuration, or start everything with "managed-tokens up"',
+  if (existsSync(url)) return [readFileSync(url, 'utf8').trim()]
+  return refuse(
+    `${daemon}: no NATS server is known: set nats.servers in the configuration, give --nats URL, or start everything with "managed-tokens up".`,
   )
 }
 

@@ -262,5 +262,15 @@ export const deadLetter = z.object({
 })
 export type DeadLetter = z.infer<typeof deadLetter>
 
+/** `dead.lost.<daemon>`: a stream, bucket or consumer was gone, and the daemon that owns it has made it again. */
+export const lossLetter = z.object({
+  ...versioned,
+  at: time,
+  what: z.string().describe('Such as `bucket targets`.'),
+  meaning: z.string().describe('What it means and what fills it again, as a clause.'),
+  madeAgain: z.string().describe('When, by the server’s clock: the same loss is told once.'),
+})
+export type LossLetter = z.infer<typeof lossLetter>
+
 /** Now, as messages write times. */
 export const timestamp = (now: Date = new Date()): string => now.toISOString()

@@ -7,6 +7,7 @@ import {
   type Daemon,
   daemons,
   latestRunKey,
+  lostSubject,
   requests,
   type StreamName,
   scheduleKey,
@@ -51,7 +52,9 @@ const answers: Record<Daemon, readonly string[]> = {
 }
 
 function daemonPublish(daemon: Daemon): string[] {
-  return ['$JS.API.INFO', ...sees(streams.tokens), ...rows[daemon]()]
+  // The names of all streams in one answer: what of its own is gone.
+  const looks = ['$JS.API.INFO', '$JS.API.STREAM.NAMES', lostSubject(daemon)]
+  return [...looks, ...sees(streams.tokens), ...rows[daemon]()]
 }
 
 const rows: Record<Daemon, () => string[]> = {

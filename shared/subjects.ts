@@ -100,6 +100,9 @@ export const notifySubject = (channel: 'email' | 'slack' | 'webhook', addressee:
 export const deadSubject = (stream: StreamName, consumer: ConsumerName) =>
   `dead.${stream.toLowerCase()}.${consumer}`
 
+/** Where a daemon says what of its own on the bus had been removed and is made again. */
+export const lostSubject = (daemon: Daemon) => `dead.lost.${daemon}`
+
 /** Ledger keys in `runs`: the run itself, one of its entries, and the id minted last. */
 export const runKey = (run: string) => run
 export const ledgerKey = (run: string, entry: string) => `${run}.${encodeToken(entry)}`

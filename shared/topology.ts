@@ -12,7 +12,14 @@ import {
 import type { KvOptions } from '@nats-io/kv'
 import { nanos } from '@nats-io/nats-core'
 import type { Bus } from './bus.ts'
-import { type BucketName, type ConsumerName, type Daemon, type StreamName, streams } from './subjects.ts'
+import {
+  type BucketName,
+  buckets as bucketNames,
+  type ConsumerName,
+  type Daemon,
+  type StreamName,
+  streams,
+} from './subjects.ts'
 
 const second = 1_000
 const day = 24 * 60 * 60 * second
@@ -73,27 +80,63 @@ const bucketPlans: Record<BucketName, { readonly owner: Daemon; readonly options
   failures: { owner: 'notifier', options: {} },
 }
 
-/** Makes what `daemon` owns, then waits until everything else is there. */
-export async function ensureTopology(
-  bus: Bus,
-  daemon: Daemon,
-  needs: { streams: StreamName[]; buckets: BucketName[] },
-) {
-  await ensureOwned(bus, daemon)
-  for (const name of needs.streams) await untilThere(() => bus.jsm.streams.info(name))
-  for (const name of needs.buckets) await untilThere(() => bus.jsm.streams.info(`KV_${name}`))
+/** What a daemon needs that others make. */
+export interface Needs {
+  readonly streams: readonly StreamName[]
+  readonly buckets: readonly BucketName[]
 }
 
-/** Makes what `daemon` owns and what is not there, also after somebody has deleted it or the whole store was lost. */
+/** Makes what `daemon` owns, then waits until everything else is there. */
+export async function ensureTopology(bus: Bus, daemon: Daemon, needs: Needs): Promise<void> {
+  await ensureOwned(bus, daemon)
+  await awaitTopology(bus, needs)
+}
+
+/** Waits until what others make is there. */
+export async function awaitTopology(bus: Bus, { streams: needed, buckets }: Needs): Promise<void> {
+  for (const name of needed) await untilThere(() => bus.jsm.streams.info(name))
+  for (const name of buckets) await untilThere(() => bus.jsm.streams.info(bucketStream(name)))
+}
+
+/** Something that a daemon owns. */
+export interface Owned {
+  readonly kind: 'stream' | 'bucket'
+  readonly name: StreamName | BucketName
+  /** The stream in which it lies. */
+  readonly stream: string
+  readonly make: (bus: Bus) => Promise<unknown>
+}
+
+export function ownedBy(daemon: Daemon): Owned[] {
+  const ownStreams = streamPlans
+    .filter(({ owner }) => owner === daemon)
+    .map(
+      ({ config }): Owned => ({
+        ...{ kind: 'stream', name: config.name, stream: config.name },
+        make: (bus) => ensureStream(bus, config),
+      }),
+    )
+  const ownBuckets = Object.values(bucketNames)
+    .filter((name) => bucketPlans[name].owner === daemon)
+    .map(
+      (name): Owned => ({
+        ...{ kind: 'bucket', name, stream: bucketStream(name) },
+        make: (bus) => bus.kvm.create(name, { allow_direct: false, ...bucketPlans[name].options }),
+      }),
+    )
+  return [...ownStreams, ...ownBuckets]
+}
+
+const bucketStream = (name: BucketName) => `KV_${name}`
+
+/** Makes what `daemon` owns and what is not there, and brings older streams up to date. */
 export async function ensureOwned(bus: Bus, daemon: Daemon): Promise<void> {
-  for (const { owner, config } of streamPlans) if (owner === daemon) await ensureStream(bus, config)
-  for (const [name, { owner, options }] of Object.entries(bucketPlans))
-    if (owner === daemon) await bus.kvm.create(name, { allow_direct: false, ...options })
+  for (const { make } of ownedBy(daemon)) await make(bus)
 }
 
 /** Adds the stream, or brings an older one up to date. */
 async function ensureStream(bus: Bus, config: StreamPlan['config']) {
-  if (await missing(() => bus.jsm.streams.info(config.name))) await bus.jsm.streams.add(config)
+  if (await isMissing(() => bus.jsm.streams.info(config.name))) await bus.jsm.streams.add(config)
   else await bus.jsm.streams.update(config.name, config)
 }
 
@@ -116,7 +159,8 @@ export async function ensureConsumer(
   await untilThere(() => bus.jsm.consumers.add(stream, config), signal)
 }
 
-async function missing(look: () => Promise<unknown>): Promise<boolean> {
+/** True where the stream or consumer that is looked at does not exist; throws what else is wrong. */
+export async function isMissing(look: () => Promise<unknown>): Promise<boolean> {
   try {
     await look()
     return false
@@ -135,5 +179,5 @@ function isNotFound(error: unknown): boolean {
 
 /** Polls for what another daemon makes: there is no event for a stream that does not exist yet. */
 async function untilThere(look: () => Promise<unknown>, signal?: AbortSignal): Promise<void> {
-  while (await missing(look)) await sleep(100, undefined, { ...(signal ? { signal } : {}) })
+  while (await isMissing(look)) await sleep(100, undefined, { ...(signal ? { signal } : {}) })
 }

@@ -1,10 +1,11 @@
 /** Keeps for the administrators what could not be handled or delivered, until they are told: many of them as one. */
 import type { KV } from '@nats-io/kv'
 import type { Received } from '../../shared/consume.ts'
-import type { DeadLetter } from '../../shared/messages.ts'
+import { type DeadLetter, deadLetter, type LossLetter, lossLetter } from '../../shared/messages.ts'
 import { cleanLine } from '../../shared/outcome-text.ts'
 import type { Outgoing } from '../../shared/publish.ts'
 import { encodeToken } from '../../shared/subjects.ts'
+import type { z } from '../../shared/zod.ts'
 import { beforeAllRuns } from './ledger.ts'
 import type { LedgerStore } from './ledger-store.ts'
 import type { News } from './news.ts'
@@ -23,12 +24,18 @@ export interface Notice extends Pick<News, 'title' | 'message' | 'action' | 'cod
   readonly id: string
 }
 
+const isLoss = (subject: string) => subject.startsWith('dead.lost.')
+
+/** Of what comes on `dead.>`. */
+export const schemaOfDead = (subject: string): z.ZodType<DeadLetter | LossLetter> =>
+  isLoss(subject) ? lossLetter : deadLetter
+
 /** Handles `dead.>`. */
 export async function keepDeadLetter(
-  { body, subject, pending }: Received<DeadLetter>,
+  { body, subject, pending }: Received<DeadLetter | LossLetter>,
   { ledger, runs, news }: DeadLetterDeps,
 ): Promise<readonly Outgoing[]> {
-  const notice = subject.startsWith('dead.notify.') ? noticeOfUndelivered(body) : noticeOf(body, subject)
+  const notice = chooseNotice(body, subject)
   if (!notice) return []
   const { id, ...said } = notice
   const run = (await ledger.latestRun()) ?? beforeAllRuns
@@ -36,6 +43,19 @@ export async function keepDeadLetter(
   if (pending === 0) news.isWaiting = true
   return []
 }
+
+function chooseNotice(body: DeadLetter | LossLetter, subject: string): Notice | undefined {
+  if ('madeAgain' in body) return noticeOfLoss(body)
+  return subject.startsWith('dead.notify.') ? noticeOfUndelivered(body) : noticeOf(body, subject)
+}
+
+const noticeOfLoss = ({ what, meaning, madeAgain }: LossLetter): Notice => ({
+  id: ['lost', what, madeAgain].map(encodeToken).join('.'),
+  title: `${cleanLine(what)} was gone from the bus and is made again`,
+  message: cleanLine(meaning),
+  action:
+    'Find out who or what removed it: the log of nats-server, and the disk of its store. Start a run where tokens are urgent: managed-tokens run',
+})
 
 /** Sequences start again in a stream that was made anew: the time tells two letters apart. */
 const noticeOf = (letter: DeadLetter, subject: string): Notice => ({

@@ -1,12 +1,12 @@
 /** The notifier: keeps the ledger of runs, ends them, and tells the right people once. Needs no keytab and no token. */
 import { consume } from '../../shared/consume.ts'
 import { runDaemon } from '../../shared/daemon.ts'
-import { deadLetter, notification } from '../../shared/messages.ts'
+import { notification } from '../../shared/messages.ts'
 import { serveRequests } from '../../shared/micro.ts'
 import { buckets, consumers, requests, streams } from '../../shared/subjects.ts'
-import { ensureTopology } from '../../shared/topology.ts'
+import { awaitTopology } from '../../shared/topology.ts'
 import { chooseMessage, mostAtOnce } from './choose-message.ts'
-import { keepDeadLetter } from './dead-letter.ts'
+import { keepDeadLetter, schemaOfDead } from './dead-letter.ts'
 import { followFreshness } from './freshness.ts'
 import { schemaOfFact } from './handle.ts'
 import { openLedger } from './ledger-store.ts'
@@ -17,7 +17,7 @@ import { handleAndTell, keepRounds } from './rounds.ts'
 import { readStatus } from './status-request.ts'
 
 await runDaemon('notifier', async ({ bus, log, site, stack }) => {
-  await ensureTopology(bus, 'notifier', { streams: [streams.tokens], buckets: [buckets.targets] })
+  await awaitTopology(bus, { streams: [streams.tokens], buckets: [buckets.targets] })
   const runs = await bus.bucket(buckets.runs)
   const ledger = await openLedger(runs)
   const deps = {
@@ -45,7 +45,7 @@ await runDaemon('notifier', async ({ bus, log, site, stack }) => {
       {
         stream: streams.dead,
         consumer: consumers.notifierDead,
-        schemaOf: () => deadLetter,
+        schemaOf: schemaOfDead,
         handle: (received) => keepDeadLetter(received, deps),
         concurrency: 1,
       },

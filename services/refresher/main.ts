@@ -15,7 +15,7 @@ import { failedEvent } from '../../shared/report.ts'
 import { openRunCache } from '../../shared/run-cache.ts'
 import { sealingPublicKeyFile } from '../../shared/state.ts'
 import { buckets, consumers, requests, streams } from '../../shared/subjects.ts'
-import { ensureTopology } from '../../shared/topology.ts'
+import { awaitTopology } from '../../shared/topology.ts'
 import { openVaultBudget } from '../../shared/vault-budget.ts'
 import { openVaultPause } from '../../shared/vault-pause.ts'
 import { openFerryBearer } from './ferry-bearer.ts'
@@ -30,7 +30,7 @@ import { listServices } from './services-request.ts'
 
 await runDaemon('refresher', async (context) => {
   const { bus, log, site, freshSite, configProblems, stateRoot, stateDirectory, stack } = context
-  await ensureTopology(bus, 'refresher', { streams: [], buckets: [buckets.runs] })
+  await awaitTopology(bus, { streams: [], buckets: [buckets.runs] })
   const targets = await bus.bucket(buckets.targets)
   const uids = await bus.bucket(buckets.uids)
   const runs = await bus.bucket(buckets.runs)

@@ -13,7 +13,7 @@ import { serveRequests } from '../../shared/micro.ts'
 import { ensurePrivateDirectory } from '../../shared/state.ts'
 import { buckets, consumers, streams } from '../../shared/subjects.ts'
 import { noteCredds } from '../../shared/telemetry/scrape.ts'
-import { ensureTopology } from '../../shared/topology.ts'
+import { awaitTopology } from '../../shared/topology.ts'
 import { openVaultBudget } from '../../shared/vault-budget.ts'
 import { openVaultPause } from '../../shared/vault-pause.ts'
 import { chooseStore } from './choose.ts'
@@ -31,7 +31,7 @@ import { openStaging } from './staging.ts'
 const besideTheLane = 4
 
 await runDaemon('storer', async ({ bus, log, site, stateDirectory, stack }) => {
-  await ensureTopology(bus, 'storer', {
+  await awaitTopology(bus, {
     streams: [streams.tokens],
     buckets: [buckets.targets, buckets.leases],
   })

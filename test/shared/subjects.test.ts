@@ -57,6 +57,7 @@ describe('names on the bus', () => {
       'notify.email.a=40b_org': names.notifySubject('email', 'a@b.org'),
       'notify.slack.admin': names.notifySubject('slack', 'admin'),
       'dead.refresh.refresher': names.deadSubject('REFRESH', 'refresher'),
+      'dead.lost.storer': names.lostSubject('storer'),
       'dead.tokens.storer-plan': names.deadSubject('TOKENS', 'storer-plan'),
       '01K.dune-2=5Fmy=5Frole': names.ledgerKey('01K', 'dune-2_my_role'),
       'dune-2=5Fmy=5Frole': names.sealedKey('dune-2_my_role'),

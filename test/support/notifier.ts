@@ -1,14 +1,14 @@
 /** The notifier's parts on a real bus: facts go in as the other daemons would publish them, messages to people come out. */
 import type { KV } from '@nats-io/kv'
 import pino from 'pino'
-import { keepDeadLetter } from '../../services/notifier/dead-letter.ts'
+import { keepDeadLetter, schemaOfDead } from '../../services/notifier/dead-letter.ts'
 import { type NotifierDeps, schemaOfFact } from '../../services/notifier/handle.ts'
 import { openLedger } from '../../services/notifier/ledger-store.ts'
 import { handleAndTell, openRounds } from '../../services/notifier/rounds.ts'
 import type { Bus } from '../../shared/bus.ts'
 import type { Site } from '../../shared/config/site.ts'
 import { consume } from '../../shared/consume.ts'
-import { deadLetter, type Notification, notification } from '../../shared/messages.ts'
+import { type Notification, notification } from '../../shared/messages.ts'
 import { publish } from '../../shared/publish.ts'
 import { buckets, consumers, streams } from '../../shared/subjects.ts'
 import { ensureTopology } from '../../shared/topology.ts'
@@ -95,7 +95,7 @@ export async function openNotifierBus(): Promise<NotifierBus> {
       listening.use(
         await consume(
           {
-            ...{ stream: streams.dead, consumer: consumers.notifierDead, schemaOf: () => deadLetter },
+            ...{ stream: streams.dead, consumer: consumers.notifierDead, schemaOf: schemaOfDead },
             handle: (received) => keepDeadLetter(received, deps),
             concurrency: 1,
           },

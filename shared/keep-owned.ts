@@ -1,0 +1,72 @@
+/** Looks for the streams and buckets that a daemon owns, and makes again what somebody has removed: losing a bucket breaks no pull. */
+import type { Logger } from 'pino'
+import type { Bus } from './bus.ts'
+import { tellLoss } from './lost.ts'
+import type { Daemon } from './subjects.ts'
+import { isMissing, ownedBy } from './topology.ts'
+
+export interface KeepDeps {
+  readonly bus: Bus
+  readonly log: Logger
+}
+
+/** How long something may be gone unseen (milliseconds): an idle daemon asks one small question each time. */
+const everyMs = 15_000
+
+/**
+ * Looks now and then, and when the bus is back. Begun once everything was made (`ensureOwned`): what is missing from then
+ * on is lost, and is told. Disposing ends it.
+ */
+export function keepOwned(daemon: Daemon, { bus, log }: KeepDeps, lookEveryMs = everyMs): Disposable {
+  let isAway = false
+  let isOver = false
+  const look = () =>
+    restoreOwned(daemon, { bus, log }).catch((error: Error) => {
+      if (!isAway && !isOver)
+        log.warn({ reason: error.message }, 'could not look for what is missing on the bus: trying again')
+    })
+  const timer = setInterval(() => {
+    if (!isAway) void look()
+  }, lookEveryMs)
+  void followConnection()
+  return {
+    [Symbol.dispose]() {
+      isOver = true
+      clearInterval(timer)
+    },
+  }
+
+  async function followConnection(): Promise<void> {
+    for await (const { type } of bus.nc.status()) {
+      if (isOver) return
+      if (type === 'disconnect') isAway = true
+      if (type !== 'reconnect') continue
+      isAway = false
+      void look()
+    }
+  }
+}
+
+/** Looks under way: whoever asks meanwhile gets the same answer, and nothing is told twice. */
+const looks = new WeakMap<Bus, Promise<void>>()
+
+/** Makes again what `daemon` owns and what is gone, and tells of it. */
+export function restoreOwned(daemon: Daemon, deps: KeepDeps): Promise<void> {
+  const { bus } = deps
+  const looking = looks.get(bus) ?? restore(daemon, deps).finally(() => looks.delete(bus))
+  looks.set(bus, looking)
+  return looking
+}
+
+async function restore(daemon: Daemon, { bus, log }: KeepDeps): Promise<void> {
+  const there = new Set<string>()
+  for await (const name of bus.jsm.streams.names()) there.add(name)
+  for (const { kind, name, stream, make } of ownedBy(daemon)) {
+    if (there.has(stream)) continue
+    // A replica may have been faster: it tells then.
+    if (!(await isMissing(() => bus.jsm.streams.info(stream)))) continue
+    await make(bus)
+    const { created } = await bus.jsm.streams.info(stream)
+    tellLoss({ kind, name, madeAgain: created }, daemon, { bus, log })
+  }
+}
