@@ -109,7 +109,7 @@ describe('the notifier', () => {
     await runUnder({ 'slack-error': 404 })
     await eventually(async () => countOf('mail') >= mails + 3, 'three mails have come', 60_000)
     const subjects = (await mailsSince(mails)).map(({ subject }) => subject)
-    const word = /^managed-tokens: a message by Slack could not be delivered: /
+    const word = /^managed-tokens: a message by Slack to admin could not be delivered: /
     assert.ok(
       subjects.some((subject) => word.test(subject ?? '')),
       `${subjects}`,
