@@ -3,12 +3,14 @@ import { keyVariable } from '../shared/nats-conf.ts'
 import { natsUsers } from '../shared/nats-permissions.ts'
 import { sealingPublicKeyFile, seedFile } from '../shared/state.ts'
 import { ensureNatsKeys, ensureSealingKeys } from './up/credentials.ts'
+import { ensureStateRoot } from './up/state-root.ts'
 
 /**
  * Makes the keys that are missing under `root` and leaves the others alone. Prints the users' public halves, as lines for the
  * environment of nats-server; seeds stay in their files, readable by their owner only.
  */
 export async function printKeys(root: string, json: boolean): Promise<void> {
+  await ensureStateRoot(root)
   const publicKeys = await ensureNatsKeys(root)
   await ensureSealingKeys(root)
   const variables = natsUsers.map((user) => [keyVariable(user), publicKeys[user]] as const)

@@ -12,7 +12,7 @@ import { ensurePrivateDirectory, natsFiles, operatorEnvFile, seedFile } from '..
 import { type ChildEvent, type KeptChild, keepRunning } from './child.ts'
 import { ensureNatsKeys } from './credentials.ts'
 import { describeLockHolder } from './lock-holder.ts'
-import { choosePort } from './port.ts'
+import { choosePort, isFree } from './port.ts'
 
 export interface NatsServer extends KeptChild {
   /** `nats://127.0.0.1:<port>`, the same for all its lives. */
@@ -44,6 +44,7 @@ export async function startNatsServer(options: NatsServerOptions): Promise<NatsS
   await mkdir(options.stateRoot, { recursive: true, mode: 0o755 })
   await ensurePrivateDirectory(files.directory)
   await refuseSecondServer(files.lock, env)
+  if (options.port && !(await isFree(options.port))) throw portTaken(options.port)
   const publicKeys = await ensureNatsKeys(options.stateRoot)
   for (let tries = 1; ; tries++) {
     const wanted = options.port ?? (tries === 1 ? defaultPort : 0)
@@ -62,7 +63,10 @@ export async function startNatsServer(options: NatsServerOptions): Promise<NatsS
       await server.stop()
       const reason = (error as Error).message
       if (reason.includes(files.lock)) throw await secondServer(files.lock)
-      if (!options.port && tries < portTries && (await portWasTaken(logOf(options)))) continue
+      if (await portWasTaken(logOf(options))) {
+        if (options.port) throw portTaken(options.port)
+        if (tries < portTries) continue
+      }
       throw new Error(`nats-server did not start (${reason}): see ${logOf(options)}`)
     }
   }
@@ -159,6 +163,11 @@ async function tooLong(ms: number): Promise<never> {
   await sleep(ms, undefined, { ref: false })
   throw new Error(`it does not answer after ${ms / 1000} s`)
 }
+
+const portTaken = (port: number) =>
+  new Error(
+    `Port ${port} of ${host} is taken by another program: stop that one, or give another port with --nats-port (0: any free one).`,
+  )
 
 async function portWasTaken(logFile: string): Promise<boolean> {
   return (await readFile(logFile, 'utf8').catch(() => '')).slice(-2_000).includes('address already in use')

@@ -7,6 +7,9 @@ export async function choosePort(wanted: number): Promise<number> {
   return (await tryPort(wanted)) ?? (await tryPort(0)) ?? wanted
 }
 
+/** Whether nobody listens on the port now. */
+export const isFree = async (port: number): Promise<boolean> => (await tryPort(port)) !== undefined
+
 async function tryPort(port: number): Promise<number | undefined> {
   const server = createServer()
   try {

@@ -3,6 +3,7 @@ import { loadSite } from '../../shared/config/load.ts'
 import { ConfigError } from '../../shared/config/problem.ts'
 import { defaultStateRoot, operatorEnvFile } from '../../shared/state.ts'
 import type { ChildEvent } from './child.ts'
+import { ensureStateRoot } from './state-root.ts'
 import { type Supervisor, type SupervisorOptions, startSupervisor } from './supervise.ts'
 
 export interface UpOptions
@@ -12,7 +13,7 @@ export interface UpOptions
   readonly print?: ((line: string) => void) | undefined
 }
 
-/** Runs until SIGINT or SIGTERM; a second one ends it at once. Returns the exit code: 0, 1 (failed) or 2 (wrong use). */
+/** Runs until SIGINT or SIGTERM; a second one ends it at once. Returns the exit code: 0, 1 (failed) or 2 (wrong use). Throws UsageError where the state directory cannot be made. */
 export async function runUp(options: UpOptions): Promise<number> {
   const print = options.print ?? ((line) => void process.stderr.write(`${line}\n`))
   if (process.getuid?.() === 0 && !options.allowRoot) {
@@ -21,6 +22,7 @@ export async function runUp(options: UpOptions): Promise<number> {
   }
   const natsServers = readServers(options.configFile, print)
   if (natsServers === 'refused') return 2
+  await ensureStateRoot(options.stateRoot)
   const stopped = untilSignal()
   let supervisor: Supervisor
   try {

@@ -125,17 +125,15 @@ describe('the supervisor', () => {
     assert.notEqual(new URL(supervisor.url).port, String(taken.port))
   })
 
-  it('says which port is taken when it was told which to use', async () => {
-    await using first = await start()
-    const port = Number(new URL(first.url).port)
-    const otherRoot = await mkdtemp(join(tmpdir(), 'mt-up-other-'))
-    try {
-      await assert.rejects(
-        start({ stateRoot: otherRoot, natsPort: port, logDir: undefined }),
-        /nats-server did not start/,
-      )
-    } finally {
-      await rm(otherRoot, { recursive: true, force: true })
-    }
+  it('says which port is taken when it was told which to use, and starts nothing', async (t) => {
+    const somebody = createServer().listen(0, '127.0.0.1')
+    t.after(() => somebody.close())
+    await once(somebody, 'listening')
+    const { port } = somebody.address() as AddressInfo
+    const events: ChildEvent[] = []
+    await assert.rejects(start({ natsPort: port, onEvent: (event) => events.push(event) }), {
+      message: `Port ${port} of 127.0.0.1 is taken by another program: stop that one, or give another port with --nats-port (0: any free one).`,
+    })
+    assert.deepEqual(events, [])
   })
 })
