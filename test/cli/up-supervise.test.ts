@@ -131,9 +131,13 @@ describe('the supervisor', () => {
     await once(somebody, 'listening')
     const { port } = somebody.address() as AddressInfo
     const events: ChildEvent[] = []
-    await assert.rejects(start({ natsPort: port, onEvent: (event) => events.push(event) }), {
-      message: `Port ${port} of 127.0.0.1 is taken by another program: stop that one, or give another port with --nats-port (0: any free one).`,
-    })
+    const message = `Port ${port} of 127.0.0.1 is taken by another program: stop that one, or give another port with --nats-port (0: any free one).`
+    await assert.rejects(start({ natsPort: port, onEvent: (event) => events.push(event) }), { message })
     assert.deepEqual(events, [])
+    // Nor is it another sentence where somebody takes the port only once it was looked at.
+    t.mock.method(Server.prototype, 'listen').mock.mockImplementationOnce(function (this: Server) {
+      return this.listen(0, '127.0.0.1')
+    })
+    await assert.rejects(start({ natsPort: port }), { message })
   })
 })
