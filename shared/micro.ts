@@ -24,6 +24,9 @@ export interface Endpoint {
   readonly answer: (body: unknown) => Promise<object>
 }
 
+/** The daemon's name as a micro service: `$SRV.PING.<name>` is answered by each that is there. */
+export const microName = (daemon: Daemon) => `managed-tokens-${daemon}`
+
 /** Registers the daemon and its endpoints. */
 export async function serveRequests(
   bus: Bus,
@@ -32,7 +35,7 @@ export async function serveRequests(
   log: Logger,
 ): Promise<AsyncDisposable> {
   const service = await new Svcm(bus.nc).add({
-    name: `managed-tokens-${daemon}`,
+    name: microName(daemon),
     version,
     description: descriptions[daemon],
     queue: daemon,

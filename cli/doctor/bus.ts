@@ -1,13 +1,14 @@
 /** NATS: does it answer, is it new enough, may this user do what an operator does, and are the daemons there? */
 import type { Site } from '../../shared/config/site.ts'
-import { requests } from '../../shared/subjects.ts'
+import { microName } from '../../shared/micro.ts'
+import { type Daemon, daemons, requests } from '../../shared/subjects.ts'
 import { ask, connectOperator } from '../connection.ts'
 import { NoNats, RefusedError, UsageError } from '../errors.ts'
 import type { ConnectionOptions } from '../way-to-bus.ts'
 import { type Check, type Finding, ok, problem, warning } from './check.ts'
 import { judgeNatsServer } from './programs.ts'
 
-/** Connecting and two answers take at most five seconds each. */
+/** Connecting and the answers, which are awaited together, take at most five seconds each. */
 const deadlineMs = 20_000
 
 /** The bus, as the command line reaches it. */
@@ -28,8 +29,7 @@ async function lookAtBus(site: Site | undefined, options: ConnectionOptions): Pr
         ? ok('nats', 'JetStream is on')
         : problem('nats', 'JetStream is off', 'add a jetstream block to the server’s configuration'),
       await maySubscribe(bus),
-      await mayAsk(bus, 'refresher', requests.services),
-      await mayAsk(bus, 'notifier', requests.status),
+      ...(await Promise.all(daemons.map((daemon) => mayAsk(bus, daemon, questions[daemon])))),
     ]
   } catch (error) {
     return [describe(error, site)]
@@ -61,9 +61,17 @@ async function maySubscribe({ nc }: Awaited<ReturnType<typeof connectOperator>>)
 
 const permissions = 'give the user the permissions of an operator (docs/bus.md, shared/nats-permissions.ts)'
 
+/** What each daemon answers at once. Two have nothing else to answer than that they are there. */
+const questions: Readonly<Record<Daemon, string>> = {
+  refresher: requests.services,
+  storer: `$SRV.PING.${microName('storer')}`,
+  distributor: `$SRV.PING.${microName('distributor')}`,
+  notifier: requests.status,
+}
+
 async function mayAsk(
   bus: Awaited<ReturnType<typeof connectOperator>>,
-  daemon: string,
+  daemon: Daemon,
   subject: string,
 ): Promise<Finding> {
   try {
