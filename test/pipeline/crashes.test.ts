@@ -1,10 +1,14 @@
 /** Each daemon and the server killed in the middle of a run, at a moment the test chooses: the run ends whole, nothing is done twice. */
 import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { defaultEntries } from '../../sandbox/default-entries.ts'
 import { entryName } from '../../sandbox/entry.ts'
 import { writeFaults } from '../../sandbox/faults.ts'
 import { daemons } from '../../shared/subjects.ts'
+import { readMailsAbout } from '../support/admin-mails.ts'
+import { connectAlmighty } from '../support/almighty.ts'
 import { useHeldSite } from '../support/held-site.ts'
 import { eventually } from '../support/latch.ts'
 import { isGone } from '../support/processes.ts'
@@ -181,6 +185,35 @@ describe('a run survives', { concurrency: 2, timeout: 400_000 }, () => {
         { ...duneOnce, ...mu2eOnce },
         'only what was broken off is done again',
       )
+    })
+
+    it('buckets and a stream removed while all run: made again, the administrators told by name, and the next run is whole', async () => {
+      const { pipe } = at
+      const { state } = pipe.site.layout
+      const reload = () => void pipe.supervisor.kill('nats-server', 'SIGHUP')
+      await using almighty = await connectAlmighty(state, pipe.supervisor.url, reload)
+      const logs = () =>
+        daemons.map((name) => readFileSync(join(pipe.site.layout.logs, `${name}.log`), 'utf8'))
+      assert.doesNotMatch(
+        logs().join(),
+        /made again/,
+        'nothing is lost at the first start, or where the server dies',
+      )
+      const lost = ['KV_targets', 'KV_sealed', 'KV_runs', 'PUSH']
+      for (const name of lost) await almighty.jsm.streams.delete(name)
+      for (const name of lost)
+        await eventually(
+          () => almighty.jsm.streams.info(name).then(Boolean, () => false),
+          `${name} is there again`,
+        )
+      const { run } = await pipe.untilRunStarts(60_000)
+      await at.endOf(run, [dune, mu2e, nova])
+      const told = async () => (await readMailsAbout('', at.dir)).map(({ text }) => text).join()
+      const named = ['bucket targets', 'bucket sealed', 'bucket runs', 'stream PUSH']
+      for (const what of named)
+        await eventually(async () => (await told()).includes(`${what} was gone`), `a mail about ${what}`)
+      for (const what of named)
+        assert.equal(logs().join().split(`"${what} was gone and is made again`).length, 2, what)
     })
   })
 })

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import pino from 'pino'
 import type { Bus } from '../../shared/bus.ts'
+import { decideEnd, maxUnexpected } from '../../shared/ends.ts'
 import { keepOwned } from '../../shared/keep-owned.ts'
 import { buckets, consumers, type Daemon, lostSubject, streams } from '../../shared/subjects.ts'
 import { ensureOwned, ensureTopology } from '../../shared/topology.ts'
@@ -82,8 +83,12 @@ describe('what a daemon owns on the bus', { timeout: 150_000 }, () => {
 
   it('is told of a consumer that was removed by itself, and not of one that was lost with its stream', async () => {
     const consumption = await queue.consume({ handle: async () => [] })
+    // So that it is told at once, and does not have to miss heartbeats.
+    const isPulling = () => eventually(async () => (await queue.info()).num_waiting > 0, 'a pull')
+    await isPulling()
     await almighty.jsm.consumers.delete(streams.refresh, consumers.refresher)
     await eventually(async () => (await letters('refresher')).includes('consumer refresher'), 'a letter')
+    await isPulling()
     const before = (await queue.info()).created
     await almighty.jsm.streams.delete(streams.refresh)
     await eventually(
@@ -108,6 +113,9 @@ describe('what a daemon owns on the bus', { timeout: 150_000 }, () => {
     const storer = await queue.nats.connect('storer')
     stack.defer(() => storer.nc.close())
     const lines = said.items.length
+    const refused = await storer.js.publish('store.dune.production.credd1', '{}').catch((error) => error)
+    const end = decideEnd(refused, maxUnexpected, { stopping: false, aborted: false })
+    assert.equal(end.kind, 'later', 'work that writes there waits for it, however long')
     await ensureOwned(storer, 'storer')
     using _ = keepOwned('storer', { bus: storer, log }, often)
     await eventually(async () => isThere(streams.store), 'the storer’s stream')
