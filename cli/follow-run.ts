@@ -28,7 +28,7 @@ export type RunNews =
   | { readonly kind: 'finished'; readonly body: RunFinished }
 
 export interface RunFollower extends Disposable {
-  /** The news of `run`, also what came before this was asked. Ends after `finished`; `say` hears why nothing comes. */
+  /** The news of `run`, also what came before this was asked. Ends after `finished`; `say` hears why nothing comes. Throws RefusedError for a user who may not hear them. */
   follow(run: string, say?: (line: string) => void): AsyncGenerator<RunNews>
 }
 
@@ -39,20 +39,29 @@ const silenceMs = 30_000
 export function listenForRuns(bus: Bus): RunFollower {
   const news: RunNews[] = []
   let arrived = Promise.withResolvers<void>()
+  let refused: RefusedError | undefined
   const hear = (subscription: Subscription) => {
-    void (async () => {
-      for await (const message of subscription) {
-        const one = readNews(message.subject, message.data)
-        if (!one) continue
-        news.push(one)
-        arrived.resolve()
-      }
-    })()
+    listen(subscription).catch((error: Error) => {
+      refused = new RefusedError(
+        'no-permission',
+        `This user may not look on at runs (${error.message}): give it the permissions of an operator (docs/bus.md), or leave --watch out.`,
+      )
+      arrived.resolve()
+    })
     return subscription
   }
   const subscriptions = [hear(bus.nc.subscribe('token.>')), hear(bus.nc.subscribe('run.finished'))]
   let complain: (line: string) => void = () => {}
   void wakeOnReconnect()
+
+  async function listen(subscription: Subscription): Promise<void> {
+    for await (const message of subscription) {
+      const one = readNews(message.subject, message.data)
+      if (!one) continue
+      news.push(one)
+      arrived.resolve()
+    }
+  }
 
   /** What was said while the server was away was not heard: the ledger tells whether the run has ended. */
   async function wakeOnReconnect(): Promise<void> {
@@ -72,11 +81,12 @@ export function listenForRuns(bus: Bus): RunFollower {
           yield one
           if (one.kind === 'finished') return
         }
+        if (refused) throw refused
         arrived = Promise.withResolvers()
         const silence = setTimeout(arrived.resolve, silenceMs)
         await arrived.promise
         clearTimeout(silence)
-        if (next < news.length) continue
+        if (refused || next < news.length) continue
         const found = await askLedger(bus, run)
         if (found === 'finished') return
         if (found === 'no-answer' && !warned) {

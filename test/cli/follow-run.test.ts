@@ -22,3 +22,14 @@ test('what cannot be read on the way does not end the looking on', async () => {
   for await (const one of follower.follow(run)) news.push(one)
   assert.deepEqual(news, [{ kind: 'finished', body: finished }])
 })
+
+test('a user who may not look on is told so in a sentence', async () => {
+  await using nats = await startTestNats()
+  await using refresher = await nats.connect('refresher')
+  using follower = listenForRuns(refresher)
+  await assert.rejects(follower.follow('01M807BSWR0HWDV48S3AWYY3GA').next(), {
+    name: 'RefusedError',
+    code: 'no-permission',
+    message: /^This user may not look on at runs \(.*token\.>.*\): give it the permissions of an operator/,
+  })
+})
