@@ -1,6 +1,8 @@
 /** `node sandbox/serve.ts --dir DIR [--fault NAME[=VALUE]]…`: a sandbox site that stays up until SIGINT or SIGTERM. */
 import { once } from 'node:events'
 import { parseArgs } from 'node:util'
+import { defaultEntries } from './default-entries.ts'
+import { refuseUnknownNames } from './fault-names.ts'
 import { joinFaults, parseFault } from './faults.ts'
 import { startSite } from './site.ts'
 
@@ -12,7 +14,9 @@ const { values } = parseArgs({
 })
 
 try {
-  await using site = await startSite({ dir: values.dir, faults: joinFaults(...values.fault.map(parseFault)) })
+  const faults = joinFaults(...values.fault.map(parseFault))
+  refuseUnknownNames(faults, defaultEntries)
+  await using site = await startSite({ dir: values.dir, faults })
   process.stdout.write(`The sandbox is up in ${site.dir}
 
   configuration  ${site.config}

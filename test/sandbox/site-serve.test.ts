@@ -25,19 +25,26 @@ for (const signal of ['SIGKILL', 'SIGTERM'] as const) {
   })
 }
 
-it('a wrong fault is refused with the list of known ones, and nothing starts', async () => {
-  const dir = makeTemporaryDirectory()
-  const child = spawn(process.execPath, [serve, '--dir', dir, '--fault', 'nod-down=x'], {
-    stdio: ['ignore', 'ignore', 'pipe'],
+for (const [fault, said] of [
+  ['nod-down=x', /^sandbox: unknown fault "nod-down"; known are:\n {2}node-down=NODE/],
+  [
+    'node-down=dunegpvm9',
+    /^sandbox: fault "node-down": the site has no node dunegpvm9; did you mean dunegpvm\d+\?/,
+  ],
+] as const)
+  it(`the wrong fault ${fault} is refused with the known ones, and nothing starts`, async () => {
+    const dir = makeTemporaryDirectory()
+    const child = spawn(process.execPath, [serve, '--dir', dir, '--fault', fault], {
+      stdio: ['ignore', 'ignore', 'pipe'],
+    })
+    const exited = once(child, 'exit')
+    let words = ''
+    for await (const part of child.stderr) words += part
+    assert.equal((await exited)[0], 1)
+    assert.match(words, said)
+    assert.doesNotMatch(words, /\n\s+at /)
+    rmSync(dir, { recursive: true })
   })
-  const exited = once(child, 'exit')
-  let words = ''
-  for await (const part of child.stderr) words += part
-  assert.equal((await exited)[0], 1)
-  assert.match(words, /^sandbox: unknown fault "nod-down"; known are:\n {2}node-down=NODE/)
-  assert.doesNotMatch(words, /\n\s+at /)
-  rmSync(dir, { recursive: true })
-})
 
 /** The kernel kills the orphans right after their parent: no event tells us, so it is looked at again and again. */
 async function becomesTrue(holds: () => boolean): Promise<void> {
