@@ -93,7 +93,11 @@ await runDaemon('refresher', async (context) => {
           subject: requests.services,
           answer: (body) => listServices(body, { site, targets, uids }),
         },
-        { name: 'uids-refresh', subject: requests.uidsRefresh, answer: () => startUidRefresh(uidDeps) },
+        {
+          name: 'uids-refresh',
+          subject: requests.uidsRefresh,
+          answer: (body) => startUidRefresh(body, uidDeps),
+        },
       ],
       log,
     ),

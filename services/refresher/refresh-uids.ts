@@ -7,11 +7,13 @@ import type { Site } from '../../shared/config/site.ts'
 import { Permanent, Transient } from '../../shared/errors.ts'
 import { readUid, writeUid } from '../../shared/known-uids.ts'
 import { type RunUids, schemaVersion, timestamp } from '../../shared/messages.ts'
+import { parseRequest } from '../../shared/parse-request.ts'
 import { publish } from '../../shared/publish.ts'
 import { runSubject } from '../../shared/subjects.ts'
 import { ferryRequestErrors, lastFerryRefresh } from '../../shared/telemetry/kept-metrics.ts'
 import { inRootSpan } from '../../shared/telemetry/root-span.ts'
 import { setStage } from '../../shared/telemetry/stages.ts'
+import { z } from '../../shared/zod.ts'
 import { askFerry, type FerryBearer } from './ferry.ts'
 
 export interface RefreshUidsDeps {
@@ -27,8 +29,12 @@ export interface RefreshUidsDeps {
 /** Questions to FERRY at the same time. */
 const concurrency = 4
 
-/** Answers `managed-tokens.uids.refresh` at once with the id that `run.uids` will carry. */
-export async function startUidRefresh(deps: RefreshUidsDeps): Promise<{ id: string }> {
+/** The body of `managed-tokens.uids.refresh`: there is nothing to say. */
+const uidsRequest = z.strictObject({})
+
+/** Answers `managed-tokens.uids.refresh` at once with the id that `run.uids` will carry. Throws RequestError for any wish. */
+export async function startUidRefresh(body: unknown, deps: RefreshUidsDeps): Promise<{ id: string }> {
+  parseRequest(uidsRequest, body)
   const id = ulid()
   refreshUids(id, 'request', deps).catch((error: unknown) => {
     if (!deps.signal.aborted) deps.log.error({ err: error, run: id }, 'the UIDs could not be refreshed')

@@ -146,6 +146,7 @@ describe('on a bus that runs', { timeout: 400_000 }, () => {
         /^No service dune_production x: y; did you mean/,
       )
       assert.equal((await refused('managed-tokens.status', '{"a\\rb":1}')).code, 'bad-request')
+      assert.equal((await refused('managed-tokens.uids.refresh', '{"account":"x"}')).code, 'bad-request')
     })
 
     it('cannot tell the daemons a fact, give them work, or open a bucket', async () => {

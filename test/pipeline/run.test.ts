@@ -8,6 +8,7 @@ import { chooseLoopback } from '../../sandbox/free-port.ts'
 import type { RunStatus } from '../../services/notifier/status-request.ts'
 import type { RunAnswer } from '../../services/refresher/run-request.ts'
 import { daemons, requests } from '../../shared/subjects.ts'
+import { findDuplicateKeys } from '../support/duplicate-keys.ts'
 import { keptMetrics, keptStages } from '../support/kept-metrics.ts'
 import { eventually } from '../support/latch.ts'
 import { labelValues, readSamples, type Sample } from '../support/metrics.ts'
@@ -70,6 +71,13 @@ describe('a run over the whole site', { timeout: 400_000 }, () => {
     assert.deepEqual(first.totals, { done: 10, failed: 0, superseded: 0, unfinished: 0 })
     assert.equal(first.waiting, 0)
     assert.ok(Date.parse(first.finished ?? '') >= Date.parse(first.started))
+  })
+
+  it('is logged in lines of JSON, in which no key stands twice', () => {
+    const logs = daemons.map((daemon) => readFileSync(join(pipe.site.layout.logs, `${daemon}.log`), 'utf8'))
+    const lines = logs.flatMap((log) => log.split('\n').slice(0, -1))
+    assert.ok(lines.some((line) => JSON.parse(line).run === answer.run))
+    assert.deepEqual(lines.flatMap(findDuplicateKeys), [])
   })
 
   it('leaves every token where an experimenter’s tools look for it', async () => {
