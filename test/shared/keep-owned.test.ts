@@ -18,6 +18,7 @@ describe('what a daemon owns on the bus', { timeout: 150_000 }, () => {
   const stack = new AsyncDisposableStack()
   let queue: RefreshQueue
   let almighty: Bus
+  let notifier: Bus
   const said = collect<string>()
   const log = pino(
     { base: null, formatters: { level: (level) => ({ level }) } },
@@ -28,7 +29,7 @@ describe('what a daemon owns on the bus', { timeout: 150_000 }, () => {
       },
     },
   )
-  const keep = (bus: Bus, daemon: Daemon) => stack.use(keepOwned(daemon, { bus, log }, often))
+  const keep = (bus: Bus, daemon: Daemon) => keepOwned(daemon, { bus, log }, often)
   const letters = async (daemon: Daemon) =>
     (await queue.read(streams.dead, lostSubject(daemon))).map(({ what }) => what)
   const isThere = (stream: string) =>
@@ -42,12 +43,11 @@ describe('what a daemon owns on the bus', { timeout: 150_000 }, () => {
     const { nats } = queue
     almighty = await connectAlmighty(nats.stateRoot, nats.url, () => process.kill(nats.pid(), 'SIGHUP'))
     stack.defer(() => almighty.nc.close())
-    const [notifier, replica] = [await nats.connect('notifier'), await nats.connect('refresher')]
+    notifier = await nats.connect('notifier')
     stack.defer(() => notifier.nc.close())
+    const replica = await nats.connect('refresher')
     stack.defer(() => replica.nc.close())
-    keep(queue.bus, 'refresher')
-    keep(replica, 'refresher')
-    keep(notifier, 'notifier')
+    for (const bus of [queue.bus, replica]) stack.use(keep(bus, 'refresher'))
   })
   after(() => stack.disposeAsync())
 
@@ -72,6 +72,9 @@ describe('what a daemon owns on the bus', { timeout: 150_000 }, () => {
   it('is told although the stream that keeps such letters is gone too', async () => {
     await almighty.jsm.streams.delete(streams.dead)
     await almighty.jsm.streams.delete('KV_sealed')
+    const hasSaid = () => said.items.some((line) => line.includes('bucket sealed'))
+    await eventually(async () => hasSaid(), 'the refresher has made its bucket again')
+    using _ = keep(notifier, 'notifier')
     await eventually(
       async () => (await isThere(streams.dead)) && (await letters('refresher')).length > 0,
       'a letter',
@@ -104,6 +107,7 @@ describe('what a daemon owns on the bus', { timeout: 150_000 }, () => {
   })
 
   it('is awaited by who needs it, until its owner has made it again', async () => {
+    using _ = keep(notifier, 'notifier')
     await almighty.jsm.streams.delete('KV_runs')
     await ensureTopology(queue.bus, 'refresher', { streams: [], buckets: [buckets.runs] })
     assert.ok(await isThere('KV_runs'))
@@ -117,7 +121,7 @@ describe('what a daemon owns on the bus', { timeout: 150_000 }, () => {
     const end = decideEnd(refused, maxUnexpected, { stopping: false, aborted: false })
     assert.equal(end.kind, 'later', 'work that writes there waits for it, however long')
     await ensureOwned(storer, 'storer')
-    using _ = keepOwned('storer', { bus: storer, log }, often)
+    using _ = keep(storer, 'storer')
     await eventually(async () => isThere(streams.store), 'the storer’s stream')
     await almighty.jsm.streams.delete(streams.store)
     await said.reached(lines + 1)

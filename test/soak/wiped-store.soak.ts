@@ -3,6 +3,8 @@ import assert from 'node:assert/strict'
 import { rm } from 'node:fs/promises'
 import { test } from 'node:test'
 import { natsFiles } from '../../shared/state.ts'
+import { readMailsAbout } from '../support/admin-mails.ts'
+import { eventually } from '../support/latch.ts'
 import { patience } from '../support/patience.ts'
 import { makeDirectory, startPipeline } from '../support/pipeline.ts'
 import { findMisplaced } from '../support/site-ends.ts'
@@ -21,4 +23,7 @@ test('the whole store of JetStream is lost, and the next run heals it', { timeou
   const { totals } = await pipeline.finish(second.run, 300_000)
   assert.deepEqual(totals, { done: 10, failed: 0, superseded: 0, unfinished: 0 })
   assert.deepEqual(await findMisplaced({ dir: directory.path }), [])
+  const told = async () => (await readMailsAbout('', directory.path)).map(({ text }) => text).join()
+  for (const what of ['bucket targets', 'bucket runs', 'stream TOKENS', 'stream PUSH', 'stream DEAD'])
+    await eventually(async () => (await told()).includes(`${what} was gone`), `a mail about ${what}`)
 })
