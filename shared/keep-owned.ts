@@ -11,7 +11,7 @@ export interface KeepDeps {
 }
 
 /** How long something may be gone unseen (milliseconds): an idle daemon asks one small question each time. */
-const everyMs = 15_000
+const everyMs = 20_000
 
 /**
  * Looks now and then, and when the bus is back. Begun once everything was made (`ensureOwned`): what is missing from then
