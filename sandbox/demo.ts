@@ -1,5 +1,4 @@
 /** `npm run demo`: a whole site made on the spot, one run over it, its result as a table, and a look at where every token is. */
-import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import pc from 'picocolors'
 import { ask, connectOperator } from '../cli/connection.ts'
@@ -9,11 +8,12 @@ import { renderRun } from '../cli/run-table.ts'
 import { startSupervisor } from '../cli/up/supervise.ts'
 import type { RunAnswer } from '../services/refresher/run-request.ts'
 import type { Bus } from '../shared/bus.ts'
-import { consumers, requests, streams } from '../shared/subjects.ts'
+import { requests } from '../shared/subjects.ts'
 import { defaultEntries } from './default-entries.ts'
 import { refuseUnknownNames } from './fault-names.ts'
 import { joinFaults, listFaults, parseFault } from './faults.ts'
 import { type SandboxSite, startSite } from './site.ts'
+import { untilDelivered } from './until-delivered.ts'
 import { verifySite } from './verify.ts'
 
 const help = `npm run demo [-- OPTIONS]: one run over a sandbox site with real Kerberos, sshd and NATS
@@ -80,7 +80,8 @@ async function play({ dir, faults, keep, fault }: ReturnType<typeof readOptions>
   await supervisor.ready()
   await using bus = await connectOperator({ state: site.layout.state, nats: supervisor.url })
   const failed = await runOnce(bus)
-  await untilOutboxIsEmpty(bus)
+  // Mails and Slack posts are on their way after a run has finished: waited for, but not for ever.
+  await untilDelivered(bus, 30_000)
   const misplaced = await lookWhereTokensAre(site)
   if (keep) await stayUp(site, supervisor.url)
   return failed || misplaced ? 1 : 0
@@ -94,19 +95,6 @@ async function runOnce(bus: Bus): Promise<boolean> {
   const status = await watchRun(bus, asked, follower)
   process.stdout.write(`\n${renderRun(status)}\n`)
   return status.totals.done !== Object.values(status.totals).reduce((sum, count) => sum + count, 0)
-}
-
-/** Mails and Slack posts are on their way after a run has finished: wait for them, but not for ever. */
-async function untilOutboxIsEmpty(bus: Bus): Promise<void> {
-  const patience = Date.now() + 30_000
-  // Twice: the server counts what was acked and what was published before that each in its own time.
-  for (let times = 0; times < 2 && Date.now() < patience; await sleep(50)) {
-    const facts = await bus.jsm.consumers.info(streams.tokens, consumers.notifier)
-    const outbox = await bus.jsm.consumers.info(streams.notify, consumers.notifierOutbox)
-    const queues = [facts, outbox]
-    const isEmpty = queues.every(({ num_pending, num_ack_pending }) => num_pending + num_ack_pending === 0)
-    times = isEmpty ? times + 1 : 0
-  }
 }
 
 async function lookWhereTokensAre(site: SandboxSite): Promise<boolean> {

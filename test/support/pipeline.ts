@@ -9,10 +9,11 @@ import { readWholeStatus } from '../../cli/status.ts'
 import type { ChildEvent } from '../../cli/up/child.ts'
 import { type Supervisor, startSupervisor } from '../../cli/up/supervise.ts'
 import { type SandboxSite, type SiteOptions, startSite } from '../../sandbox/site.ts'
+import { untilDelivered } from '../../sandbox/until-delivered.ts'
 import type { RunStatus } from '../../services/notifier/status-request.ts'
 import type { RunAnswer } from '../../services/refresher/run-request.ts'
 import type { Bus } from '../../shared/bus.ts'
-import { consumers, type Daemon, daemons, requests, streams } from '../../shared/subjects.ts'
+import { type Daemon, daemons, requests, streams } from '../../shared/subjects.ts'
 import { compileCache } from './compile-cache.ts'
 import { patience } from './patience.ts'
 import { createRecorder, type Recorder } from './recorder.ts'
@@ -123,7 +124,8 @@ export async function startPipeline({ traces = false, ...options }: PipelineOpti
     },
     async finish(run, withinMs = 90_000) {
       const found = await untilStatus(run, 'the run is finished', (one) => one.finished !== null, withinMs)
-      await untilDelivered(bus)
+      // Facts are counted and messages to people are sent after a run has finished.
+      if (!(await untilDelivered(bus, 60_000))) throw new Error('the outbox was not emptied within a minute')
       return found.waiting === 0 ? untilStatus(run, 'the notifier answers', () => true) : found
     },
     storedFacts: (run) => readFacts(bus, run),
@@ -143,24 +145,6 @@ export async function startPipeline({ traces = false, ...options }: PipelineOpti
 function lastWords(logs: string): string {
   const files = daemons.map((daemon) => join(logs, `${daemon}.log`)).filter((file) => existsSync(file))
   return files.map((file) => `${file}:\n${readFileSync(file, 'utf8').slice(-500)}`).join('\n')
-}
-
-/**
- * Facts are counted and messages to people are sent after a run has finished. Looked at twice: the server counts what was
- * acked and what was published before that each in its own time.
- */
-async function untilDelivered({ jsm }: Bus): Promise<void> {
-  const deadline = Date.now() + 60_000
-  for (let times = 0; times < 2; ) {
-    const queues = [
-      await jsm.consumers.info(streams.tokens, consumers.notifier),
-      await jsm.consumers.info(streams.notify, consumers.notifierOutbox),
-    ]
-    const isEmpty = queues.every(({ num_pending, num_ack_pending }) => num_pending + num_ack_pending === 0)
-    times = isEmpty ? times + 1 : 0
-    if (Date.now() > deadline) throw new Error('the outbox was not emptied within a minute')
-    await sleep(50)
-  }
 }
 
 async function readFacts({ jsm }: Bus, run: string): Promise<Heard[]> {
