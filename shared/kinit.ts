@@ -6,7 +6,8 @@ import { readCcache } from './ccache.ts'
 import { type CommandOutcome, runCommand } from './command.ts'
 import { commandEnvironment } from './config/environment.ts'
 import type { Entry } from './config/site.ts'
-import { type Failure, failure, Permanent, type ReasonCode, Transient } from './errors.ts'
+import { errorOf, failure, Permanent, Transient } from './errors.ts'
+import type { ReasonCode } from './reasons.ts'
 import { encodeToken } from './subjects.ts'
 import { timeStep } from './telemetry/steps.ts'
 
@@ -25,13 +26,6 @@ const texts: readonly (readonly [RegExp, ReasonCode])[] = [
     'kinit-wrong-keytab',
   ],
 ]
-/** Worth trying again by itself. */
-const transientCodes: ReadonlySet<ReasonCode> = new Set([
-  'kdc-unreachable',
-  'clock-skew',
-  'timeout',
-  'kinit-failed',
-])
 
 /** Whose ticket: an entry, or whatever else has a name, a principal and a keytab. */
 export type TicketOf = Pick<Entry, 'name' | 'principal' | 'keytab'> & Partial<Pick<Entry, 'service'>>
@@ -121,11 +115,11 @@ async function kinit(entry: TicketOf, ccache: string, timeoutMs: number, signal:
 
 function kinitError(entry: TicketOf, outcome: CommandOutcome): Error {
   const code = classify(outcome)
-  const failed: Failure = failure(
+  const failed = failure(
     code,
     `No Kerberos ticket for ${entry.principal} from ${entry.keytab}: ${describe(code)}.`,
   )
-  return transientCodes.has(code) ? new Transient(failed) : new Permanent(failed)
+  return errorOf(failed)
 }
 
 /** The reason code of a kinit that did not succeed. Pure. */

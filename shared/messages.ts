@@ -3,7 +3,7 @@
  * token: each daemon resolves an entry from its own configuration. Unknown fields are ignored; an unknown *major* of
  * `schema` is refused.
  */
-import { type ReasonCode, reasons } from './errors.ts'
+import { type ReasonCode, reasons } from './reasons.ts'
 import { z } from './zod.ts'
 
 /** Major and minor version of the messages below. A minor may only add optional fields. */

@@ -1,6 +1,6 @@
 /** What htgettoken says when it fails, alone or inside condor_vault_storer, and which reason that is. */
 import type { CommandOutcome } from './command.ts'
-import type { ReasonCode } from './errors.ts'
+import type { ReasonCode } from './reasons.ts'
 
 /** An answer of Vault as htgettoken 2.x words it: `HTTPError: Forbidden: permission denied`, the status's name; before, its number. */
 const answered = (status: string, name: string) =>

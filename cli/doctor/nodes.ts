@@ -4,8 +4,8 @@ import { readSshTarget, type SshTarget } from '../../services/distributor/ssh-ta
 import { runCommand } from '../../shared/command.ts'
 import { commandEnvironment } from '../../shared/config/environment.ts'
 import type { Entry, Site } from '../../shared/config/site.ts'
-import { reasons } from '../../shared/errors.ts'
 import { lastLine } from '../../shared/outcome-text.ts'
+import { reasons } from '../../shared/reasons.ts'
 import { type Check, type Finding, ok, problem } from './check.ts'
 import { describeNetworkError, openTcp } from './network.ts'
 
@@ -48,7 +48,11 @@ async function lookAtPort(
     return undefined
   } catch (error) {
     const where = host === node ? `port ${port}` : `${host} port ${port}`
-    return problem('node', `${node} (${where}): ${describeNetworkError(error)}`, reasons['node-unreachable'])
+    return problem(
+      'node',
+      `${node} (${where}): ${describeNetworkError(error)}`,
+      reasons['node-unreachable'].action,
+    )
   }
 }
 
@@ -62,7 +66,7 @@ async function lookAtHostKey(
     if (outcome.kind === 'exited' && outcome.exitCode === 0 && outcome.stdout.trim() !== '') return undefined
   }
   const says = `the host key of ${node} is not in ${knownHosts.join(' or ') || 'any file'}`
-  return problem('node', says, reasons['host-key-unknown'])
+  return problem('node', says, reasons['host-key-unknown'].action)
 }
 
 const run = (file: string, args: readonly string[], signal: AbortSignal) =>

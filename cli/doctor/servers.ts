@@ -2,8 +2,9 @@
 import { findCredds } from '../../services/refresher/condor.ts'
 import { vaultUrl } from '../../services/refresher/vault-api.ts'
 import type { Entry, Site } from '../../shared/config/site.ts'
-import { type Failure, Permanent, reasons, Transient } from '../../shared/errors.ts'
+import { type Failure, Permanent, Transient } from '../../shared/errors.ts'
 import type { Tickets } from '../../shared/kinit.ts'
+import { reasons } from '../../shared/reasons.ts'
 import { findVaultServer } from '../../shared/vault-server.ts'
 import { type Check, type Finding, ok, problem, warning } from './check.ts'
 import { askHttps, describeNetworkError, isTlsError } from './network.ts'
@@ -67,7 +68,7 @@ async function lookAtVault(entry: Entry, site: Site, signal: AbortSignal): Promi
     const says = `${url.host}: ${describeNetworkError(error)}`
     return [
       isTlsError(error)
-        ? problem('vault', says, `${reasons['vault-tls']} vault.caPath or X509_CERT_DIR names it.`)
+        ? problem('vault', says, `${reasons['vault-tls'].action} vault.caPath or X509_CERT_DIR names it.`)
         : problem('vault', says, 'check vaultServer, the network and the server'),
     ]
   }

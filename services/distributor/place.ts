@@ -59,7 +59,7 @@ function fileError(entry: Entry, node: string, { path }: PlacedFile, result: str
       ),
     )
   if (result === 'no-directory')
-    return new Permanent(failure('push-failed', `The directory of ${where} does not exist.`))
+    return new Permanent(failure('destination-missing', `The directory of ${where} does not exist.`))
   return new Transient(failure('push-failed', `${where} could not be written: ${lastLine(result)}.`))
 }
 

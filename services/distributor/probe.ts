@@ -1,6 +1,6 @@
 /** Opens a TCP connection to a node's ssh port and waits for the greeting: cheap, and it tells a dead node from a slow one. */
 import { connect } from 'node:net'
-import type { ReasonCode } from '../../shared/errors.ts'
+import type { ReasonCode } from '../../shared/reasons.ts'
 import type { SshTarget } from './ssh-target.ts'
 
 /** Where a node can be. */

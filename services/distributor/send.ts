@@ -1,7 +1,8 @@
 /** One push with what the daemon knows around it: is the node there, how many at once does it take, is a connection open. */
 import type { Site } from '../../shared/config/site.ts'
 import type { Received } from '../../shared/consume.ts'
-import { Permanent, type ReasonCode, RetryLater, Transient } from '../../shared/errors.ts'
+import { Permanent, RetryLater, Transient } from '../../shared/errors.ts'
+import type { ReasonCode } from '../../shared/reasons.ts'
 import type { ControlMasters } from './control-master.ts'
 import { chooseExchanges } from './key-exchange.ts'
 import type { Paces } from './pace.ts'

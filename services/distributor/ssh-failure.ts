@@ -1,7 +1,8 @@
 /** What ssh says when it does not get through (OpenSSH 9.2), and which reason that is; both transports go by it. Pure. */
 import type { CommandOutcome } from '../../shared/command.ts'
-import { failure, Permanent, type ReasonCode, Transient } from '../../shared/errors.ts'
+import { errorOf, failure, type Permanent, type Transient } from '../../shared/errors.ts'
 import { lastLine } from '../../shared/outcome-text.ts'
+import type { ReasonCode } from '../../shared/reasons.ts'
 import type { Push } from './transport.ts'
 
 /**
@@ -45,8 +46,6 @@ export function classify(outcome: CommandOutcome): ReasonCode {
   )
 }
 
-const permanentCodes: ReadonlySet<ReasonCode> = new Set(['host-key-changed', 'host-key-unknown'])
-
 const described: Partial<Record<ReasonCode, string>> = {
   'host-key-changed': 'its host key is not the known one',
   'host-key-unknown': 'its host key is not known here',
@@ -63,7 +62,7 @@ const described: Partial<Record<ReasonCode, string>> = {
 /** The error of a node that could not be reached or asked, for `code`. */
 export const nodeError = ({ entry, node }: Pick<Push, 'entry' | 'node'>, code: ReasonCode, why?: string) => {
   const failed = failure(code, `No token of ${entry.service} on ${node}: ${why ?? described[code]}.`, entry)
-  return permanentCodes.has(code) ? new Permanent(failed) : new Transient(failed)
+  return errorOf(failed)
 }
 
 /** The error of `program`'s run that did not get as far as the files. */

@@ -78,7 +78,7 @@ export async function askFerry(
     if (error instanceof Permanent) throw error
     throw new Transient(
       failure(
-        'uid-unknown',
+        'ferry-unreachable',
         `FERRY did not say the UID of ${account}: ${cleanLine((error as Error).message)}.`,
       ),
     )

@@ -8,8 +8,9 @@ import { join } from 'node:path'
 import { type CommandOutcome, runCommand } from '../../shared/command.ts'
 import { commandEnvironment } from '../../shared/config/environment.ts'
 import type { Entry } from '../../shared/config/site.ts'
-import { failure, Permanent, type ReasonCode, Transient } from '../../shared/errors.ts'
+import { errorOf, failure } from '../../shared/errors.ts'
 import { lastLine } from '../../shared/outcome-text.ts'
+import type { ReasonCode } from '../../shared/reasons.ts'
 import { encodeToken } from '../../shared/subjects.ts'
 import { classifyVault } from '../../shared/vault-texts.ts'
 
@@ -136,12 +137,6 @@ function adopt(fresh: string, kept: string): boolean {
   }
 }
 
-const permanentCodes: ReadonlySet<ReasonCode> = new Set([
-  'authentication-needed',
-  'permission-denied',
-  'bearer-refused',
-])
-
 /** What an htgettoken that failed to get `what` means: which reason, and whether it may pass. */
 export function htgettokenError(
   entry: Pick<Entry, 'service'>,
@@ -154,7 +149,7 @@ export function htgettokenError(
     `No ${what} for ${entry.service} from ${vaultServer}: ${describe(code, outcome)}.`,
     entry,
   )
-  return permanentCodes.has(code) ? new Permanent(failed) : new Transient(failed)
+  return errorOf(failed)
 }
 
 function describe(code: ReasonCode, outcome: CommandOutcome): string {

@@ -2,7 +2,8 @@
 import { type CommandOutcome, prepareCommand, runCommand } from '../../shared/command.ts'
 import { commandEnvironment, environment } from '../../shared/config/environment.ts'
 import type { Entry, Site } from '../../shared/config/site.ts'
-import { failure, Permanent, type ReasonCode, RetryLater, Transient } from '../../shared/errors.ts'
+import { errorOf, failure, RetryLater } from '../../shared/errors.ts'
+import type { ReasonCode } from '../../shared/reasons.ts'
 import { classifyVault } from '../../shared/vault-texts.ts'
 import type { Stage } from './staging.ts'
 
@@ -138,15 +139,6 @@ export function creddReason(said: string): ReasonCode | undefined {
   return creddTexts.find(([text]) => text.test(said))?.[1]
 }
 
-const permanentCodes: ReadonlySet<ReasonCode> = new Set([
-  'misuse',
-  'scope-mismatch',
-  'untrusted-vault-host',
-  'credd-not-allowed',
-  'authentication-needed',
-  'permission-denied',
-])
-
 const described: Partial<Record<ReasonCode, string>> = {
   misuse: 'condor_vault_storer does not take this service name',
   'scope-mismatch': 'a credential with other scopes is stored there',
@@ -168,5 +160,5 @@ function storerError({ entry, credd }: StorerRun, outcome: CommandOutcome): Erro
       ? `condor_vault_storer ${outcome.reason}`
       : (described[code] ?? 'condor_vault_storer failed')
   const failed = failure(code, `No vault token of ${entry.service} in ${credd}: ${why}.`, entry)
-  return permanentCodes.has(code) ? new Permanent(failed) : new Transient(failed)
+  return errorOf(failed)
 }

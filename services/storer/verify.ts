@@ -2,9 +2,10 @@
 import { readFile } from 'node:fs/promises'
 import { type CommandOutcome, runCommand } from '../../shared/command.ts'
 import type { Entry } from '../../shared/config/site.ts'
-import { failure, Permanent, type ReasonCode, Transient } from '../../shared/errors.ts'
+import { failure, Permanent, Transient } from '../../shared/errors.ts'
 import { readClaims } from '../../shared/jwt-claims.ts'
 import { timestamp } from '../../shared/messages.ts'
+import type { ReasonCode } from '../../shared/reasons.ts'
 import { z } from '../../shared/zod.ts'
 import { creddReason, type StorerRun, storerEnvironment } from './vault-storer.ts'
 

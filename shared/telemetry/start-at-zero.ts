@@ -3,8 +3,9 @@
  * increase would not show that event. Of labels that only the configuration knows, such as nodes, series begin later.
  */
 import type { End } from '../ends.ts'
+import { reasons } from '../reasons.ts'
 import { consumers, type Daemon, ownerOf } from '../subjects.ts'
-import { knownCodes, knownPrograms } from './known-labels.ts'
+import { knownPrograms } from './known-programs.ts'
 import {
   commandSeconds,
   failuresTotal,
@@ -29,9 +30,9 @@ const queueOf = {
 /** Once, before anything is counted: it sets histograms back. */
 export function startAtZero(daemon: Daemon): void {
   const queue = queueOf[daemon]
-  for (const code of ['ok', ...knownCodes[daemon]]) outcomesTotal.inc({ stage: queue, code }, 0)
-  if (daemon !== 'notifier')
-    for (const code of knownCodes[daemon]) failuresTotal.inc({ stage: queue, code }, 0)
+  const codes = Object.keys(reasons)
+  for (const code of ['ok', ...codes]) outcomesTotal.inc({ stage: queue, code }, 0)
+  if (daemon !== 'notifier') for (const code of codes) failuresTotal.inc({ stage: queue, code }, 0)
   for (const consumer of Object.values(consumers).filter((one) => ownerOf(one) === daemon)) {
     redeliveriesTotal.inc({ consumer }, 0)
     for (const end of Object.keys(everyEnd)) messagesTotal.inc({ consumer, end }, 0)

@@ -1,13 +1,14 @@
 /** docs/parity.md names for each capability of the predecessor a test that is really there, or says why there is none. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { assertShown, readRows } from './shown-by.ts'
+import { assertShown, readSections } from './shown-by.ts'
 
-const rows = readRows('docs/parity.md', ['capability', 'there'])
+const capabilities = readSections('docs/parity.md')
 
-for (const [capability = '', shown = ''] of rows)
-  test(`${capability}: shown, or the reason why not`, () => {
-    if (!/^\*\*not (yet|kept)\*\*.*: \S.{20,}/.test(shown)) assertShown(shown)
+for (const { title, items } of capabilities)
+  test(`${title}: shown, or the reason why not`, () => {
+    assert.ok(items.length > 0, 'neither a test nor a reason')
+    for (const item of items) if (!/^\*\*not (yet|kept)\*\*.*: \S.{20,}/.test(item)) assertShown(item)
   })
 
-test('there are rows', () => assert.ok(rows.length > 40))
+test('there are capabilities', () => assert.ok(capabilities.length > 40))

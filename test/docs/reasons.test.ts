@@ -1,25 +1,28 @@
-/** docs/reasons.md says of every reason code what to do, in the words that people are sent. */
+/** docs/reasons.md says of every reason code what it means, whose turn it is and what to do, in the words that people are sent. */
 import assert from 'node:assert/strict'
-import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
-import { reasons } from '../../shared/errors.ts'
+import { type Reason, reasons } from '../../shared/reasons.ts'
+import { readSections } from './shown-by.ts'
 
-const page = readFileSync(new URL('../../docs/reasons.md', import.meta.url), 'utf8')
-const rows = new Map(
-  [...page.matchAll(/^\| `([a-z-]+)` *\| (.+?) *\| (.+?) *\|$/gm)].map(([, code, , action]) => [
-    code,
-    action,
-  ]),
+const page = new Map(
+  readSections('docs/reasons.md').map(({ title, text }) => [title.replaceAll('`', ''), text.join('\n')]),
 )
 
-test('every reason code is documented with the advice people get', () => {
-  for (const [code, action] of Object.entries(reasons))
-    assert.equal(rows.get(code), action.replace('{service}', 'SERVICE'), `docs/reasons.md on ${code}`)
+test('every reason code is documented with its meaning, whose turn it is and the advice people get', () => {
+  for (const [code, reason] of Object.entries<Reason>(reasons)) {
+    const said = page.get(code) ?? ''
+    const expected = [
+      `Means: ${reason.means}.`,
+      `- Turn: **${reason.turn}**${reason.permanent ? ', final' : ''};`,
+      `- To do: ${reason.action.replace('{service}', 'SERVICE')}`,
+    ]
+    for (const words of expected) assert.ok(said.includes(words), `docs/reasons.md on ${code}: ${words}`)
+  }
 })
 
 test('no reason code is documented that does not exist', () => {
   assert.deepEqual(
-    [...rows.keys()].filter((code) => !(String(code) in reasons)),
+    [...page.keys()].filter((code) => !(code in reasons)),
     [],
   )
 })

@@ -1,32 +1,42 @@
-/** What a table in docs/ says that tests show: each line of such a cell names a file and a test in it. */
+/** What a page in docs/ says that tests show: a section's list names files and tests in them. */
 import assert from 'node:assert/strict'
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 const root = join(import.meta.dirname, '../..')
 
-/** The rows of a page's tables, as cells, without heads and rules. `heads` are the first words of the heads. */
-export function readRows(page: string, heads: readonly string[]): readonly (readonly string[])[] {
-  return readFileSync(join(root, page), 'utf8')
-    .split('\n')
-    .filter((line) => line.startsWith('| ') && !line.startsWith('| -'))
-    .map((line) =>
-      line
-        .split('|')
-        .map((cell) => cell.trim())
-        .slice(1, -1),
-    )
-    .filter(([first = '']) => !heads.includes(first))
+/** A heading that has no headings below it, with what stands under it. */
+export interface Section {
+  readonly title: string
+  readonly text: readonly string[]
+  /** The items of its lists, each on one line, without their dashes. */
+  readonly items: readonly string[]
 }
 
-/** Fails unless every line of the cell is `` `test/….ts`: name `` of a test that is really there. */
-export function assertShown(cell: string): void {
-  for (const one of cell.split('<br>')) {
-    const [, file = '', name = ''] = /^`(test\/[\w/.-]+\.(?:test|interop|soak)\.ts)`: (\S.*)$/.exec(one) ?? []
-    assert.ok(file, `expected \`test/….ts\`: the test's name, found ${one}`)
-    assert.ok(existsSync(join(root, file)), `${file} is not there`)
-    assert.ok(hasTest(readFileSync(join(root, file), 'utf8'), name), `${file} has no test called "${name}"`)
-  }
+/** The page's sections that say something: those with text of their own, without the page's title. */
+export function readSections(page: string): readonly Section[] {
+  return readFileSync(join(root, page), 'utf8')
+    .split(/^##+ /m)
+    .slice(1)
+    .map((section) => {
+      const [title = '', ...text] = section.trim().split('\n')
+      const items = text
+        .join('\n')
+        .replaceAll('\n  ', ' ')
+        .split('\n')
+        .filter((line) => line.startsWith('- '))
+        .map((line) => line.slice(2))
+      return { title, text: text.filter(Boolean), items }
+    })
+    .filter(({ text }) => text.length > 0)
+}
+
+/** Fails unless the item is `` `test/….ts`: name `` of a test that is really there. */
+export function assertShown(item: string): void {
+  const [, file = '', name = ''] = /^`(test\/[\w/.-]+\.(?:test|interop|soak)\.ts)`: (\S.*)$/.exec(item) ?? []
+  assert.ok(file, `expected \`test/….ts\`: the test's name, found ${item}`)
+  assert.ok(existsSync(join(root, file)), `${file} is not there`)
+  assert.ok(hasTest(readFileSync(join(root, file), 'utf8'), name), `${file} has no test called "${name}"`)
 }
 
 /**

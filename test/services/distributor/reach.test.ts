@@ -9,7 +9,8 @@ import { hasUnanswered, openIsConnecting } from '../../../services/distributor/c
 import { probe } from '../../../services/distributor/probe.ts'
 import { openReach } from '../../../services/distributor/reach.ts'
 import type { SshTarget } from '../../../services/distributor/ssh-target.ts'
-import { failure, type ReasonCode, RetryLater, Transient } from '../../../shared/errors.ts'
+import { failure, RetryLater, Transient } from '../../../shared/errors.ts'
+import type { ReasonCode } from '../../../shared/reasons.ts'
 import { eventually } from '../../support/latch.ts'
 import { entryOf } from '../build.ts'
 

@@ -152,7 +152,7 @@ describe('the results of a push', () => {
   const bad: Record<string, [new (...args: never[]) => Error, string]> = {
     'disk-full': [Transient, 'disk-full'],
     'squatted mv: cannot overwrite directory': [Permanent, 'destination-squatted'],
-    'no-directory': [Permanent, 'push-failed'],
+    'no-directory': [Permanent, 'destination-missing'],
     'other Read-only file system': [Transient, 'push-failed'],
     okay: [Transient, 'push-failed'],
     '': [Transient, 'push-failed'],

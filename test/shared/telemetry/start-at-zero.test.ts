@@ -58,7 +58,7 @@ describe('the counts of a daemon', () => {
       assert.ok(found.has(`telemetry_dropped_total ${sink}`), sink)
     assert.ok(!found.has('telemetry_dropped_total traces otlp'), 'of an end that is configured')
     assert.deepEqual(
-      [...found.keys()].filter((series) => /\b(refresh|push|notif\w+|htgettoken)\b/.test(series)),
+      [...found.keys()].filter((series) => /^\w+ (refresh|push|notify|htgettoken)\b/.test(series)),
       [],
       'of its own work alone',
     )

@@ -1,0 +1,423 @@
+/**
+ * Every reason code: what it means, whose turn it is, what to do, and whether trying again can help. Logs, metrics, events,
+ * mails and docs/reasons.md use these words unchanged; nobody else decides any of it.
+ */
+
+/** Who has to act before it works again. `nobody`: it passes by itself. */
+export type Turn = 'experiment' | 'administrators' | 'nobody'
+
+/** Where the cause lies. Targets that fail for the same cause are told as one. */
+export type CauseKind =
+  | 'configuration'
+  | 'experiment'
+  | 'account'
+  | 'kdc'
+  | 'ferry'
+  | 'collector'
+  | 'vault'
+  | 'issuer'
+  | 'credd'
+  | 'node'
+  | 'here'
+
+export interface Reason {
+  readonly means: string
+  /** One sentence; `{placeholders}` are filled from the failure's subject. */
+  readonly action: string
+  readonly turn: Turn
+  readonly cause: CauseKind
+  /** Trying again in this run would not help: the target ends as failed at once. */
+  readonly permanent?: true
+}
+
+export const reasons = {
+  'entry-unknown': {
+    means: 'the run names an entry or node that this daemon’s configuration does not have',
+    action: 'Make this daemon’s configuration file the same as the others’.',
+    turn: 'administrators',
+    cause: 'configuration',
+    permanent: true,
+  },
+  'kinit-no-keytab': {
+    means: 'the keytab is missing or cannot be read',
+    action: 'Put the keytab where the configuration says, readable by this user only.',
+    turn: 'administrators',
+    cause: 'configuration',
+    permanent: true,
+  },
+  'kinit-wrong-keytab': {
+    means: 'the keytab does not hold a current key of the principal',
+    action: 'Check that the keytab holds a current key of this principal (klist -k -t KEYTAB).',
+    turn: 'administrators',
+    cause: 'configuration',
+    permanent: true,
+  },
+  'kinit-unknown-principal': {
+    means: 'the KDC does not know the principal',
+    action: 'Check kerberosPrincipalPattern and userPrincipalOverride: the KDC does not know the principal.',
+    turn: 'administrators',
+    cause: 'configuration',
+    permanent: true,
+  },
+  'kinit-expired-principal': {
+    means: 'the principal has expired or was revoked',
+    action: 'Ask the Kerberos administrators to renew the principal.',
+    turn: 'administrators',
+    cause: 'configuration',
+    permanent: true,
+  },
+  'kdc-unreachable': {
+    means: 'no KDC answers',
+    action: 'Check the network and the KDCs in krb5.conf; nothing to do for experimenters.',
+    turn: 'administrators',
+    cause: 'kdc',
+  },
+  'clock-skew': {
+    means: 'this clock and the KDC’s differ by more than Kerberos allows',
+    action: 'Synchronise the clock of this machine (chronyc makestep).',
+    turn: 'administrators',
+    cause: 'here',
+  },
+  'kinit-failed': {
+    means: 'kinit failed in a way that is not known',
+    action: 'Run kinit by hand with this keytab and principal.',
+    turn: 'administrators',
+    cause: 'configuration',
+  },
+  'uid-unknown': {
+    means: 'no UID is configured, and FERRY did not tell one; its own words are in the message',
+    action: 'Set desiredUIDOverride or check the account in FERRY.',
+    turn: 'administrators',
+    cause: 'configuration',
+    permanent: true,
+  },
+  'ferry-unreachable': {
+    means: 'FERRY does not answer, or not with an answer',
+    action: 'Check FERRY and the way to it; UIDs that are known already stay in force.',
+    turn: 'administrators',
+    cause: 'ferry',
+  },
+  'account-refused': {
+    means: 'FERRY says that the account is banned or not active',
+    action: 'Ask the account’s owner: FERRY says that it is banned or expired.',
+    turn: 'administrators',
+    cause: 'account',
+    permanent: true,
+  },
+  'collector-unreachable': {
+    means: 'none of the collectors answered',
+    action: 'Check the HTCondor collector and condorCollectorHost.',
+    turn: 'administrators',
+    cause: 'collector',
+  },
+  'no-credd': {
+    means: 'the collector knows no schedd for the constraint',
+    action: 'Check condorScheddConstraint: the collector knows no matching schedd.',
+    turn: 'administrators',
+    cause: 'configuration',
+    permanent: true,
+  },
+  'credd-name-refused': {
+    means: 'the collector names a schedd whose name is no host name; all the others are served',
+    action: 'Correct that schedd’s Name, or leave it out by condorScheddConstraint.',
+    turn: 'administrators',
+    cause: 'collector',
+    permanent: true,
+  },
+  'no-vault-server': {
+    means: 'neither the configuration nor HTCondor names a Vault server',
+    action: 'Set vaultServer in the configuration.',
+    turn: 'administrators',
+    cause: 'configuration',
+    permanent: true,
+  },
+  'authentication-needed': {
+    means: 'the Kerberos login worked, and Vault has no login of the experiment to make a token from',
+    action: 'Somebody of the experiment has to log in once: managed-tokens onboard {service}',
+    turn: 'experiment',
+    cause: 'experiment',
+    permanent: true,
+  },
+  'permission-denied': {
+    means: 'Vault refused the login or the token',
+    action: 'Check the role’s Vault policy and that the service is set up at the token issuer.',
+    turn: 'administrators',
+    cause: 'vault',
+    permanent: true,
+  },
+  'vault-login-refused': {
+    means: 'Vault refused the Kerberos login, also with a new ticket',
+    action:
+      'Check the role’s Kerberos login in Vault, and Vault’s own keytab; nothing to do for experimenters.',
+    turn: 'administrators',
+    cause: 'vault',
+    permanent: true,
+  },
+  'bearer-refused': {
+    means:
+      'Vault gave the vault token, and the token issuer refused a bearer token with these scopes or this audience; everything else was pushed',
+    action: 'Check scopes and audience under deliver: the token issuer does not give them to this role.',
+    turn: 'administrators',
+    cause: 'configuration',
+    permanent: true,
+  },
+  'rate-limited': {
+    means: 'Vault said "Too Many Requests", and the pause would have outlasted the run',
+    action: 'Nothing: work resumes by itself after the pause.',
+    turn: 'nobody',
+    cause: 'vault',
+  },
+  'vault-unreachable': {
+    means: 'Vault cannot be reached or answers with a server error',
+    action: 'Check the Vault server; nothing to do for experimenters.',
+    turn: 'administrators',
+    cause: 'vault',
+  },
+  'vault-tls': {
+    means: 'Vault’s certificate was not accepted',
+    action: 'Check Vault’s certificate and the certificate directory on this machine.',
+    turn: 'administrators',
+    cause: 'vault',
+  },
+  'issuer-unreachable': {
+    means: 'Vault answers, but the token issuer behind it is away, slow, or limits Vault',
+    action: 'Check the token issuer and Vault’s way to it; nothing to do for experimenters.',
+    turn: 'administrators',
+    cause: 'issuer',
+  },
+  'issuer-misconfigured': {
+    means: 'the token issuer refuses Vault’s client, or Vault’s settings for the issuer are wrong',
+    action:
+      'Correct the issuer’s settings in Vault (client id, secret, server); nothing to do for experimenters.',
+    turn: 'administrators',
+    cause: 'issuer',
+    permanent: true,
+  },
+  'credd-unreachable': {
+    means: 'the credd did not take the credential, or did not say whether it has it',
+    action:
+      'Check the credd; every other one is served meanwhile, and so are the nodes unless pushAfter is stored.',
+    turn: 'administrators',
+    cause: 'credd',
+  },
+  'credd-not-allowed': {
+    means: 'the credd does not allow this account to store',
+    action: 'Check ALLOW_WRITE and CRED_SUPER_USERS on the credd.',
+    turn: 'administrators',
+    cause: 'credd',
+    permanent: true,
+  },
+  'credd-misconfigured': {
+    means: 'the credd answered with a complaint about its configuration or the connection',
+    action: 'Look at the credd’s log: its configuration or its security settings do not fit.',
+    turn: 'administrators',
+    cause: 'credd',
+  },
+  'untrusted-vault-host': {
+    means: 'the credd does not trust the Vault host',
+    action: 'Add the Vault host to TRUSTED_VAULT_HOSTS on the credd.',
+    turn: 'administrators',
+    cause: 'credd',
+    permanent: true,
+  },
+  'scope-mismatch': {
+    means: 'a credential with other scopes or audience is stored there',
+    action: 'A credential with other scopes is stored: remove it with condor_store_cred delete-oauth.',
+    turn: 'administrators',
+    cause: 'credd',
+    permanent: true,
+  },
+  'storer-timeout': {
+    means: 'condor_vault_storer was killed at its deadline, with its children',
+    action: 'Look at the credd and at Vault: condor_vault_storer was killed at its deadline.',
+    turn: 'administrators',
+    cause: 'credd',
+  },
+  'storer-locked': {
+    means:
+      'somebody else has held the lock that every storer of this host user runs under for longer than a storer may run',
+    action:
+      'Find out who holds the storer’s lock on this host (fuser -v LOCKFILE) and end it; then the work goes on.',
+    turn: 'administrators',
+    cause: 'here',
+  },
+  'nothing-stored': {
+    means: 'condor_vault_storer ended well, but the credd has no credential',
+    action: 'condor_vault_storer said it was done, but the credd has nothing: look at the credd’s log.',
+    turn: 'administrators',
+    cause: 'credd',
+  },
+  'wrong-token': {
+    means: 'the token that was got names another experiment',
+    action: 'Stop and find out why: the token belongs to another service.',
+    turn: 'administrators',
+    cause: 'vault',
+    permanent: true,
+  },
+  misuse: {
+    means: 'condor_vault_storer does not take the service’s name',
+    action: 'The service name is not one that condor_vault_storer takes.',
+    turn: 'administrators',
+    cause: 'configuration',
+    permanent: true,
+  },
+  'staging-failed': {
+    means: 'the private files of a storer run could not be made',
+    action: 'Check disk space and permissions of serviceCreddVaultTokenPathRoot.',
+    turn: 'administrators',
+    cause: 'here',
+  },
+  'storer-failed': {
+    means: 'condor_vault_storer failed in a way that is not known',
+    action: 'Run condor_vault_storer -v by hand for this service.',
+    turn: 'administrators',
+    cause: 'here',
+  },
+  'seal-missing': {
+    means: 'the sealed token is gone, over, not this entry’s, or not all that `deliver` asks for by now',
+    action: 'Nothing: the next run makes a new token.',
+    turn: 'nobody',
+    cause: 'here',
+    permanent: true,
+  },
+  'node-unreachable': {
+    means: 'no route to the node, or it does not answer',
+    action: 'Check that the node is up and its ssh port open.',
+    turn: 'administrators',
+    cause: 'node',
+  },
+  'node-unknown': {
+    means: 'the node’s name cannot be resolved',
+    action: 'Check the node’s name in destinationNodes and DNS.',
+    turn: 'administrators',
+    cause: 'node',
+  },
+  'connection-refused': {
+    means: 'nothing listens on the node’s ssh port',
+    action: 'Check sshd on the node.',
+    turn: 'administrators',
+    cause: 'node',
+  },
+  'host-key-changed': {
+    means: 'the node’s host key is not the known one; nothing was sent',
+    action: 'Security: find out why the host key changed before you accept it in ssh_known_hosts.',
+    turn: 'administrators',
+    cause: 'node',
+    permanent: true,
+  },
+  'host-key-unknown': {
+    means: 'no host key of the node is known; nothing was sent',
+    action: 'Put the node’s host key into /etc/ssh/ssh_known_hosts of this machine, after checking it.',
+    turn: 'administrators',
+    cause: 'node',
+    permanent: true,
+  },
+  'kerberos-refused': {
+    means: 'sshd did not accept the ticket for the account',
+    action: 'Check the node’s keytab and the account’s .k5login.',
+    turn: 'administrators',
+    cause: 'node',
+  },
+  'account-unknown': {
+    means: 'the node has no such account',
+    action: 'Make the account on the node, or take the node off the role’s destinationNodes.',
+    turn: 'administrators',
+    cause: 'node',
+  },
+  'login-refused': {
+    means: 'the ticket was good, but the account may not log in on the node',
+    action: 'Check the account on the node: it is locked, has expired, or has no shell to log in with.',
+    turn: 'administrators',
+    cause: 'node',
+  },
+  'shell-failed': {
+    means: 'the account’s login shell ended or swallowed its input before the files were taken',
+    action: 'Check the account’s login shell and its start-up files on the node (.bashrc, .profile).',
+    turn: 'administrators',
+    cause: 'node',
+  },
+  'connection-dropped': {
+    means: 'sshd kept closing connections before its greeting, also with one at a time',
+    action:
+      'Raise MaxStartups of the node’s sshd, or lower distributor.perNode; see that it has processes to spare.',
+    turn: 'administrators',
+    cause: 'node',
+  },
+  'disk-full': {
+    means: 'no space on the node; the old token is still there, whole',
+    action: 'Free space in the destination directory on the node.',
+    turn: 'administrators',
+    cause: 'node',
+  },
+  'destination-squatted': {
+    means: 'somebody else’s file, link or directory is at the destination; nothing was followed',
+    action:
+      'Security: somebody else holds a file, link or directory at the destination; remove it on the node.',
+    turn: 'administrators',
+    cause: 'node',
+    permanent: true,
+  },
+  'destination-missing': {
+    means: 'the destination directory does not exist on the node',
+    action: 'Make the destination directory on the node, or correct the destination in the configuration.',
+    turn: 'administrators',
+    cause: 'node',
+    permanent: true,
+  },
+  'wrong-owner': {
+    means: 'the account has another UID on the node; nothing was written',
+    action:
+      'The account’s UID on the node differs from the configured one: check desiredUID and the account.',
+    turn: 'administrators',
+    cause: 'node',
+    permanent: true,
+  },
+  'push-timeout': {
+    means: 'the push did not end in time',
+    action: 'Check the node’s load and network.',
+    turn: 'administrators',
+    cause: 'node',
+  },
+  'connection-lost': {
+    means: 'the connection ended in the middle; each file is the old or the new one',
+    action: 'Nothing: it is tried again; check the node if it stays.',
+    turn: 'nobody',
+    cause: 'node',
+  },
+  'push-failed': {
+    means: 'the push failed in a way that is not known',
+    action: 'Run ssh by hand with the entry’s ticket.',
+    turn: 'administrators',
+    cause: 'node',
+  },
+  'notification-failed': {
+    means: 'a mail or a Slack message was refused or could not be delivered',
+    action: 'Check the mail server and the Slack webhook in the configuration.',
+    turn: 'administrators',
+    cause: 'configuration',
+    permanent: true,
+  },
+  'disk-full-here': {
+    means: 'no space in the daemon’s state directory',
+    action: 'Free space in this daemon’s state directory.',
+    turn: 'administrators',
+    cause: 'here',
+  },
+  timeout: {
+    means: 'a program did not end in time and was stopped',
+    action: 'Look at the program’s server; it was stopped at its deadline.',
+    turn: 'administrators',
+    cause: 'here',
+  },
+  unexpected: {
+    means: 'an error nobody foresaw; the log of the run has it',
+    action: 'Look at the daemon’s log for this run.',
+    turn: 'administrators',
+    cause: 'here',
+  },
+} as const satisfies Record<string, Reason>
+
+export type ReasonCode = keyof typeof reasons
+
+/** The reason of a code that may be a newer daemon’s; undefined where it is not known here. */
+export const reasonOf = (code: string): Reason | undefined => reasons[code as ReasonCode]
