@@ -100,7 +100,7 @@ describe('UIDs from FERRY', { timeout: 400_000 }, () => {
     const { known, failed } = await refresh()
     assert.deepEqual(known, [])
     const row = failed.find(({ account }) => account === 'novaana')
-    assert.deepEqual([row?.code, row?.uid], ['uid-unknown', 46301])
+    assert.deepEqual([row?.code, row?.uid], ['ferry-unreachable', 46301])
     assert.match(
       await untilTold('no UID from FERRY'),
       /novaana: FERRY did not say .* UID 46301 stays in force\./,

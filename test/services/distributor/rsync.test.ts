@@ -89,7 +89,7 @@ exec rsync "$@"
   it('says that a directory is not there', async (t) => {
     await assert.rejects(
       rsyncHere(t).push(tokenFiles('/nowhere', content)),
-      reason('push-failed', Permanent, /The directory of \/nowhere\/vt_u61234 .* does not exist/),
+      reason('destination-missing', Permanent, /The directory of \/nowhere\/vt_u61234 .* does not exist/),
     )
   })
 
