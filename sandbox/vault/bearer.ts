@@ -1,14 +1,15 @@
-/** Real signed bearer tokens (ES256) with the WLCG claims, and the documents that publish the key. */
+/** Real signed bearer tokens (RS256, which every door takes) with the WLCG claims, and the documents that publish the key. */
 import {
   createPrivateKey,
   createPublicKey,
-  generateKeyPairSync,
+  generateKeyPair,
   type KeyObject,
   randomUUID,
   sign,
 } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
+import { promisify } from 'node:util'
 import type { Books } from './books.ts'
 import { isWithin } from './scopes.ts'
 import { Refusal } from './types.ts'
@@ -39,16 +40,22 @@ export interface BearerIssuer {
 
 const keyId = 'sandbox-1'
 const anyAudience = 'https://wlcg.cern.ch/jwt/v1/any'
-const fullScopes = 'compute.cancel compute.create compute.modify compute.read storage.create:/ storage.read:/'
+const fullScopes = [
+  ...['compute.cancel', 'compute.create', 'compute.modify', 'compute.read'],
+  ...['storage.create:/', 'storage.modify:/', 'storage.read:/', 'storage.stage:/'],
+]
 
-/** Signs with a key kept in `<dir>/vault`, so that tokens stay good over a restart. `baseUrl` is the root of the issuers' URLs. */
+/** Kept, so that tokens stay good over a restart. */
+const keyFile = (dir: string) => join(dir, 'vault', 'books', 'issuer-key.pem')
+
+/** Signs with the key that `makeIssuerKey` left. `baseUrl` is the root of the issuers' URLs. */
 export function createBearerIssuer(
   dir: string,
   baseUrl: string,
   lifetimeSeconds: number,
   books: Books,
 ): BearerIssuer {
-  const key = loadKey(join(dir, 'vault', 'books', 'issuer-key.pem'))
+  const key = createPrivateKey(readFileSync(keyFile(dir)))
   const given = new Map<string, { accessToken: string; expiresAt: number }>()
   const issuerUrl = (issuer: string) => `${baseUrl}/${issuer}`
   const listOf = (text: string) => text.split(/[ ,]/).filter(Boolean)
@@ -84,13 +91,18 @@ export function createBearerIssuer(
       const before = given.get(cacheKey)
       if (before && before.expiresAt - now > minimumSeconds)
         return { accessToken: before.accessToken, secondsLeft: before.expiresAt - now }
-      const made = issue(owner, Math.max(lifetimeSeconds, minimumSeconds + 60), fullScopes, anyAudience)
+      const made = issue(
+        owner,
+        Math.max(lifetimeSeconds, minimumSeconds + 60),
+        fullScopes.join(' '),
+        anyAudience,
+      )
       given.set(cacheKey, { accessToken: made.accessToken, expiresAt: now + made.secondsLeft })
       return made
     },
     exchange(owner, scopes, audiences) {
-      const asked = scopes === undefined ? listOf(fullScopes) : listOf(scopes)
-      const beyond = asked.find((scope) => !isWithin(scope, listOf(fullScopes)))
+      const asked = scopes === undefined ? fullScopes : listOf(scopes)
+      const beyond = asked.find((scope) => !isWithin(scope, fullScopes))
       if (beyond !== undefined)
         throw new Refusal(400, [`exchange failed: oauth2: "invalid_scope" "scope ${beyond} is not granted"`])
       const audience = audiences === undefined ? anyAudience : listOf(audiences)
@@ -99,26 +111,25 @@ export function createBearerIssuer(
     openidConfiguration: (issuer) => ({
       issuer: issuerUrl(issuer),
       jwks_uri: `${issuerUrl(issuer)}/jwks`,
-      id_token_signing_alg_values_supported: ['ES256'],
+      id_token_signing_alg_values_supported: ['RS256'],
     }),
     jwks: () => ({
-      keys: [{ ...createPublicKey(key).export({ format: 'jwk' }), kid: keyId, alg: 'ES256', use: 'sig' }],
+      keys: [{ ...createPublicKey(key).export({ format: 'jwk' }), kid: keyId, alg: 'RS256', use: 'sig' }],
     }),
   }
 }
 
 function signJwt(claims: unknown, key: KeyObject): string {
   const part = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('base64url')
-  const signed = `${part({ typ: 'JWT', alg: 'ES256', kid: keyId })}.${part(claims)}`
-  const signature = sign('sha256', Buffer.from(signed), { key, dsaEncoding: 'ieee-p1363' })
-  return `${signed}.${signature.toString('base64url')}`
+  const signed = `${part({ typ: 'JWT', alg: 'RS256', kid: keyId })}.${part(claims)}`
+  return `${signed}.${sign('sha256', Buffer.from(signed), key).toString('base64url')}`
 }
 
-function loadKey(file: string): KeyObject {
-  if (!existsSync(file)) {
-    mkdirSync(join(file, '..'), { recursive: true, mode: 0o700 })
-    const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
-    writeFileSync(file, privateKey.export({ type: 'pkcs8', format: 'pem' }), { mode: 0o600 })
-  }
-  return createPrivateKey(readFileSync(file))
+/** Makes the key that issuers sign with, where there is none yet. */
+export async function makeIssuerKey(dir: string): Promise<void> {
+  const file = keyFile(dir)
+  if (existsSync(file)) return
+  const { privateKey } = await promisify(generateKeyPair)('rsa', { modulusLength: 2048 })
+  mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
+  writeFileSync(file, privateKey.export({ type: 'pkcs8', format: 'pem' }), { mode: 0o600 })
 }

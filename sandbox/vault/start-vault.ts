@@ -6,7 +6,7 @@ import type { AddressInfo, Socket } from 'node:net'
 import { join } from 'node:path'
 import { readFaults } from '../fault-file.ts'
 import { answerRequest } from './answer-request.ts'
-import { createBearerIssuer } from './bearer.ts'
+import { createBearerIssuer, makeIssuerKey } from './bearer.ts'
 import { openBooks, refreshTokenFromTheStart } from './books.ts'
 import { startTicketChecker } from './check-ticket.ts'
 import { createDeviceLogins } from './device-logins.ts'
@@ -52,6 +52,7 @@ const defaultLifetimes: Lifetimes = { vaultToken: 28 * 86_400, bearer: 3600, pol
 export async function startVault(options: VaultOptions): Promise<Vault> {
   const { dir, host = 'localhost', tls } = options
   mkdirSync(join(dir, 'vault', 'books'), { recursive: true, mode: 0o700 })
+  await makeIssuerKey(dir)
   const books = openBooks(dir)
   for (const { issuer, role, principal } of options.services) {
     const path = secretPath({ issuer, role, credkey: credkeyOf(principal) })

@@ -102,7 +102,7 @@ describe('the Vault stand-in', () => {
     assert.equal(more.status, 400)
   })
 
-  it('gives bearer tokens signed with its published key', async () => {
+  it('gives bearer tokens signed with its published key, RSA as all doors take it', async () => {
     const { body } = await ask(`${credsPath}?minimum_seconds=60`, { token })
     const bearer = (body.data as unknown as { access_token: string }).access_token
     const [head = '', claims = '', signature = ''] = bearer.split('.')
@@ -113,11 +113,17 @@ describe('the Vault stand-in', () => {
     const wellKnown = await ask(`${new URL(facts.iss).pathname}/.well-known/openid-configuration`)
     assert.equal(wellKnown.body.issuer, facts.iss)
     const { body: published } = await ask(new URL(String(wellKnown.body.jwks_uri)).pathname)
-    const key = createPublicKey({ key: (published.keys as never[])[0] as never, format: 'jwk' })
+    const jwk = (published.keys as { kid: string; alg: string; kty: string }[])[0]
+    const { typ, alg, kid } = JSON.parse(Buffer.from(head, 'base64url').toString())
+    assert.deepEqual(
+      { typ, alg, kid, kty: 'RSA' },
+      { typ: 'JWT', alg: 'RS256', kid: jwk?.kid, kty: jwk?.kty },
+    )
+    const key = createPublicKey({ key: jwk as never, format: 'jwk' })
     const isSigned = verify(
       'sha256',
       Buffer.from(`${head}.${claims}`),
-      { key, dsaEncoding: 'ieee-p1363' },
+      key,
       Buffer.from(signature, 'base64url'),
     )
     assert.equal(isSigned, true)
@@ -190,7 +196,9 @@ describe('the Vault stand-in', () => {
       bearerIn(await exchange('storage.read:/dune,compute.read', 'https://a.example,b')),
       narrow,
     )
-    for (const beyond of ['storage.modify:/', 'compute.read,admin', 'storage.read'])
+    for (const written of ['storage.modify:/dune', 'storage.stage:/dune'])
+      assert.equal(claimsOf(bearerIn(await exchange(written))).scope, written)
+    for (const beyond of ['storage.delete:/', 'compute.read,admin', 'storage.read'])
       assert.match(JSON.stringify((await exchange(beyond)).body.errors), /exchange failed: .*invalid_scope/)
     site.setFaults({ 'bearer-refused': ['dune_production'] })
     assert.equal((await exchange('compute.read')).status, 400)
