@@ -10,8 +10,9 @@ import type { RunAnswer } from '../services/refresher/run-request.ts'
 import type { Bus } from '../shared/bus.ts'
 import { requests } from '../shared/subjects.ts'
 import { defaultEntries } from './default-entries.ts'
-import { refuseUnknownNames } from './fault-names.ts'
+import { listNames, refuseUnknownNames } from './fault-names.ts'
 import { joinFaults, listFaults, parseFault } from './faults.ts'
+import { lookAround } from './look-around.ts'
 import { type SandboxSite, startSite } from './site.ts'
 import { untilDelivered } from './until-delivered.ts'
 import { verifySite } from './verify.ts'
@@ -23,8 +24,15 @@ const help = `npm run demo [-- OPTIONS]: one run over a sandbox site with real K
   --dir DIR             where the site is made (default: .sandbox)
   --help                this text
 
+Examples:
+  npm run demo -- --fault node-down=dunegpvm01
+  npm run demo -- --fault vault-rate-limit=5 --fault storer-hangs=mu2e_production,dune_production
+
 Faults:
 ${listFaults()}
+
+Names that the site has, hosts also with .sandbox.test:
+${listNames(defaultEntries)}
 
 Exit codes: 0 every token is where it belongs, 1 something is not, 2 wrong use.
 `
@@ -36,7 +44,9 @@ async function demo(): Promise<number> {
   try {
     options = readOptions()
   } catch (error) {
-    process.stderr.write(`demo: ${(error as Error).message}\n\n${help}`)
+    process.stderr.write(
+      `demo: ${(error as Error).message}\nnpm run demo -- --help shows all options and faults.\n`,
+    )
     return 2
   }
   if (options.help) {
@@ -83,6 +93,7 @@ async function play({ dir, faults, keep, fault }: ReturnType<typeof readOptions>
   // Mails and Slack posts are on their way after a run has finished: waited for, but not for ever.
   await untilDelivered(bus, 30_000)
   const misplaced = await lookWhereTokensAre(site)
+  say(`\n${lookAround(site.layout, fault.length > 0)}`)
   if (keep) await stayUp(site, supervisor.url)
   return failed || misplaced ? 1 : 0
 }
@@ -104,8 +115,7 @@ async function lookWhereTokensAre(site: SandboxSite): Promise<boolean> {
   if (wrong.length === 0)
     say(pc.green(`Looked at ${findings.length} targets: every token is where it belongs.`))
   for (const { entry, kind, target, problems } of wrong)
-    say(pc.red(`Not in place: ${entry ?? ''} ${kind} ${target}: ${problems.join('; ')}`))
-  say(`Look around in ${site.dir}: nodes/*/tmp, credds, mail, slack, traces, logs.`)
+    say(pc.red([`Not in place: ${entry ?? ''} ${kind} ${target}`, ...problems].join('\n  ')))
   return wrong.length > 0
 }
 

@@ -12,6 +12,15 @@ const namesOf = (entries: readonly SiteEntry[]): Readonly<Record<string, readonl
   SERVICE: [...new Set(entries.map(serviceName))],
 })
 
+/** One line for each kind of name, for usage texts; hosts without their domain. Pure. */
+export function listNames(entries: readonly SiteEntry[]): string {
+  return Object.entries(namesOf(entries))
+    .map(
+      ([kind, names]) => `  ${kind.padEnd(10)} ${names.map((name) => name.replace(/\..*/, '')).join(', ')}`,
+    )
+    .join('\n')
+}
+
 /** Throws an error with the names that there are. Hosts may be named without their domain. Pure. */
 export function refuseUnknownNames(faults: Faults, entries: readonly SiteEntry[]): void {
   const there = namesOf(entries)

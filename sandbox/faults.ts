@@ -1,6 +1,7 @@
 /** The faults a sandbox can be given: their names, their values, and `faults.json`, which every stand-in reads anew at each call. */
 import { mkdirSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { nearest } from '../shared/config/problem.ts'
 import { z } from '../shared/zod.ts'
 
 export { isAffected, readFaults } from './fault-file.ts'
@@ -60,12 +61,16 @@ export type FaultName = keyof Faults
 
 /**
  * Reads one `--fault NAME[=VALUE]` of the command line. Lists take one name or several with commas.
- * @throws Error that lists the known faults when the name is unknown or the value does not fit.
+ * @throws Error that names the nearest fault, or lists all, when the name is unknown, and what is expected of a value.
  */
 export function parseFault(text: string): Faults {
   const [, name = '', value] = /^([^=]*)(?:=(.*))?$/s.exec(text) ?? []
-  if (!Object.hasOwn(faultsSchema.shape, name))
-    throw new Error(`unknown fault "${name}"; known are:\n${listFaults()}`)
+  if (!Object.hasOwn(faultsSchema.shape, name)) {
+    const near = nearest(name, Object.keys(faultsSchema.shape))
+    throw new Error(
+      `unknown fault "${name}"; ${near ? `did you mean ${near}?` : `known are:\n${listFaults()}`}`,
+    )
+  }
   const parsed = faultsSchema.safeParse({ [name]: parseValue(name as FaultName, value) })
   if (!parsed.success)
     throw new Error(`fault "${text}" has a wrong value; expected --fault ${describe(name as FaultName)}`)

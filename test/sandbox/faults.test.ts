@@ -27,10 +27,14 @@ describe('faults', () => {
     it(`takes ${what}: ${text}`, () => assert.deepEqual(parseFault(text), expected))
   }
 
-  it('lists the known faults when the name is unknown', () => {
+  it('names the nearest fault when the name is unknown, and lists all where none is near', () => {
     assert.throws(
       () => parseFault('node-dwon=x'),
-      /unknown fault "node-dwon"; known are:\n[\s\S]*node-down=NODE[\s\S]*ferry-down/,
+      /^Error: unknown fault "node-dwon"; did you mean node-down\?$/,
+    )
+    assert.throws(
+      () => parseFault('earthquake'),
+      /unknown fault "earthquake"; known are:\n[\s\S]*node-down=NODE[\s\S]*ferry-down/,
     )
     assert.throws(() => parseFault('constructor'), /unknown fault/)
   })
