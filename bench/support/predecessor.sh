@@ -2,7 +2,7 @@
 # A driver of the predecessor's shape: every command of a stage is started at once, and the next stage waits for the last of
 # them. Reads its plan from stdin, one command a line: `ticket ACCOUNT PRINCIPAL KEYTAB`, `ping ADDRESS`,
 # `copy ACCOUNT NODE SOURCE DESTINATION`, and `wait` between stages.
-# Arguments: the directory for tickets, and ssh's configuration.
+# Arguments: the directory for tickets, and ssh's configuration, from which ours takes its key exchange too.
 set -u
 tickets=$1
 ssh="ssh -F $2 -o ConnectTimeout=30 -o ServerAliveInterval=30 -o ServerAliveCountMax=1"
