@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { defaultEntries } from '../../sandbox/default-entries.ts'
-import { refuseUnknownNames } from '../../sandbox/fault-names.ts'
+import { listNames, refuseUnknownNames } from '../../sandbox/fault-names.ts'
 import { type FaultName, type Faults, faultsSchema } from '../../sandbox/faults.ts'
 import { z } from '../../shared/zod.ts'
 import { makeDirectory } from '../support/pipeline.ts'
@@ -56,6 +56,13 @@ describe('a fault of something that the site does not have', () => {
       'vault-error': 503,
       'kdc-down': true,
     })()
+  })
+
+  it('are listed for usage texts, each kind in a line, hosts without their domain', () => {
+    assert.match(
+      listNames(defaultEntries),
+      /^ {2}NODE +dunegpvm01, .*\n {2}CREDD +credd1, credd2\n.*\n {2}SERVICE +\w/,
+    )
   })
 
   it('ends the demo with exit code 2 before anything is made', async () => {
