@@ -40,8 +40,21 @@ export function checkCollectors({ entries, refresher, timeouts }: Site): Check[]
     deadlineMs: timeouts.kerberosMs + graceMs,
     look: (signal) =>
       judge('collector', async () => {
-        const credds = await findCredds(entry, { ...refresher, timeoutMs: timeouts.kerberosMs, signal })
-        return [ok('collector', `${entry.collectors[0]} names ${credds.join(', ')} for ${entry.name}`)]
+        const { names, refused } = await findCredds(entry, {
+          ...refresher,
+          ...{ timeoutMs: timeouts.kerberosMs, signal },
+        })
+        const says = `${entry.collectors[0]} names`
+        return [
+          ...(names.length > 0 ? [ok('collector', `${says} ${names.join(', ')} for ${entry.name}`)] : []),
+          ...refused.map((name) =>
+            warning(
+              'collector',
+              `${says} a schedd "${name}" for ${entry.name}, which is no host name`,
+              reasons['credd-name-refused'].action,
+            ),
+          ),
+        ]
       }),
   }))
 }

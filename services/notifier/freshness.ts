@@ -16,7 +16,7 @@ const seenRecord = z.object({
   expiry: z.string().optional(),
   lastSuccess: z.string().optional(),
   ended: z
-    .object({ messages: z.array(z.object({ body: z.object({ credds: z.array(z.string()) }) })) })
+    .object({ messages: z.array(z.object({ body: z.object({ credds: z.array(z.string()).default([]) }) })) })
     .optional()
     .catch(undefined),
 })

@@ -2,9 +2,10 @@
 import type { Logger } from 'pino'
 import { type CommandOutcome, runCommand } from '../../shared/command.ts'
 import { commandEnvironment, environment } from '../../shared/config/environment.ts'
-import { hostName } from '../../shared/config/grammar.ts'
+import { creddName } from '../../shared/config/grammar.ts'
 import type { Entry } from '../../shared/config/site.ts'
 import { failure, Permanent, Transient } from '../../shared/errors.ts'
+import { cleanLine } from '../../shared/outcome-text.ts'
 
 export interface CollectorOptions {
   readonly condorStatus: string
@@ -16,36 +17,48 @@ export interface CollectorOptions {
   readonly log?: Logger
 }
 
-/** What the first collector that answers knows. */
-interface CollectorAnswer {
-  readonly collector: string
+/** The credds of an entry. */
+export interface Credds {
+  /** Each once, in order. */
   readonly names: readonly string[]
+  /** What the collector gave for the name of a schedd and is none, as a clean line each: nothing is stored there. */
+  readonly refused: readonly string[]
+  /** Who named them; absent where the configuration did. */
+  readonly collector?: string
 }
+
+/** Of names that are none (a program that prints something else altogether). */
+const mostRefused = 10
 
 /**
  * The credds that hold this entry's token: the configured ones, or the schedds that the first answering collector names.
  * None for entries with a token getter that needs no credd. Throws Transient `collector-unreachable` or Permanent `no-credd`.
  */
-export async function findCredds(entry: Entry, options: CollectorOptions): Promise<readonly string[]> {
-  if (entry.tokenGetter === 'getToken') return []
-  if (entry.credds) return entry.credds
+export async function findCredds(entry: Entry, options: CollectorOptions): Promise<Credds> {
+  if (entry.tokenGetter === 'getToken') return { names: [], refused: [] }
+  if (entry.credds) return { names: entry.credds, refused: [] }
   const { collectors, scheddConstraint } = entry
   const once = options.once ?? ((_question, ask) => ask())
-  const answer = await once(['schedds', collectors, scheddConstraint], () => askCollectors(entry, options))
-  return creddsIn(answer, entry)
+  const found = await once(['schedds', collectors, scheddConstraint], () => askCollectors(entry, options))
+  if (found.names.length > 0 || found.refused.length > 0) return found
+  throw new Permanent(
+    failure('no-credd', `${found.collector} knows no schedd for ${entry.name}'s constraint.`),
+  )
 }
 
 /** In the order of the configuration, until one answers. Throws when none does, so that nobody remembers that as an answer. */
-async function askCollectors(entry: Entry, options: CollectorOptions): Promise<CollectorAnswer> {
+async function askCollectors(entry: Entry, options: CollectorOptions): Promise<Credds> {
   for (const collector of entry.collectors) {
     const outcome = await askCollector(entry, collector, options)
     if (outcome.kind === 'exited' && outcome.exitCode === 0) {
-      const names = outcome.stdout
-        .split('\n')
-        .map((line) => line.trim())
-        .filter(Boolean)
-      options.log?.info({ collector, schedds: names.length }, 'a collector answered')
-      return { collector, names }
+      const credds = { collector, ...sortNames(outcome.stdout) }
+      options.log?.info({ collector, schedds: credds.names.length }, 'a collector answered')
+      for (const name of credds.refused)
+        options.log?.warn(
+          { collector, name },
+          'a collector names a schedd that is no host name: it is left out',
+        )
+      return credds
     }
     options.log?.warn({ collector }, 'a collector does not answer: the next one is asked')
   }
@@ -70,13 +83,17 @@ function askCollector(entry: Entry, collector: string, options: CollectorOptions
   })
 }
 
-/** Anything that is not a host name stops the entry, since it would end up in a command's environment. */
-function creddsIn({ collector, names }: CollectorAnswer, entry: Entry): string[] {
-  if (names.length === 0)
-    throw new Permanent(failure('no-credd', `${collector} knows no schedd for ${entry.name}'s constraint.`))
-  if (!names.every((name) => hostName.safeParse(name).success))
-    throw new Permanent(
-      failure('no-credd', `${collector} names a schedd for ${entry.name} that is no host name.`),
-    )
-  return [...new Set(names)].sort()
+/** Each name ends up in a command's environment: what is none is told apart, and costs the others nothing. Pure. */
+export function sortNames(printed: string): Pick<Credds, 'names' | 'refused'> {
+  const lines = printed
+    .split('\n')
+    .map((line) => line.trim())
+    .filter(Boolean)
+  const [names, refused] = [new Set<string>(), new Set<string>()]
+  for (const line of lines) {
+    const { data } = creddName.safeParse(line)
+    if (data === undefined) refused.add(cleanLine(line, 80) || 'a name without a letter')
+    else names.add(data)
+  }
+  return { names: [...names].sort(), refused: [...refused].slice(0, mostRefused) }
 }

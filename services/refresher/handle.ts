@@ -3,11 +3,12 @@ import { randomUUID } from 'node:crypto'
 import type { KV } from '@nats-io/kv'
 import type { Entry, Site } from '../../shared/config/site.ts'
 import type { Received } from '../../shared/consume.ts'
-import { Permanent, Transient } from '../../shared/errors.ts'
+import { failure, Permanent, Transient } from '../../shared/errors.ts'
 import { findEntry } from '../../shared/find-entry.ts'
 import type { Tickets } from '../../shared/kinit.ts'
 import { type RefreshItem, schemaVersion, type TokenReady, timestamp } from '../../shared/messages.ts'
 import type { Fact, Outgoing } from '../../shared/publish.ts'
+import { failedEvent } from '../../shared/report.ts'
 import type { RunCache } from '../../shared/run-cache.ts'
 import { seal } from '../../shared/seal.ts'
 import { refreshSubject, sealedKey, tokenSubject } from '../../shared/subjects.ts'
@@ -17,7 +18,7 @@ import { requestsPerToken } from '../../shared/vault-budget.ts'
 import type { VaultPause } from '../../shared/vault-pause.ts'
 import { findVaultServer, type VaultServerOptions } from '../../shared/vault-server.ts'
 import { type MadeBearers, makeBearers } from './bearers.ts'
-import { type CollectorOptions, findCredds } from './condor.ts'
+import { type CollectorOptions, type Credds, findCredds } from './condor.ts'
 import { type FerryBearer, findUid } from './ferry.ts'
 import { getVaultToken, type HtgettokenOptions } from './htgettoken.ts'
 import { lifeLeft, tokenExpiry } from './vault-api.ts'
@@ -101,9 +102,15 @@ async function refresh(
       ...options,
       heed: (work) => deps.vaultPause.heed(item.deadline, work, asking(1)),
     })
-    return await announce(item, entry, { uid, credds: [...credds], ...vaultToken, ...made }, deps)
+    const acted = await announce(
+      item,
+      entry,
+      { uid, credds: [...credds.names], ...vaultToken, ...made },
+      deps,
+    )
+    return { ...acted, messages: [...acted.messages, ...refusedCredds(item, credds)] }
   } catch (error) {
-    throw withCredds(error, credds)
+    throw withCredds(error, credds.names)
   }
 }
 
@@ -113,6 +120,14 @@ function withCredds(error: unknown, credds: readonly string[]): unknown {
   if (error instanceof Transient) return new Transient({ ...error.failure, credds })
   return error
 }
+
+/** A schedd whose name is none is a credd without the token, and nothing else fails with it. After `token.ready`, which names the others. */
+const refusedCredds = (item: RefreshItem, { refused, collector }: Credds): Fact[] =>
+  refused.map((name) => {
+    const message = `${collector} names a schedd "${name}", which is no host name: no token of ${item.service} is stored there.`
+    const failed = failure('credd-name-refused', message, { causeName: collector })
+    return failedEvent(item, 'store', name, failed, true)
+  })
 
 /** What nodes and credds are told of, once it is all there. */
 interface Made extends MadeBearers {

@@ -6,6 +6,7 @@ import {
   accountName,
   collectorHost,
   commandWords,
+  creddName,
   credkey,
   emailAddress,
   hostName,
@@ -38,7 +39,7 @@ export const roleSection = z.object({
     .max(4294967294)
     .optional()
     .describe('UID on the nodes; absent: FERRY tells it.'),
-  condorCreddHostOverride: z.array(hostName).min(1, noCredd).optional().describe('As `condorCreddHost`.'),
+  condorCreddHostOverride: z.array(creddName).min(1, noCredd).optional().describe('As `condorCreddHost`.'),
   condorCollectorHostOverride: z.array(collectorHost).optional().describe('As `condorCollectorHost`.'),
   condorScheddConstraintOverride: label.optional().describe('As `condorScheddConstraint`.'),
   vaultServerOverride: vaultServer.optional().describe('As `vaultServer`.'),

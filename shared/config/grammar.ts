@@ -4,10 +4,11 @@ import { splitWords } from './words.ts'
 
 type Check = (text: string) => boolean
 
-/** A text schema whose refusal quotes what was found and says what was expected. */
-const named = (expected: string, accepts: Check) =>
+/** A text schema whose refusal quotes what was found and says what was expected. `tidy` brings what is the same into one form. */
+const named = (expected: string, accepts: Check, tidy: (text: string) => string = (text) => text) =>
   z
     .string()
+    .overwrite(tidy)
     .refine(accepts, { error: (issue) => `${quote(issue.input)} is not ${expected}` })
     .meta({ expected })
 
@@ -38,11 +39,32 @@ const isHostAndPort: Check = (text) => {
 const isAbsolutePath: Check = (text) =>
   text.length < 1024 && /^\/[A-Za-z0-9._@%+=:,~/-]*$/.test(text) && !text.split('/').includes('..')
 
-/** A DNS name or an IPv4 address. */
-export const hostName = named('a host name (DNS name or IPv4 address)', isHostName)
+/** `host.lab.example.`, as DNS writes a full name, is `host.lab.example` to everybody who compares names. */
+const withoutRootDot = (text: string) => (/^[^.]+(\.[^.]+)+\.$/.test(text) ? text.slice(0, -1) : text)
+
+/** A DNS name or an IPv4 address; the dot that may end a full name is taken off. */
+export const hostName = named('a host name (DNS name or IPv4 address)', isHostName, withoutRootDot)
 
 /** A host with an optional port. */
 export const hostAndPort = named('a host name, with or without :port', isHostAndPort)
+
+/**
+ * A credd or schedd by HTCondor's name: `host`, or `name@host` where a host has several; with the port where HTCondor shall
+ * not look it up. `undefined` and `error` are what HTCondor's programs print in the place of a name that is not there.
+ */
+export const creddName = named(
+  'a credd (host or name@host, with or without :port)',
+  (text) => {
+    const [host = '', name, ...rest] = text.split('@').reverse()
+    return (
+      rest.length === 0 &&
+      isHostAndPort(host) &&
+      (name === undefined || /^[A-Za-z0-9_][A-Za-z0-9_.+-]{0,62}$/.test(name)) &&
+      !['undefined', 'error'].includes(text.toLowerCase())
+    )
+  },
+  withoutRootDot,
+)
 
 /** A collector as condor_status takes it: `host`, `host:port`, `host:port?sock=collector`. */
 export const collectorHost = named('a collector (host, host:port or host:port?sock=name)', (text) => {

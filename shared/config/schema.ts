@@ -9,6 +9,7 @@ import { experimentSection, noCredd } from './experiment-schema.ts'
 import {
   collectorHost,
   commandWords,
+  creddName,
   emailAddress,
   experimentName,
   filePath,
@@ -106,7 +107,7 @@ export const siteFile = z.object({
     .default([])
     .describe('Collectors, in the order in which they are tried.'),
   condorCreddHost: z
-    .array(hostName)
+    .array(creddName)
     .min(1, noCredd)
     .optional()
     .describe('Credds; absent: the collector is asked for schedds.'),

@@ -3,8 +3,10 @@ import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
-import { findCredds } from '../../../services/refresher/condor.ts'
+import pino from 'pino'
+import { findCredds, sortNames } from '../../../services/refresher/condor.ts'
 import type { Permanent } from '../../../shared/errors.ts'
+import { openRunCache } from '../../../shared/run-cache.ts'
 import { entryOf } from '../build.ts'
 
 /** A condor_status that runs `body`; its words are kept in a file, one a line. */
@@ -24,7 +26,7 @@ function condorStatus(t: TestContext, body: string) {
 describe('the credds of an entry', () => {
   it('are what the collector names, each once, in order', async (t) => {
     const { options, words } = condorStatus(t, 'printf "b.lab.example\\na.lab.example\\n\\nb.lab.example\\n"')
-    assert.deepEqual(await findCredds(entryOf(), options), ['a.lab.example', 'b.lab.example'])
+    assert.deepEqual((await findCredds(entryOf(), options)).names, ['a.lab.example', 'b.lab.example'])
     const pool = 'collector.lab.example'
     assert.deepEqual(words(), ['-pool', pool, '-schedd', '-af', 'Name', pool])
   })
@@ -37,7 +39,7 @@ describe('the credds of an entry', () => {
   it('are asked of the next collector when one is down', async (t) => {
     const { options, words } = condorStatus(t, '[ "$2" = c2.lab.example ] || exit 1; echo a.lab.example')
     const entry = { ...entryOf(), collectors: ['c1.lab.example', 'c2.lab.example', 'c3.lab.example'] }
-    assert.deepEqual(await findCredds(entry, options), ['a.lab.example'])
+    assert.deepEqual((await findCredds(entry, options)).names, ['a.lab.example'])
     assert.deepEqual(
       words().filter((_, i, all) => all[i - 1] === '-pool'),
       ['c1.lab.example', 'c2.lab.example'],
@@ -45,10 +47,13 @@ describe('the credds of an entry', () => {
   })
   it('are the configured ones without asking, and none for an entry that needs none', async () => {
     const options = { condorStatus: '/nowhere', timeoutMs: 1_000, signal: AbortSignal.timeout(5_000) }
-    assert.deepEqual(await findCredds({ ...entryOf(), credds: ['x.lab.example'] }, options), [
-      'x.lab.example',
-    ])
-    assert.deepEqual(await findCredds({ ...entryOf(), tokenGetter: 'getToken' }, options), [])
+    assert.deepEqual(await findCredds({ ...entryOf(), credds: ['x.lab.example'] }, options), {
+      names: ['x.lab.example'],
+      refused: [],
+    })
+    assert.deepEqual(await findCredds({ ...entryOf(), tokenGetter: 'getToken' }, options), {
+      ...{ names: [], refused: [] },
+    })
   })
 
   const code = (kind: string, expected: string) => (error: Permanent) => {
@@ -56,18 +61,63 @@ describe('the credds of an entry', () => {
     assert.doesNotMatch(error.message, /\n|;id/)
     return true
   }
-  const bad: Record<string, string> = {
-    'an option': '--help',
-    'a command': 'a.lab.example;id',
-    'two words': 'a.lab.example b.lab.example',
-    'a path': '../../etc/passwd',
-    'an escape': 'a\u001b[31m',
+  /** Printed beside a good name: which names are taken, and which are told. */
+  const printed: Record<string, readonly [string, readonly string[], readonly string[]]> = {
+    'HTCondor’s own form for the second schedd of a host': [
+      'crab3@schedd19.example.org',
+      ['crab3@schedd19.example.org'],
+      [],
+    ],
+    'a name with a port': ['schedd19.example.org:9620', ['schedd19.example.org:9620'], []],
+    'the dot that ends a full name': ['b.lab.example.', ['b.lab.example'], []],
+    'the same host once with the dot and once without': ['good.lab.example.', [], []],
+    'an option': ['--help', [], ['--help']],
+    'a command': ['a.lab.example;id', [], ['a.lab.example;id']],
+    'two words': ['a.lab.example b.lab.example', [], ['a.lab.example b.lab.example']],
+    'a path': ['../../etc/passwd', [], ['../../etc/passwd']],
+    'a path before the host': ['../../x@a.lab.example', [], ['../../x@a.lab.example']],
+    'two names before the host': ['a@b@c.lab.example', [], ['a@b@c.lab.example']],
+    'a warning': [
+      'WARNING: Config source /etc/condor/x is unreadable',
+      [],
+      ['WARNING: Config source /etc/condor/x is unreadable'],
+    ],
+    'an attribute that is not there': ['undefined', [], ['undefined']],
+    'one that cannot be worked out': ['error', [], ['error']],
+    'an escape': ['a\u001b[31mx y', [], ['ax y']],
+    'an address': ['<192.0.2.1:9618?addrs=192.0.2.1-9618>', [], ['<192.0.2.1:9618?addrs=192.0.2.1-9618>']],
+    'a line without end': [`${'x'.repeat(5_000)} y`, [], [`${'x'.repeat(79)}…`]],
   }
-  for (const [what, name] of Object.entries(bad))
-    it(`are refused when the collector names ${what} for one`, async (t) => {
-      const { options } = condorStatus(t, `echo good.lab.example; printf '%s\\n' '${name}'`)
-      await assert.rejects(findCredds(entryOf(), options), code('Permanent', 'no-credd'))
+  for (const [what, [line, taken, refused]] of Object.entries(printed))
+    it(`hold the good names beside ${what}, which is ${taken.length > 0 || refused.length === 0 ? 'taken' : 'told'}`, () => {
+      assert.deepEqual(sortNames(`\n${line}\r\ngood.lab.example\n`), {
+        names: [...taken, 'good.lab.example'].sort(),
+        refused,
+      })
     })
+  it('are told apart once for all that ask in a run, with one line in the log for each odd name', async (t) => {
+    const { options, words } = condorStatus(t, 'echo good.lab.example; echo "odd name"')
+    const lines: object[] = []
+    const log = pino({ write: (line) => void lines.push(JSON.parse(line)) })
+    const answers = openRunCache()
+    const ask = () =>
+      findCredds(entryOf(), { ...options, log, once: (question, find) => answers.once('1', question, find) })
+    const found = [await ask(), await ask()]
+    for (const one of found)
+      assert.deepEqual(one, {
+        ...{ collector: 'collector.lab.example', names: ['good.lab.example'], refused: ['odd name'] },
+      })
+    assert.equal(words().filter((word) => word === '-schedd').length, 1)
+    assert.equal(lines.filter((line) => 'name' in line && line.name === 'odd name').length, 1)
+  })
+  it('leave an entry its nodes where no name of the collector’s is good', async (t) => {
+    const { options } = condorStatus(t, 'echo "odd name"')
+    assert.deepEqual((await findCredds(entryOf(), options)).names, [])
+  })
+  it('are told of ten odd names at most: a program that prints a page has said enough', () => {
+    const page = Array.from({ length: 1_000 }, (_, line) => `line ${line}`).join('\n')
+    assert.equal(sortNames(page).refused.length, 10)
+  })
   it('are none when the collector knows none: that does not pass by itself', async (t) => {
     await assert.rejects(
       findCredds(entryOf(), condorStatus(t, 'exit 0').options),

@@ -7,7 +7,15 @@ const schemas = { ...grammar }
 
 const table = {
   hostName: {
-    good: ['node1', 'node1.fnal.gov', '127.0.0.1', 'a-b.c-d', 'dune_gpvm01.fnal.gov', 'x'.repeat(63)],
+    good: [
+      'node1',
+      'node1.fnal.gov',
+      '127.0.0.1',
+      'a-b.c-d',
+      'dune_gpvm01.fnal.gov',
+      'x'.repeat(63),
+      'node1.fnal.gov.',
+    ],
     bad: [
       '',
       '-oProxyCommand=x',
@@ -28,6 +36,10 @@ const table = {
       'a:22',
       '$(id)',
     ],
+  },
+  creddName: {
+    good: ['c.lab.example', 'crab3@schedd19.example.org', 'a_b-1.2+3@c', 'c.lab.example:9620', 'a@c:9620'],
+    bad: ['', '@c', 'a@', 'a@b@c', '-a@c', '.a@c', '../x@c', 'a/b@c', 'a b@c', 'c:0', 'undefined', 'Error'],
   },
   collectorHost: {
     good: ['c.lab.example', 'c.lab.example:9618', 'c.lab.example:9618?sock=collector'],
@@ -138,6 +150,7 @@ const hostile = fc
   .map((parts) => parts.join(''))
 const guarded = [
   'hostName',
+  'creddName',
   'accountName',
   'absolutePath',
   'programPath',
