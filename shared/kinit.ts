@@ -148,8 +148,12 @@ function ticketEnd(entry: TicketOf, ccache: string): number {
         `kinit made no ticket from ${entry.keytab} that can be read: remove ccache_type from krb5.conf.`,
       ),
     )
-  if (ticket.principal === entry.principal) return ticket.endMs
+  if (isOf(ticket.principal, entry.principal)) return ticket.endMs
   throw new Permanent(
     failure('kinit-wrong-keytab', `The ticket made from ${entry.keytab} is not ${entry.principal}’s.`),
   )
 }
+
+/** A principal without a realm is one of the realm that krb5.conf calls the default, which kinit has put there. Pure. */
+export const isOf = (ticket: string, principal: string): boolean =>
+  ticket === principal || (!principal.includes('@') && ticket.replace(/@[^@]*$/, '') === principal)

@@ -2,6 +2,7 @@
 import { type CommandOutcome, prepareCommand, runCommand } from '../../shared/command.ts'
 import { commandEnvironment, environment } from '../../shared/config/environment.ts'
 import type { Entry, Site } from '../../shared/config/site.ts'
+import { splitWords } from '../../shared/config/words.ts'
 import { errorOf, failure, RetryLater } from '../../shared/errors.ts'
 import type { ReasonCode } from '../../shared/reasons.ts'
 import { classifyVault } from '../../shared/vault-texts.ts'
@@ -103,12 +104,19 @@ export function storerEnvironment(
   }
 }
 
-/** The operator's own options are kept; the credkey is added where they name none. Pure. */
+/** The operator's own options are kept. The last credkey counts, so this entry's is added unless that is the one already. Pure. */
 export function htgettokenOptions(entry: Entry, inherited: string | undefined): string {
-  if (inherited?.includes('--credkey')) return inherited
-  const ours = [`--credkey=${entry.credkey}`]
-  return [inherited ?? `--vaulttokenminttl=${entry.minTokenLifetime}`, ...ours].join(' ')
+  if (inherited !== undefined && lastCredkey(inherited) === entry.credkey) return inherited
+  return `${inherited ?? `--vaulttokenminttl=${entry.minTokenLifetime}`} --credkey=${entry.credkey}`
 }
+
+/** The credkey that htgettoken takes from its options, whose value may be a word of its own. */
+const lastCredkey = (options: string) =>
+  splitWords(options)
+    ?.flatMap((word, index, words) =>
+      word === '--credkey' ? [words[index + 1]] : (word.match(/^--credkey=(.*)$/)?.[1] ?? []),
+    )
+    .at(-1)
 
 /**
  * Texts of condor_store_cred and of the storer once Vault has answered: the credd's side. The hint at ALLOW_WRITE says

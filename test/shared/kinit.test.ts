@@ -19,7 +19,7 @@ const layout = layoutOf(mkdtempSync(join(tmpdir(), 'mt-kinit-')))
 // Read once, when the modules are loaded: what a daemon's unit would set.
 process.env.KRB5_CONFIG = layout.krb5Config
 process.env.PATH = `${process.env.PATH}:/usr/sbin:/sbin`
-const { classify, openTickets } = await import('../../shared/kinit.ts')
+const { classify, isOf, openTickets } = await import('../../shared/kinit.ts')
 
 const exited = (stderr: string): CommandOutcome => ({ kind: 'exited', exitCode: 1, stdout: '', stderr })
 
@@ -56,6 +56,18 @@ describe('what kinit of MIT Kerberos 1.20 says', () => {
   })
 })
 
+describe('a ticket', () => {
+  const table: Record<string, readonly [ticket: string, principal: string, isIts: boolean]> = {
+    'is of its own principal': ['a/b@LAB', 'a/b@LAB', true],
+    'is of a principal without a realm, which krb5.conf adds': ['a/b@LAB', 'a/b', true],
+    'is of no other realm': ['a/b@LAB', 'a/b@OTHER', false],
+    'is of no other name': ['a/b@LAB', 'a', false],
+    'is of no other instance': ['a/b@LAB', 'a/c', false],
+  }
+  for (const [what, [ticket, asked, isIts]] of Object.entries(table))
+    it(what, () => assert.equal(isOf(ticket, asked), isIts))
+})
+
 describe('tickets from a real KDC', () => {
   const keytab = (name: string) => join(layout.keytabs, `${name}.keytab`)
   const principal = (name: string) => `${name}/managedtokens/sandbox.test@SANDBOX.TEST`
@@ -90,6 +102,13 @@ describe('tickets from a real KDC', () => {
     const ccache = await tickets.ccacheOf(entry, limits)
     assert.ok(ccache.startsWith(directory))
     assert.deepEqual(await readdir(directory), ['dune=5Fproduction.ccache'])
+  })
+
+  it('are of the default realm where the principal is configured without one', async () => {
+    await using tickets = await open()
+    const [bare] = principal('dunepro').split('@')
+    const ccache = await tickets.ccacheOf({ ...entry, principal: bare as string }, limits)
+    assert.equal(readCcache(await readFile(ccache))?.principal, principal('dunepro'))
   })
 
   it('end when klist says so', async () => {

@@ -95,8 +95,28 @@ describe('HTGETTOKENOPTS', () => {
       '--vaulttokenminttl=3d --credkey=dunepro',
     ],
     'keeps the operator’s options and appends the credkey': ['--nossh -v', '--nossh -v --credkey=dunepro'],
-    'keeps the operator’s credkey': ['--credkey=other -v', '--credkey=other -v'],
-    'keeps the operator’s credkey in two words': ['-v --credkey other', '-v --credkey other'],
+    'outranks another entry’s credkey': ['--credkey=novapro -v', '--credkey=novapro -v --credkey=dunepro'],
+    'outranks another entry’s credkey in two words': [
+      '-v --credkey novapro',
+      '-v --credkey novapro --credkey=dunepro',
+    ],
+    'outranks a credkey that this entry’s is the beginning of': [
+      '--credkey=dunepro/x',
+      '--credkey=dunepro/x --credkey=dunepro',
+    ],
+    'outranks another entry’s credkey after its own': [
+      '--credkey=dunepro --credkey=novapro',
+      '--credkey=dunepro --credkey=novapro --credkey=dunepro',
+    ],
+    'is left alone where it names this entry’s': ['--credkey=dunepro -v', '--credkey=dunepro -v'],
+    'is left alone where it names this entry’s in two words': [
+      '--credkey "dunepro" -v',
+      '--credkey "dunepro" -v',
+    ],
+    'is left alone where this entry’s is the last': [
+      '--credkey=novapro --credkey=dunepro',
+      '--credkey=novapro --credkey=dunepro',
+    ],
   }
   for (const [what, [inheritedOptions, expected]] of Object.entries(table))
     it(what, () => assert.equal(htgettokenOptions(entry, inheritedOptions), expected))
