@@ -17,7 +17,7 @@ export async function sendMail(
   if (password && 'why' in password) return serverAway(password.why)
   const envelope = { from: server.from, to: mail.to }
   try {
-    await handOver(await composeMail(mail, server.from), envelope, server, password?.text, options)
+    await handOver(await composeMail(mail, server), envelope, server, password?.text, options)
     return delivered
   } catch (error) {
     options.signal?.throwIfAborted()
@@ -27,7 +27,8 @@ export async function sendMail(
 }
 
 /** The whole mail as it goes over the wire: text first, then HTML. */
-function composeMail(mail: Notification, from: string): Promise<Buffer> {
+function composeMail(mail: Notification, { from: address, fromName }: MailServer): Promise<Buffer> {
+  const from = fromName === undefined ? address : { name: fromName, address }
   const root = mail.thread === undefined ? undefined : messageId(`thread.${mail.thread}`)
   return new MailComposer({
     ...{ from, to: mail.to, subject: mail.subject, text: mail.text },

@@ -2,9 +2,10 @@
 import { dirname } from 'node:path'
 import type { Environment } from './environment.ts'
 import { absolutePath, isWebUrl } from './grammar.ts'
+import { parseAddress } from './mail-address.ts'
 import type { ResolvedEntry } from './resolve.ts'
 import type { SiteFile } from './schema.ts'
-import type { Recipients, Retry, Site } from './site.ts'
+import type { MailServer, Recipients, Retry, Site } from './site.ts'
 
 export interface SiteParts {
   readonly path: string
@@ -43,7 +44,7 @@ export function buildSite({ path, hash, file, entries, variables }: SiteParts): 
     disableNotifications: file.disableNotifications,
     devEnvironmentLabel: variables.MANAGED_TOKENS_DEV_ENVIRONMENT_LABEL ?? file.devEnvironmentLabel,
     ...(file.ferry ? { ferry: present(file.ferry) } : {}),
-    ...(file.email ? { email: present(file.email) } : {}),
+    ...(file.email ? { email: mailServer(file.email) } : {}),
     notifications: {
       ...recipients(file.notifications),
       stakeholders: file.notifications.stakeholders,
@@ -81,6 +82,12 @@ const loki = (host: string, responseHeaderTimeoutMs: number | undefined): Site['
   host,
   ...present({ responseHeaderTimeoutMs }),
 })
+
+/** A mail's envelope takes the bare address. */
+function mailServer(email: SiteFile['email'] & object): MailServer {
+  const { name = '', address = email.from } = parseAddress(email.from) ?? {}
+  return present({ ...email, from: address, fromName: name || undefined })
+}
 
 const retry = (worker: SiteFile['workerType']['pushTokens']): Retry => ({
   numRetries: worker.numRetries,

@@ -121,6 +121,10 @@ function checkExperiments(file: SiteFile, folded: Folded, report: Report) {
       'there is no experiment — expected at least one, with roles and an account',
     )
   }
+  // One that is empty costs the others nothing; a file with nothing else in it is a mistake.
+  const hasRole = Object.keys(file.experiments).some((name) =>
+    folded.hasBelow(['experiments', name, 'roles']),
+  )
   for (const [experiment, section] of Object.entries(file.experiments)) {
     const path: Path = ['experiments', experiment]
     if (!folded.isWritten([...path, 'emails'])) {
@@ -131,11 +135,10 @@ function checkExperiments(file: SiteFile, folded: Folded, report: Report) {
       )
     }
     if (Object.keys(section.roles).length === 0 && !folded.hasBelow([...path, 'roles'])) {
-      report(
-        'warning',
-        [...path, 'roles'],
-        `${experiment} has no role, so nothing is done for it — expected at least one`,
-      )
+      const at: Path = [...path, 'roles']
+      if (hasRole)
+        report('warning', at, `${experiment} has no role, so nothing is done for it — expected at least one`)
+      else report('error', at, `"roles" is missing in ${showPath(path)} — expected a map`)
     }
     for (const [role, { destinationNodes }] of Object.entries(section.roles)) {
       const here: Path = [...path, 'roles', role]

@@ -49,7 +49,7 @@ export const duration = z
   .string()
   .meta({ expected })
   .transform((text, context) => {
-    const ms = parseDuration(text.trim())
+    const ms = parseDuration(text.trim().replace(/^\+/, ''))
     if (ms !== undefined) return ms
     context.issues.push({
       code: 'custom',

@@ -50,6 +50,8 @@ export interface EntryReader extends ConfiguredRole {
   /** Renders a template and holds the result against a grammar; refuses it where it stands. */
   render(template: string, at: Path, grammar: Grammar, fields?: TemplateFields): string
   refuse(at: Path, message: string): void
+  /** Says it, and refuses nothing. */
+  warn(at: Path, message: string): void
   /** Refuses the whole role for want of a value, unless one was given and refused already. */
   lack(message: string, wouldDo: readonly Path[]): ''
   /** Is everything there? */
@@ -102,6 +104,8 @@ export function readEntry(
     findings,
     note,
     refuse,
+    warn: (at, message) =>
+      findings.push({ severity: 'warning', ...folded.valuePlace(at), path: showPath(at), message }),
     isComplete: () => complete,
     choose<T>(
       into: keyof Entry,

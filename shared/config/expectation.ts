@@ -1,6 +1,7 @@
 /** What a schema wants and what was found instead, in words for people. */
 import { z } from '../zod.ts'
 import type { Path } from './fold.ts'
+import { innermost } from './scalar.ts'
 import { siteFile } from './schema.ts'
 import { mapForm } from './union.ts'
 
@@ -46,9 +47,4 @@ function expectedBy(schema: z.core.$ZodType): string | undefined {
 function outerLayer(schema: z.core.$ZodType): z.core.$ZodType | undefined {
   const def = schema._zod.def as { innerType?: z.core.$ZodType; in?: z.core.$ZodType }
   return def.innerType ?? def.in
-}
-
-const innermost = (schema: z.core.$ZodType): z.core.$ZodType => {
-  const next = outerLayer(schema)
-  return next ? innermost(next) : schema
 }

@@ -4,19 +4,18 @@ import { deliverList } from './deliver-schema.ts'
 import { tokenLifetime } from './duration.ts'
 import {
   accountName,
+  classAdConstraint,
   collectorHost,
   commandWords,
   creddName,
   credkey,
-  emailAddress,
+  emailAddresses,
   hostName,
   isWebUrl,
-  label,
   realExperimentName,
   roleName,
   vaultServer,
 } from './grammar.ts'
-import { sshOptionWords } from './option-words.ts'
 import { templateText } from './template-text.ts'
 
 export const noCredd = 'at least one credd; for none, leave the key out and set tokenGetterOverride: getToken'
@@ -41,7 +40,7 @@ export const roleSection = z.object({
     .describe('UID on the nodes; absent: FERRY tells it.'),
   condorCreddHostOverride: z.array(creddName).min(1, noCredd).optional().describe('As `condorCreddHost`.'),
   condorCollectorHostOverride: z.array(collectorHost).optional().describe('As `condorCollectorHost`.'),
-  condorScheddConstraintOverride: label.optional().describe('As `condorScheddConstraint`.'),
+  condorScheddConstraintOverride: classAdConstraint.optional().describe('As `condorScheddConstraint`.'),
   vaultServerOverride: vaultServer.optional().describe('As `vaultServer`.'),
   serviceCreddVaultTokenPathRootOverride: templateText
     .optional()
@@ -54,7 +53,7 @@ export const roleSection = z.object({
     .optional()
     .describe('`getToken`: plain htgettoken, no credd. Default: `storeAndGetToken`.'),
   minTokenLifetimeOverride: tokenLifetime.optional().describe('As `minTokenLifetime`.'),
-  sshOptionsOverride: sshOptionWords.optional().describe('As `sshOptions`.'),
+  sshOptionsOverride: commandWords.optional().describe('As `sshOptions`.'),
   transportOverride: z.enum(['ssh', 'rsync']).optional().describe('As `distributor.transport`.'),
   tokenDirectoryOverride: templateText.optional().describe('As `distributor.tokenDirectory`.'),
   fileCopierOptionsOverride: commandWords.optional().describe('As `fileCopierOptions`.'),
@@ -67,10 +66,7 @@ export const roleSection = z.object({
 export type RoleSection = z.output<typeof roleSection>
 
 export const experimentSection = z.object({
-  emails: z
-    .array(emailAddress)
-    .default([])
-    .describe('Stakeholders: who hears that a node did not get its token.'),
+  emails: emailAddresses.default([]).describe('Stakeholders: who hears that a node did not get its token.'),
   slack: z
     .string()
     // Whoever has this URL may post: it is never quoted.
@@ -78,6 +74,6 @@ export const experimentSection = z.object({
     .optional()
     .describe('Slack webhook that hears what `emails` hear. A secret.'),
   experimentOverride: realExperimentName.optional().describe('The experiment as the token issuer knows it.'),
-  roles: z.record(roleName, roleSection).describe('Its roles.'),
+  roles: z.record(roleName, roleSection).default({}).describe('Its roles.'),
 })
 export type ExperimentSection = z.output<typeof experimentSection>

@@ -1,9 +1,20 @@
 /** A parsed YAML document as the plain value a schema describes: keys matched whatever their case, every place remembered. */
-import { type Document, isAlias, isMap, isScalar, isSeq, type LineCounter, type Node, type Pair } from 'yaml'
+import {
+  type Document,
+  isAlias,
+  isMap,
+  isScalar,
+  isSeq,
+  type LineCounter,
+  type Node,
+  type Pair,
+  type Scalar,
+} from 'yaml'
 import { z } from '../zod.ts'
 import { quote } from './grammar.ts'
 import { keyText, mergedPairs } from './merged-pairs.ts'
 import { nearest } from './problem.ts'
+import { innermost, readScalar } from './scalar.ts'
 import { mapForm } from './union.ts'
 
 export interface Place {
@@ -31,13 +42,6 @@ export interface Folded {
 
 export const showPath = (path: Path) => path.map(String).join('.')
 const indexOf = (path: Path) => path.map(String).join('\0')
-
-/** The schema inside optional, default and the like: what the file's value is first held against. */
-function inner(schema: z.core.$ZodType): z.core.$ZodType {
-  const def = schema._zod.def as { innerType?: z.core.$ZodType; in?: z.core.$ZodType }
-  const next = def.innerType ?? def.in
-  return next ? inner(next) : schema
-}
 
 /**
  * Follows `schema` through the document. Empty values count as absent, a list may be one text (words separated by blanks
@@ -80,6 +84,18 @@ export function fold(
     return start
   }
 
+  const note = (severity: Finding['severity'], place: Place, path: Path, message: string) => {
+    findings.push({ severity, ...place, path: showPath(path), message })
+  }
+  const isOurs = ([first]: Path) => ownSections.some((section) => section === first)
+
+  /** A value that means something else to the predecessor than it seems is taken as it takes it, and told. */
+  function readValue(node: Scalar, schema: z.core.$ZodType, path: Path): unknown {
+    const { value, warning } = readScalar(node, schema, isOurs(path))
+    if (warning) note('warning', placeOf(node) ?? start, path, `${showPath(path)}: ${warning}`)
+    return value
+  }
+
   function foldMap(
     map: { items: Pair[] },
     path: Path,
@@ -117,7 +133,7 @@ export function fold(
   }
 
   function foldNode(node: unknown, outer: z.core.$ZodType, path: Path): unknown {
-    const form = isMap(node) ? mapForm(inner(outer)) : inner(outer)
+    const form = isMap(node) ? mapForm(innermost(outer)) : innermost(outer)
     const def = form._zod.def as {
       type: string
       shape?: Record<string, z.core.$ZodType>
@@ -157,15 +173,21 @@ export function fold(
     }
     if (def.element && isSeq(node)) {
       const schema = def.element
-      return node.items.map((item, index) => {
-        const here = [...path, index]
-        values.set(indexOf(here), placeOf(item) ?? find(values, path))
-        return foldNode(follow(item), schema, here) ?? null
-      })
+      const list: unknown[] = []
+      for (const item of node.items) {
+        const here = [...path, list.length]
+        const place = placeOf(item) ?? find(values, path)
+        values.set(indexOf(here), place)
+        const target = follow(item)
+        const isEmpty = target === null || (isScalar(target) && target.value === null)
+        if (!isEmpty || isOurs(path)) list.push(foldNode(target, schema, here) ?? null)
+        else note('warning', place, path, `${showPath(path)} has an empty item, ignored: it can go`)
+      }
+      return list
     }
     // An empty text says nothing, unless its key has a use for one (`sshOptionsOverride: ""` switches the global ones off).
     if (isScalar(node) && node.value === '' && !z.safeParse(outer, '').success) return undefined
-    if (isScalar(node)) return scalar(node.value, def.type)
+    if (isScalar(node)) return readValue(node, outer, path)
     return isSeq(node) ? [] : {}
   }
 
@@ -198,12 +220,4 @@ export function fold(
     isWritten: (path) => keys.has(indexOf(path)),
     hasBelow: (path) => keys.keys().some((key) => key.startsWith(`${indexOf(path)}\0`)),
   }
-}
-
-/** A scalar as its key wants it, where that cannot change its meaning. */
-function scalar(value: unknown, type: string): unknown {
-  if (type === 'array' && typeof value === 'string') return value.split(/[\s,]+/).filter(Boolean)
-  if (type === 'number' && typeof value === 'string' && /^\d{1,15}$/.test(value)) return Number(value)
-  if (type === 'boolean' && (value === 'true' || value === 'false')) return value === 'true'
-  return value
 }

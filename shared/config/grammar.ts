@@ -1,5 +1,6 @@
 /** What a name may look like that reaches a command line, a file name or an address: none can become an option or a shell word. */
 import { z } from '../zod.ts'
+import { parseAddress } from './mail-address.ts'
 import { splitWords } from './words.ts'
 
 type Check = (text: string) => boolean
@@ -159,8 +160,7 @@ export const realm = named('a Kerberos realm (letters, digits, "." and "-")', (t
   /^[A-Za-z0-9][A-Za-z0-9.-]*$/.test(text),
 )
 
-/** One e-mail address, without a display name: nothing that could add a header or a second recipient. */
-export const emailAddress = named('an e-mail address (user@host)', (text) => {
+const isAddress: Check = (text) => {
   const [user = '', host = '', ...rest] = text.split('@')
   return (
     rest.length === 0 &&
@@ -168,6 +168,25 @@ export const emailAddress = named('an e-mail address (user@host)', (text) => {
     !user.startsWith('-') &&
     isHostName(host)
   )
+}
+
+/** One e-mail address, a name in front of it taken off: nothing that could add a header or a second recipient. */
+export const emailAddress = named(
+  'an e-mail address (user@host)',
+  isAddress,
+  (text) => parseAddress(text)?.address ?? text,
+)
+
+/** Addresses, each once. In one text, names in front of them are none of the words that separate them. */
+export const emailAddresses = z
+  .array(emailAddress)
+  .overwrite((list) => [...new Map(list.map((one) => [one.toLowerCase(), one])).values()])
+  .meta({ words: 'addresses' })
+
+/** Who mails are from: an address, with a name in front or not. */
+export const sender = named('an e-mail address (user@host)', (text) => {
+  const found = parseAddress(text)
+  return found !== undefined && isAddress(found.address) && !/[\p{Cc}\p{Cf}]/u.test(found.name)
 })
 
 /** A path that is only opened by a program of ours or named in a message: absolute or relative, one line. */
@@ -178,6 +197,18 @@ export const filePath = named(
 
 /** A label for people: one line of visible characters. */
 export const label = named('one short line of text', (text) => /^[^\p{Cc}\p{Cf}]{1,200}$/u.test(text))
+
+/** A ClassAd expression: one line, which may be as long as one is in HTCondor's own files. */
+export const classAdConstraint = named('a constraint (one line of text)', (text) =>
+  /^[^\p{Cc}\p{Cf}]{1,10000}$/u.test(text),
+)
+
+/** A host, with `https://` before it or not. */
+export const httpsHost = named(
+  'a host name (DNS name or IPv4 address), with https:// before it or not',
+  isHostName,
+  (text) => withoutRootDot(text.replace(/^https:\/\//i, '').replace(/\/$/, '')),
+)
 
 /** Words for a program, as a shell would split them; quotes group, nothing is expanded. */
 export const commandWords = named(

@@ -11,7 +11,7 @@ export function siteJsonSchema(): Record<string, unknown> {
     io: 'input',
     unrepresentable: 'any',
     override: ({ jsonSchema }) => {
-      delete jsonSchema.expected
+      for (const key of ['expected', 'words']) delete jsonSchema[key]
       if (jsonSchema.type === 'array') acceptWords(jsonSchema)
     },
   })

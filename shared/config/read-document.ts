@@ -40,7 +40,8 @@ export function readDocument(bytes: Buffer): ReadDocument {
     message,
   })
 
-  const document = parseDocument(bytes.toString('utf8'), {
+  const text = bytes.toString('utf8')
+  const document = parseDocument(text, {
     lineCounter: lines,
     prettyErrors: false,
     uniqueKeys: true,
@@ -53,9 +54,11 @@ export function readDocument(bytes: Buffer): ReadDocument {
       findings: [error(0, 'the file is not UTF-8 text — expected YAML or JSON in UTF-8')],
     }
   }
-  const findings = document.errors.map(({ code, pos }) =>
-    error(pos[0], sentences[code] ?? 'not valid YAML here — expected "key: value" lines, or JSON'),
-  )
+  const findings = document.errors
+    .filter(isNoMereEnd(text))
+    .map(({ code, pos }) =>
+      error(pos[0], sentences[code] ?? 'not valid YAML here — expected "key: value" lines, or JSON'),
+    )
   if (findings.length === 0 && document.contents === null) {
     findings.push(
       error(0, 'the file is empty — expected at least keytabPath, kerberosPrincipalPattern and experiments'),
@@ -70,3 +73,9 @@ export function readDocument(bytes: Buffer): ReadDocument {
   }
   return { document, lines, findings }
 }
+
+/** `---` at the end opens a second document in which nothing stands. */
+const isNoMereEnd =
+  (text: string) =>
+  ({ code, pos }: YAMLError) =>
+    code !== 'MULTIPLE_DOCS' || !/^---\s*(?:#.*\s*)*$/.test(text.slice(pos[0]))

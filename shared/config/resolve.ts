@@ -3,7 +3,7 @@ import { deliverySorted } from './deliver-schema.ts'
 import { type EntryReader, type ResolveInput, readEntry } from './entry-reader.ts'
 import { type Finding, type Path, showPath } from './fold.ts'
 import { absolutePath, principal, quote, realExperimentName } from './grammar.ts'
-import { strayForRsync } from './option-words.ts'
+import { readSshWords, strayForRsync } from './option-words.ts'
 import type { Origin } from './origin.ts'
 import type { Entry } from './site.ts'
 import { splitWords } from './words.ts'
@@ -91,7 +91,7 @@ function resolveEntry(reader: EntryReader): Entry {
     roleFileTemplate: resolveRoleFile(reader),
     tokenDirectoryTemplate: resolveTokenDirectory(reader),
     ...resolveTransport(reader),
-    sshOptions: words(reader.choose('sshOptions', 'sshOptionsOverride', 'sshOptions', file.sshOptions)),
+    sshOptions: resolveSshOptions(reader),
     disableNotifications: reader.choose(
       'disableNotifications',
       'disableNotificationsOverride',
@@ -223,6 +223,18 @@ function resolveTokenDirectory(reader: EntryReader): string {
       `${showPath(at)}, for ${reader.name}: ${JSON.stringify(directory)} — expected a directory without a "/" at its end`,
     )
   return template
+}
+
+function resolveSshOptions(reader: EntryReader): readonly string[] {
+  const [own, global] = ['sshOptionsOverride', 'sshOptions'] as const
+  const read = readSshWords(words(reader.choose(global, own, global, reader.file[global])))
+  const at = reader.chosenPath(own, global)
+  for (const word of read.stray)
+    reader.warn(
+      at,
+      `${showPath(at)}: ${quote(word)} is no option of ssh with its value and is left out, as the predecessor left it out — expected -o Key=value, Key=value, or another option of ssh`,
+    )
+  return read.words
 }
 
 /** rsync's words are looked at only where rsync is used: a file of the predecessor's loads as it is. */

@@ -7,18 +7,20 @@ import { z } from '../zod.ts'
 import { duration, positiveDuration, tokenLifetime } from './duration.ts'
 import { experimentSection, noCredd } from './experiment-schema.ts'
 import {
+  classAdConstraint,
   collectorHost,
   commandWords,
   creddName,
-  emailAddress,
+  emailAddresses,
   experimentName,
   filePath,
   hostName,
+  httpsHost,
   isWebUrl,
   label,
+  sender,
   vaultServer,
 } from './grammar.ts'
-import { sshOptionWords } from './option-words.ts'
 import { natsSection, scheduleSection, sealingSection, telemetrySection, vaultSection } from './sections.ts'
 import { templateText } from './template-text.ts'
 
@@ -56,7 +58,7 @@ const workerType = z.object({
 })
 
 const ferry = z.object({
-  host: hostName.describe('FERRY’s host.'),
+  host: httpsHost.describe('FERRY’s host.'),
   port: z.int().min(1).max(65535).describe('FERRY’s port.'),
   caPath: filePath
     .optional()
@@ -82,7 +84,7 @@ const recipients = z.object({
     .refine(isWebUrl, 'the webhook is not an http or https URL')
     .optional()
     .describe('Webhook that takes JSON: Mattermost, Alertmanager, a program of yours. A secret.'),
-  admin_email: z.array(emailAddress).default([]).describe('The administrators: they get every digest.'),
+  admin_email: emailAddresses.default([]).describe('The administrators: they get every digest.'),
 })
 
 const logFiles = z.object({
@@ -111,7 +113,9 @@ export const siteFile = z.object({
     .min(1, noCredd)
     .optional()
     .describe('Credds; absent: the collector is asked for schedds.'),
-  condorScheddConstraint: label.optional().describe('Which schedds count (`condor_status -constraint`).'),
+  condorScheddConstraint: classAdConstraint
+    .optional()
+    .describe('Which schedds count (`condor_status -constraint`).'),
   vaultServer: vaultServer
     .optional()
     .describe('Vault server; absent: the environment and HTCondor are asked.'),
@@ -122,7 +126,7 @@ export const siteFile = z.object({
     .default('/tmp/jobsub_default_role_{{.Experiment}}_{{.DesiredUID}}')
     .describe('Where the default role goes on a node.'),
   minTokenLifetime: tokenLifetime.default('10s').describe('A vault token with less life left is replaced.'),
-  sshOptions: sshOptionWords.default('').describe('Words for ssh.'),
+  sshOptions: commandWords.default('').describe('Words for ssh.'),
   fileCopierOptions: commandWords.default('--perms --chmod=u=r,go=').describe('Words for rsync.'),
   pingOptions: commandWords.optional().describe('Accepted, unused: a node is probed on its ssh port.'),
   disableNotifications: z.boolean().default(false).describe('Nobody is notified.'),
@@ -141,7 +145,7 @@ export const siteFile = z.object({
   ferry: ferry.optional().describe('Where UIDs come from.'),
   email: z
     .object({
-      from: emailAddress.describe('Sender.'),
+      from: sender.describe('Sender.'),
       smtpHost: hostName.describe('Mail server.'),
       smtpPort: z.int().min(1).max(65535).default(25).describe('Its port.'),
       tls: z

@@ -24,7 +24,10 @@ export interface Recipients {
 
 /** How mail is sent (`email`). */
 export interface MailServer {
+  /** The bare address. */
   readonly from: string
+  /** What stands before it in a mail's header. */
+  readonly fromName?: string
   readonly smtpHost: string
   readonly smtpPort: number
   /** Absent: STARTTLS where the server offers it. */

@@ -9,7 +9,7 @@ import { sshWords } from '../../../services/distributor/ssh-command.ts'
 import { groupByDirectory, sshScript } from '../../../services/distributor/stage-files.ts'
 import { readEnvironment } from '../../../shared/config/environment.ts'
 import { loadSiteFrom } from '../../../shared/config/load.ts'
-import { strayForRsync, strayForSsh } from '../../../shared/config/option-words.ts'
+import { readSshWords, strayForRsync } from '../../../shared/config/option-words.ts'
 import { ConfigError } from '../../../shared/config/problem.ts'
 import type { Entry } from '../../../shared/config/site.ts'
 import { siteOf } from '../build.ts'
@@ -151,18 +151,37 @@ describe('the operator’s own words', () => {
     }
   })
 
-  const forSsh: Record<string, [string[], string | undefined]> = {
-    'options with their values': [['-p', '22', '-oBatchMode=yes', '-4', '-vvp', '22'], undefined],
-    'a host': [['other.lab.example'], 'other.lab.example'],
-    'a host behind an option': [['-4', 'other.lab.example'], 'other.lab.example'],
-    'the end of the options': [['--', 'x'], '--'],
-    'an option without its value': [['-o'], '-o'],
-    'a dash alone': [['-'], '-'],
-    'an empty word': [[''], ''],
+  const forSsh: Record<string, [string[], string[], string[]]> = {
+    'options with their values': [
+      ['-p', '22', '-oBatchMode=yes', '-4', '-vvp', '22'],
+      ['-p', '22', '-oBatchMode=yes', '-4', '-vvp', '22'],
+      [],
+    ],
+    'a setting without -o': [['BatchMode=yes', '-4'], ['-o', 'BatchMode=yes', '-4'], []],
+    'a setting that is the value of -o already': [['-o', 'BatchMode=yes'], ['-o', 'BatchMode=yes'], []],
+    'a host': [['other.lab.example'], [], ['other.lab.example']],
+    'a host behind an option': [['-4', 'other.lab.example'], ['-4'], ['other.lab.example']],
+    'the end of the options': [['--', 'x'], [], ['--', 'x']],
+    'a long option': [['--ConnectTimeout=5'], [], ['--ConnectTimeout=5']],
+    'an option without its value': [['-4', '-o'], ['-4'], ['-o']],
+    'a dash alone': [['-'], [], ['-']],
+    'an empty word': [[''], [], ['']],
+    'a setting without a name': [['=x', '-4'], ['-4'], ['=x']],
   }
-  for (const [what, [list, stray]] of Object.entries(forSsh))
-    it(`${what} ${stray === undefined ? 'pass' : 'is refused'} for ssh`, () =>
-      assert.equal(strayForSsh(list), stray))
+  for (const [what, [list, taken, stray]] of Object.entries(forSsh))
+    it(`${what}: ${stray.length === 0 ? 'passes' : 'is left out'} for ssh`, () =>
+      assert.deepEqual(readSshWords(list), { words: taken, stray }))
+
+  it('for ssh are options and their values, whatever the file holds', () => {
+    fc.assert(
+      fc.property(words, (list) => {
+        const taken = readSshWords(list).words
+        assert.deepEqual(readSshWords(taken), { words: taken, stray: [] })
+        assert.equal(taken[0]?.startsWith('-') ?? true, true)
+      }),
+      { seed },
+    )
+  })
 
   it('may hold no bare word for rsync, which would take it for a file', () => {
     assert.equal(strayForRsync(['--perms', '--chmod=u=r,go=', '-z']), undefined)
@@ -179,7 +198,7 @@ describe('the operator’s own words', () => {
           return true
         },
       )
-    refusal('sshOptions: -4 other.example', /^4: .*"other\.example" is not an option of ssh/)
+    assert.deepEqual(siteOf('sshOptions: -4 other.example').entries[0]?.sshOptions, ['-4'])
     refusal(
       'distributor: { transport: rsync }\nfileCopierOptions: --perms /x',
       /^5: fileCopierOptions: "\/x" is not an option/,
