@@ -6,7 +6,7 @@ import type { Logger } from 'pino'
 import { type Bus, connectBus } from './bus.ts'
 import { collectGarbage } from './collect-garbage.ts'
 import { environment } from './config/environment.ts'
-import { findConfigFile } from './config/find.ts'
+import { findConfigFile, preferredByPredecessor, twoFiles } from './config/find.ts'
 import { ConfigError, formatProblem, type Problem } from './config/problem.ts'
 import type { Site } from './config/site.ts'
 import { openSiteSource, type SiteSource } from './config/source.ts'
@@ -65,6 +65,8 @@ export async function runDaemon(
     useLoki: !options['no-loki'],
   }).catch((error: Error) => refuse(`${daemon}: ${error.message}`))
   const { log } = telemetry
+  const other = preferredByPredecessor(config.current().file)
+  if (other !== undefined) log.warn(twoFiles(config.current().file, other))
   try {
     await using stack = new AsyncDisposableStack()
     const stateDirectory = await ensureDaemonState(stateRoot, daemon)

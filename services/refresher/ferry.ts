@@ -9,15 +9,20 @@ import { cleanLine } from '../../shared/outcome-text.ts'
 import { ferryRequestSeconds } from '../../shared/telemetry/kept-metrics.ts'
 import { z } from '../../shared/zod.ts'
 
-/** FERRY's `getUserInfo` (API of Fermilab's FERRY; a failure comes as HTTP 200). */
+/** What FERRY leaves empty it gives as null, or not at all: both say nothing. */
+const unsaid = <T>(value: T | null | undefined) => value ?? undefined
+
+/** FERRY's `getUserInfo` (API of Fermilab's FERRY; a failure comes as HTTP 200). What we do not go by cannot spoil the rest. */
 const userInfo = z.object({
   ferry_status: z.string(),
-  ferry_error: z.array(z.string()).default([]),
+  ferry_error: z
+    .union([z.array(z.unknown()), z.unknown().transform((one) => [one])])
+    .transform((list) => list.filter((one) => typeof one === 'string')),
   ferry_output: z
     .object({
       uid: z.int().min(1),
-      banned: z.boolean().default(false),
-      status: z.boolean().default(true),
+      banned: z.boolean().nullish().transform(unsaid),
+      status: z.boolean().nullish().transform(unsaid),
       expirationdate: z.string().nullish().catch(undefined),
     })
     .optional()
@@ -92,7 +97,7 @@ export function uidIn(answer: string, account: string, now = Date.now()): number
     const words = cleanLine(info?.ferry_error.join('; ') ?? '') || 'an answer that cannot be read'
     throw new Permanent(failure('uid-unknown', `FERRY does not know the UID of ${account}: ${words}.`))
   }
-  const { uid, banned, status, expirationdate } = info.ferry_output
+  const { uid, banned = false, status = true, expirationdate } = info.ferry_output
   const refused = banned
     ? 'banned'
     : Date.parse(expirationdate ?? '') < now

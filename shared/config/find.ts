@@ -1,6 +1,6 @@
 /** Where the configuration is looked for when nobody names it: the predecessor's places, in its order. */
 import { statSync } from 'node:fs'
-import { join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { type Environment, environment } from './environment.ts'
 
 const names = ['managedTokens.yml', 'managedTokens.yaml', 'managedTokens.json']
@@ -41,3 +41,19 @@ function isThere(file: string): boolean {
     return true
   }
 }
+
+/** The names that the predecessor's reader knows, in its order; it reads more formats than are read here. */
+const predecessorsOrder = ['json', 'toml', 'yaml', 'yml'].map((ending) => `managedTokens.${ending}`)
+
+/** The file beside this one that the predecessor would read in its place; undefined where there is none. */
+export function preferredByPredecessor(file: string): string | undefined {
+  const place = predecessorsOrder.indexOf(basename(file))
+  return predecessorsOrder
+    .slice(0, Math.max(place, 0))
+    .map((name) => join(dirname(file), name))
+    .find(isThere)
+}
+
+/** Two files that may say two things: which one counts where. */
+export const twoFiles = (file: string, other: string) =>
+  `${file} is read and ${other} beside it is not, while the predecessor reads ${basename(other)} and not ${basename(file)} — expected only one of them, or the same in both`

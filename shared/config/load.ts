@@ -5,6 +5,7 @@ import { buildSite } from './build-site.ts'
 import { checkFile } from './check-file.ts'
 import { checkAcross } from './cross-checks.ts'
 import { type Environment, environment } from './environment.ts'
+import { preferredByPredecessor, twoFiles } from './find.ts'
 import { type Finding, fold } from './fold.ts'
 import type { Origins } from './origin.ts'
 import { ConfigError, type Problem } from './problem.ts'
@@ -22,8 +23,15 @@ export interface LoadedSite {
 
 /** Reads and checks `file`. Throws {@link ConfigError} with every problem, warnings included. */
 export function loadSite(file: string, variables: Environment = environment): LoadedSite {
-  return loadSiteFrom(file, readSiteFile(file), variables)
+  const loaded = loadSiteFrom(file, readSiteFile(file), variables)
+  const other = preferredByPredecessor(file)
+  return other === undefined ? loaded : { ...loaded, warnings: [besides(file, other), ...loaded.warnings] }
 }
+
+const besides = (file: string, other: string): Problem => ({
+  ...{ severity: 'warning', file, line: 1, column: 1, path: '' },
+  message: twoFiles(file, other),
+})
 
 /** SHA-256 (hex) of the file's bytes. */
 export const hashOf = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex')

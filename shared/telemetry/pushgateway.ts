@@ -1,7 +1,9 @@
 /** Pushes this daemon's metrics to a Pushgateway, under a grouping key of its own, or daemons would erase one another. */
 import { hostname } from 'node:os'
+import type { Logger } from 'pino'
 import type { Site } from '../config/site.ts'
 import type { Daemon } from '../subjects.ts'
+import type { Delivery } from './batcher.ts'
 import { openDropCount } from './dropped.ts'
 import { watchEventLoop } from './event-loop.ts'
 import { post, urlOf } from './post.ts'
@@ -15,14 +17,19 @@ export interface Pusher extends AsyncDisposable {
   push(): Promise<void>
 }
 
-/** Pushes at an interval, and once more when it is disposed. A push that fails is counted, and the next one says it all. */
+/**
+ * Pushes at an interval, and once more when it is disposed. A push that fails is counted, and the next one says it all; the
+ * log hears of the first one that fails, and when it works again.
+ */
 export function openPushgateway(
   daemon: Daemon,
   { host, jobname }: NonNullable<Site['prometheus']>,
   site: () => Pick<Site, 'entries'>,
+  log: Logger,
   timing = usualTiming,
 ): Pusher {
   const url = groupUrl(host, jobname, daemon, hostname())
+  const tell = tellChanges(new URL(url), log)
   const countDropped = openDropCount('metrics', 'pushgateway')
   let pushing: Promise<void> | undefined
   watchEventLoop()
@@ -41,6 +48,7 @@ export function openPushgateway(
     const delivery = await post(url, { method: 'PUT', contentType, content }, deadline.signal)
     clearTimeout(timer)
     if (delivery !== 'taken') countDropped(1)
+    tell(delivery)
   }
 
   const first = setTimeout(() => void push(), timing.firstMs).unref()
@@ -56,8 +64,34 @@ export function openPushgateway(
   }
 }
 
+/** One line for each change: a Pushgateway that is away for a night is no news every fifteen seconds. */
+function tellChanges({ host, pathname }: URL, log: Logger): (delivery: Delivery) => void {
+  let last: Delivery = 'taken'
+  return (delivery) => {
+    if (delivery === last) return
+    last = delivery
+    if (delivery === 'taken') log.info({ host }, 'the Pushgateway takes the metrics again')
+    else if (delivery === 'refused')
+      log.warn(
+        { host, group: pathname },
+        'the Pushgateway refuses the metrics, said once: are prometheus.host and prometheus.jobname right?',
+      )
+    else
+      log.warn(
+        { host },
+        'the Pushgateway does not take the metrics, said once: is it there, at prometheus.host?',
+      )
+  }
+}
+
 /** PUT on this address replaces this group of series and no other. Pure. */
 export function groupUrl(host: string, jobname: string, daemon: Daemon, instance: string): string {
-  const group = ['job', jobname, 'daemon', daemon, 'instance', instance].map(encodeURIComponent).join('/')
+  const group = Object.entries({ job: jobname, daemon, instance }).map(groupPart).join('/')
   return `${urlOf(host, '').replace(/\/+$/, '')}/metrics/${group}`
 }
+
+/** A value with a slash in it, encoded or not, would be two parts of the path to the Pushgateway. */
+const groupPart = ([label, value]: [string, string]) =>
+  value.includes('/')
+    ? `${label}@base64/${Buffer.from(value).toString('base64url')}`
+    : `${label}/${encodeURIComponent(value)}`

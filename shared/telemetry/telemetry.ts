@@ -45,7 +45,7 @@ export async function openTelemetry({ daemon, site, pretty, useLoki }: Telemetry
     stack.use(await serveTelemetry(daemon, site, log))
   }
   // At the same time: each of them may wait two seconds for its far end.
-  const away = [...sinks, traces, ...(await openPusher(daemon, site))]
+  const away = [...sinks, traces, ...(await openPusher(daemon, site, log))]
   stack.defer(async () => {
     await Promise.all(away.map((one) => one[Symbol.asyncDispose]()))
   })
@@ -53,9 +53,9 @@ export async function openTelemetry({ daemon, site, pretty, useLoki }: Telemetry
   return { log, [Symbol.asyncDispose]: () => opened.disposeAsync() }
 }
 
-async function openPusher(daemon: Daemon, site: () => Site): Promise<AsyncDisposable[]> {
+async function openPusher(daemon: Daemon, site: () => Site, log: Logger): Promise<AsyncDisposable[]> {
   const { prometheus } = site()
   if (!prometheus) return []
   const { openPushgateway } = await import('./pushgateway.ts')
-  return [openPushgateway(daemon, prometheus, site)]
+  return [openPushgateway(daemon, prometheus, site, log)]
 }

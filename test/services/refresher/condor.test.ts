@@ -98,7 +98,7 @@ describe('the credds of an entry', () => {
   it('are told apart once for all that ask in a run, with one line in the log for each odd name', async (t) => {
     const { options, words } = condorStatus(t, 'echo good.lab.example; echo "odd name"')
     const lines: object[] = []
-    const log = pino({ write: (line) => void lines.push(JSON.parse(line)) })
+    const log = pino({}, { write: (line) => void lines.push(JSON.parse(line)) })
     const answers = openRunCache()
     const ask = () =>
       findCredds(entryOf(), { ...options, log, once: (question, find) => answers.once('1', question, find) })

@@ -6,7 +6,7 @@ import { encodeToken } from '../../../shared/subjects.ts'
 import { at, entryOf, siteOf } from '../build.ts'
 import { fakeKv } from '../fake-kv.ts'
 
-const answer = (output: object | undefined, status = 'success', error: unknown = []) =>
+const answer = (output: object | null | undefined, status = 'success', error: unknown = []) =>
   JSON.stringify({ ferry_status: status, ferry_error: error, ferry_output: output })
 const good = {
   uid: 4711,
@@ -20,7 +20,35 @@ const good = {
 describe('the UID in FERRY’s answer', () => {
   it('is the account’s', () => assert.equal(uidIn(answer(good), 'dunepro'), 4711))
 
+  const taken: Record<string, string> = {
+    'no errors, as null': answer(good, 'success', null),
+    'no errors, as nothing': answer(good, 'success', undefined),
+    'errors that are no texts': answer(good, 'success', [null, 7]),
+    'null for whether it is banned': answer({ ...good, banned: null }),
+    'null for whether it is active': answer({ ...good, status: null }),
+    'null for its end': answer({ ...good, expirationdate: null }),
+    'an end that is no time': answer({ ...good, expirationdate: 'never' }),
+    'an end that is no text': answer({ ...good, expirationdate: 0 }),
+    'null for everything else': answer({ uid: 4711, fullname: null, vopersonid: null, groupaccount: null }),
+    'keys that nobody knows': answer({ ...good, shells: [{}], home: { x: null } }),
+  }
+  for (const [what, text] of Object.entries(taken))
+    it(`is the account’s beside ${what}`, () => assert.equal(uidIn(text, 'dunepro'), 4711))
+
   const refused: Record<string, [string, string, RegExp]> = {
+    'a failure with null for its output': [
+      answer(null, 'failure', ['Sorry.']),
+      'uid-unknown',
+      /: Sorry\.\.$/,
+    ],
+    'a failure with null for its words': [answer(null, 'failure', null), 'uid-unknown', /cannot be read/],
+    'a failure with one odd word among good ones': [
+      answer({}, 'failure', [null, 'Sorry.', {}]),
+      'uid-unknown',
+      /: Sorry\.\.$/,
+    ],
+    'a failure with its words in one text': [answer({}, 'failure', 'Sorry.'), 'uid-unknown', /: Sorry\.\.$/],
+    'null for the UID': [answer({ ...good, uid: null }), 'uid-unknown', /cannot be read/],
     'a failure, which comes as a good HTTP answer': [
       answer({}, 'failure', ['User dunepro is not known.', 'Sorry.']),
       'uid-unknown',

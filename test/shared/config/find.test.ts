@@ -4,7 +4,8 @@ import { dirname, join } from 'node:path'
 import { test } from 'node:test'
 import { readEnvironment } from '../../../shared/config/environment.ts'
 import { ConfigNotFound, findConfigFile, searchPath } from '../../../shared/config/find.ts'
-import { writeSite } from './site-text.ts'
+import { loadSite } from '../../../shared/config/load.ts'
+import { brief, noEnvironment, siteText, writeSite } from './site-text.ts'
 
 test("the predecessor's places are searched in its order", () => {
   assert.deepEqual(searchPath(readEnvironment({ HOME: '/home/rex' })), [
@@ -46,3 +47,24 @@ test('where nothing is found, the message says where it was looked for and what 
         'no configuration found: looked for managedTokens.yml, managedTokens.yaml, managedTokens.json in /nowhere/a, /nowhere/b. Put one there, or name it with --config FILE.',
   )
 })
+
+const besides: Record<string, { readonly ours: string; readonly other: string; readonly isTold: boolean }> = {
+  'JSON before YAML': { ours: 'managedTokens.yml', other: 'managedTokens.json', isTold: true },
+  'JSON before the longer name of YAML': {
+    ours: 'managedTokens.yaml',
+    other: 'managedTokens.json',
+    isTold: true,
+  },
+  'the longer name of YAML first': { ours: 'managedTokens.yml', other: 'managedTokens.yaml', isTold: true },
+  'TOML, which is not read here': { ours: 'managedTokens.yml', other: 'managedTokens.toml', isTold: true },
+  'the same file': { ours: 'managedTokens.json', other: 'managedTokens.yml', isTold: false },
+  'a file of another name': { ours: 'my.yml', other: 'managedTokens.json', isTold: false },
+}
+for (const [what, { ours, other, isTold }] of Object.entries(besides))
+  test(`where the predecessor reads ${what}, ${isTold ? 'that is said with both names' : 'nothing is said'}`, (t) => {
+    const file = writeSite(t, siteText(), ours)
+    const beside = join(dirname(file), other)
+    writeFileSync(beside, '')
+    const expected = `1:1 warning ${file} is read and ${beside} beside it is not, while the predecessor reads ${other} and not ${ours} — expected only one of them, or the same in both`
+    assert.deepEqual(loadSite(file, noEnvironment).warnings.map(brief), isTold ? [expected] : [])
+  })

@@ -5,12 +5,13 @@ import type { AddressInfo } from 'node:net'
 import { after, before, describe, it } from 'node:test'
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http'
 import { TracerProvider } from '@opentelemetry/sdk-trace'
+import pino from 'pino'
 import { createLog } from '../../../shared/telemetry/log.ts'
 import { copyTo } from '../../../shared/telemetry/log-sinks.ts'
 import { openLoki } from '../../../shared/telemetry/loki.ts'
 import { droppedTotal } from '../../../shared/telemetry/metrics.ts'
 import { openOtlpLogs, otlpLogsUrl } from '../../../shared/telemetry/otlp-logs.ts'
-import { openPushgateway } from '../../../shared/telemetry/pushgateway.ts'
+import { groupUrl, openPushgateway } from '../../../shared/telemetry/pushgateway.ts'
 import { batchOf } from '../../../shared/telemetry/tracing-sdk.ts'
 import { inWork } from '../../../shared/telemetry/work-context.ts'
 import { makeEntry } from '../../support/entry.ts'
@@ -22,6 +23,8 @@ interface Got {
   readonly headers: NodeJS.Dict<string | string[]>
   readonly body: string
 }
+
+const quiet = pino({ level: 'silent' })
 
 describe('far ends that work', () => {
   const got: Got[] = []
@@ -129,13 +132,66 @@ describe('far ends that work', () => {
     const site = () => ({ entries: [makeEntry()] })
     const prometheus = { host, jobname: 'managed tokens' }
     for (const daemon of ['refresher', 'storer'] as const) {
-      await using pusher = openPushgateway(daemon, prometheus, site)
+      await using pusher = openPushgateway(daemon, prometheus, site, quiet)
       await pusher.push()
       const push = got.pop()
       assert.equal(push?.method, 'PUT')
       assert.match(push?.url ?? '', new RegExp(`^/metrics/job/managed%20tokens/daemon/${daemon}/instance/.`))
       assert.match(push?.body ?? '', /^# TYPE managed_tokens_stage_duration_seconds gauge$/m)
     }
+  })
+})
+
+describe('the group of a Pushgateway', () => {
+  const jobs: Record<string, [string, string]> = {
+    'is a word of the path': ['managed_tokens', 'job/managed_tokens'],
+    'may have a blank': ['managed tokens', 'job/managed%20tokens'],
+    'is in base64 where it has a slash, which would end the word': [
+      'fnal/tokens?x',
+      'job@base64/Zm5hbC90b2tlbnM_eA',
+    ],
+    'may be nothing but a slash': ['/', 'job@base64/Lw'],
+  }
+  for (const [what, [jobname, group]] of Object.entries(jobs))
+    it(`${what}: ${jobname}`, () => {
+      const url = groupUrl('push.lab.example:9091', jobname, 'storer', 'a/b')
+      assert.equal(url, `http://push.lab.example:9091/metrics/${group}/daemon/storer/instance@base64/YS9i`)
+    })
+})
+
+describe('a Pushgateway that does not take the metrics', () => {
+  it('is told once, and once more when it takes them again', async () => {
+    const answers = [400, 400, 400, 200, 200, 503, 503, 200]
+    const server = createServer((request, response) => {
+      request.resume()
+      request.on('end', () => response.writeHead(answers.shift() ?? 200).end())
+    }).listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const lines: { level: number; msg: string }[] = []
+    const log = pino({}, { write: (line: string) => void lines.push(JSON.parse(line)) })
+    const host = `127.0.0.1:${(server.address() as AddressInfo).port}`
+    {
+      const timing = { firstMs: 600_000, everyMs: 600_000, timeoutMs: 60_000 }
+      await using pusher = openPushgateway(
+        'storer',
+        { host, jobname: 'j' },
+        () => ({ entries: [] }),
+        log,
+        timing,
+      )
+      while (answers.length > 0) await pusher.push()
+    }
+    server.closeAllConnections()
+    server.close()
+    assert.deepEqual(
+      lines.map(({ level, msg }) => [level, msg.split(/[,:]/)[0]]),
+      [
+        [40, 'the Pushgateway refuses the metrics'],
+        [30, 'the Pushgateway takes the metrics again'],
+        [40, 'the Pushgateway does not take the metrics'],
+        [30, 'the Pushgateway takes the metrics again'],
+      ],
+    )
   })
 })
 
@@ -156,7 +212,12 @@ describe('far ends that do not', { concurrency: true }, () => {
           batchOf(new OTLPTraceExporter({ url: `http://${end.host}/v1/traces`, timeoutMillis: 1_000 })),
         ],
       })
-      const pushgateway = openPushgateway('storer', { host: end.host, jobname: 'j' }, () => ({ entries: [] }))
+      const pushgateway = openPushgateway(
+        'storer',
+        { host: end.host, jobname: 'j' },
+        () => ({ entries: [] }),
+        quiet,
+      )
       const log = createLog('storer', copyTo({ write() {} }, [loki]))
       const tracer = provider.getTracer('test')
       for (let n = 0; n < 500; n++) {
