@@ -1,5 +1,6 @@
 /** `managed-tokens explain SERVICE`: each value of an entry, and which line of the file it comes from. */
 import type { Origin, Origins } from '../shared/config/origin.ts'
+import { defaultRoleFile } from '../shared/config/schema.ts'
 import type { Entry, Site } from '../shared/config/site.ts'
 import { describeUnknown, nearestService, serviceName } from './find-service.ts'
 
@@ -77,7 +78,7 @@ export function explainService(site: Site, origins: Origins, name: string): Expl
         : value === undefined
           ? (whenAbsent[key] ?? '(none)')
           : showValue(value)
-    return `  ${key.padEnd(width)}  ${shown}  — ${showOrigin(site.file, origin)}`
+    return `  ${key.padEnd(width)}  ${shown}  — ${showOrigin(site.file, origin)}${notWhatItWas(key, origin)}`
   })
   return {
     exitCode: 0,
@@ -119,6 +120,12 @@ const showDelivery = ({ vault, bearers }: Entry['deliver']) =>
       ].join(' '),
     ),
   ].join(', ')
+
+/** The one default that the predecessor has otherwise. */
+const notWhatItWas = (key: keyof Entry, { source }: Origin) =>
+  key === 'roleFileTemplate' && source === 'default'
+    ? ` (the predecessor’s is ${defaultRoleFile.predecessors})`
+    : ''
 
 function showOrigin(file: string, origin: Origin): string {
   if (origin.line === undefined) return 'default'

@@ -7,6 +7,7 @@ import { addLocalCommands } from './commands/local.ts'
 import { addPeopleCommands } from './commands/people.ts'
 import { addReadingCommands } from './commands/reading.ts'
 import { addUidsCommands } from './commands/uids.ts'
+import { refusePredecessorsFlags } from './predecessor-flags.ts'
 import { refuseEmpty } from './refuse-empty.ts'
 import { reportError } from './report-error.ts'
 
@@ -41,6 +42,7 @@ addPeopleCommands(program)
 addReadingCommands(program)
 
 try {
+  refusePredecessorsFlags(process.argv.slice(2))
   await program.parseAsync()
 } catch (error) {
   process.exitCode = reportError(error, process.argv.includes('--json'))

@@ -4,6 +4,7 @@ import { formatDuration } from './duration.ts'
 import { type Finding, type Folded, type Path, showPath } from './fold.ts'
 import { isWebUrl } from './grammar.ts'
 import type { ResolvedEntry } from './resolve.ts'
+import { checkRoleFile } from './role-file-check.ts'
 import type { SiteFile } from './schema.ts'
 import { checkSharedFiles, checkSharedServices } from './shared-targets.ts'
 
@@ -23,6 +24,7 @@ export function checkAcross(file: SiteFile, entries: readonly ResolvedEntry[], f
   checkSharedServices(entries, report)
   checkSharedFiles(entries, report)
   checkBearers(file, entries, report)
+  checkRoleFile(entries, folded, report)
   return findings
 }
 

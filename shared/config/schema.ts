@@ -24,6 +24,12 @@ import {
 import { natsSection, scheduleSection, sealingSection, telemetrySection, vaultSection } from './sections.ts'
 import { templateText } from './template-text.ts'
 
+/** Where the default role goes where no key says so: jobsub reads ours, and nothing the predecessor's. */
+export const defaultRoleFile = {
+  ours: '/tmp/jobsub_default_role_{{.Experiment}}_{{.DesiredUID}}',
+  predecessors: '/tmp/default_role_{{.Experiment}}_{{.DesiredUID}}',
+} as const
+
 const timeouts = z.object({
   globalTimeout: positiveDuration.prefault('300s').describe('Deadline of a run.'),
   kerberosTimeout: positiveDuration.prefault('20s').describe('One kinit.'),
@@ -123,7 +129,7 @@ export const siteFile = z.object({
     .default('/var/lib/managed-tokens/service-credd-vault-tokens')
     .describe('Where the storer keeps its vault tokens between runs.'),
   defaultRoleFileDestinationTemplate: templateText
-    .default('/tmp/jobsub_default_role_{{.Experiment}}_{{.DesiredUID}}')
+    .default(defaultRoleFile.ours)
     .describe('Where the default role goes on a node.'),
   minTokenLifetime: tokenLifetime.default('10s').describe('A vault token with less life left is replaced.'),
   sshOptions: commandWords.default('').describe('Words for ssh.'),

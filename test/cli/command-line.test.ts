@@ -65,6 +65,10 @@ describe('without any server', () => {
   for (const [words, said] of [
     [['rn'], /unknown command 'rn'\n\(Did you mean run\?\)/],
     [['run', '--wach'], /unknown option '--wach'\n\(Did you mean --watch\?\)/],
+    [
+      ['run', '-r', '-s', 'dune_production'],
+      /-r was a flag of token-push.*managed-tokens onboard dune_production/,
+    ],
     [['run', '-s'], /'-s, --service <NAME>' argument missing/],
     [['up', '--nats-port', 'x'], /A port is a number/],
     [['run', '-e', ''], /-e, --experiment <NAME> is given, but empty/],

@@ -18,6 +18,10 @@ test('each value is shown with the line it comes from', (t) => {
   assert.equal(line('keytab'), `keytab /srv/keytabs/dunepro.keytab — keytabPath, filled in (${site.file}:1)`)
   assert.equal(line('tokenGetter'), 'tokenGetter storeAndGetToken — default')
   assert.equal(line('credds'), 'credds (the collector tells them) — default')
+  assert.match(
+    line('roleFileTemplate') ?? '',
+    /jobsub_default_role_\S+ — default \(the predecessor’s is \/tmp\/default_role_\{\{\.Experiment\}\}_\{\{\.DesiredUID\}\}\)$/,
+  )
   assert.ok('values' in json)
   assert.deepEqual(json.values.desiredUid, {
     value: 50123,

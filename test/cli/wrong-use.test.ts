@@ -4,6 +4,7 @@ import { describe, it } from 'node:test'
 import { Command } from 'commander'
 import { refuseOddServers } from '../../cli/connection.ts'
 import { runCountsImport } from '../../cli/counts-import.ts'
+import { refusePredecessorsFlags } from '../../cli/predecessor-flags.ts'
 import { refuseEmpty } from '../../cli/refuse-empty.ts'
 import { describeError } from '../../cli/report-error.ts'
 import { runUidsImport } from '../../cli/uids-import.ts'
@@ -92,3 +93,64 @@ for (const [what, takeOver] of Object.entries({ uids: runUidsImport, counts: run
         return true
       })
   })
+
+describe('a flag of the predecessor’s that is none here', () => {
+  const pointers: Record<string, RegExp> = {
+    'run -r -s dune_production':
+      /^-r was a flag of token-push: .*"managed-tokens onboard dune_production"\.$/,
+    'run -rp -s dune_production': /"managed-tokens onboard dune_production --push"/,
+    '-s dune_production --run-onboarding --push-tokens': /"managed-tokens onboard dune_production --push"/,
+    '-r': /"managed-tokens onboard SERVICE"/,
+    '-r -s $(id)': /"managed-tokens onboard SERVICE"/,
+    'run -p': /^-p was a flag of token-push: .*"managed-tokens onboard SERVICE --push"/,
+    'onboard dune_production -p': /--push/,
+    'run -v': /^-v was .*"managed-tokens run --watch"/,
+    'run -tv': /^-v was/,
+    'status --verbose': /^--verbose was .*one log a daemon/,
+    'run --admin me@lab.example': /^--admin was .*notifications\.admin_email/,
+    'run --admin=me@lab.example': /^--admin was .*notifications\.admin_email/,
+    'run --configfile x.yml': /^--configfile was .*--config FILE/,
+    'run --no-loki': /"managed-tokens up --no-loki"/,
+    'uids refresh --authmethod jwt': /^--authmethod was a flag of refresh-uids-from-ferry: .*ferry\.hostCert/,
+    'uids refresh -t': /no dry run/,
+    'uids refresh --dont-notify': /disableNotifications/,
+    'refresh-uids-from-ferry': /"managed-tokens uids refresh"/,
+    'refresh-uids-from-ferry --authmethod=tls': /ferry\.hostCert/,
+    '--authmethod jwt': /^--authmethod was a flag of refresh-uids-from-ferry/,
+    'token-push': /"managed-tokens run", with the flags/,
+    'token-push -e dune': /"managed-tokens run", with the flags/,
+    '-s dune_production': /"managed-tokens run", with -s after it/,
+    '--list-services': /"managed-tokens run", with --list-services after it/,
+  }
+  for (const [words, message] of Object.entries(pointers))
+    it(`is wrong use with one sentence that says what it became: ${words}`, () => {
+      assert.throws(
+        () => refusePredecessorsFlags(words.split(' ')),
+        (error) => {
+          const said = describeError(error)
+          assert.deepEqual([said.code, said.exitCode], ['wrong-use', 2])
+          assert.match(said.message, message)
+          assert.doesNotMatch(said.message, /[\n$]/)
+          return true
+        },
+      )
+    })
+
+  it('is no word that merely has such letters in it', () => {
+    for (const words of [
+      [],
+      ['--version'],
+      ['-V'],
+      ['--help'],
+      ['run', '-s', 'dune_production', '-t', '-w'],
+      ['run', '-wsvertex_production'],
+      ['run', '-tevip'],
+      ['run', '-s', 'x', '--', '-r'],
+      ['up', '--no-loki'],
+      ['onboard', 'dune_production', '--push'],
+      ['status', '--run', '01M'],
+      ['uids', 'refresh', '--json'],
+    ])
+      refusePredecessorsFlags(words)
+  })
+})

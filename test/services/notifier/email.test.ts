@@ -50,6 +50,13 @@ describe('a mail', () => {
       assert.deepEqual(server.mails, [])
     })
 
+  it('has the sender’s name in its header and the bare address in its envelope', async () => {
+    await using server = await startMailServer()
+    await sendMail(message, at(server.port, { fromName: 'Ops, MT' }), { patience })
+    const [mail] = server.mails
+    const { from } = await simpleParser(mail ?? '')
+    assert.equal(from?.text, '"Ops, MT" <tokens@lab.example>')
+  })
   it('is tried again when nothing listens', async () => {
     // Nobody listens on port 1, and nobody is given it meanwhile.
     const outcome = await sendMail(message, at(1), { patience })

@@ -104,3 +104,35 @@ test('a mail login is whole, and its password never readable on the way', (t) =>
     /can be read on the way — expected starttls or tls$/,
   )
 })
+
+const roleFile =
+  /^\d+ defaultRoleFileDestinationTemplate is not set: .* goes to \/tmp\/jobsub_default_role_\S+, .* predecessor's default \/tmp\/default_role_/
+const signs: Record<string, readonly [top: string, role: string, isTold: boolean]> = {
+  'of the predecessor': ['dbLocation: /var/lib/managed-tokens/uid.db', '', true],
+  'of the predecessor, to which our sections were added': [
+    'pingOptions: -4\nnats: {servers: [nats://h:4222]}',
+    '',
+    true,
+  ],
+  'of the predecessor, with its logs': [
+    'logs: {refresh-uids-from-ferry: {logfile: /var/log/x.log}}',
+    '',
+    true,
+  ],
+  'of the predecessor, with the key': [
+    'dbLocation: /x.db\ndefaultRoleFileDestinationTemplate: "/tmp/default_role_{{.Experiment}}_{{.DesiredUID}}"',
+    '',
+    false,
+  ],
+  'of the predecessor, with the key in every role': [
+    'dbLocation: /x.db',
+    'defaultRoleFileDestinationTemplateOverride: "/tmp/r_{{.DesiredUID}}"',
+    false,
+  ],
+  'written for us': ['nats: {servers: [nats://h:4222]}', '', false],
+}
+for (const [what, [top, role, isTold]] of Object.entries(signs))
+  test(`the other default of the role file is ${isTold ? 'told' : 'no news'} in a file ${what}`, (t) => {
+    const found = load(t, siteText(top, role)).warnings.map(({ line, message }) => `${line} ${message}`)
+    assert.equal(found.filter((one) => roleFile.test(one)).length, isTold ? 1 : 0, found.join('\n'))
+  })

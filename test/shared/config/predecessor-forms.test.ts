@@ -64,8 +64,8 @@ const forms: Record<string, Form> = {
     ...{ see: constraint, is: 'A && B' },
   },
   'a path in a block': {
-    top: 'dbLocation: |\n  /var/lib/x.db\n',
-    ...{ see: ({ dbLocation }) => dbLocation, is: '/var/lib/x.db' },
+    top: 'logs: {token-push: {logfile: "/var/log/x/x.log\\n"}}\nferry:\n  host: ferry.lab.example\n  port: 1\n  caPath: |\n    /etc/ca\n',
+    ...{ see: ({ ferry, logDirectory }) => [ferry?.caPath, logDirectory], is: ['/etc/ca', '/var/log/x'] },
   },
   'ssh options in a block': {
     top: 'sshOptions: >\n  -o A=b\n  -o C=d\n',
