@@ -2,7 +2,7 @@
 import { sshWords } from '../../services/distributor/ssh-command.ts'
 import { readSshTarget, type SshTarget } from '../../services/distributor/ssh-target.ts'
 import { runCommand } from '../../shared/command.ts'
-import { commandEnvironment } from '../../shared/config/environment.ts'
+import { commandEnvironment, environment } from '../../shared/config/environment.ts'
 import type { Entry, Site } from '../../shared/config/site.ts'
 import { lastLine } from '../../shared/outcome-text.ts'
 import { reasons } from '../../shared/reasons.ts'
@@ -66,7 +66,10 @@ async function lookAtHostKey(
     if (outcome.kind === 'exited' && outcome.exitCode === 0 && outcome.stdout.trim() !== '') return undefined
   }
   const says = `the host key of ${node} is not in ${knownHosts.join(' or ') || 'any file'}`
-  return problem('node', says, reasons['host-key-unknown'].action)
+  const own = `${environment.HOME}/.ssh/known_hosts`
+  const isInOwn = (await run('ssh-keygen', ['-F', keyName, '-f', own], signal)).stdout.trim() !== ''
+  const hint = isInOwn ? ` ${own} has it, which the daemons do not read: copy it from there.` : ''
+  return problem('node', says, `${reasons['host-key-unknown'].action}${hint}`)
 }
 
 const run = (file: string, args: readonly string[], signal: AbortSignal) =>
