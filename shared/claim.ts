@@ -7,6 +7,7 @@ import type { KV } from '@nats-io/kv'
 import { attempt } from './compare-and-set.ts'
 import { ClaimLost, type Failure } from './errors.ts'
 import { timestamp } from './messages.ts'
+import { type PatienceOptions, patiently } from './patiently.ts'
 import type { Outgoing } from './publish.ts'
 import { z } from './zod.ts'
 
@@ -67,15 +68,16 @@ export type Claimed =
   | Exclude<ClaimDecision, { kind: 'take' }>
   | { readonly kind: 'taken'; readonly claim: Claim }
 
-/** Claims `key` for `run`, or says why not. Retries while others change the record. */
+/** Claims `key` for `run`, or says why not. Retries while others change the record, and while the bus is away. */
 export async function takeClaim(
   kv: KV,
   key: string,
   subject: { run: string; entry: string; target?: string },
+  patience: PatienceOptions = {},
 ): Promise<Claimed> {
   const holder = randomUUID()
   for (;;) {
-    const found = await readRecord(kv, key)
+    const found = await patiently(() => readRecord(kv, key), patience)
     if (found && found.record.holder === holder)
       return { kind: 'taken', claim: claimOf(kv, key, found.record, found.revision) }
     const decision = decideClaim(found?.record, subject.run)
@@ -90,7 +92,7 @@ export async function takeClaim(
       attempts: decision.attempts,
       lastAttempt: timestamp(),
     }
-    const revision = await compareAndSet(kv, key, record, found?.revision ?? 0)
+    const revision = await patiently(() => compareAndSet(kv, key, record, found?.revision ?? 0), patience)
     if (revision !== undefined) return { kind: 'taken', claim: claimOf(kv, key, record, revision) }
   }
 }

@@ -8,12 +8,14 @@ import type { ConsumerMessages, JsMsg } from '@nats-io/jetstream'
 import { type Span, SpanStatusCode } from '@opentelemetry/api'
 import type { Logger } from 'pino'
 import type { Bus } from './bus.ts'
+import { isBusError } from './bus-errors.ts'
 import { deadLetterOf } from './dead-letter.ts'
 import { type Backoff, decideEnd, type End } from './ends.ts'
 import { type Failure, RetryLater } from './errors.ts'
 import { restoreOwned } from './keep-owned.ts'
 import { tellLoss } from './lost.ts'
 import { parseMessage } from './parse-message.ts'
+import { patiently } from './patiently.ts'
 import { type Outgoing, publish, publishAll } from './publish.ts'
 import { type ConsumerName, ownerOf, type StreamName } from './subjects.ts'
 import { watchConsumer } from './telemetry/health.ts'
@@ -255,7 +257,7 @@ export async function consume<T>(
         lendSlot: () => lend(keyOf(held.message)),
         log,
       })
-      await publishAll(bus, outgoing)
+      await patiently(() => publishAll(bus, outgoing), { signal: abort.signal, log })
       strikes.delete(keyOf(held.message))
       end = { kind: 'ack' }
     } catch (error) {
@@ -277,6 +279,8 @@ export async function consume<T>(
   function judge(error: unknown, key: string): End {
     const strike = (strikes.get(key) ?? 0) + 1
     const end = decideEnd(error, strike, { stopping, aborted: abort.signal.aborted }, backoff)
+    // What the bus did says nothing about the message.
+    if (isBusError(error)) return end
     if (end.kind === 'later' && !(error instanceof RetryLater)) strikes.set(key, strike)
     else strikes.delete(key)
     return end
@@ -287,11 +291,14 @@ export async function consume<T>(
     span.setStatus({ code: SpanStatusCode.ERROR, message: end.failure.code })
     span.setAttribute('error.type', end.failure.code)
     const permanent = end.kind === 'term'
+    const patience = { signal: abort.signal, log }
     if (what.report) {
-      await publish(bus, what.report(held.body, end.failure, permanent))
-      if (end.kind === 'later') await end.markReported?.()
+      const report = what.report(held.body, end.failure, permanent)
+      await patiently(() => publish(bus, report), patience)
+      if (end.kind === 'later') await patiently(async () => end.markReported?.(), patience)
     } else if (permanent) {
-      await publish(bus, deadLetterOf(what, held.message, end.failure.message))
+      const letter = deadLetterOf(what, held.message, end.failure.message)
+      await patiently(() => publish(bus, letter), patience)
       deadLettersTotal.inc()
     }
   }

@@ -49,7 +49,7 @@ export function decideEnd(
     }
   if (stopping) return { kind: 'handBack' }
   // The bus is away: that ends late, never as a failure of the message.
-  if (isBusError(error)) return { kind: 'later', delayMs: backoffMs(strike, backoff) }
+  if (isBusError(error)) return { kind: 'later', delayMs: backoffMs(1, backoff) }
   if (strike < maxUnexpected) return { kind: 'later', delayMs: backoffMs(strike, backoff) }
   return { kind: 'term', failure: failure('unexpected', 'An unexpected error kept coming back.') }
 }

@@ -1,17 +1,15 @@
 /** The shape of all work on a target: claim, act, check the claim again, record the ending, and only then report. */
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { KV } from '@nats-io/kv'
+import { isBusError } from './bus-errors.ts'
 import { type Claim, type TargetRecord, takeClaim } from './claim.ts'
 import type { Retry } from './config/site.ts'
 import type { Received } from './consume.ts'
 import { backoffMs } from './ends.ts'
 import { ClaimLost, type Failure, failure, Permanent, RetryLater, Transient } from './errors.ts'
 import { timestamp } from './messages.ts'
+import { patiently } from './patiently.ts'
 import type { Outgoing } from './publish.ts'
 import { noteOutcome } from './telemetry/outcome.ts'
-
-/** How long the bus may be away before what was done is forgotten, and done again (milliseconds). */
-const patienceMs = 5 * 60_000
 
 /** What acting on a target brought: the facts to publish, and when the token that now lies there ends. */
 export interface Acted {
@@ -39,7 +37,7 @@ export async function workOnTarget(
   act: () => Promise<Acted>,
 ): Promise<readonly Outgoing[]> {
   const { key, run, entry, target } = work
-  const claimed = await takeClaim(targets, key, { run, entry, ...(target ? { target } : {}) })
+  const claimed = await takeClaim(targets, key, { run, entry, ...(target ? { target } : {}) }, received)
   if (claimed.kind === 'superseded') {
     received.log.info({ by: claimed.by }, 'dropped: a newer run has this target')
     return []
@@ -58,31 +56,24 @@ export async function workOnTarget(
       ...(expiry ? { expiry } : {}),
       ended: { run, kind: 'done', messages } as const,
     }
-    await writeDown(() => claim.change(done), received.signal)
+    // What was done must not be done again because the bus was away when it had to be written down.
+    await patiently(() => claim.change(done), received)
     noteOutcome(stageOf(key), 'ok')
     return messages
   } catch (error) {
     if (error instanceof ClaimLost) throw error
-    if (received.signal.aborted) {
-      await claim.change({ attempts: claim.record.attempts - 1 })
+    // It was stopped, or the bus was: nothing is known against the target.
+    if (received.signal.aborted || isBusError(error)) {
+      await giveBack(claim, received)
       throw error
     }
     throw await endFailed(work, claim, error, received)
   }
 }
 
-/** What was done must not be done again because the bus was away when it had to be written down. */
-async function writeDown(write: () => Promise<void>, signal: AbortSignal): Promise<void> {
-  const deadline = performance.now() + patienceMs
-  for (;;) {
-    try {
-      return await write()
-    } catch (error) {
-      if (error instanceof ClaimLost || signal.aborted || performance.now() > deadline) throw error
-      await sleep(250)
-    }
-  }
-}
+/** It does not count as an attempt. */
+const giveBack = (claim: Claim, received: Pick<Received<unknown>, 'signal' | 'log'>) =>
+  patiently(() => claim.change({ attempts: claim.record.attempts - 1 }), received)
 
 const reportedNow = () => ({ reported: true, reportedAt: timestamp() })
 
@@ -102,22 +93,23 @@ async function endFailed(
   work: TargetWork,
   claim: Claim,
   error: unknown,
-  { log }: Pick<Received<unknown>, 'log'>,
+  received: Pick<Received<unknown>, 'signal' | 'log'>,
 ) {
-  await claim.check()
+  await patiently(() => claim.check(), received)
   const stage = stageOf(work.key)
   if (error instanceof Permanent) {
     noteOutcome(stage, error.failure.code)
-    await claim.change({ ended: { run: work.run, kind: 'failed', failure: error.failure } })
+    const ended = { run: work.run, kind: 'failed', failure: error.failure } as const
+    await patiently(() => claim.change({ ended }), received)
     return error
   }
   if (error instanceof RetryLater) {
     // It was not tried at all: a lock is held elsewhere, or Vault wants to be left alone.
-    await claim.change({ attempts: claim.record.attempts - 1 })
+    await giveBack(claim, received)
     if (!error.failure) return error
     return reportOnce(error.delayMs, error.failure, claim.record, () => claim.change(reportedNow()))
   }
-  if (!(error instanceof Transient)) log.error({ err: error }, 'unexpected error')
+  if (!(error instanceof Transient)) received.log.error({ err: error }, 'unexpected error')
   const failed =
     error instanceof Transient
       ? error.failure

@@ -1,11 +1,13 @@
 /** Pushes one entry's token to one node: opens the seal, compares it with what was asked for, pushes; answers with `token.pushed`. */
 import type { KV, KvEntry } from '@nats-io/kv'
+import { isBusError } from '../../shared/bus-errors.ts'
 import type { Entry, Site } from '../../shared/config/site.ts'
 import type { Received } from '../../shared/consume.ts'
 import { failure, Permanent } from '../../shared/errors.ts'
 import { findEntry } from '../../shared/find-entry.ts'
 import type { Tickets } from '../../shared/kinit.ts'
 import { type PushItem, schemaVersion, type TokenPushed, timestamp } from '../../shared/messages.ts'
+import { type PatienceOptions, patiently } from '../../shared/patiently.ts'
 import type { Fact, Outgoing } from '../../shared/publish.ts'
 import type { SealedContent } from '../../shared/seal.ts'
 import { pushSubject, sealedKey, tokenSubject } from '../../shared/subjects.ts'
@@ -56,7 +58,7 @@ async function push(
     throw new Permanent(
       failure('entry-unknown', `${item.node} is not a node of ${item.entry} in ${site.file}.`),
     )
-  const content = await openToken(item, entry, deps)
+  const content = await openToken(item, entry, deps, received)
   const ccache = await deps.tickets.ccacheOf(entry, {
     minLifeMs: site.timeouts.globalMs,
     timeoutMs: site.timeouts.kerberosMs,
@@ -83,14 +85,26 @@ export async function openToken(
   item: Pick<PushItem, 'revision'>,
   entry: Pick<Entry, 'name' | 'service'>,
   { sealed, unseal }: Pick<PushDeps, 'sealed' | 'unseal'>,
+  patience: PatienceOptions = {},
 ): Promise<SealedContent> {
   const key = sealedKey(entry.name)
-  const asked = opened(await sealed.get(key, { revision: item.revision }).catch(() => null), entry, unseal)
-  const content = asked ?? opened(await sealed.get(key), entry, unseal)
+  const asked = await patiently(() => readRevision(sealed, key, item.revision), patience)
+  const content =
+    opened(asked, entry, unseal) ?? opened(await patiently(() => sealed.get(key), patience), entry, unseal)
   if (content) return content
   throw new Permanent(
     failure('seal-missing', `The sealed token of ${entry.name} is gone or cannot be opened.`),
   )
+}
+
+/** A revision of another key is as good as none; a bus that is away says nothing of it. */
+async function readRevision(sealed: KV, key: string, revision: number): Promise<KvEntry | null> {
+  try {
+    return await sealed.get(key, { revision })
+  } catch (error) {
+    if (isBusError(error)) throw error
+    return null
+  }
 }
 
 function opened(

@@ -8,6 +8,7 @@ import type { Received } from '../../shared/consume.ts'
 import { backoffMs } from '../../shared/ends.ts'
 import { failure, Permanent, RetryLater } from '../../shared/errors.ts'
 import type { Notification } from '../../shared/messages.ts'
+import { patiently } from '../../shared/patiently.ts'
 import type { Outgoing } from '../../shared/publish.ts'
 import { findChannel } from './channel.ts'
 import { measureDelivery } from './measure.ts'
@@ -73,7 +74,7 @@ export async function deliver(
     throw later(Math.max(backoffMs(deliveries, backoff), restMs), outcome.why)
   }
   unrecorded.add(body.id)
-  await record.write('sent')
+  await patiently(() => record.write('sent'), { signal, log })
   unrecorded.delete(body.id)
   log.info({ channel: body.channel }, 'a message was delivered')
   return []

@@ -1,5 +1,6 @@
 /** All bearer tokens of an entry's nodes: each made or failed by itself, and when they have to be made anew. */
 import type { Logger } from 'pino'
+import { isBusError } from '../../shared/bus-errors.ts'
 import type { Bearer } from '../../shared/config/deliver-schema.ts'
 import type { Entry } from '../../shared/config/site.ts'
 import { type Failure, failure, Permanent, RetryLater, Transient } from '../../shared/errors.ts'
@@ -23,7 +24,7 @@ export interface MadeBearers {
 /** A failure that may pass is tried again after so long (milliseconds): each try is a run of its own, of which people may hear. */
 export const retryMs = 15 * 60_000
 
-/** Makes them at the same time. What fails becomes a failure in its place; throws only where the daemon is stopping. */
+/** Makes them at the same time. What fails becomes a failure in its place; throws only where the daemon is stopping, or the bus away. */
 export async function makeBearers(entry: Entry, options: BearerOptions): Promise<MadeBearers> {
   const made = await Promise.all(entry.deliver.bearers.map((bearer) => makeBearer(entry, bearer, options)))
   const due = made.flatMap(({ renewAt }) => renewAt ?? [])
@@ -57,7 +58,7 @@ async function makeBearer(entry: Entry, bearer: Bearer, options: BearerOptions):
       renewAt: renewalTime(expiry.getTime(), bearer.minSeconds, Date.now()),
     }
   } catch (error) {
-    if (signal.aborted) throw error
+    if (signal.aborted || isBusError(error)) throw error
     const failed = failureOf(error, entry)
     log.warn({ ...named, code: failed.code }, `${failed.message} The rest is delivered.`)
     const { code, message, action } = failed

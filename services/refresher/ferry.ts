@@ -1,11 +1,13 @@
 /** UIDs of accounts: what the configuration says, else what FERRY said last, else FERRY is asked. */
 import { readFile } from 'node:fs/promises'
 import type { KV } from '@nats-io/kv'
+import { isBusError } from '../../shared/bus-errors.ts'
 import type { Entry, Site } from '../../shared/config/site.ts'
 import { failure, Permanent, Transient } from '../../shared/errors.ts'
 import { getText } from '../../shared/https.ts'
 import { readUid, writeUid } from '../../shared/known-uids.ts'
 import { cleanLine } from '../../shared/outcome-text.ts'
+import { patiently } from '../../shared/patiently.ts'
 import { ferryRequestSeconds } from '../../shared/telemetry/kept-metrics.ts'
 import { z } from '../../shared/zod.ts'
 
@@ -45,7 +47,7 @@ export async function findUid(
   if (known?.refused) throw new Permanent(failure('account-refused', known.refused))
   if (known) return known.uid
   const uid = await askFerry(entry.account, site, signal, bearer)
-  await writeUid(uids, { account: entry.account, uid })
+  await patiently(() => writeUid(uids, { account: entry.account, uid }), { signal })
   return uid
 }
 
@@ -80,7 +82,7 @@ export async function askFerry(
     ferryRequestSeconds.observe((performance.now() - started) / 1_000)
     return uidIn(answer, account)
   } catch (error) {
-    if (error instanceof Permanent) throw error
+    if (error instanceof Permanent || isBusError(error)) throw error
     throw new Transient(
       failure(
         'ferry-unreachable',

@@ -7,6 +7,7 @@ import { failure, Permanent, Transient } from '../../shared/errors.ts'
 import { findEntry } from '../../shared/find-entry.ts'
 import type { Tickets } from '../../shared/kinit.ts'
 import { type RefreshItem, schemaVersion, type TokenReady, timestamp } from '../../shared/messages.ts'
+import { patiently } from '../../shared/patiently.ts'
 import type { Fact, Outgoing } from '../../shared/publish.ts'
 import { failedEvent } from '../../shared/report.ts'
 import type { RunCache } from '../../shared/run-cache.ts'
@@ -102,12 +103,8 @@ async function refresh(
       ...options,
       heed: (work) => deps.vaultPause.heed(item.deadline, work, asking(1)),
     })
-    const acted = await announce(
-      item,
-      entry,
-      { uid, credds: [...credds.names], ...vaultToken, ...made },
-      deps,
-    )
+    const all = { uid, credds: [...credds.names], ...vaultToken, ...made }
+    const acted = await announce(item, entry, all, { signal, log }, deps)
     return { ...acted, messages: [...acted.messages, ...refusedCredds(item, credds)] }
   } catch (error) {
     throw withCredds(error, credds.names)
@@ -153,6 +150,7 @@ async function announce(
   item: RefreshItem,
   entry: Entry,
   { uid, credds, token, reused, end, bearers, renewAt }: Made,
+  received: Pick<Received<RefreshItem>, 'signal' | 'log'>,
   deps: RefreshDeps,
 ): Promise<Acted> {
   const [expiry, left] = [timestamp(end), lifeLeft(end.getTime() - Date.now())]
@@ -162,7 +160,9 @@ async function announce(
     ...(entry.deliver.vault && { token }),
     ...(entry.deliver.bearers.length > 0 && { bearers: [...bearers] }),
   }
-  const revision = await deps.sealed.put(key, seal(content, deps.sealTo))
+  const sealed = seal(content, deps.sealTo)
+  // Made anew it would cost Vault a login: the bus may be away meanwhile.
+  const revision = await patiently(() => deps.sealed.put(key, sealed), received)
   const facts = { tokenId, key, revision, uid, reused, left, credds, expiry, ...(renewAt && { renewAt }) }
   return { messages: [readyEvent(item, facts)], expiry }
 }

@@ -8,7 +8,8 @@ import { Permanent, Transient } from '../../shared/errors.ts'
 import { readUid, writeUid } from '../../shared/known-uids.ts'
 import { type RunUids, schemaVersion, timestamp } from '../../shared/messages.ts'
 import { parseRequest } from '../../shared/parse-request.ts'
-import { publish } from '../../shared/publish.ts'
+import { patiently } from '../../shared/patiently.ts'
+import { type Fact, publish } from '../../shared/publish.ts'
 import { runSubject } from '../../shared/subjects.ts'
 import { ferryRequestErrors, lastFerryRefresh } from '../../shared/telemetry/kept-metrics.ts'
 import { inRootSpan } from '../../shared/telemetry/root-span.ts'
@@ -72,7 +73,8 @@ async function askForAll(id: string, trigger: RunUids['trigger'], deps: RefreshU
     failed: failed.sort(byAccount),
   }
   deps.log.info({ run: id, known: known.length, failed: failed.length }, 'FERRY was asked for UIDs')
-  await publish(deps.bus, { kind: 'fact', subject: runSubject('uids'), id: `${id}.uids`, body })
+  const told: Fact = { kind: 'fact', subject: runSubject('uids'), id: `${id}.uids`, body }
+  await patiently(() => publish(deps.bus, told), deps)
   setStage('refresh-uids-from-ferry', 'refreshManagedTokensDB', (performance.now() - writing) / 1_000)
   return body
 }
@@ -92,13 +94,14 @@ async function askOne(
 ): Promise<void> {
   try {
     const uid = await askFerry(account, site, signal, bearer)
-    await writeUid(uids, { account, uid })
+    await patiently(() => writeUid(uids, { account, uid }), { signal })
     known.push({ account, uid })
   } catch (error) {
     if (!(error instanceof Permanent || error instanceof Transient)) throw error
     const { code, message, action } = error.failure
-    const last = await readUid(uids, account)
-    if (last && code === 'account-refused') await writeUid(uids, { ...last, refused: message })
+    const last = await patiently(() => readUid(uids, account), { signal })
+    if (last && code === 'account-refused')
+      await patiently(() => writeUid(uids, { ...last, refused: message }), { signal })
     failed.push({ account, code, message, action, ...(last ? { uid: last.uid } : {}) })
   }
 }

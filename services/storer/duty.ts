@@ -2,13 +2,12 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Logger } from 'pino'
 import type { Lease } from '../../shared/lease.ts'
+import { patiently } from '../../shared/patiently.ts'
 
 /** How often the lease is looked at (milliseconds): who holds it asks again before each run anyway. */
 const lookMs = { standingBy: 500, holding: 5_000 }
 /** How old an answer about the lease may be (milliseconds): less than a lease lasts without a sign of life. */
 const freshMs = 2_000
-/** How long the bus may be away before a run that is over is given up (milliseconds). */
-const patienceMs = 5 * 60_000
 
 /**
  * Calls `start` when the lease is ours and disposes of what it returned when it is not any more, for ever. Returns at once;
@@ -84,14 +83,5 @@ export async function isHeldNow(lease: Lease): Promise<boolean> {
 }
 
 /** The same at the end of a run, when the bus may be away for a while: what was done is not thrown away for that. */
-export async function isStillHeld(lease: Lease, signal: AbortSignal): Promise<boolean> {
-  const deadline = performance.now() + patienceMs
-  for (;;) {
-    try {
-      return await isHeldNow(lease)
-    } catch (error) {
-      if (signal.aborted || performance.now() > deadline) throw error
-      await sleep(250)
-    }
-  }
-}
+export const isStillHeld = (lease: Lease, signal: AbortSignal): Promise<boolean> =>
+  patiently(() => isHeldNow(lease), { signal })

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { errors } from '@nats-io/nats-core'
 import { backoffMs, decideEnd, maxUnexpected } from '../../shared/ends.ts'
 import { ClaimLost, failure, Permanent, RetryLater } from '../../shared/errors.ts'
 
@@ -41,6 +42,14 @@ describe('how the work of a handler that threw ends', () => {
       { kind: 'later', delayMs: 1_000 },
     ],
     'and again, more slowly': [decideEnd('no error at all', 3, running), { kind: 'later', delayMs: 4_000 }],
+    'a bus that is away is never a failure, however often': [
+      decideEnd(new errors.TimeoutError(), 99, running),
+      { kind: 'later', delayMs: 1_000 },
+    ],
+    'also where it is the cause of something else': [
+      decideEnd(new Error('x', { cause: new errors.RequestError('connection closed') }), 99, running),
+      { kind: 'later', delayMs: 1_000 },
+    ],
     'while stopping it is handed back': [decideEnd(new Error('x'), 9, stopping), { kind: 'handBack' }],
   }
   for (const [sentence, [end, expected]] of Object.entries(sentences))

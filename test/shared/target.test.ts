@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, beforeEach, describe, it } from 'node:test'
 import type { KV } from '@nats-io/kv'
+import { errors } from '@nats-io/nats-core'
 import fc from 'fast-check'
 import type { TargetRecord } from '../../shared/claim.ts'
 import { ClaimLost, failure, Permanent, RetryLater, Transient } from '../../shared/errors.ts'
@@ -165,26 +166,67 @@ describe('work on a target', () => {
     assert.equal((await recordOf())?.attempts, 1)
   })
 
-  it('is not done twice because the bus was away when its end had to be written down', async () => {
-    let acted = 0
-    let away = 0
-    const flaky = new Proxy(queue.targets, {
+  /** The bucket, of which the next questions of these kinds are not answered in time. */
+  function flaky(kinds: readonly (keyof KV)[]) {
+    const bus = { away: 0 }
+    const kv = new Proxy(queue.targets, {
       get(target, key) {
         const value: unknown = Reflect.get(target, key)
-        if (key === 'update')
-          return (...args: Parameters<KV['update']>) =>
-            away-- > 0 ? Promise.reject(new Error('timeout')) : target.update(...args)
-        return typeof value === 'function' ? value.bind(target) : value
+        if (typeof value !== 'function') return value
+        return (...args: unknown[]) =>
+          kinds.includes(key as keyof KV) && bus.away-- > 0
+            ? Promise.reject(new errors.TimeoutError())
+            : value.apply(target, args)
       },
     })
+    return { bus, kv }
+  }
+
+  it('is not done twice because the bus was away when its end had to be written down', async () => {
+    const { bus, kv } = flaky(['update'])
+    let acted = 0
     const told = await act(async () => {
       acted++
-      away = 2
+      bus.away = 2
       return { messages }
-    }, flaky)
+    }, kv)
     assert.equal(acted, 1)
     assert.deepEqual(told, messages)
     assert.equal((await recordOf())?.ended?.kind, 'done')
+  })
+
+  it('waits for a bus that is away before it begins', async () => {
+    const { bus, kv } = flaky(['get', 'create'])
+    bus.away = 3
+    assert.deepEqual(await act(async () => ({ messages }), kv), messages)
+    assert.equal((await recordOf())?.attempts, 1)
+  })
+
+  it('keeps the failure it has found while the bus is away', async () => {
+    const { bus, kv } = flaky(['get', 'update'])
+    const thrown = act(async () => {
+      bus.away = 3
+      throw new Permanent(failed)
+    }, kv)
+    await assert.rejects(thrown, (error: unknown) => error instanceof Permanent && error.failure === failed)
+    assert.equal((await recordOf())?.ended?.kind, 'failed')
+  })
+
+  it('is no failure of the target, and no attempt, where the bus was away in the middle of it', async () => {
+    for (const error of [
+      new errors.TimeoutError(),
+      new Error('could not put the seal', { cause: new errors.RequestError('connection disconnected') }),
+    ])
+      for (let attempt = 1; attempt <= 4; attempt++) {
+        const { bus, kv } = flaky(['update'])
+        const thrown = act(async () => {
+          bus.away = 1
+          throw error
+        }, kv)
+        await assert.rejects(thrown, error)
+      }
+    const record = await recordOf()
+    assert.deepEqual([record?.attempts, record?.reported, record?.ended], [0, undefined, undefined])
   })
 })
 
