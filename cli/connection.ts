@@ -1,11 +1,12 @@
 /** How the command line reaches the bus, as the user `operator`, and asks the daemons. */
+import { errors } from '@nats-io/nats-core'
 import { type Bus, type BusOptions, connectBus } from '../shared/bus.ts'
 import { environment } from '../shared/config/environment.ts'
 import { findConfigFile } from '../shared/config/find.ts'
 import { loadSite } from '../shared/config/load.ts'
 import { type NatsConfig, natsSection } from '../shared/config/sections.ts'
 import type { NatsUser } from '../shared/nats-permissions.ts'
-import { NoNats, RefusedError, UsageError } from './errors.ts'
+import { NoNats, RefusedError, silence, UsageError } from './errors.ts'
 import { type ConnectionOptions, findWayToBus } from './way-to-bus.ts'
 
 /** How long a daemon may take to answer (milliseconds). */
@@ -32,7 +33,7 @@ export function refuseOddServers(servers: readonly string[]): void {
 /** A server that does not answer at all is given up as well. */
 async function connectInTime(options: BusOptions): Promise<Bus> {
   const timeout = Promise.withResolvers<never>()
-  const timer = setTimeout(() => timeout.reject(new Error('no answer')), answerMs)
+  const timer = setTimeout(() => timeout.reject(new Error(silence)), answerMs)
   const connecting = connectBus(options)
   try {
     return await Promise.race([connecting, timeout.promise])
@@ -55,13 +56,24 @@ function configuredNats(file: string | undefined): NatsConfig | undefined {
   }
 }
 
+/** Nobody listens there, or the bus or a daemon has got stuck. */
+function noAnswer(subject: string, error: Error): RefusedError {
+  const isAlone = error instanceof errors.NoRespondersError || error instanceof errors.RequestError
+  return isAlone
+    ? new RefusedError(
+        'no-answer',
+        `Nobody answers on ${subject} (${error.message}): are the daemons running? Try "managed-tokens up".`,
+      )
+    : new RefusedError(
+        'bus-not-ready',
+        `No answer on ${subject} in time (${error.message}): the bus or a daemon is not ready. Try again in a moment; "managed-tokens doctor" says which.`,
+      )
+}
+
 /** A daemon's answer, within five seconds unless told otherwise. Throws RefusedError with the daemon's own words, or UsageError when nobody answers. */
 export async function ask<T>({ nc }: Bus, subject: string, body: object, timeout = answerMs): Promise<T> {
   const answer = await nc.request(subject, JSON.stringify(body), { timeout }).catch((error: Error) => {
-    throw new RefusedError(
-      'no-answer',
-      `Nobody answers on ${subject} (${error.message}): are the daemons running? Try "managed-tokens up".`,
-    )
+    throw noAnswer(subject, error)
   })
   const parsed = answer.json<T & { error?: { code: string; message: string } }>()
   if (parsed.error) throw new RefusedError(parsed.error.code, parsed.error.message)

@@ -24,6 +24,17 @@ export class RefusedError extends Error {
   }
 }
 
+/** Nobody has said anything about what was asked: it may be asked again. */
+export const isNoAnswer = ({ code }: RefusedError) => code === 'no-answer' || code === 'bus-not-ready'
+
+/** Where nothing is heard within this time (`connection.ts`), the server may be there and not ready. */
+export const silence = 'no answer'
+
+const away = (at: string, why: string) =>
+  why === silence
+    ? `${at} is not ready, or something is in the way (no answer): try again in a moment, and see its log; --nats or --state say where another one is.`
+    : `${at} cannot be reached (${why.toLowerCase()}): is it running? "managed-tokens up" starts it; --nats or --state say where another one is.`
+
 /** No connection to NATS. The message says where, why, and what to do. */
 export class NoNats extends Error {
   override readonly name = 'NoNats'
@@ -35,7 +46,7 @@ export class NoNats extends Error {
     super(
       /authorization/i.test(why)
         ? `${at} does not know the key in ${seed}: it is of another installation.`
-        : `${at} cannot be reached (${why.toLowerCase()}): is it running? "managed-tokens up" starts it; --nats or --state say where another one is.`,
+        : away(at, why),
     )
   }
 }

@@ -17,7 +17,7 @@ import {
 import { readMessage } from '../shared/parse-message.ts'
 import { requests, subjectTemplate } from '../shared/subjects.ts'
 import { ask } from './connection.ts'
-import { RefusedError } from './errors.ts'
+import { isNoAnswer, RefusedError } from './errors.ts'
 
 /** One thing that happened in a run. */
 export type RunNews =
@@ -123,6 +123,7 @@ async function askLedger(bus: Bus, run: string): Promise<'finished' | 'under-way
     const { finished } = await ask<RunStatus>(bus, requests.status, { run })
     return finished ? 'finished' : 'under-way'
   } catch (error) {
-    return error instanceof RefusedError && error.code !== 'no-answer' ? 'under-way' : 'no-answer'
+    const isAway = !(error instanceof RefusedError) || isNoAnswer(error)
+    return isAway ? 'no-answer' : 'under-way'
   }
 }

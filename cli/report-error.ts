@@ -1,5 +1,6 @@
 /** How the command line says that something did not work: a sentence with the next step, and the exit code. */
 import { CommanderError } from 'commander'
+import { busNotReady, isBusError } from '../shared/bus-errors.ts'
 import { ConfigNotFound } from '../shared/config/find.ts'
 import { ConfigError } from '../shared/config/problem.ts'
 import { Permanent, Transient } from '../shared/errors.ts'
@@ -37,6 +38,7 @@ export function describeError(error: unknown): { code: string; message: string; 
     const { code, action } = error.failure
     return { code, message: `${message} ${action}`, exitCode: 1 }
   }
+  if (isBusError(error)) return { code: 'bus-not-ready', message: busNotReady, exitCode: 1 }
   const code = error instanceof Error && error.name !== 'Error' ? kebab(error.name) : 'unexpected'
   return { code, message, exitCode: 1 }
 }

@@ -8,7 +8,7 @@ import { serviceName } from './find-service.ts'
 import { listenForRuns, type RunFollower } from './follow-run.ts'
 import { type Progress, showProgress } from './progress.ts'
 import { renderRun } from './run-table.ts'
-import { readWholeStatus } from './status.ts'
+import { awaitWholeStatus } from './status.ts'
 import type { ConnectionOptions } from './way-to-bus.ts'
 
 export interface RunOptions extends ConnectionOptions {
@@ -93,9 +93,9 @@ export async function watchRuns(
   for (let one = runs.shift(); one !== undefined; one = runs.shift()) {
     for await (const news of follower.follow(one, progress.say)) progress.news(news)
     progress.done()
-    const status = await readWholeStatus(bus, one)
+    const status = await awaitWholeStatus(bus, one)
     statuses.push(status)
-    const newest = status.totals.superseded > 0 ? (await readWholeStatus(bus, undefined)).run : one
+    const newest = status.totals.superseded > 0 ? (await awaitWholeStatus(bus, undefined)).run : one
     if (newest > one && !runs.includes(newest)) {
       progress.say(`Run ${newest} has taken over what this one had not begun.`)
       runs.push(newest)

@@ -1,8 +1,10 @@
 /** `managed-tokens status`: the ledger of a run, whole. */
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { RunStatus } from '../services/notifier/status-request.ts'
 import type { Bus } from '../shared/bus.ts'
 import { requests } from '../shared/subjects.ts'
 import { ask, connectOperator } from './connection.ts'
+import { isNoAnswer, RefusedError } from './errors.ts'
 import { listenForRuns } from './follow-run.ts'
 import { hasFailed, showToTheEnd } from './run.ts'
 import { renderRun } from './run-table.ts'
@@ -23,6 +25,20 @@ export async function status(options: StatusOptions): Promise<number> {
     return await showToTheEnd(bus, { run: found.run, entries: ['watched'], joined: {} }, follower, options)
   process.stdout.write(options.json ? `${JSON.stringify(found)}\n` : `${renderRun(found)}\n`)
   return hasFailed(found) ? 1 : 0
+}
+
+/** How long somebody who looks on waits for a bus that is away, and between two questions (milliseconds). */
+const [patienceMs, pauseMs] = [60_000, 500]
+
+/** The same for somebody who looks on: the bus may be away for a moment. */
+export async function awaitWholeStatus(bus: Bus, run: string | undefined): Promise<RunStatus> {
+  for (const deadline = performance.now() + patienceMs; ; await sleep(pauseMs)) {
+    try {
+      return await readWholeStatus(bus, run)
+    } catch (error) {
+      if (!(error instanceof RefusedError && isNoAnswer(error)) || performance.now() > deadline) throw error
+    }
+  }
 }
 
 /** Every page of the ledger, as one. */

@@ -74,7 +74,8 @@ export async function connectBus(options: BusOptions): Promise<Bus> {
     },
     lastMessage: (stream, subject) => jsm.streams.getMessage(stream, { last_by_subj: subject }),
     async [Symbol.asyncDispose]() {
-      await nc.drain().catch(() => nc.close())
+      // A server that stands still never says that it has heard the last word: whoever stops hangs up then.
+      await Promise.race([nc.drain().catch(() => nc.close()), nc.closed()])
     },
   }
 }

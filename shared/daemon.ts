@@ -48,6 +48,9 @@ Exit codes: 0 stopped, 1 something failed, 2 wrong use or a wrong configuration.
 /** How long a daemon that has not become ready may take to close what it opened (milliseconds). */
 const earlyStopMs = 2_000
 
+/** A bus that is away while we stop is waited for by each in turn, but no longer than this in all (milliseconds). */
+const hangUpMs = 6_000
+
 /** Runs a daemon until SIGTERM, SIGINT, or the end of the supervisor that started it. */
 export async function runDaemon(
   daemon: Daemon,
@@ -99,6 +102,7 @@ export async function runDaemon(
     collectGarbage()
     await stopped
     log.info('stopping')
+    setTimeout(() => void bus.nc.close(), hangUpMs).unref()
   } catch (error) {
     log.fatal({ err: error }, `the ${daemon} cannot go on`)
     process.exitCode = 1

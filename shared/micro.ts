@@ -2,6 +2,7 @@
 import { Svcm } from '@nats-io/services'
 import type { Logger } from 'pino'
 import type { Bus } from './bus.ts'
+import { busNotReady, isBusError } from './bus-errors.ts'
 import { cleanLine } from './outcome-text.ts'
 import type { Daemon } from './subjects.ts'
 import { version } from './version.ts'
@@ -50,7 +51,7 @@ export async function serveRequests(
           .catch((failed: unknown) => {
             const { code, text } = describeRefusal(failed, log)
             const body = JSON.stringify({ error: { code, message: text } })
-            message.respondError(code === 'unexpected' ? 500 : 400, text, body)
+            message.respondError(statusOf[code] ?? 400, text, body)
           })
           .catch((unsaid: unknown) => log.error({ err: unsaid }, 'a request could not be answered'))
       },
@@ -59,10 +60,13 @@ export async function serveRequests(
   await bus.nc.flush()
   return {
     async [Symbol.asyncDispose]() {
-      await service.stop()
+      await Promise.race([service.stop(), bus.nc.closed()])
     },
   }
 }
+
+/** As in HTTP; what is not here is about what was asked. */
+const statusOf: Readonly<Record<string, number>> = { unexpected: 500, 'bus-not-ready': 503 }
 
 const descriptions: Record<Daemon, string> = {
   refresher: 'Plans runs and makes vault tokens.',
@@ -87,9 +91,16 @@ async function answerWith(answer: Endpoint['answer'], data: Uint8Array): Promise
 const longestRefusal = 1_000
 
 /** What the asker is told: one line that fits into a header, whatever was asked. */
-export function describeRefusal(error: unknown, log: Pick<Logger, 'error'>): { code: string; text: string } {
+export function describeRefusal(
+  error: unknown,
+  log: Pick<Logger, 'error' | 'warn'>,
+): { code: string; text: string } {
   if (error instanceof RequestError)
     return { code: error.code, text: cleanLine(error.message, longestRefusal) }
+  if (isBusError(error)) {
+    log.warn({ reason: (error as Error).message }, 'a request was refused: the bus does not answer')
+    return { code: 'bus-not-ready', text: busNotReady }
+  }
   log.error({ err: error }, 'a request failed')
   return { code: 'unexpected', text: 'Something unexpected failed: see the daemon’s log.' }
 }

@@ -83,6 +83,12 @@ async function mayAsk(
     // An answer such as "no run yet" comes from a daemon that is there.
     if (error.code === 'no-answer')
       return warning('nats', `no ${daemon} answers`, 'start it, or see its log for why it is gone')
+    if (error.code === 'bus-not-ready')
+      return problem(
+        'nats',
+        `the ${daemon} cannot answer: JetStream is slow or away`,
+        'see the log of nats-server',
+      )
   }
   return ok('nats', `the ${daemon} answers`)
 }
