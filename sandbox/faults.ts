@@ -34,6 +34,13 @@ export const faultsSchema = z.strictObject({
     .describe('STATUS: Vault answers every request with this 5xx'),
   'vault-tls': flag.describe('Vault shows a certificate that nobody trusts'),
   'vault-rate-limit': seconds.describe('SECONDS: Vault answers 429 for so long, from the next request on'),
+  'vault-quota': z
+    .string()
+    .regex(/^[1-9]\d*\/[1-9]\d*$/, 'expected REQUESTS/SECONDS')
+    .optional()
+    .describe(
+      'REQUESTS/SECONDS: Vault serves a client so many in that time, then answers it 429 for as long',
+    ),
   'storer-hangs': names.describe('SERVICE: condor_vault_storer hangs with a child, both immune to SIGTERM'),
   'storer-prints-much': names.describe('SERVICE: condor_vault_storer prints 64 MB before its work'),
   'storer-stores-nothing': names.describe('SERVICE: condor_vault_storer exits 0 and has stored nothing'),
@@ -105,7 +112,7 @@ export function listFaults(): string {
 }
 
 function describe(name: FaultName): string {
-  const [, value, text] = /^(?:([A-Z]+): )?(.*)$/s.exec(faultsSchema.shape[name].description ?? '') ?? []
+  const [, value, text] = /^(?:([A-Z/]+): )?(.*)$/s.exec(faultsSchema.shape[name].description ?? '') ?? []
   return `${`${name}${value ? `=${value}` : ''}`.padEnd(34)} ${text}`
 }
 
@@ -113,5 +120,6 @@ function parseValue(name: FaultName, value: string | undefined): unknown {
   const kind = faultsSchema.shape[name].unwrap()
   if (kind instanceof z.ZodBoolean) return value === undefined ? true : value
   if (kind instanceof z.ZodArray) return value?.split(',') ?? null
+  if (kind instanceof z.ZodString) return value ?? null
   return value ? Number(value) : null
 }

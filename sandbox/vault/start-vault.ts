@@ -78,8 +78,9 @@ export async function startVault(options: VaultOptions): Promise<Vault> {
     const request = await readRequest(incoming, (name) => {
       principal = name
     })
-    const answer = limit.refuses(client, faults['vault-rate-limit'])
-      ? refuse(429, `request path "${request.path}": rate limit quota exceeded`)
+    const refusedFor = limit.refuses(client, request.path, faults)
+    const answer = refusedFor
+      ? tooMany(request.path, refusedFor)
       : faults['vault-error'] !== undefined
         ? refuse(faults['vault-error'], 'the sandbox was asked to fail')
         : await answerRequest(parts, request)
@@ -155,6 +156,12 @@ function readJson(text: string): Record<string, unknown> {
 }
 
 const refuse = (status: number, error: string): VaultAnswer => ({ status, body: { errors: [error] } })
+
+/** As Vault words it; nobody who uses htgettoken sees the header. */
+const tooMany = (path: string, seconds: number): VaultAnswer => ({
+  ...refuse(429, `request path "${path.replace(/^\/v1\//, '')}": rate limit quota exceeded`),
+  headers: { 'Retry-After': String(seconds) },
+})
 
 function send(outgoing: ServerResponse, answer: VaultAnswer): void {
   const isPage = answer.html !== undefined

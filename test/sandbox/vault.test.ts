@@ -211,21 +211,39 @@ describe('the Vault stand-in', () => {
     assert.equal((await ask(`${credsPath}?minimum_seconds=60`, { token })).status, 200)
   })
 
-  it('refuses everybody for the time of a rate limit, counts who asked, and then serves again', async (t) => {
+  it('refuses a client for the time of a rate limit, counts what it asks, and then serves again', async (t) => {
     t.mock.timers.enable({ apis: ['Date'], now: Date.now() })
     site.setFaults({ 'vault-rate-limit': 60 })
-    const first = await ask('/v1/sys/health')
+    const path = '/v1/auth/token/lookup-self'
+    const first = await ask(path, { token })
     assert.equal(first.status, 429)
-    assert.match(String(first.body.errors), /rate limit quota exceeded/)
-    assert.equal((await ask('/v1/sys/health')).status, 429)
+    assert.deepEqual(first.body.errors, ['request path "auth/token/lookup-self": rate limit quota exceeded'])
+    assert.equal((await ask(path, { token })).status, 429)
+    assert.equal((await ask('/v1/sys/health')).status, 200, 'its health is never limited')
     const record = JSON.parse(
       readFileSync(join(site.layout.vault, 'rate-limit.json'), 'utf8'),
     ) as RateLimitRecord
     assert.deepEqual(record.refused, { '127.0.0.1': 2 })
     t.mock.timers.setTime(Date.parse(record.blockedUntil) - 1)
-    assert.equal((await ask('/v1/sys/health')).status, 429)
+    assert.equal((await ask(path, { token })).status, 429)
     t.mock.timers.setTime(Date.parse(record.blockedUntil))
-    assert.equal((await ask('/v1/sys/health')).status, 200)
+    assert.equal((await ask(path, { token })).status, 200)
+  })
+
+  it('serves a quota, then refuses for as long, however it is asked meanwhile, and begins anew', async (t) => {
+    t.mock.timers.enable({ apis: ['Date'], now: Date.now() })
+    site.setFaults({ 'vault-quota': '3/300' })
+    const asked = async (times: number) => {
+      const statuses: number[] = []
+      for (let time = 0; time < times; time++)
+        statuses.push((await ask('/v1/auth/token/lookup-self', { token })).status)
+      return statuses
+    }
+    assert.deepEqual(await asked(5), [200, 200, 200, 429, 429])
+    t.mock.timers.tick(299_999)
+    assert.deepEqual(await asked(1), [429])
+    t.mock.timers.tick(1)
+    assert.deepEqual(await asked(4), [200, 200, 200, 429])
   })
 
   it('resets connections while it is down, and hangs while it hangs', async () => {
