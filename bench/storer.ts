@@ -49,8 +49,6 @@ async function measure(dir: string, say: (line: string) => void): Promise<Span[]
     dir: join(dir, 'site'),
     entries,
     settings: {
-      // Vault is not asked at all here, so nothing need be spread over time for its sake.
-      vault: { requestsPer5Min: 1_000_000 },
       storer: {
         condorVaultStorer: program(dir, 'condor_vault_storer', standIn(log)),
         condorStoreCred: program(dir, 'condor_store_cred', answer),

@@ -156,7 +156,7 @@ function writeConfig(
     minTokenLifetime: '3d',
     timeouts: { globalTimeout: '300s' },
     schedule: { cron: false, uids: false },
-    vault: { caPath: certificates, requestsPer5Min: 1_000_000 },
+    vault: { caPath: certificates },
     refresher: { htgettoken: join(bin, 'htgettoken'), condorStatus: join(bin, 'condor_status') },
     experiments: Object.fromEntries(
       Array.from({ length: entryCount }, (_, n) => [`exp${n}`, experimentOf(n, collectorCount)]),

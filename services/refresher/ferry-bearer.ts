@@ -1,4 +1,5 @@
 /** A bearer token to ask FERRY with, for sites that name a service for it (`ferry.serviceExperiment`) instead of a client certificate. */
+import { existsSync } from 'node:fs'
 import { mkdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { runCommand } from '../../shared/command.ts'
@@ -7,8 +8,8 @@ import { stripRealm } from '../../shared/config/resolve.ts'
 import type { Site } from '../../shared/config/site.ts'
 import { failure, RetryLater, Transient } from '../../shared/errors.ts'
 import type { Tickets } from '../../shared/kinit.ts'
-import { requestsPerToken } from '../../shared/vault-budget.ts'
 import type { VaultPause } from '../../shared/vault-pause.ts'
+import { requestsOf } from '../../shared/vault-requests.ts'
 import { findVaultServer } from '../../shared/vault-server.ts'
 import type { FerryBearer } from './ferry.ts'
 import { htgettokenError } from './htgettoken.ts'
@@ -30,6 +31,8 @@ interface Asker {
   readonly principal: string
   readonly keytab: string
 }
+
+const keptToken = (directory: string) => join(directory, 'vault-token')
 
 /** A bearer token serves all questions of one refresh, and is younger than any issuer lets it grow (milliseconds). */
 const keptMs = 5 * 60_000
@@ -84,7 +87,7 @@ async function makeBearer(
   const ccache = await tickets.ccacheOf(asker, { minLifeMs: site.timeouts.globalMs, timeoutMs, signal })
   const noDeadline = new Date(0).toISOString()
   try {
-    const asks = { requests: requestsPerToken, signal }
+    const asks = { requests: requestsOf(existsSync(keptToken(directory))), signal }
     return await vaultPause.heed(
       noDeadline,
       (paused) => getBearer(asker, site, vaultServer, ccache, directory, AbortSignal.any([signal, paused])),
@@ -116,7 +119,7 @@ async function getBearer(
         ...['-v', '--nooidc', '--nossh', `--vaultserver=${vaultServer}`, `--issuer=${asker.experiment}`],
         ...(asker.role ? [`--role=${asker.role}`] : []),
         `--credkey=${stripRealm(asker.principal, site.refresher.stripRealms)}`,
-        ...[`--vaulttokenfile=${join(directory, 'vault-token')}`, `--outfile=${bearer}`],
+        ...[`--vaulttokenfile=${keptToken(directory)}`, `--outfile=${bearer}`],
         `--configdir=${join(directory, 'config')}`,
         ...(site.vault.caPath ? [`--capath=${site.vault.caPath}`] : []),
       ],

@@ -15,13 +15,13 @@ import { seal } from '../../shared/seal.ts'
 import { refreshSubject, sealedKey, tokenSubject } from '../../shared/subjects.ts'
 import { type Acted, workOnTarget } from '../../shared/target.ts'
 import { timeStep } from '../../shared/telemetry/steps.ts'
-import { requestsPerToken } from '../../shared/vault-budget.ts'
 import type { VaultPause } from '../../shared/vault-pause.ts'
+import { requestsOf } from '../../shared/vault-requests.ts'
 import { findVaultServer, type VaultServerOptions } from '../../shared/vault-server.ts'
 import { type MadeBearers, makeBearers } from './bearers.ts'
 import { type CollectorOptions, type Credds, findCredds } from './condor.ts'
 import { type FerryBearer, findUid } from './ferry.ts'
-import { getVaultToken, type HtgettokenOptions } from './htgettoken.ts'
+import { getVaultToken, type HtgettokenOptions, hasKeptToken } from './htgettoken.ts'
 import { lifeLeft, tokenExpiry } from './vault-api.ts'
 
 export interface RefreshDeps {
@@ -97,11 +97,11 @@ async function refresh(
     const vaultToken = await deps.vaultPause.heed(
       item.deadline,
       (paused) => makeVaultToken(entry, { ...options, signal: AbortSignal.any([signal, paused]) }),
-      asking(requestsPerToken),
+      asking(requestsOf(hasKeptToken(entry, options)) + 1),
     )
     const made = await makeBearers(entry, {
       ...options,
-      heed: (work) => deps.vaultPause.heed(item.deadline, work, asking(1)),
+      heed: (work) => deps.vaultPause.heed(item.deadline, work, asking(requestsOf(true))),
     })
     const all = { uid, credds: [...credds.names], ...vaultToken, ...made }
     const acted = await announce(item, entry, all, { signal, log }, deps)

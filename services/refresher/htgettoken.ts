@@ -3,7 +3,7 @@
  * The files are small and lie in the daemon's own directory: each step there takes microseconds, and many times that when
  * it is handed to a thread.
  */
-import { chmodSync, mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { type CommandOutcome, runCommand } from '../../shared/command.ts'
 import { commandEnvironment } from '../../shared/config/environment.ts'
@@ -65,6 +65,10 @@ export function tokenFiles(
   const kept = join(home, 'vault-token')
   return { home, kept, fresh: `${kept}.new` }
 }
+
+/** Whether there is a token that may still be good: then htgettoken asks less. */
+export const hasKeptToken = (entry: Pick<Entry, 'name'>, options: Pick<HtgettokenOptions, 'directory'>) =>
+  existsSync(tokenFiles(entry, options).kept)
 
 /** Runs htgettoken with the entry's ticket and private directory, and nothing else of ours. */
 export function runHtgettoken(

@@ -36,7 +36,7 @@ await runDaemon('refresher', async (context) => {
   const runs = await bus.bucket(buckets.runs)
   stack.use(runCommandsThrough(openProcessHelper()))
   const tickets = stack.use(await openTickets(join(stateDirectory, 'tickets')))
-  const vaultPause = openVaultPause(targets, site, { budget: openVaultBudget(targets, site), log })
+  const vaultPause = openVaultPause(targets, site, { budget: openVaultBudget(targets, site, log), log })
   const deps = {
     ...{ site, targets, uids, tickets, vaultPause },
     sealed: await bus.bucket(buckets.sealed),

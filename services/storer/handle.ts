@@ -3,6 +3,7 @@
  * run (ticket, staging, verification) goes on beside other runs; the run itself is alone in the lane, under the lease and
  * under the host's lock.
  */
+import { existsSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { KV } from '@nats-io/kv'
 import type { Logger } from 'pino'
@@ -17,14 +18,14 @@ import type { Fact, Outgoing } from '../../shared/publish.ts'
 import { storeSubject, tokenSubject } from '../../shared/subjects.ts'
 import { type Acted, workOnTarget } from '../../shared/target.ts'
 import { timeStep } from '../../shared/telemetry/steps.ts'
-import { requestsPerToken } from '../../shared/vault-budget.ts'
 import type { VaultPause } from '../../shared/vault-pause.ts'
+import { requestsOf } from '../../shared/vault-requests.ts'
 import { findVaultServer } from '../../shared/vault-server.ts'
 import type { CondorVersionOptions } from './condor-version.ts'
 import type { CreddHealth } from './credd-health.ts'
 import { askLease, isFresh, isHeldNow, isStillHeld, type LeaseAnswer } from './duty.ts'
 import type { Lane, Turn } from './lane.ts'
-import type { Stage, Staging } from './staging.ts'
+import { keptToken, type Stage, type Staging } from './staging.ts'
 import { mustBeUnlocked, type PreparedStorer, prepareVaultStorer, type StorerRun } from './vault-storer.ts'
 import { answersCredd, type Stored, verifyStored } from './verify.ts'
 
@@ -117,7 +118,7 @@ async function storeAndVerify(
   const { lease, vaultPause, credds } = deps
   const { stage, credd, signal } = run
   try {
-    const asks = { requests: requestsPerToken, signal }
+    const asks = { requests: requestsOf(existsSync(keptToken(run.entry, credd))), signal }
     await vaultPause.heed(deadline, (paused) => runInLane(run, paused, log, deps), asks)
     await deps.lane.calm()
     const stored = await verifyStored(run)

@@ -47,7 +47,7 @@ await runDaemon('storer', async ({ bus, log, site, stateDirectory, stack }) => {
   const credds = watchCredds()
   const deps = {
     ...{ site, targets, lease, credds, staging, lockFile },
-    vaultPause: openVaultPause(targets, site, { budget: openVaultBudget(targets, site), log }),
+    vaultPause: openVaultPause(targets, site, { budget: openVaultBudget(targets, site, log), log }),
     tickets: stack.use(await openTickets(join(stateDirectory, 'tickets'))),
     hasOwnNames: askOwnNames(),
     lane: openLane(),

@@ -7,6 +7,7 @@ import type { ResolvedEntry } from './resolve.ts'
 import { checkRoleFile } from './role-file-check.ts'
 import type { SiteFile } from './schema.ts'
 import { checkSharedFiles, checkSharedServices } from './shared-targets.ts'
+import { checkVaultBudget } from './vault-budget-check.ts'
 
 export type Report = (severity: Finding['severity'], path: Path, message: string) => void
 
@@ -18,6 +19,11 @@ export function checkAcross(file: SiteFile, entries: readonly ResolvedEntry[], f
   }
   checkTimeouts(file, report)
   checkRetries(file, report)
+  checkVaultBudget(
+    file,
+    entries.map(({ entry }) => entry),
+    report,
+  )
   checkUnused(file, folded, report)
   checkMailLogin(file, report)
   checkExperiments(file, folded, report)

@@ -81,8 +81,10 @@ export const vaultSection = z.strictObject({
     .int()
     .min(30)
     .max(1_000_000)
-    .default(300)
-    .describe('Requests to Vault in any five minutes, those of refresher and storer together.'),
+    .optional()
+    .describe(
+      'Requests to Vault in any five minutes, refresher and storer together. Absent: no limit until Vault sets one.',
+    ),
 })
 export type VaultConfig = Readonly<z.output<typeof vaultSection>>
 

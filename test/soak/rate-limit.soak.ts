@@ -24,7 +24,7 @@ it('a run that Vault refuses waits out half a minute and ends whole', { timeout:
     faults: { 'vault-rate-limit': refusalSeconds },
     settings: {
       ...patience,
-      vault: { ...patience.vault, rateLimitPause: `${pauseSeconds}s` },
+      vault: { rateLimitPause: `${pauseSeconds}s` },
     },
   })
   const { run } = await pipe.startRun()

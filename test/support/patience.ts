@@ -8,6 +8,4 @@ export const patience = {
     pushTimeout: '60s',
     ferryRequestTimeout: '60s',
   },
-  // More than any test asks for: nothing waits for its turn.
-  vault: { requestsPer5Min: 1_000_000 },
 }

@@ -136,3 +136,20 @@ for (const [what, [top, role, isTold]] of Object.entries(signs))
     const found = load(t, siteText(top, role)).warnings.map(({ line, message }) => `${line} ${message}`)
     assert.equal(found.filter((one) => roleFile.test(one)).length, isTold ? 1 : 0, found.join('\n'))
   })
+
+test('a budget of requests to Vault that is too small for a run is said, with the numbers', (t) => {
+  const entries = Array.from(
+    { length: 40 },
+    (_, index) => `  e${index}:
+    emails: [a@lab.example]
+    roles:
+      production: {account: a${index}, destinationNodes: [node${index}.lab.example]}
+`,
+  ).join('')
+  const text = (budget: number) =>
+    `${siteText(`condorCreddHost: [one.lab.example, two.lab.example]\nvault: {requestsPer5Min: ${budget}}`)}${entries}`
+  assert.deepEqual(said(t, text(100)), [
+    "5 100 requests to Vault in five minutes are too few for a run: 41 entries × 3 + 0 bearer tokens × 2 + 82 stores × 2 = 287 requests take 18m58s, and globalTimeout is 5m — expected a larger budget, or none: then Vault's own limit decides",
+  ])
+  assert.deepEqual(said(t, text(300)), [])
+})
