@@ -18,8 +18,9 @@ const unsaid = <T>(value: T | null | undefined) => value ?? undefined
 const userInfo = z.object({
   ferry_status: z.string(),
   ferry_error: z
-    .union([z.array(z.unknown()), z.unknown().transform((one) => [one])])
-    .transform((list) => list.filter((one) => typeof one === 'string')),
+    .unknown()
+    .optional()
+    .transform((said) => (Array.isArray(said) ? said : [said]).filter((one) => typeof one === 'string')),
   ferry_output: z
     .object({
       uid: z.int().min(1),
