@@ -3,6 +3,8 @@ import { readdir, readFile, stat } from 'node:fs/promises'
 import type { Agent } from 'node:https'
 import { join } from 'node:path'
 import { createSecureContext } from 'node:tls'
+import { HttpError, httpErrorOf } from './http-error.ts'
+import { readRetryAfter } from './retry-after.ts'
 
 export interface GetOptions {
   /** File or directory of authorities; absent: the system's. */
@@ -19,15 +21,23 @@ const https = () => import('node:https')
 /** Answers are far smaller; anything longer is not what was asked for (characters). */
 const longestAnswer = 1024 * 1024
 
-/** The body of a 200 answer. Throws an error that names the status or the network's complaint, never a header. */
+/** The body of a 200 answer. Throws {@link HttpError}, or the reason for which `options.signal` is aborted. */
 export async function getText(url: URL, options: GetOptions): Promise<string> {
   const agent = await agentOf(options)
   const signal = AbortSignal.any([options.signal, AbortSignal.timeout(options.timeoutMs)])
   for (;;) {
-    const answer = await ask(url, { headers: { ...options.headers }, agent, signal })
+    const answer = await ask(url, { headers: { ...options.headers }, agent, signal }).catch(
+      (error: Error) => {
+        options.signal.throwIfAborted()
+        throw signal.aborted ? tooSlow(url, options) : httpErrorOf(error, url.host)
+      },
+    )
     if (answer !== 'stale') return answer
   }
 }
+
+const tooSlow = ({ host }: URL, { timeoutMs }: GetOptions) =>
+  new HttpError(`${host} did not answer within ${timeoutMs / 1_000} s`, { kind: 'timeout' })
 
 /** What a question meets on a connection that the other end has closed. */
 const closedCodes = new Set<string | undefined>(['ECONNRESET', 'EPIPE'])
@@ -47,8 +57,11 @@ async function ask(
       if (body.length > longestAnswer) asked.destroy(new Error('the answer is too long'))
     })
     answer.on('end', () => {
-      if (answer.statusCode === 200) resolve(body)
-      else reject(new Error(`${url.host} answered with status ${answer.statusCode}`))
+      const { statusCode: status, headers } = answer
+      if (status === 200) return resolve(body)
+      const retryAfterMs = readRetryAfter(headers['retry-after'])
+      const facts = { kind: 'status', status, retryAfterMs, body } as const
+      reject(new HttpError(`${url.host} answered with status ${status}`, facts))
     })
     answer.on('error', reject)
   })

@@ -1,4 +1,4 @@
-/** Opening connections just to see what is there, and words for what goes wrong with that. */
+/** Opening connections just to see what is there. */
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { request } from 'node:https'
@@ -48,24 +48,3 @@ export async function askHttps(
   asked.end()
   return promise
 }
-
-const words: Readonly<Record<string, string>> = {
-  ECONNREFUSED: 'nobody listens there (connection refused)',
-  ECONNRESET: 'the connection was reset',
-  ENOTFOUND: 'there is no such host',
-  EAI_AGAIN: 'the name server does not answer',
-  EHOSTUNREACH: 'no route to the host',
-  ENETUNREACH: 'no route to the network',
-  ETIMEDOUT: 'no answer',
-  ABORT_ERR: 'no answer',
-}
-
-/** The network's complaint in words. Pure. */
-export function describeNetworkError(error: unknown): string {
-  const { code, message } = error as NodeJS.ErrnoException
-  return words[code ?? ''] ?? message
-}
-
-/** Whether it was the certificate that was not liked. Pure. */
-export const isTlsError = (error: unknown) =>
-  /CERT|SELF_SIGNED|UNABLE_TO_|ERR_TLS|ERR_SSL/.test((error as NodeJS.ErrnoException).code ?? '')

@@ -4,10 +4,11 @@ import { readSshTarget, type SshTarget } from '../../services/distributor/ssh-ta
 import { runCommand } from '../../shared/command.ts'
 import { commandEnvironment, environment } from '../../shared/config/environment.ts'
 import type { Entry, Site } from '../../shared/config/site.ts'
+import { describeNetworkError } from '../../shared/http-error.ts'
 import { lastLine } from '../../shared/outcome-text.ts'
 import { reasons } from '../../shared/reasons.ts'
 import { type Check, type Finding, ok, problem } from './check.ts'
-import { describeNetworkError, openTcp } from './network.ts'
+import { openTcp } from './network.ts'
 
 const commandMs = 5_000
 

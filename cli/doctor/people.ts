@@ -1,9 +1,10 @@
 /** Will people hear of failures: the mail server and the webhooks? Nothing is sent; `notify test` does that. */
 import { readPassword } from '../../services/notifier/mail-password.ts'
 import type { MailServer, Recipients, Site } from '../../shared/config/site.ts'
+import { describeNetworkError } from '../../shared/http-error.ts'
 import { cleanLine } from '../../shared/outcome-text.ts'
 import { type Check, type Finding, ok, problem, warning } from './check.ts'
-import { describeNetworkError, openTcp } from './network.ts'
+import { openTcp } from './network.ts'
 
 const deadlineMs = 10_000
 

@@ -3,11 +3,12 @@ import { findCredds } from '../../services/refresher/condor.ts'
 import { vaultUrl } from '../../services/refresher/vault-api.ts'
 import type { Entry, Site } from '../../shared/config/site.ts'
 import { type Failure, Permanent, Transient } from '../../shared/errors.ts'
+import { describeNetworkError, isTlsCode } from '../../shared/http-error.ts'
 import type { Tickets } from '../../shared/kinit.ts'
 import { reasons } from '../../shared/reasons.ts'
 import { findVaultServer } from '../../shared/vault-server.ts'
 import { type Check, type Finding, ok, problem, warning } from './check.ts'
-import { askHttps, describeNetworkError, isTlsError } from './network.ts'
+import { askHttps } from './network.ts'
 
 /** More than what the programs below need at most, since they have deadlines of their own. */
 const graceMs = 5_000
@@ -80,7 +81,7 @@ async function lookAtVault(entry: Entry, site: Site, signal: AbortSignal): Promi
   } catch (error) {
     const says = `${url.host}: ${describeNetworkError(error)}`
     return [
-      isTlsError(error)
+      isTlsCode((error as NodeJS.ErrnoException).code)
         ? problem('vault', says, `${reasons['vault-tls'].action} vault.caPath or X509_CERT_DIR names it.`)
         : problem('vault', says, 'check vaultServer, the network and the server'),
     ]

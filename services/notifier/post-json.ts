@@ -1,6 +1,7 @@
 /** Posts JSON to a webhook. Its URL is a secret: it appears in no outcome, log or span, nor do the server's own words unless they are one of its codes. */
+
+import { readRetryAfter } from '../../shared/retry-after.ts'
 import { delivered, type Outcome, refused, serverAway } from './outcome.ts'
-import { readRetryAfter } from './retry-after.ts'
 
 export interface PostOptions {
   /** Who it is, for people: `Slack`. */

@@ -7,20 +7,22 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, beforeEach, describe, it } from 'node:test'
 import type { TLSSocket } from 'node:tls'
+import { inspect } from 'node:util'
 import { layoutOf } from '../../sandbox/layout.ts'
 import { makeTls } from '../../sandbox/tls.ts'
+import { HttpError } from '../../shared/http-error.ts'
 import { getText } from '../../shared/https.ts'
 
 const layout = layoutOf(mkdtempSync(join(tmpdir(), 'mt-https-')))
 const connections: TLSSocket[] = []
-let answerWith: (asked: number) => number | 'hang up' = () => 200
+let answerWith: (asked: number) => number | 'hang up' | 'silence' = () => 200
 let asked = 0
 let server: Server
 
-const ask = () =>
-  getText(new URL(`https://localhost:${(server.address() as AddressInfo).port}/`), {
+const ask = ({ port = (server.address() as AddressInfo).port, timeoutMs = 10_000 } = {}) =>
+  getText(new URL(`https://localhost:${port}/`), {
     caPath: layout.certificates,
-    timeoutMs: 10_000,
+    timeoutMs,
     signal: new AbortController().signal,
   })
 
@@ -30,7 +32,7 @@ describe('asking over HTTPS', () => {
     server = createServer(await makeTls(layout), (request, response) => {
       const answer = answerWith(++asked)
       if (answer === 'hang up') request.socket.destroy()
-      else response.writeHead(answer).end(`answer ${asked}`)
+      else if (answer !== 'silence') response.writeHead(answer, { 'Retry-After': '7' }).end(`answer ${asked}`)
     })
     server.on('secureConnection', (socket: TLSSocket) => connections.push(socket))
     server.listen(0, 'localhost')
@@ -67,6 +69,29 @@ describe('asking over HTTPS', () => {
 
   it('fails with the status of any answer but 200', async () => {
     answerWith = () => 503
-    await assert.rejects(ask(), /status 503/)
+    await assert.rejects(ask(), { kind: 'status', status: 503, message: /status 503$/ })
+  })
+
+  it('keeps what the server said with its status where no logger writes it', async () => {
+    answerWith = () => 429
+    const error = await ask().catch((thrown: unknown) => thrown)
+    assert.ok(error instanceof HttpError)
+    assert.equal(error.body, 'answer 1')
+    assert.equal(error.retryAfterMs, 7_000)
+    assert.doesNotMatch(inspect(error, { showHidden: true, getters: false }), /answer 1/)
+    assert.doesNotMatch(JSON.stringify({ ...error }), /answer 1/)
+  })
+
+  it('fails as too slow where no answer comes in time', async () => {
+    answerWith = () => 'silence'
+    await assert.rejects(ask({ timeoutMs: 100 }), {
+      kind: 'timeout',
+      message: /^localhost:\d+ did not answer within 0.1 s$/,
+    })
+  })
+
+  it('fails with a word of the network where nobody listens', async () => {
+    const nobody = { kind: 'network', code: 'ECONNREFUSED', message: /^localhost:1: nobody listens there/ }
+    await assert.rejects(ask({ port: 1 }), nobody)
   })
 })
