@@ -4,7 +4,10 @@
 const longestMs = 60 * 60 * 1_000
 
 /** How long to wait from now on (milliseconds), an hour at most; undefined when the header is absent, unreadable or in the past. */
-export function readRetryAfter(header: string | null | undefined, now: number = Date.now()): number | undefined {
+export function readRetryAfter(
+  header: string | null | undefined,
+  now: number = Date.now(),
+): number | undefined {
   const text = header?.trim() ?? ''
   const ms = /^\d{1,9}$/.test(text) ? Number(text) * 1_000 : Date.parse(text) - now
   return ms > 0 ? Math.min(ms, longestMs) : undefined
