@@ -32,6 +32,7 @@ export const faultsSchema = z.strictObject({
     .max(599)
     .optional()
     .describe('STATUS: Vault answers every request with this 5xx'),
+  'vault-sealed': flag.describe('Vault is sealed, as after a restart: it answers, and does nothing'),
   'vault-tls': flag.describe('Vault shows a certificate that nobody trusts'),
   'vault-rate-limit': seconds.describe('SECONDS: Vault answers 429 for so long, from the next request on'),
   'vault-quota': z

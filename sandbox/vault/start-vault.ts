@@ -79,11 +79,13 @@ export async function startVault(options: VaultOptions): Promise<Vault> {
       principal = name
     })
     const refusedFor = limit.refuses(client, request.path, faults)
-    const answer = refusedFor
-      ? tooMany(request.path, refusedFor)
-      : faults['vault-error'] !== undefined
-        ? refuse(faults['vault-error'], 'the sandbox was asked to fail')
-        : await answerRequest(parts, request)
+    const answer = faults['vault-sealed']
+      ? answerSealed(request.path)
+      : refusedFor
+        ? tooMany(request.path, refusedFor)
+        : faults['vault-error'] !== undefined
+          ? refuse(faults['vault-error'], 'the sandbox was asked to fail')
+          : await answerRequest(parts, request)
     record(dir, { method: request.method, path: request.path, status: answer.status, principal, client })
     send(outgoing, answer)
   })
@@ -154,6 +156,12 @@ function readJson(text: string): Record<string, unknown> {
     return {}
   }
 }
+
+/** As OpenBao 2.6 does: only its health can be asked for. */
+const answerSealed = (path: string): VaultAnswer =>
+  path === '/v1/sys/health'
+    ? { status: 503, body: { initialized: true, sealed: true, standby: true } }
+    : refuse(503, 'Vault is sealed')
 
 const refuse = (status: number, error: string): VaultAnswer => ({ status, body: { errors: [error] } })
 
