@@ -12,6 +12,7 @@ import type { NatsConnection } from '@nats-io/nats-core'
 import { connect } from '@nats-io/transport-node'
 import { nkeyLogin } from './nkey.ts'
 import type { BucketName, StreamName } from './subjects.ts'
+import { currentTrust } from './trust.ts'
 
 export interface Bus extends AsyncDisposable {
   readonly nc: NatsConnection
@@ -34,6 +35,13 @@ export interface BusOptions {
   readonly once?: boolean
 }
 
+/** TLS is asked for by an authority or by a URL; without an authority of its own the servers' has to be one that is trusted here. */
+async function tlsOf({ caFile, servers }: BusOptions) {
+  if (caFile) return { tls: { caFile } }
+  if (!servers.some((url) => url.startsWith('tls://'))) return {}
+  return { tls: { ca: (await currentTrust(undefined)).certificates.join('\n') } }
+}
+
 /** Connects, however long the server takes to come up, and reconnects for ever after. Throws when the seed cannot be read. */
 export async function connectBus(options: BusOptions): Promise<Bus> {
   const seed = new TextEncoder().encode((await readFile(options.seedFile, 'utf8')).trim())
@@ -51,7 +59,7 @@ export async function connectBus(options: BusOptions): Promise<Bus> {
     pingInterval: 10_000,
     // An error with its stack would be made for every request, just in case it fails.
     noAsyncTraces: true,
-    ...(options.caFile ? { tls: { caFile: options.caFile } } : {}),
+    ...(await tlsOf(options)),
   })
   // KV listings and watches arrive in inboxes too, and those have a prefix option of their own.
   const js = jetstream(nc, { timeout: 5_000, watcherPrefix: `_INBOX_${options.user}` })

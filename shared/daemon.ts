@@ -17,6 +17,7 @@ import type { Daemon } from './subjects.ts'
 import { markStarted, watchConnection } from './telemetry/health.ts'
 import { openTelemetry } from './telemetry/telemetry.ts'
 import { ensureOwned } from './topology.ts'
+import { onTrustProblem } from './trust.ts'
 
 /** What a daemon's `main` gets, once what it owns on the bus is made. Everything it opens goes on `stack`, which is closed in reverse order on stop. */
 export interface DaemonContext {
@@ -70,6 +71,7 @@ export async function runDaemon(
   const { log } = telemetry
   const other = preferredByPredecessor(config.current().file)
   if (other !== undefined) log.warn(twoFiles(config.current().file, other))
+  onTrustProblem(({ file, why }) => log.warn({ file }, `not trusted: ${file} ${why}`))
   try {
     await using stack = new AsyncDisposableStack()
     const stateDirectory = await ensureDaemonState(stateRoot, daemon)

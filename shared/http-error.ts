@@ -1,7 +1,10 @@
 /** Why a question over HTTP got no answer that can be used: facts for whoever decides what it means. */
 
-/** `status`: an answer other than 200. `tls`: certificates. `network`: no connection, or a broken one. `timeout`: too slow. */
-export type HttpErrorKind = 'status' | 'tls' | 'network' | 'timeout'
+/**
+ * `status`: an answer other than 200. `tls`: certificates. `network`: no connection, or a broken one. `timeout`: too slow.
+ * `proxy`: the proxy on the way is away or refuses; the message names its host.
+ */
+export type HttpErrorKind = 'status' | 'tls' | 'network' | 'timeout' | 'proxy'
 
 export interface HttpErrorFacts {
   readonly kind: HttpErrorKind

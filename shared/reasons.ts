@@ -175,9 +175,17 @@ export const reasons = {
   },
   'vault-tls': {
     means: 'Vault’s certificate was not accepted',
-    action: 'Check Vault’s certificate and the certificate directory on this machine.',
+    action:
+      'Check Vault’s certificate, and whom this machine trusts: its system, and the directory that vault.caPath or X509_CERT_DIR names.',
     turn: 'administrators',
     cause: 'vault',
+  },
+  'proxy-failed': {
+    means: 'the proxy that HTTPS_PROXY names is away, or refuses to connect',
+    action:
+      'Check the proxy, or name the host in NO_PROXY where it is reached without one; nothing to do for experimenters.',
+    turn: 'administrators',
+    cause: 'here',
   },
   'issuer-unreachable': {
     means: 'Vault answers, but the token issuer behind it is away, slow, or limits Vault',

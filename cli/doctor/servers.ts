@@ -1,14 +1,15 @@
 /** Do the servers that the refresher needs answer: KDC, collectors, Vault, FERRY? */
 import { findCredds } from '../../services/refresher/condor.ts'
-import { vaultUrl } from '../../services/refresher/vault-api.ts'
+import { trustOf } from '../../services/refresher/ferry.ts'
+import { onWayToVault, vaultUrl } from '../../services/refresher/vault-api.ts'
 import type { Entry, Site } from '../../shared/config/site.ts'
 import { type Failure, Permanent, Transient } from '../../shared/errors.ts'
-import { describeNetworkError, isTlsCode } from '../../shared/http-error.ts'
+import { HttpError } from '../../shared/http-error.ts'
+import { type Answer, exchange } from '../../shared/https.ts'
 import type { Tickets } from '../../shared/kinit.ts'
-import { reasons } from '../../shared/reasons.ts'
+import { type ReasonCode, reasons } from '../../shared/reasons.ts'
 import { findVaultServer } from '../../shared/vault-server.ts'
 import { type Check, type Finding, ok, problem, warning } from './check.ts'
-import { askHttps } from './network.ts'
 
 /** More than what the programs below need at most, since they have deadlines of their own. */
 const graceMs = 5_000
@@ -74,19 +75,63 @@ async function lookAtVault(entry: Entry, site: Site, signal: AbortSignal): Promi
   const limits = { timeoutMs: site.timeouts.kerberosMs, signal }
   const server = await findVaultServer(entry, { ...site.refresher, ...limits })
   const url = new URL('/v1/sys/health', vaultUrl(server))
-  const soon = AbortSignal.any([signal, AbortSignal.timeout(httpsMs)])
   try {
-    const { date } = await askHttps(url, site.vault.caPath, soon)
-    return [ok('vault', `${url.host} answers, and its certificate is trusted`), ...judgeClock(url.host, date)]
+    const way = { caPath: site.vault.caPath, timeoutMs: httpsMs, signal }
+    const answer = await onWayToVault((options) => exchange(url, options), way)
+    const { date } = answer.headers
+    return [judgeVault(url.host, answer), ...judgeClock(url.host, readDate(date))]
   } catch (error) {
-    const says = `${url.host}: ${describeNetworkError(error)}`
-    return [
-      isTlsCode((error as NodeJS.ErrnoException).code)
-        ? problem('vault', says, `${reasons['vault-tls'].action} vault.caPath or X509_CERT_DIR names it.`)
-        : problem('vault', says, 'check vaultServer, the network and the server'),
-    ]
+    return [problem('vault', ...whyNot(error, 'vault-unreachable', 'vault-tls'))]
   }
 }
+
+/** What failed and what to do, in the words that the daemons use for it. */
+function whyNot(error: unknown, away: ReasonCode, tls: ReasonCode): [says: string, fix: string] {
+  if (!(error instanceof HttpError)) throw error
+  const { kind, message } = error
+  return [message, reasons[kind === 'tls' ? tls : kind === 'proxy' ? 'proxy-failed' : away].action]
+}
+
+/** The statuses of `/sys/health`, which Vault and OpenBao share; a standby passes on what it is asked. */
+const healths: Readonly<Record<number, readonly [state: Finding['state'], says: string, fix?: string]>> = {
+  200: ['ok', 'answers, and its certificate is trusted'],
+  429: ['ok', 'answers as a standby, and its certificate is trusted'],
+  473: ['ok', 'answers as a standby, and its certificate is trusted'],
+  472: [
+    'problem',
+    'is the secondary of a disaster recovery, which serves nobody',
+    'name the primary as vaultServer',
+  ],
+  501: [
+    'problem',
+    'is not initialised',
+    'have its administrators set it up, or name another one as vaultServer',
+  ],
+  503: [
+    'problem',
+    'is sealed: it serves nobody',
+    'have its administrators unseal it (vault operator unseal)',
+  ],
+  530: [
+    'problem',
+    'is a node that was removed from its cluster',
+    'name another node of the cluster as vaultServer',
+  ],
+}
+
+/** What Vault says of its health. Pure. */
+export function judgeVault(host: string, { status, body }: Pick<Answer, 'status' | 'body'>): Finding {
+  const isHealth = /"sealed"\s*:/.test(body)
+  const [state, says, fix] = (isHealth && healths[status]) || [
+    'problem',
+    `answers with status ${status}, which is no word of Vault’s health`,
+    'check vaultServer: is it a Vault, and what stands before it?',
+  ]
+  return { state, about: 'vault', says: `${host} ${says}`, ...(fix ? { fix } : {}) }
+}
+
+const readDate = (header: string | undefined) =>
+  header && !Number.isNaN(Date.parse(header)) ? new Date(header) : undefined
 
 /** A server's time beside ours. Pure but for the clock. */
 export function judgeClock(host: string, date: Date | undefined, now = Date.now()): Finding[] {
@@ -113,11 +158,11 @@ export function checkFerry({ entries, ferry, timeouts }: Site): Check[] {
     }
     const url = new URL(`https://${ferry.host}:${ferry.port}/`)
     try {
-      await askHttps(url, ferry.caPath, signal)
+      await exchange(url, { ...(await trustOf(ferry)), timeoutMs: timeouts.ferryRequestMs, signal })
       return [ok('ferry', `${url.host} answers`)]
     } catch (error) {
-      const says = `${url.host}: ${describeNetworkError(error)}`
-      return [warning('ferry', says, 'UIDs that are known stay in force; check ferry.host and ferry.caPath')]
+      const [says, fix] = whyNot(error, 'ferry-unreachable', 'ferry-unreachable')
+      return [warning('ferry', says, `${fix} It has to be what ferry.host and ferry.caPath say.`)]
     }
   }
   return [{ about: 'ferry', deadlineMs: timeouts.ferryRequestMs + graceMs, look }]

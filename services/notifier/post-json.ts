@@ -1,5 +1,7 @@
 /** Posts JSON to a webhook. Its URL is a secret: it appears in no outcome, log or span, nor do the server's own words unless they are one of its codes. */
 
+import type { HttpError } from '../../shared/http-error.ts'
+import { type Answer, exchange } from '../../shared/https.ts'
 import { readRetryAfter } from '../../shared/retry-after.ts'
 import { delivered, type Outcome, refused, serverAway } from './outcome.ts'
 
@@ -23,25 +25,33 @@ export async function postJson(
   body: object,
   { name, signal, patienceMs = usualPatienceMs }: PostOptions,
 ): Promise<Outcome> {
-  const patience = AbortSignal.timeout(patienceMs)
   try {
     const { address, login } = splitLogin(url)
-    const answer = await fetch(address, {
+    const answer = await exchange(address, {
       method: 'POST',
       headers: { 'Content-Type': 'application/json', ...login },
-      body: JSON.stringify(body),
-      signal: signal ? AbortSignal.any([signal, patience]) : patience,
-      redirect: 'manual',
+      content: JSON.stringify(body),
+      timeoutMs: patienceMs,
+      signal,
     })
-    return await judgeAnswer(answer, name)
+    return judgeAnswer(answer, name)
   } catch (error) {
     signal?.throwIfAborted()
-    if (patience.aborted) return serverAway(`${name} did not answer within ${patienceMs / 1_000} s.`)
-    return serverAway(`${name} could not be reached${codeOf(error)}.`)
+    return serverAway(whyNot(error, name, patienceMs))
   }
 }
 
-/** A user and a password in the URL go the way that fetch allows. */
+/** The network's code alone, since its texts hold addresses; a proxy is named, or nobody would look there. */
+function whyNot(error: unknown, name: string, patienceMs: number): string {
+  const { kind, code, message } = error as HttpError
+  if (kind === 'timeout') return `${name} did not answer within ${patienceMs / 1_000} s.`
+  if (kind === 'proxy') return `${name} could not be reached: ${message}.`
+  if (kind === 'tls')
+    return `${name} has a certificate that is not to be trusted (${code}): add its authority to the system’s.`
+  return `${name} could not be reached${code ? ` (${code})` : ''}.`
+}
+
+/** A user and a password in the URL stand in no message that names it. */
 function splitLogin(url: string): { address: URL; login: { Authorization?: string } } {
   const address = new URL(url)
   const words = [address.username, address.password].map(decode)
@@ -60,30 +70,13 @@ function decode(word: string): string {
   }
 }
 
-async function judgeAnswer(answer: Response, name: string): Promise<Outcome> {
-  if (answer.ok) {
-    await answer.body?.cancel()
-    return delivered
-  }
-  const said = wordOf(await beginningOf(answer))
-  const why = `${name} answered with status ${answer.status}${said}.`
-  const { status } = answer
+function judgeAnswer({ status, headers, body }: Answer, name: string): Outcome {
+  if (status >= 200 && status < 300) return delivered
+  const why = `${name} answered with status ${status}${wordOf(body)}.`
   if (status >= 400 && status < 500 && !passing.includes(status)) return refused(why)
-  return serverAway(why, readRetryAfter(answer.headers.get('Retry-After')))
+  return serverAway(why, readRetryAfter(headers['retry-after']))
 }
 
 /** Slack explains itself in one word, such as `channel_is_archived`; other texts may quote the URL. */
-const wordOf = (text: string) => (/^[a-z]+(_[a-z]+){1,5}$/.test(text) ? ` (${text})` : '')
-
-/** As much of the body as a word can be. */
-async function beginningOf({ body }: Response): Promise<string> {
-  if (!body) return ''
-  for await (const chunk of body) return Buffer.from(chunk as Uint8Array).toString('latin1', 0, 100)
-  return ''
-}
-
-/** The network's code alone: its texts hold addresses. */
-function codeOf(error: unknown): string {
-  const { cause } = error as { cause?: { code?: unknown } }
-  return typeof cause?.code === 'string' ? ` (${cause.code})` : ''
-}
+const wordOf = (text: string) =>
+  text.length <= 100 && /^[a-z]+(_[a-z]+){1,5}$/.test(text) ? ` (${text})` : ''

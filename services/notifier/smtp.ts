@@ -2,7 +2,7 @@
 import { Readable } from 'node:stream'
 import SMTPConnection from 'nodemailer/lib/smtp-connection'
 import type { MailServer } from '../../shared/config/site.ts'
-import { readCertificates } from '../../shared/https.ts'
+import { currentTrust } from '../../shared/trust.ts'
 
 export interface Handover {
   /** Called when the server has agreed to take the mail, before the first byte of it. */
@@ -89,7 +89,7 @@ async function connectionOptions(
   { smtpHost, smtpPort, tls, caPath }: MailServer,
   password: string | undefined,
 ) {
-  const ca = tls === 'none' ? undefined : await readCertificates(caPath)
+  const ca = tls === 'none' ? undefined : (await currentTrust(caPath)).certificates
   return {
     host: smtpHost,
     port: smtpPort,
@@ -98,6 +98,6 @@ async function connectionOptions(
     // A password goes to nobody who was not asked for a certificate, unless the file says so.
     requireTLS: tls === 'starttls' || (tls === undefined && password !== undefined),
     socketCloseTimeout: 1_000,
-    tls: ca ? { ca } : {},
+    tls: ca ? { ca: [...ca] } : {},
   }
 }

@@ -4,11 +4,13 @@ import type { KV } from '@nats-io/kv'
 import { isBusError } from '../../shared/bus-errors.ts'
 import type { Entry, Site } from '../../shared/config/site.ts'
 import { failure, Permanent, Transient } from '../../shared/errors.ts'
+import type { HttpError } from '../../shared/http-error.ts'
 import { getText } from '../../shared/https.ts'
 import { readUid, writeUid } from '../../shared/known-uids.ts'
 import { cleanLine } from '../../shared/outcome-text.ts'
 import { patiently } from '../../shared/patiently.ts'
 import { ferryRequestSeconds } from '../../shared/telemetry/kept-metrics.ts'
+import type { Trusting } from '../../shared/web-agents.ts'
 import { z } from '../../shared/zod.ts'
 
 /** What FERRY leaves empty it gives as null, or not at all: both say nothing. */
@@ -67,15 +69,7 @@ export async function askFerry(
     const token = ferry.hostCert && ferry.hostKey ? undefined : await bearer?.(signal)
     const started = performance.now()
     const answer = await getText(url, {
-      caPath: ferry.caPath,
-      ...(ferry.hostCert && ferry.hostKey
-        ? {
-            client: {
-              cert: await readFile(ferry.hostCert, 'utf8'),
-              key: await readFile(ferry.hostKey, 'utf8'),
-            },
-          }
-        : {}),
+      ...(await trustOf(ferry)),
       ...(token ? { headers: { Authorization: `Bearer ${token}` } } : {}),
       timeoutMs: timeouts.ferryRequestMs,
       signal,
@@ -84,13 +78,19 @@ export async function askFerry(
     return uidIn(answer, account)
   } catch (error) {
     if (error instanceof Permanent || isBusError(error)) throw error
-    throw new Transient(
-      failure(
-        'ferry-unreachable',
-        `FERRY did not say the UID of ${account}: ${cleanLine((error as Error).message)}.`,
-      ),
-    )
+    const { kind, message } = error as HttpError
+    const why = `FERRY did not say the UID of ${account}: ${cleanLine(message)}`
+    if (kind === 'proxy') throw new Transient(failure('proxy-failed', `${why}.`))
+    const advice = kind === 'tls' ? ': check its certificate, and what ferry.caPath names' : ''
+    throw new Transient(failure('ferry-unreachable', `${why}${advice}.`))
   }
+}
+
+/** Whom FERRY is trusted by, and the certificate that it is asked with. */
+export async function trustOf({ caPath, hostCert, hostKey }: NonNullable<Site['ferry']>): Promise<Trusting> {
+  if (!hostCert || !hostKey) return { caPath }
+  const [cert, key] = await Promise.all([readFile(hostCert, 'utf8'), readFile(hostKey, 'utf8')])
+  return { caPath, client: { cert, key } }
 }
 
 /** The UID in FERRY's answer. Throws Permanent with FERRY's own words otherwise. Pure. */

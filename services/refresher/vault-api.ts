@@ -1,6 +1,7 @@
 /** Asks Vault how long a token still lives: htgettoken does not say. */
-import { failure, Transient } from '../../shared/errors.ts'
-import { getText } from '../../shared/https.ts'
+import { errorOf, failure, Transient } from '../../shared/errors.ts'
+import { HttpError } from '../../shared/http-error.ts'
+import { type AskOptions, getText } from '../../shared/https.ts'
 import { z } from '../../shared/zod.ts'
 
 const lookup = z.object({ data: z.object({ ttl: z.number().describe('Seconds.') }) })
@@ -11,7 +12,25 @@ export function vaultUrl(server: string): URL {
   return new URL(/:\d+\/?$/.test(address) ? address : `${address.replace(/\/$/, '')}:8200`)
 }
 
-/** When `token` ends. Throws Transient `vault-unreachable` when Vault does not say. */
+/**
+ * Asks Vault by way of the proxy, else directly: htgettoken (2.2 to 2.4) knows no proxy, so Vault may be one that no proxy
+ * leads to. Throws what the first way said.
+ */
+export async function onWayToVault<T>(
+  ask: (options: AskOptions) => Promise<T>,
+  options: AskOptions,
+): Promise<T> {
+  try {
+    return await ask(options)
+  } catch (error) {
+    if (!(error instanceof HttpError) || error.kind !== 'proxy') throw error
+    return await ask({ ...options, direct: true }).catch(() => {
+      throw error
+    })
+  }
+}
+
+/** When `token` ends. Throws Transient `vault-unreachable`, `vault-tls` or `proxy-failed` when Vault does not say. */
 export async function tokenExpiry(
   server: string,
   token: string,
@@ -22,17 +41,26 @@ export async function tokenExpiry(
     new Transient(
       failure('vault-unreachable', `Vault at ${server} did not say how long the token lives: ${why}.`),
     )
-  const answer = await getText(url, { ...options, headers: { 'X-Vault-Token': token } }).catch(
-    (error: Error) => {
-      throw silent(error.message)
-    },
-  )
+  const headers = { 'X-Vault-Token': token }
+  const ask = (way: AskOptions) => getText(url, way)
+  const answer = await onWayToVault(ask, { ...options, headers }).catch((error: Error) => {
+    throw error instanceof HttpError ? vaultError(server, error) : silent(error.message)
+  })
   try {
     return new Date(Date.now() + lookup.parse(JSON.parse(answer)).data.ttl * 1_000)
   } catch {
     // Without the parser's words, which quote the answer: the token stands in it.
     throw silent('its answer cannot be read')
   }
+}
+
+/** Why Vault, or the way to it, gave no answer. Never quotes the answer, in which a token may stand. Pure. */
+function vaultError(server: string, { kind, message, status, body }: HttpError): Error {
+  const silent = `Vault at ${server} did not say how long the token lives`
+  if (kind === 'tls') return errorOf(failure('vault-tls', `${silent}: ${message}.`))
+  if (kind === 'proxy') return errorOf(failure('proxy-failed', `${silent}: ${message}.`))
+  const isSealed = status === 503 && /\bsealed\b/.test(body)
+  return errorOf(failure('vault-unreachable', `${silent}: ${isSealed ? 'it is sealed' : message}.`))
 }
 
 /** A life (milliseconds) for people, in its two largest units: `5d3h`, `3h20m`, `40s`. Pure. */

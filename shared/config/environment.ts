@@ -9,6 +9,16 @@ const known = [
   'KRB5_CONFIG',
   'KRB5CCNAME',
   'X509_CERT_DIR',
+  'SSL_CERT_FILE',
+  'SSL_CERT_DIR',
+  'HTTPS_PROXY',
+  'https_proxy',
+  'HTTP_PROXY',
+  'http_proxy',
+  'ALL_PROXY',
+  'all_proxy',
+  'NO_PROXY',
+  'no_proxy',
   'HTGETTOKENOPTS',
   'PATH',
   'HOME',
@@ -41,6 +51,9 @@ export function readEnvironment(variables: NodeJS.ProcessEnv): Environment {
 
 export const environment: Environment = readEnvironment(process.env)
 
+/** What programs that speak TLS read: whom to trust, and which proxy to take. A proxy's URL may hold a password. */
+const forTheWeb = known.filter((name) => /^(x509|ssl)_cert_|_proxy$/i.test(name))
+
 /**
  * The environment every external command starts from, exactly: what a command needs beyond it is added where the command
  * is run, so that nothing of ours (seeds, other users' tickets, inherited tokens) reaches it by accident.
@@ -52,6 +65,7 @@ export function commandEnvironment(from: Environment = environment): Readonly<Re
     LANG: 'C',
     LC_ALL: 'C',
     ...(from.KRB5_CONFIG ? { KRB5_CONFIG: from.KRB5_CONFIG } : {}),
+    ...Object.fromEntries(forTheWeb.flatMap((name) => (from[name] ? [[name, from[name]]] : []))),
   }
 }
 

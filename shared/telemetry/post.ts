@@ -1,12 +1,16 @@
 /** Posts one body to a far end over HTTP, and says whether it is worth another try. */
+import { exchange } from '../https.ts'
 import type { Delivery } from './batcher.ts'
 
 export interface Body {
   readonly method?: 'POST' | 'PUT'
   readonly contentType: string
-  readonly content: string | Uint8Array<ArrayBuffer>
+  readonly content: string | Uint8Array
   readonly headers?: Readonly<Record<string, string>>
 }
+
+/** Whoever asks has a shorter deadline of its own (milliseconds). */
+const longestMs = 60_000
 
 /** Never throws: an end that is away, silent or busy (408, 429, 5xx) is `later`, any other refusal is final. */
 export async function post(
@@ -15,16 +19,12 @@ export async function post(
   signal: AbortSignal,
 ): Promise<Delivery> {
   try {
-    const answer = await fetch(url, {
-      method,
+    const { status } = await exchange(new URL(url), {
+      ...{ method, content, signal, timeoutMs: longestMs },
       headers: { ...headers, 'Content-Type': contentType },
-      body: content,
-      signal,
-      redirect: 'error',
     })
-    await answer.body?.cancel()
-    if (answer.ok) return 'taken'
-    return answer.status >= 500 || [408, 429].includes(answer.status) ? 'later' : 'refused'
+    if (status >= 200 && status < 300) return 'taken'
+    return status < 400 || status >= 500 || [408, 429].includes(status) ? 'later' : 'refused'
   } catch {
     return 'later'
   }

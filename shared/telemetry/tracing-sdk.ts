@@ -20,8 +20,10 @@ import {
   TracerProvider,
 } from '@opentelemetry/sdk-trace'
 import type { Daemon } from '../subjects.ts'
+import { wayTo } from '../web-agents.ts'
 import { openBatcher } from './batcher.ts'
 import { openDropCount } from './dropped.ts'
+import { urlOf } from './post.ts'
 import { resourceOf } from './resource.ts'
 import { type TracesConfig, tracesUrl } from './traces.ts'
 
@@ -52,10 +54,26 @@ export async function openTracing(daemon: Daemon | 'cli', site: TracesConfig) {
 /** `tracing.url` wins, and is spoken to in JSON. Of the variables, the exporters read all that concern the connection. */
 async function openExporter(url: string | undefined): Promise<SpanExporter> {
   // One attempt of the exporter's own ends before ours does.
-  const options = { timeoutMillis: 5_000, ...(url ? { url: tracesUrl(url) } : {}) }
+  const options = { timeoutMillis: 5_000, ...(url ? { url: tracesUrl(url) } : {}), ...wayOf(url) }
   if (url || protocol() === 'http/json') return new JsonExporter(options)
   const { OTLPTraceExporter } = await import('@opentelemetry/exporter-trace-otlp-proto')
   return new OTLPTraceExporter(options)
+}
+
+/** Who sets one of these wants the exporter's own way of trusting. */
+const ownTrust = ['CERTIFICATE', 'CLIENT_CERTIFICATE', 'CLIENT_KEY'].flatMap((what) => [
+  `OTEL_EXPORTER_OTLP_${what}`,
+  `OTEL_EXPORTER_OTLP_TRACES_${what}`,
+])
+
+/** Trust and proxy as all our questions have them. */
+function wayOf(url: string | undefined) {
+  const endpoint =
+    url ??
+    getStringFromEnv('OTEL_EXPORTER_OTLP_TRACES_ENDPOINT') ??
+    getStringFromEnv('OTEL_EXPORTER_OTLP_ENDPOINT')
+  if (!endpoint || ownTrust.some((name) => getStringFromEnv(name))) return {}
+  return { httpAgentOptions: async () => (await wayTo(new URL(urlOf(endpoint, '/')))).agent }
 }
 
 const protocol = () =>

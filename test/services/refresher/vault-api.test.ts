@@ -7,7 +7,8 @@ import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { layoutOf } from '../../../sandbox/layout.ts'
 import { makeTls } from '../../../sandbox/tls.ts'
-import { tokenExpiry } from '../../../services/refresher/vault-api.ts'
+import { onWayToVault, tokenExpiry } from '../../../services/refresher/vault-api.ts'
+import { HttpError } from '../../../shared/http-error.ts'
 import { type Listening, listen } from '../notifier/mail-server.ts'
 
 const token = 'not-a-token'
@@ -44,8 +45,30 @@ describe('how long a token lives', () => {
     assert.ok(end >= before && end <= Date.now())
   })
 
+  it('is unknown where Vault is sealed, and the failure says so', async () => {
+    answer = { status: 503, body: '{"errors":["Vault is sealed"]}' }
+    await assert.rejects(askVault(), ({ failure }) => {
+      assert.equal(failure.code, 'vault-unreachable')
+      assert.match(failure.message, /did not say how long the token lives: it is sealed\.$/)
+      return true
+    })
+  })
+
+  it('is unknown where nobody vouches for Vault’s certificate, which is no outage', async () => {
+    const stranger = tokenExpiry(`https://localhost:${listening.port}`, token, {
+      timeoutMs: 30_000,
+      signal: new AbortController().signal,
+    })
+    await assert.rejects(stranger, ({ failure }) => {
+      assert.equal(failure.code, 'vault-tls')
+      assert.match(failure.message, /: localhost:\d+: self-signed certificate in certificate chain\.$/)
+      assert.match(failure.action, /vault\.caPath or X509_CERT_DIR/)
+      return true
+    })
+  })
+
   it('is unknown where Vault refuses, and the failure says how', async () => {
-    answer = { status: 503, body: 'sealed' }
+    answer = { status: 503, body: 'busy' }
     await assert.rejects(askVault(), ({ failure }) => {
       assert.equal(failure.code, 'vault-unreachable')
       assert.match(
@@ -69,4 +92,35 @@ describe('how long a token lives', () => {
         return true
       })
     })
+})
+
+describe('the way to Vault', () => {
+  const options = { timeoutMs: 1_000 }
+  const ofProxy = new HttpError('the proxy p:1 did not connect', { kind: 'proxy' })
+  const asking = (...ends: (string | Error)[]) => {
+    const ways: (boolean | undefined)[] = []
+    const asked = onWayToVault(async ({ direct }) => {
+      ways.push(direct)
+      const end = ends.shift() ?? ''
+      if (typeof end === 'string') return end
+      throw end
+    }, options)
+    return { asked, ways }
+  }
+
+  it('is direct where no proxy leads there, as it is for htgettoken, which knows none', async () => {
+    const { asked, ways } = asking(ofProxy, 'here')
+    assert.equal(await asked, 'here')
+    assert.deepEqual(ways, [undefined, true])
+  })
+
+  it('fails as the proxy did where the direct way fails as well', async () => {
+    await assert.rejects(asking(ofProxy, new Error('no route')).asked, ofProxy)
+  })
+
+  it('is one only where Vault itself fails', async () => {
+    const { asked, ways } = asking(new HttpError('status 503', { kind: 'status', status: 503 }))
+    await assert.rejects(asked, /503/)
+    assert.deepEqual(ways, [undefined])
+  })
 })

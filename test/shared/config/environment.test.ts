@@ -39,6 +39,18 @@ test('a command starts from an exact environment: no inherited token, library or
   assert.deepEqual(Object.keys(commandEnvironment(readEnvironment({}))), ['PATH', 'HOME', 'LANG', 'LC_ALL'])
 })
 
+test('a command is told whom to trust and which proxy to take, as this process is, and as it was spelt', () => {
+  const web = {
+    ...{ SSL_CERT_FILE: '/ca.crt', SSL_CERT_DIR: '/ca', X509_CERT_DIR: '/grid' },
+    ...{ HTTPS_PROXY: 'http://p:1', https_proxy: 'http://p:2', HTTP_PROXY: 'http://p:3', http_proxy: 'p:4' },
+    ...{ ALL_PROXY: 'socks5://p:5', all_proxy: 'http://p:6', NO_PROXY: 'a', no_proxy: 'b' },
+  }
+  const { PATH, HOME, LANG, LC_ALL, ...told } = commandEnvironment(
+    readEnvironment({ ...web, FTP_PROXY: 'p' }),
+  )
+  assert.deepEqual(told, web)
+})
+
 test('nothing but shared/config reads the environment of the process', () => {
   const root = fileURLToPath(new URL('../../..', import.meta.url))
   const offenders: string[] = []

@@ -1,0 +1,41 @@
+/** Asks as the daemons do, once, in a process of its own with an environment of its own, and prints what came of it. */
+import { sendMail } from '../../services/notifier/email.ts'
+import { postJson } from '../../services/notifier/post-json.ts'
+import { connectBus } from '../../shared/bus.ts'
+import { getText } from '../../shared/https.ts'
+import type { Notification } from '../../shared/messages.ts'
+import { post } from '../../shared/telemetry/post.ts'
+import { onTrustProblem } from '../../shared/trust.ts'
+import { ofRun } from '../services/build.ts'
+
+const [what = '', url = '', file] = process.argv.slice(2)
+const address = new URL(url)
+const timeoutMs = 20_000
+
+const mail: Notification = {
+  ...{ ...ofRun(), channel: 'email', to: 'dune@lab.example', id: 'run.email.dune@lab.example' },
+  ...{ subject: 'a subject', text: 'a text' },
+}
+
+const ways: Readonly<Record<string, () => Promise<unknown>>> = {
+  get: () => getText(address, { caPath: file, timeoutMs }),
+  webhook: () => postJson(url, {}, { name: 'Slack' }),
+  push: () => post(url, { contentType: 'text/plain', content: 'x' }, AbortSignal.timeout(timeoutMs)),
+  mail: () =>
+    sendMail(mail, {
+      ...{ from: 'tokens@lab.example', tls: 'starttls' },
+      ...{ smtpHost: address.hostname, smtpPort: Number(address.port) },
+    }),
+  bus: async () => {
+    await using bus = await connectBus({ servers: [url], user: 'operator', seedFile: file ?? '', once: true })
+    return bus.nc.info?.tls_required
+  },
+}
+
+const warnings: string[] = []
+onTrustProblem(({ file, why }) => warnings.push(`${file} ${why}`))
+const facts = await ways[what]?.().then(
+  (answer) => ({ answer }),
+  ({ kind, code, message }) => ({ kind, code, message }),
+)
+process.stdout.write(JSON.stringify({ ...facts, warnings }))
