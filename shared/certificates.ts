@@ -45,9 +45,10 @@ export async function readDirectoryOfCertificates(directory: string): Promise<Ce
   }
 }
 
-/** Whether OpenSSL's programs, htgettoken among them, find something in this directory. */
-export async function hasHashLinks(directory: string): Promise<boolean> {
-  return (await readdir(directory)).some((name) => hashLink.test(name))
+/** Whether OpenSSL's programs, htgettoken among them, find something in this directory; a file needs no links. */
+export async function hasHashLinks(path: string): Promise<boolean> {
+  const names = await readdir(path).catch(() => undefined)
+  return names?.some((name) => hashLink.test(name)) ?? true
 }
 
 /** The texts of a file in PEM form. Pure. */

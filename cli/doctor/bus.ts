@@ -1,7 +1,9 @@
 /** NATS: does it answer, is it new enough, may this user do what an operator does, and are the daemons there? */
+import type { Bus } from '../../shared/bus.ts'
 import type { Site } from '../../shared/config/site.ts'
 import { microName } from '../../shared/micro.ts'
-import { type Daemon, daemons, requests } from '../../shared/subjects.ts'
+import { cleanLine } from '../../shared/outcome-text.ts'
+import { buckets, type Daemon, daemons, requests, streams } from '../../shared/subjects.ts'
 import { ask, connectOperator } from '../connection.ts'
 import { NoNats, RefusedError, UsageError } from '../errors.ts'
 import type { ConnectionOptions } from '../way-to-bus.ts'
@@ -19,15 +21,13 @@ export function checkBus(site: Site | undefined, options: ConnectionOptions): Ch
 async function lookAtBus(site: Site | undefined, options: ConnectionOptions): Promise<Finding[]> {
   try {
     await using bus = await connectOperator(options)
-    const { version = '', jetstream } = bus.nc.info ?? {}
+    const { version = '' } = bus.nc.info ?? {}
     const server = bus.nc.getServer()
     return [
       ok('nats', `${server} answers`),
       // The private server's version was judged as a program.
       ...(site?.nats.servers ? [judgeNatsServer('nats', version)] : []),
-      jetstream
-        ? ok('nats', 'JetStream is on')
-        : problem('nats', 'JetStream is off', 'add a jetstream block to the server’s configuration'),
+      await lookAtJetStream(bus),
       await maySubscribe(bus),
       ...(await Promise.all(daemons.map((daemon) => mayAsk(bus, daemon, questions[daemon])))),
     ]
@@ -48,7 +48,55 @@ function describe(error: unknown, site: Site | undefined): Finding {
   )
 }
 
-async function maySubscribe({ nc }: Awaited<ReturnType<typeof connectOperator>>): Promise<Finding> {
+/** JetStream of this user's account: that the server has it says nothing of the account. */
+async function lookAtJetStream({ nc, jsm }: Bus): Promise<Finding> {
+  if (!nc.info?.jetstream)
+    return problem('nats', 'JetStream is off', 'add a jetstream block to the server’s configuration')
+  try {
+    return judgeAccount(await jsm.getAccountInfo())
+  } catch (error) {
+    const { message } = error as Error
+    if (/permission/i.test(message))
+      return problem('nats', 'this operator may not ask for the account’s JetStream', permissions)
+    return problem(
+      'nats',
+      `JetStream is not there for this user’s account: ${cleanLine(message)}`,
+      'give the account JetStream ("jetstream: enabled" in the account, or limits in its JWT)',
+    )
+  }
+}
+
+/** What we make: the streams, and one for each bucket. */
+const neededStreams = Object.keys(streams).length + Object.keys(buckets).length
+
+/** Whether the account's limits let the daemons work; -1 is no limit, and with tiers each has its own. Pure. */
+export function judgeAccount({ limits, storage, tiers }: AccountOf): Finding {
+  const all = tiers ? Object.values(tiers).filter((one) => one !== undefined) : [{ limits, storage }]
+  const fix = 'raise the limits of the account in the server’s configuration, or in its JWT'
+  const most = (kind: 'max_storage' | 'max_streams') => {
+    const found = all.map((one) => one.limits[kind])
+    return found.includes(-1) ? Number.POSITIVE_INFINITY : found.reduce((sum, one) => sum + one, 0)
+  }
+  const used = all.reduce((sum, one) => sum + one.storage, 0)
+  if (most('max_storage') === 0) return problem('nats', 'the account may store nothing in JetStream', fix)
+  if (most('max_streams') < neededStreams) {
+    const says = `the account may have ${most('max_streams')} streams, and ${neededStreams} are needed`
+    return problem('nats', says, fix)
+  }
+  if (used > 0.9 * most('max_storage')) {
+    const says = `the account’s JetStream is nearly full: ${used} of ${most('max_storage')} bytes`
+    return warning('nats', says, fix)
+  }
+  return ok('nats', 'JetStream is on for this user’s account')
+}
+
+interface Tier {
+  readonly storage: number
+  readonly limits: { readonly max_storage: number; readonly max_streams: number }
+}
+type AccountOf = Tier & { readonly tiers?: Readonly<Partial<Record<`R${number}`, Tier>>> | undefined }
+
+async function maySubscribe({ nc }: Bus): Promise<Finding> {
   const refused: string[] = []
   const subscriptions = ['token.>', 'run.*'].map((subject) =>
     nc.subscribe(subject, { callback: (error) => void (error && refused.push(subject)) }),
@@ -69,11 +117,7 @@ const questions: Readonly<Record<Daemon, string>> = {
   notifier: requests.status,
 }
 
-async function mayAsk(
-  bus: Awaited<ReturnType<typeof connectOperator>>,
-  daemon: Daemon,
-  subject: string,
-): Promise<Finding> {
+async function mayAsk(bus: Bus, daemon: Daemon, subject: string): Promise<Finding> {
   try {
     await ask(bus, subject, {})
   } catch (error) {

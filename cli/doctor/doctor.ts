@@ -17,6 +17,7 @@ import { checkNodes } from './nodes.ts'
 import { checkPeople } from './people.ts'
 import { checkPrograms } from './programs.ts'
 import { checkCollectors, checkFerry, checkPrincipals, checkVaults } from './servers.ts'
+import { checkTrust } from './trust.ts'
 
 /** Checks side by side: nodes, KDC and collectors are asked gently. */
 const atOnce = 6
@@ -54,6 +55,7 @@ function listChecks(site: Site | undefined, tickets: Tickets, options: DoctorOpt
           ...checkFerry(site),
         ]
       : []),
+    checkTrust(site),
     checkBus(site, options),
     ...(site ? [...checkPeople(site), ...checkNodes(site)] : []),
   ]

@@ -1,14 +1,13 @@
-/** Each node: is its host key known to the distributor's ssh, and does somebody listen where that would connect? */
+/** Each node, by the distributor's own ssh with its options, but with no way to log in: as far as the host key and no further. */
 import { sshWords } from '../../services/distributor/ssh-command.ts'
-import { readSshTarget, type SshTarget } from '../../services/distributor/ssh-target.ts'
-import { runCommand } from '../../shared/command.ts'
+import { classify } from '../../services/distributor/ssh-failure.ts'
+import { readSshTarget } from '../../services/distributor/ssh-target.ts'
+import { type CommandOutcome, runCommand } from '../../shared/command.ts'
 import { commandEnvironment, environment } from '../../shared/config/environment.ts'
 import type { Entry, Site } from '../../shared/config/site.ts'
-import { describeNetworkError } from '../../shared/http-error.ts'
 import { lastLine } from '../../shared/outcome-text.ts'
-import { reasons } from '../../shared/reasons.ts'
+import { type ReasonCode, reasons } from '../../shared/reasons.ts'
 import { type Check, type Finding, ok, problem } from './check.ts'
-import { openTcp } from './network.ts'
 
 const commandMs = 5_000
 
@@ -17,61 +16,53 @@ export function checkNodes(site: Site): Check[] {
   const entryOf = new Map(site.entries.flatMap((entry) => entry.nodes.map((node) => [node, entry] as const)))
   return [...entryOf].map(([node, entry]) => ({
     about: 'node',
-    deadlineMs: 3 * commandMs + site.timeouts.pingMs,
+    deadlineMs: 3 * commandMs + 2 * site.timeouts.pingMs,
     look: (signal) => lookAtNode(node, entry, site, signal),
   }))
 }
 
 async function lookAtNode(node: string, entry: Entry, site: Site, signal: AbortSignal): Promise<Finding[]> {
-  const outcome = await run(site.distributor.ssh, ['-G', ...sshWords(entry), node], signal)
-  if (outcome.kind !== 'exited' || outcome.exitCode !== 0)
-    return [
-      problem('node', `${node}: ${lastLine(outcome.stderr) || `ssh ${outcome.kind}`}`, 'check sshOptions'),
-    ]
-  const target = readSshTarget(outcome.stdout)
-  const [reach, key] = await Promise.all([
-    lookAtPort(node, target, site.timeouts.pingMs, signal),
-    lookAtHostKey(node, target, signal),
-  ])
-  const found = [reach, key].flatMap((one) => one ?? [])
-  return found.length > 0 ? found : [ok('node', `${node} listens, and its host key is known`)]
+  const { ssh } = site.distributor
+  const timeoutMs = 2 * site.timeouts.pingMs
+  const words = ['-o', 'PreferredAuthentications=none', ...sshWords(entry, { timeoutMs }), node, 'true']
+  const run = (args: readonly string[], most: number) =>
+    runCommand({ file: ssh, args, env: commandEnvironment(), timeoutMs: most, signal })
+  const code = reasonOf(await run(words, timeoutMs + commandMs))
+  if (code === undefined) return [ok('node', `${node} listens, and its host key is known`)]
+  if (typeof code === 'object') return [problem('node', `${node}: ${code.said}`, 'check sshOptions')]
+  if (code !== 'host-key-unknown')
+    return [problem('node', `${node}: ${reasons[code].means}`, reasons[code].action)]
+  return [
+    await describeUnknownKey(node, (await run(['-G', ...sshWords(entry), node], commandMs)).stdout, signal),
+  ]
 }
 
-async function lookAtPort(
-  node: string,
-  { host, port, isProxied }: SshTarget,
-  pingMs: number,
-  signal: AbortSignal,
-): Promise<Finding | undefined> {
-  if (isProxied) return undefined
-  try {
-    await openTcp(host, port, AbortSignal.any([signal, AbortSignal.timeout(pingMs)]))
-    return undefined
-  } catch (error) {
-    const where = host === node ? `port ${port}` : `${host} port ${port}`
-    return problem(
-      'node',
-      `${node} (${where}): ${describeNetworkError(error)}`,
-      reasons['node-unreachable'].action,
-    )
-  }
-}
-
-async function lookAtHostKey(
-  node: string,
-  { keyName, knownHosts }: SshTarget,
-  signal: AbortSignal,
-): Promise<Finding | undefined> {
-  for (const file of knownHosts) {
-    const outcome = await run('ssh-keygen', ['-F', keyName, '-f', file], signal)
-    if (outcome.kind === 'exited' && outcome.exitCode === 0 && outcome.stdout.trim() !== '') return undefined
-  }
-  const says = `the host key of ${node} is not in ${knownHosts.join(' or ') || 'any file'}`
+/** Where the key was looked for; the account's own file may have it, which people believe to count. */
+async function describeUnknownKey(node: string, options: string, signal: AbortSignal): Promise<Finding> {
+  const { keyName, knownHosts, hasOtherKeys } = readSshTarget(options)
+  const files = knownHosts.join(' or ') || 'any file'
+  const says = `the host key of ${node} is not in ${files}${hasOtherKeys ? ', nor told by KnownHostsCommand' : ''}`
   const own = `${environment.HOME}/.ssh/known_hosts`
-  const isInOwn = (await run('ssh-keygen', ['-F', keyName, '-f', own], signal)).stdout.trim() !== ''
+  const found = await runCommand({
+    file: 'ssh-keygen',
+    args: ['-F', keyName, '-f', own],
+    env: commandEnvironment(),
+    timeoutMs: commandMs,
+    signal,
+  })
+  const isInOwn = found.kind === 'exited' && found.stdout.trim() !== ''
   const hint = isInOwn ? ` ${own} has it, which the daemons do not read: copy it from there.` : ''
   return problem('node', says, `${reasons['host-key-unknown'].action}${hint}`)
 }
 
-const run = (file: string, args: readonly string[], signal: AbortSignal) =>
-  runCommand({ file, args, env: commandEnvironment(), timeoutMs: commandMs, signal })
+/** Undefined where all is well: sshd was there, showed a key that is known, and asked for a login. Pure. */
+function reasonOf(outcome: CommandOutcome): ReasonCode | { readonly said: string } | undefined {
+  if (outcome.kind === 'exited' && outcome.exitCode === 0) return undefined
+  const code = classify(outcome)
+  if (code === 'kerberos-refused') return undefined
+  if (code === 'push-timeout') return 'node-unreachable'
+  if (code !== 'push-failed') return code
+  return {
+    said: outcome.kind === 'exited' ? lastLine(outcome.stderr) || 'ssh failed' : `ssh ${outcome.kind}`,
+  }
+}

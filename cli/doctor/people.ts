@@ -1,66 +1,96 @@
 /** Will people hear of failures: the mail server and the webhooks? Nothing is sent; `notify test` does that. */
+import { judgeMailError } from '../../services/notifier/mail-error.ts'
 import { readPassword } from '../../services/notifier/mail-password.ts'
+import { reachMailServer } from '../../services/notifier/smtp.ts'
 import type { MailServer, Recipients, Site } from '../../shared/config/site.ts'
-import { describeNetworkError } from '../../shared/http-error.ts'
-import { cleanLine } from '../../shared/outcome-text.ts'
+import { exchange } from '../../shared/https.ts'
 import { type Check, type Finding, ok, problem, warning } from './check.ts'
-import { openTcp } from './network.ts'
 
 const deadlineMs = 10_000
 
-/** The mail server's greeting, and the shape of the webhooks' URLs. */
+/** The mail server as far as a mail, the shape of the webhooks' URLs, and the way to their hosts. */
 export function checkPeople(site: Site): Check[] {
   return [
     { about: 'mail', deadlineMs, look: (signal) => lookAtMail(site, signal) },
-    { about: 'slack', deadlineMs, look: async () => lookAtSlack(site) },
+    { about: 'slack', deadlineMs, look: (signal) => lookAtHooks(site, signal) },
   ]
 }
 
 async function lookAtMail({ email, notifications }: Site, signal: AbortSignal): Promise<Finding[]> {
   if (!email)
     return [warning('mail', 'nobody gets mail', 'set email.from, email.smtpHost and email.smtpPort')]
-  const at = `${email.smtpHost}:${email.smtpPort}`
   const admins =
     notifications.adminEmail.length > 0
       ? []
       : [warning('mail', 'no administrator gets mail', 'set notifications.admin_email')]
+  return [await lookAtMailServer(email, signal), ...admins]
+}
+
+/** Whatever is between here and a mail that could be handed over. */
+async function lookAtMailServer(email: MailServer, signal: AbortSignal): Promise<Finding> {
+  const password =
+    email.passwordFile === undefined ? { text: undefined } : await readPassword(email.passwordFile)
+  if ('why' in password)
+    return problem('mail', password.why, 'put it right; managed-tokens notify test says when it is')
   const soon = AbortSignal.any([signal, AbortSignal.timeout(deadlineMs - 1_000)])
   try {
-    // A server that wants TLS from the first byte says nothing before.
-    const isSilent = email.tls === 'tls'
-    const greeting = await openTcp(email.smtpHost, email.smtpPort, soon, !isSilent)
-    const server =
-      isSilent || greeting.startsWith('220')
-        ? ok('mail', `${at} ${isSilent ? 'accepts connections' : 'greets'}`)
-        : problem('mail', `${at} is no mail server, it says: ${cleanLine(greeting)}`, 'check email.smtpPort')
-    return [server, ...(await lookAtPassword(email)), ...admins]
+    await reachMailServer(email, password.text, soon)
+    return ok(
+      'mail',
+      `${at(email)} is ready for mails${password.text === undefined ? '' : ', and takes the login'}`,
+    )
+  } catch (error) {
+    const outcome = judgeMailError(error, email)
+    const says = outcome.end === 'delivered' ? at(email) : outcome.why.replace(/\.$/, '')
+    return problem('mail', says, 'check email.smtpHost, email.smtpPort and email.tls')
+  }
+}
+
+const at = ({ smtpHost, smtpPort }: MailServer) => `${smtpHost}:${smtpPort}`
+
+async function lookAtHooks(
+  { notifications, notificationsTest }: Site,
+  signal: AbortSignal,
+): Promise<Finding[]> {
+  const hooks = [
+    ...hooksOf('notifications', notifications),
+    ...hooksOf('notifications_test', notificationsTest).filter(({ url }) => url !== undefined),
+  ]
+  const shapes = hooks.map(({ judge }) => judge())
+  const urls = hooks.flatMap(({ url }, index) =>
+    url && shapes[index]?.state === 'ok' ? [new URL(url).origin] : [],
+  )
+  const ways = await Promise.all([...new Set(urls)].map((origin) => lookAtWay(new URL(origin), signal)))
+  return [...shapes, ...ways.flat()]
+}
+
+/** Slack's is told where there is none, since most sites have one. */
+const hooksOf = (section: string, recipients: Recipients) => [
+  { url: recipients.slackUrl, judge: () => judgeSlack(section, recipients) },
+  ...(recipients.webhookUrl
+    ? [{ url: recipients.webhookUrl, judge: () => judgeWebhook(section, recipients.webhookUrl ?? '') }]
+    : []),
+]
+
+/** Asks for the host's front page: the hook itself would post. */
+async function lookAtWay(front: URL, signal: AbortSignal): Promise<Finding[]> {
+  try {
+    await exchange(front, { timeoutMs: deadlineMs - 1_000, signal })
+    return []
   } catch (error) {
     return [
-      problem('mail', `${at}: ${describeNetworkError(error)}`, 'check email.smtpHost and smtpPort'),
-      ...admins,
+      problem(
+        'hooks',
+        (error as Error).message,
+        'check the network, the proxy, and whom this machine trusts',
+      ),
     ]
   }
 }
 
-async function lookAtPassword({ passwordFile }: MailServer): Promise<Finding[]> {
-  const password = passwordFile === undefined ? { text: '' } : await readPassword(passwordFile)
-  if ('text' in password) return []
-  return [problem('mail', password.why, 'put it right; managed-tokens notify test says when it is')]
-}
-
-function lookAtSlack({ notifications, notificationsTest }: Site): Finding[] {
-  return [
-    judgeSlack('notifications', notifications),
-    ...(notificationsTest.slackUrl ? [judgeSlack('notifications_test', notificationsTest)] : []),
-    ...judgeWebhook('notifications', notifications),
-    ...judgeWebhook('notifications_test', notificationsTest),
-  ]
-}
-
-function judgeWebhook(section: string, { webhookUrl }: Recipients): Finding[] {
-  if (!webhookUrl) return []
+function judgeWebhook(section: string, url: string): Finding {
   const key = `${section}.webhook`
-  return [isReadable(webhookUrl) ? readable('webhook', key) : ok('webhook', `${key} is set`)]
+  return isReadable(url) ? readable('webhook', key) : ok('webhook', `${key} is set`)
 }
 
 const readable = (about: string, key: string) =>

@@ -12,6 +12,8 @@ export interface SshTarget {
   /** The name the host key is looked up by. */
   readonly keyName: string
   readonly knownHosts: readonly string[]
+  /** A program tells host keys besides. */
+  readonly hasOtherKeys: boolean
   /** In the order in which ssh offers them. */
   readonly keyExchanges: readonly string[]
 }
@@ -28,6 +30,7 @@ export function readSshTarget(text: string): SshTarget {
     isProxied: proxy !== 'none',
     keyName: options.get('hostkeyalias') ?? (port === 22 ? host : `[${host}]:${port}`),
     knownHosts: (options.get('globalknownhostsfile') ?? '').split(' ').filter(Boolean),
+    hasOtherKeys: (options.get('knownhostscommand') ?? 'none') !== 'none',
     keyExchanges: (options.get('kexalgorithms') ?? '').split(',').filter(Boolean),
   }
 }

@@ -85,6 +85,30 @@ export async function handOver(
   }
 }
 
+/** As far as a mail would go before it is handed over: connection, TLS, login. Throws what nodemailer says. */
+export async function reachMailServer(
+  server: MailServer,
+  password: string | undefined,
+  signal: AbortSignal,
+): Promise<void> {
+  const connection = new SMTPConnection(await connectionOptions(server, password))
+  const { promise: isThere, resolve, reject } = Promise.withResolvers<void>()
+  const end = (error?: Error | null) => (error ? reject(error) : resolve())
+  signal.addEventListener('abort', () => reject(new Error('it took too long')), { once: true })
+  connection.once('error', reject)
+  connection.connect((error) => {
+    if (error || server.user === undefined || password === undefined) return end(error)
+    connection.login({ credentials: { user: server.user, pass: password } }, end)
+  })
+  try {
+    await isThere
+    connection.quit()
+  } catch (error) {
+    connection.close()
+    throw error
+  }
+}
+
 async function connectionOptions(
   { smtpHost, smtpPort, tls, caPath }: MailServer,
   password: string | undefined,

@@ -1,39 +1,56 @@
-/** The doctor on the bus: a daemon that is not there is noticed, whichever it is. */
+/** What the doctor says of JetStream: on a real server, whose accounts differ. */
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
-import pino from 'pino'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { describe, it } from 'node:test'
 import { checkBus } from '../../cli/doctor/bus.ts'
-import { serveRequests } from '../../shared/micro.ts'
-import { type Daemon, daemons, requests } from '../../shared/subjects.ts'
-import { startTestNats } from '../support/nats.ts'
+import { freePort } from '../services/notifier/mail-server.ts'
+import { type } from '../support/terminal.ts'
 
-const answers: Partial<Record<Daemon, string>> = { refresher: requests.services, notifier: requests.status }
+const accounts: Record<string, [account: string, says: RegExp]> = {
+  'an account with JetStream has it': ['jetstream: enabled', /^ok JetStream is on for this user’s account$/],
+  'an account without it has not, whatever the server says of itself': [
+    '',
+    /^problem JetStream is not there for this user’s account: .+ → give the account JetStream/,
+  ],
+  'an account with limits that are too low cannot work': [
+    'jetstream: { max_streams: 3 }',
+    /^problem the account may have 3 streams, and 12 are needed → raise the limits/,
+  ],
+}
 
-test('each of the four daemons is missed while it is away, and heard while it is there', async () => {
-  await using nats = await startTestNats()
-  const look = async () => {
-    const { look } = checkBus(undefined, { state: nats.stateRoot, nats: nats.url })
-    const findings = await look(AbortSignal.timeout(60_000))
-    return findings
-      .filter(({ says }) => says.endsWith(' answers') && !says.startsWith('127.'))
-      .map(({ state, says }) => `${state}: ${says}`)
-  }
-  assert.deepEqual(
-    await look(),
-    daemons.map((daemon) => `warning: no ${daemon} answers`),
-  )
-  await using stack = new AsyncDisposableStack()
-  for (const there of daemons) {
-    const bus = stack.use(await nats.connect(there))
-    const subject = answers[there]
-    const endpoints = subject ? [{ name: 'asked', subject, answer: async () => ({}) }] : []
-    stack.use(await serveRequests(bus, there, endpoints, pino({ enabled: false })))
-    const heard = daemons.slice(0, daemons.indexOf(there) + 1)
-    assert.deepEqual(
-      await look(),
-      daemons.map((daemon) =>
-        heard.includes(daemon) ? `ok: the ${daemon} answers` : `warning: no ${daemon} answers`,
-      ),
-    )
-  }
+describe('the doctor, of JetStream', () => {
+  for (const [what, [account, says]] of Object.entries(accounts))
+    it(what, async () => {
+      const directory = mkdtempSync(join(tmpdir(), 'mt-doctor-bus-'))
+      await using stack = new AsyncDisposableStack()
+      stack.defer(() => rmSync(directory, { recursive: true, force: true }))
+      const { stdout } = await type(['keys', '--state', directory])
+      const key = /^NATS_OPERATOR_KEY=(.*)$/m.exec(stdout)?.[1]
+      const port = await freePort()
+      const config = join(directory, 'nats.conf')
+      writeFileSync(
+        config,
+        `listen: "127.0.0.1:${port}"
+jetstream { store_dir: "${join(directory, 'store')}" }
+accounts { A { jetstream: enabled }, B { ${account}\nusers: [ { nkey: ${key} } ] } }
+`,
+      )
+      const server = spawn('nats-server', ['-c', config], { stdio: ['ignore', 'ignore', 'pipe'] })
+      stack.defer(async () => {
+        if (server.kill()) await once(server, 'exit')
+      })
+      for await (const line of server.stderr) if (/Server is ready/.test(`${line}`)) break
+      const check = checkBus(undefined, { nats: `nats://127.0.0.1:${port}`, state: directory })
+      const found = await check.look(new AbortController().signal)
+      const lines = found.map(({ state, says, fix }) => `${state} ${says}${fix ? ` → ${fix}` : ''}`)
+      assert.ok(
+        lines.some((line) => says.test(line)),
+        lines.join('\n'),
+      )
+      assert.equal(lines.filter((line) => /JetStream|streams/.test(line)).length, 1)
+    })
 })

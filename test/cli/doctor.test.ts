@@ -5,10 +5,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it, test } from 'node:test'
 import { parse, stringify } from 'yaml'
+import { judgeAccount } from '../../cli/doctor/bus.ts'
 import { type Check, type Finding, ok, runChecks } from '../../cli/doctor/check.ts'
 import { judgeSlack } from '../../cli/doctor/people.ts'
 import { judgeNatsServer } from '../../cli/doctor/programs.ts'
-import { judgeClock } from '../../cli/doctor/servers.ts'
+import { judgeClock, judgeVault } from '../../cli/doctor/servers.ts'
 import { writeFaults } from '../../sandbox/faults.ts'
 import { readSshTarget } from '../../services/distributor/ssh-target.ts'
 import { makeDirectory, type Pipeline, startPipeline } from '../support/pipeline.ts'
@@ -41,7 +42,18 @@ describe('managed-tokens doctor', () => {
     assert.equal(exit, 0)
     const looked = new Set(results.map(({ about }) => about))
     const programs = ['nats-server', 'kinit', 'ssh', 'flock', 'setpriv', 'htgettoken', 'condor_version']
-    const servers = ['kerberos', 'vault', 'clock', 'collector', 'ferry', 'nats', 'mail', 'slack', 'node']
+    const servers = [
+      'kerberos',
+      'trust',
+      'vault',
+      'clock',
+      'collector',
+      'ferry',
+      'nats',
+      'mail',
+      'slack',
+      'node',
+    ]
     for (const about of ['config', 'state', 'keytab', ...programs, ...servers])
       assert.ok(looked.has(about), `looked at ${about}`)
   })
@@ -88,11 +100,11 @@ describe('managed-tokens doctor', () => {
       saysAndFix,
       /No Kerberos ticket for dunepro\S+ .*: no KDC answers → Check the network and the KDCs/,
     )
-    assert.match(saysAndFix, /localhost:\d+: the connection was reset → check vaultServer/)
+    assert.match(saysAndFix, /localhost:\d+: the connection was reset → Check the Vault server/)
     assert.match(saysAndFix, /No collector answers for dune_production: asked collector\.sandbox\.test/)
     assert.match(
       saysAndFix,
-      /mu2egpvm01\.sandbox\.test .*nobody listens there .* → Check that the node is up/,
+      /mu2egpvm01\.sandbox\.test: nothing listens on the node’s ssh port → Check sshd on the node/,
     )
     assert.match(
       saysAndFix,
@@ -110,12 +122,75 @@ describe('managed-tokens doctor', () => {
     assert.match(found?.fix ?? '', /certificate.*vault\.caPath/)
   })
 
+  it('tells a sealed Vault from one that is ready, with its certificate and its clock', async () => {
+    writeFaults(pipe.site.dir, { 'vault-sealed': true })
+    const { exit, results, lines } = await look()
+    writeFaults(pipe.site.dir, {})
+    assert.equal(exit, 1)
+    const [found, ...more] = problemsOf(results)
+    assert.deepEqual(more, [])
+    assert.match(found?.says ?? '', /^localhost:\d+ is sealed: it serves nobody$/)
+    assert.match(found?.fix ?? '', /unseal/)
+    assert.ok(lines.some((line) => /^clock: as localhost/.test(line)))
+  })
+
+  it('believes a host key that only KnownHostsCommand tells, as the distributor’s ssh does', async () => {
+    const { site } = pipe
+    const hosts = readFileSync(site.layout.sshKnownHosts, 'utf8')
+    const command = join(site.dir, 'tell-keys')
+    writeFileSync(command, `#!/bin/sh\ncat <<'END'\n${hosts}END\n`, { mode: 0o755 })
+    const config = parse(readFileSync(site.config, 'utf8'))
+    const { roles } = config.experiments.dune
+    for (const role of Object.values(roles) as { sshOptionsOverride?: string }[])
+      role.sshOptionsOverride = `-F ${site.layout.sshConfig} -o KnownHostsCommand=${command}`
+    const file = join(site.dir, 'told-keys.yml')
+    writeFileSync(file, stringify(config))
+    writeFileSync(site.layout.sshKnownHosts, '')
+    const { results } = await look(file)
+    writeFileSync(command, '#!/bin/sh\n')
+    const silent = await look(file)
+    writeFileSync(site.layout.sshKnownHosts, hosts)
+    const nodesOf = (found: readonly Finding[], state: Finding['state']) =>
+      found.filter((one) => one.about === 'node' && one.state === state).map(({ says }) => says)
+    assert.ok(
+      nodesOf(results, 'ok').some((says) => /^dunegpvm01\S+ listens, and its host key is known/.test(says)),
+    )
+    assert.ok(!nodesOf(results, 'problem').some((says) => /dunegpvm/.test(says)))
+    assert.ok(
+      nodesOf(results, 'problem').some((says) => /mu2egpvm01\S+ is not in \S+ssh_known_hosts$/.test(says)),
+    )
+    assert.ok(
+      nodesOf(silent.results, 'problem').some((says) =>
+        /dunegpvm01.*, nor told by KnownHostsCommand/.test(says),
+      ),
+    )
+  })
+
+  it('does not take a host key for known that was revoked', async () => {
+    const { site } = pipe
+    const hosts = readFileSync(site.layout.sshKnownHosts, 'utf8')
+    writeFileSync(site.layout.sshKnownHosts, hosts.replace(/^dunegpvm01/m, '@revoked dunegpvm01'))
+    const { results } = await look()
+    writeFileSync(site.layout.sshKnownHosts, hosts)
+    const [found] = problemsOf(results)
+    assert.match(found?.says ?? '', /^dunegpvm01\S+: the node’s host key is not the known one/)
+  })
+
+  it('tells a mail server whose certificate the notifier would refuse', async () => {
+    writeFaults(pipe.site.dir, { 'mail-tls': true })
+    const { results } = await look()
+    writeFaults(pipe.site.dir, {})
+    const [found] = problemsOf(results)
+    assert.equal(found?.about, 'mail')
+    assert.match(found?.says ?? '', /a certificate that is not to be trusted/)
+  })
+
   it('a Vault that accepts and never answers costs its deadline, not more', async () => {
     writeFaults(pipe.site.dir, { 'vault-hangs': true })
     const { exit, results } = await look()
     writeFaults(pipe.site.dir, {})
     assert.equal(exit, 1, 'it came to its end by itself')
-    assert.match(problemsOf(results)[0]?.says ?? '', /localhost:\d+: no answer/)
+    assert.match(problemsOf(results)[0]?.says ?? '', /localhost:\d+ did not answer within 10 s/)
   })
 
   it('finds a wrong mail server, webhook, keytab and node name in the configuration', async () => {
@@ -132,10 +207,10 @@ describe('managed-tokens doctor', () => {
     const saysAndFix = problemsOf(results)
       .map(({ about, says, fix }) => `${about} ${says} → ${fix}`)
       .join('\n')
-    assert.match(saysAndFix, /^mail 127\.0\.0\.1:1: nobody listens there .*smtpPort/m)
+    assert.match(saysAndFix, /^mail 127\.0\.0\.1:1 could not be reached .*smtpPort/m)
     assert.match(saysAndFix, /^slack notifications\.SLACK_ALERTS_URL is no webhook of Slack’s/m)
     assert.match(saysAndFix, /^keytab \S*nova\S*keytab is not there → /m)
-    assert.match(saysAndFix, /^node nowhere\.invalid .*(no such host|name server)/m)
+    assert.match(saysAndFix, /^node nowhere\.invalid: the node’s name cannot be resolved/m)
     assert.doesNotMatch(JSON.stringify(results), /FILL_IN/, 'the URL is a secret')
   })
 
@@ -202,11 +277,48 @@ const judgements: Readonly<Record<string, readonly [Finding | undefined, Finding
   'nats-server 2.12.8': [judgeNatsServer('n', 'nats-server: v2.12.8'), 'warning'],
   'nats-server 2.12.9': [judgeNatsServer('n', 'nats-server: v2.12.9'), 'ok'],
   'nats-server 3.0.0': [judgeNatsServer('n', '3.0.0'), 'ok'],
+  'an account with JetStream': [account(-1, -1), 'ok'],
+  'an account with JetStream and room enough': [account(1_000, 12), 'ok'],
+  'an account that may store nothing': [account(0, -1), 'problem'],
+  'an account with too few streams': [account(-1, 11), 'problem'],
+  'an account that is nearly full': [account(105, -1), 'warning'],
+  'an account whose limits stand in tiers': [
+    judgeAccount({ ...stats(0, 0), tiers: { R1: stats(0, 0), R3: stats(1_000, 20) } }),
+    'ok',
+  ],
+  'an account whose tiers give nothing': [
+    judgeAccount({ ...stats(-1, -1), tiers: { R1: stats(0, 0) } }),
+    'problem',
+  ],
+  'a Vault that is active': [vault(200), 'ok'],
+  'a Vault that stands by': [vault(429), 'ok'],
+  'a Vault that stands by for performance': [vault(473), 'ok'],
+  'a Vault that stands by for a disaster': [vault(472), 'problem'],
+  'a Vault that is not initialised': [vault(501), 'problem'],
+  'a Vault that is sealed': [vault(503), 'problem'],
+  'a Vault that was removed from its cluster': [vault(530), 'problem'],
+  'a proxy’s 503 in the place of a Vault': [vault(503, '<html>'), 'problem'],
+  'a web server that is no Vault': [vault(200, '<html>'), 'problem'],
   'a webhook of Slack’s': [slack('https://hooks.slack.com/services/T0/B0/abc'), 'ok'],
   'no webhook': [slack(undefined), 'warning'],
   'a webhook without TLS': [slack('http://hooks.slack.com/services/T0/B0/abc'), 'problem'],
   'a webhook that was cut off': [slack('https://hooks.slack.com/services/T0'), 'problem'],
 }
+
+function stats(max_storage: number, max_streams: number) {
+  return { storage: 100, limits: { max_storage, max_streams } }
+}
+
+function account(storage: number, streams: number): Finding {
+  return judgeAccount(stats(storage, streams))
+}
+
+function vault(status: number, body = '{"initialized":true,"sealed":false}'): Finding {
+  return judgeVault('v', { status, body })
+}
+
+test('a proxy before a Vault is not taken for a sealed one', () =>
+  assert.match(vault(503, '<html>').says, /status 503, which is no word of Vault’s health/))
 
 function slack(slackUrl: string | undefined): Finding {
   return judgeSlack('notifications', { ...(slackUrl === undefined ? {} : { slackUrl }), adminEmail: [] })
@@ -224,8 +336,11 @@ test('where ssh would go is read from what ssh itself says', () => {
     isProxied: false,
     keyName: '[127.0.0.9]:2222',
     knownHosts: ['/a', '/b'],
+    hasOtherKeys: false,
     keyExchanges: ['curve25519-sha256', 'sntrup'],
   })
+  assert.equal(readSshTarget(`${text}knownhostscommand /bin/keys %H\n`).hasOtherKeys, true)
+  assert.equal(readSshTarget(`${text}knownhostscommand none\n`).hasOtherKeys, false)
   assert.equal(readSshTarget(`${text}hostkeyalias node1\n`).keyName, 'node1')
   assert.equal(readSshTarget(`${text}proxyjump gate\n`).isProxied, true)
 })

@@ -15,7 +15,7 @@ import { eventually } from '../../support/latch.ts'
 import { entryOf } from '../build.ts'
 
 const target = (port: number, host = '127.0.0.1', isProxied = false): SshTarget => ({
-  ...{ host, port, isProxied, keyName: host, knownHosts: [], keyExchanges: [] },
+  ...{ host, port, isProxied, keyName: host, knownHosts: [], hasOtherKeys: false, keyExchanges: [] },
 })
 
 /** A port where somebody does this with each connection; `asked` counts them. */
