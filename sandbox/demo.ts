@@ -125,6 +125,7 @@ async function stayUp(site: SandboxSite, url: string): Promise<void> {
   nats req managed-tokens.run ''
   nats sub 'token.>'
   npx managed-tokens run --watch --state ${site.layout.state}
+  npx managed-tokens doctor --config ${site.config} --state ${site.layout.state}
 Ctrl-C stops everything.`)
   const { promise, resolve } = Promise.withResolvers<void>()
   process.once('SIGINT', resolve)

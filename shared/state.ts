@@ -22,7 +22,7 @@ export const stateDirectory = (root: string, user: NatsUser) => join(root, user)
 /** The user's nkey seed, mode 0600. */
 export const seedFile = (root: string, user: NatsUser) => join(root, user, 'nats.nk')
 
-/** `export NATS_URL=… NATS_NKEY=…`, for a shell that runs the `nats` program. */
+/** `export NATS_URL=… NATS_NKEY=…` and what else the daemons found in their environment, for a shell that runs `nats` or ours. */
 export const operatorEnvFile = (root: string) => join(root, 'operator', 'env')
 
 /** The public key that tokens are sealed to; readable by all. */

@@ -5,7 +5,7 @@ import { once } from 'node:events'
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { inheritedEnvironment } from '../../shared/config/environment.ts'
+import { inheritedEnvironment, shellVariables } from '../../shared/config/environment.ts'
 import { renderNatsConf } from '../../shared/nats-conf.ts'
 import type { NatsUser } from '../../shared/nats-permissions.ts'
 import { ensurePrivateDirectory, natsFiles, operatorEnvFile, seedFile } from '../../shared/state.ts'
@@ -57,7 +57,7 @@ export async function startNatsServer(options: NatsServerOptions): Promise<NatsS
     })
     try {
       await Promise.race([server.ready(), death.promise, tooLong(startDeadlineMs)])
-      await writeAddress(options.stateRoot, server.url)
+      await writeAddress(options.stateRoot, server.url, env)
       return server
     } catch (error) {
       await server.stop()
@@ -147,12 +147,20 @@ async function writeConf(
   await replaceFile(files.conf, text)
 }
 
-/** Tells people and their shells where the server is. */
-async function writeAddress(stateRoot: string, url: string): Promise<void> {
+/** Tells people and their shells where the server is, and the site: what they look at is then what the daemons use. */
+async function writeAddress(stateRoot: string, url: string, env: NodeJS.ProcessEnv): Promise<void> {
   await replaceFile(natsFiles(stateRoot).url, `${url}\n`)
-  const seed = `'${seedFile(stateRoot, 'operator').replaceAll("'", "'\\''")}'`
-  await replaceFile(operatorEnvFile(stateRoot), `export NATS_URL=${url} NATS_NKEY=${seed}\n`)
+  const lines = [
+    `NATS_URL=${url} NATS_NKEY=${quote(seedFile(stateRoot, 'operator'))}`,
+    ...Object.entries(shellVariables(env))
+      .filter(([name]) => /^\w+$/.test(name))
+      .map(([name, value]) => `${name}=${quote(value)}`),
+  ]
+  await replaceFile(operatorEnvFile(stateRoot), lines.map((line) => `export ${line}\n`).join(''))
 }
+
+/** One word of a shell. */
+const quote = (text: string) => `'${text.replaceAll("'", "'\\''")}'`
 
 async function replaceFile(file: string, text: string): Promise<void> {
   await writeFile(`${file}.new`, text, { mode: 0o600 })

@@ -51,8 +51,18 @@ export function readEnvironment(variables: NodeJS.ProcessEnv): Environment {
 
 export const environment: Environment = readEnvironment(process.env)
 
-/** What programs that speak TLS read: whom to trust, and which proxy to take. A proxy's URL may hold a password. */
-const forTheWeb = known.filter((name) => /^(x509|ssl)_cert_|_proxy$/i.test(name))
+/** By what programs find the site: its realm, whom to trust, and which proxy to take. A proxy's URL may hold a password. */
+const ofSite = known.filter((name) => /^(krb5_config$|(x509|ssl)_cert_)|_proxy$/i.test(name))
+
+function siteVariables(from: Environment): Readonly<Record<string, string>> {
+  return Object.fromEntries(ofSite.flatMap((name) => (from[name] ? [[name, from[name]]] : [])))
+}
+
+/** The same with HTCondor's, for a shell whose commands are to find the site that a process with `variables` finds. */
+export function shellVariables(variables: NodeJS.ProcessEnv): Readonly<Record<string, string>> {
+  const from = readEnvironment(variables)
+  return { ...siteVariables(from), ...from.condor }
+}
 
 /**
  * The environment every external command starts from, exactly: what a command needs beyond it is added where the command
@@ -64,8 +74,7 @@ export function commandEnvironment(from: Environment = environment): Readonly<Re
     HOME: from.HOME ?? '/',
     LANG: 'C',
     LC_ALL: 'C',
-    ...(from.KRB5_CONFIG ? { KRB5_CONFIG: from.KRB5_CONFIG } : {}),
-    ...Object.fromEntries(forTheWeb.flatMap((name) => (from[name] ? [[name, from[name]]] : []))),
+    ...siteVariables(from),
   }
 }
 

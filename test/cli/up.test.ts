@@ -38,11 +38,18 @@ describe('managed-tokens up', () => {
     await rm(stateRoot, { recursive: true, force: true, maxRetries: 5 })
   })
 
+  /** By what its programs find the site. */
+  const ofSite = {
+    ...{ KRB5_CONFIG: "/etc/the lab's/krb5.conf", X509_CERT_DIR: '/etc/lab', NO_PROXY: 'lab.example' },
+    _condor_COLLECTOR_HOST: 'collector.lab.example',
+  }
+
   /** Starts it in a process of its own and returns when it says that all are ready. */
   async function startUp(): Promise<{ up: ChildProcess; said: string[]; pids: number[] }> {
     const script = join(import.meta.dirname, '../support/run-supervisor.ts')
     const up = spawn(process.execPath, [script, stateRoot, configFile], {
       stdio: ['ignore', 'pipe', 'inherit'],
+      env: { ...process.env, ...ofSite },
     })
     const said: string[] = []
     assert.ok(up.stdout)
@@ -74,7 +81,7 @@ describe('managed-tokens up', () => {
     await Promise.all(pids.map((pid) => isGone(pid)))
   })
 
-  it('tells people where NATS is, and their shells too', async () => {
+  it('tells people where NATS is, and their shells too, with what the daemons find the site by', async () => {
     const { up, said } = await startUp()
     const url = (await readFile(join(stateRoot, 'nats/url'), 'utf8')).trim()
     assert.match(said.join('\n'), new RegExp(`NATS is at ${url}`))
@@ -83,6 +90,13 @@ describe('managed-tokens up', () => {
       `. '${operatorEnvFile(stateRoot)}'; echo "$NATS_URL $NATS_NKEY"`,
     ])
     assert.equal(shell.stdout, `${url} ${join(stateRoot, 'operator/nats.nk')}\n`)
+    const names = Object.keys(ofSite).map((name) => `"$${name}"`)
+    const site = await promisify(execFile)(
+      'sh',
+      ['-c', `. '${operatorEnvFile(stateRoot)}'; printf '%s\\n' ${names.join(' ')}`],
+      { env: {} },
+    )
+    assert.deepEqual(site.stdout.trimEnd().split('\n'), Object.values(ofSite))
     up.kill('SIGTERM')
     await once(up, 'exit')
   })
