@@ -2,6 +2,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { authorityOption } from '../shared/authority-option.ts'
 import { commandEnvironment, environment } from '../shared/config/environment.ts'
 import type { Entry, Site } from '../shared/config/site.ts'
 import { type InteractiveOutcome, runInteractive } from '../shared/interactive-command.ts'
@@ -75,7 +76,7 @@ export function loginArguments(
     `--vaulttokenfile=${join(home, 'vault-token')}`,
     `--outfile=${join(home, 'bearer')}`,
     `--configdir=${join(home, 'config')}`,
-    ...(caPath ? [`--capath=${caPath}`] : []),
+    ...authorityOption(caPath),
   ]
 }
 

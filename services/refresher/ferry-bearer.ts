@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs'
 import { mkdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { authorityOption } from '../../shared/authority-option.ts'
 import { runCommand } from '../../shared/command.ts'
 import { commandEnvironment } from '../../shared/config/environment.ts'
 import { stripRealm } from '../../shared/config/resolve.ts'
@@ -121,7 +122,7 @@ async function getBearer(
         `--credkey=${stripRealm(asker.principal, site.refresher.stripRealms)}`,
         ...[`--vaulttokenfile=${keptToken(directory)}`, `--outfile=${bearer}`],
         `--configdir=${join(directory, 'config')}`,
-        ...(site.vault.caPath ? [`--capath=${site.vault.caPath}`] : []),
+        ...authorityOption(site.vault.caPath),
       ],
       env: {
         ...commandEnvironment(),

@@ -5,6 +5,7 @@
  */
 import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
+import { authorityOption } from '../../shared/authority-option.ts'
 import { type CommandOutcome, runCommand } from '../../shared/command.ts'
 import { commandEnvironment } from '../../shared/config/environment.ts'
 import type { Entry } from '../../shared/config/site.ts'
@@ -125,7 +126,7 @@ export function commonArguments(
     `--vaulttokeninfile=${files.kept}`,
     `--vaulttokenfile=${files.fresh}`,
     `--configdir=${join(files.home, 'config')}`,
-    ...(caPath ? [`--capath=${caPath}`] : []),
+    ...authorityOption(caPath),
   ]
 }
 

@@ -1,4 +1,5 @@
 /** Runs condor_vault_storer for one (service, credd) under the host's lock, and says why when it did not do its work. */
+import { authorityOption } from '../../shared/authority-option.ts'
 import { type CommandOutcome, prepareCommand, runCommand } from '../../shared/command.ts'
 import { commandEnvironment, environment } from '../../shared/config/environment.ts'
 import type { Entry, Site } from '../../shared/config/site.ts'
@@ -95,11 +96,7 @@ export function storerEnvironment(
     CONDOR_CREDENTIAL_STORER_MODE: 'vault',
     _condor_CREDD_HOST: run.credd,
     _condor_COLLECTOR_HOST: entry.collectors.join(','),
-    _condor_SEC_CREDENTIAL_GETTOKEN_OPTS: [
-      '-a',
-      run.vaultServer,
-      ...(caPath ? [`--capath=${caPath}`] : []),
-    ].join(' '),
+    _condor_SEC_CREDENTIAL_GETTOKEN_OPTS: ['-a', run.vaultServer, ...authorityOption(caPath)].join(' '),
     HTGETTOKENOPTS: htgettokenOptions(entry, inherited.HTGETTOKENOPTS),
   }
 }

@@ -65,6 +65,14 @@ describe('the environment of a storer run', () => {
     })
   })
 
+  it('names a file of authorities as one: for htgettoken a directory is something else', () => {
+    const file = import.meta.filename
+    assert.equal(
+      environmentOf({}, `vault: { caPath: ${file} }`)._condor_SEC_CREDENTIAL_GETTOKEN_OPTS,
+      `-a vault.lab.example --cafile=${file}`,
+    )
+  })
+
   it('names every collector of the entry’s own pool', () => {
     const role = 'condorCollectorHostOverride: "c1.lab.example:9618?sock=collector,c2.lab.example"'
     assert.equal(
