@@ -68,7 +68,7 @@ const ferry = z.object({
   port: z.int().min(1).max(65535).describe('FERRY’s port.'),
   caPath: filePath
     .optional()
-    .describe('Directory or file with the authorities that sign FERRY’s certificate.'),
+    .describe('Authorities for FERRY beside the system’s: a directory in the grid’s place, or a file.'),
   hostCert: filePath.optional().describe('Client certificate.'),
   hostKey: filePath.optional().describe('Key of the client certificate.'),
   serviceExperiment: label.optional().describe('Whose token FERRY is asked with (`--authmethod jwt`).'),
@@ -162,7 +162,9 @@ export const siteFile = z.object({
         ),
       caPath: filePath
         .optional()
-        .describe('File or directory with the authorities for the mail server. Default: the system’s.'),
+        .describe(
+          'Authorities for the mail server beside the system’s: a directory in the grid’s place, or a file.',
+        ),
       user: label.optional().describe('Who logs in there; absent: nobody does.'),
       passwordFile: filePath
         .optional()

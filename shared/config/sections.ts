@@ -24,7 +24,9 @@ export const natsSection = z.strictObject({
     .describe(
       "File with this user's nkey seed; `{{.Daemon}}` stands for the daemon's name. Default: `nats.nk` in the daemon's state directory.",
     ),
-  caFile: filePath.optional().describe('PEM file with the authority that signed the servers’ certificates.'),
+  caFile: filePath
+    .optional()
+    .describe('PEM file with the only authority for `tls://`. Default: the system’s and the grid’s.'),
 })
 export type NatsConfig = Readonly<z.output<typeof natsSection>>
 
@@ -72,7 +74,7 @@ export const vaultSection = z.strictObject({
   caPath: absolutePath
     .optional()
     .describe(
-      'File or directory with the authorities for Vault. Default: X509_CERT_DIR, else what htgettoken takes.',
+      'Authorities beside the system’s: a directory in the grid’s place, or a file. Default: X509_CERT_DIR.',
     ),
   rateLimitPause: duration
     .prefault('5m')

@@ -262,6 +262,16 @@ describe('the Vault stand-in', () => {
     assert.equal(await answered, 'ended')
   })
 
+  it('answers nothing but its health while it is sealed, and says so', async () => {
+    site.setFaults({ 'vault-sealed': true })
+    const health = await ask('/v1/sys/health')
+    const other = await ask('/v1/auth/token/lookup-self')
+    site.setFaults({})
+    assert.deepEqual([health.status, health.body.sealed], [503, true])
+    assert.deepEqual([other.status, other.body], [503, { errors: ['Vault is sealed'] }])
+    assert.equal((await ask('/v1/sys/health')).status, 200)
+  })
+
   it('shows a certificate that nobody trusts, and then its own again', async () => {
     site.setFaults({ 'vault-tls': true })
     await assert.rejects(ask('/v1/sys/health'), { code: 'DEPTH_ZERO_SELF_SIGNED_CERT' })
