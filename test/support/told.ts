@@ -3,13 +3,19 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { simpleParser } from 'mailparser'
 
-/** `<entry> → <node, credd, or "no token">: <reason code>`, sorted. */
+/**
+ * `<entry> → <node, credd, or "no token">: <reason code>`, or of a cause on which several hang
+ * `<cause> ← <entry>, <entry>: <reason code>` (a host of Vault left out); sorted.
+ */
 export type Told = readonly string[]
 
 export interface Mail {
+  /** The same for every delivery of the same mail. */
+  readonly id: string
   readonly to: string
   readonly subject: string
   readonly told: Told
+  readonly text: string
   readonly html: string
 }
 
@@ -30,7 +36,8 @@ export async function readMails(dir: string): Promise<Mail[]> {
     files.map(async (file) => {
       const mail = await simpleParser(readFileSync(join(dir, 'mail', file)))
       const to = String(mail.headers.get('x-envelope-to'))
-      return { to, subject: mail.subject ?? '', told: readText(mail.text ?? ''), html: String(mail.html) }
+      const { messageId: id = '', subject = '', text = '' } = mail
+      return { id, to, subject, told: readText(text), text, html: String(mail.html) }
     }),
   )
   return mails.sort((a, b) => (a.to < b.to ? -1 : 1))
@@ -50,5 +57,11 @@ function readText(text: string): Told {
   const found = text.matchAll(
     /^(\S+): (?:token not (?:on|in) (\S+)|no token) since .*\n +why: +.* \[([\w-]+)\]$/gm,
   )
-  return [...found].map(([, entry, target, code]) => `${entry} → ${target ?? 'no token'}: ${code}`).sort()
+  const causes = text.matchAll(
+    /^(.+?)(?: at \S+)?: \d+ services without new tokens since .*\n +why: +.* \[([\w-]+)\]\n +affects: ([^;\n]+)/gm,
+  )
+  return [
+    ...[...found].map(([, entry, target, code]) => `${entry} → ${target ?? 'no token'}: ${code}`),
+    ...[...causes].map(([, cause, code, entries]) => `${cause} ← ${entries}: ${code}`),
+  ].sort()
 }
