@@ -158,6 +158,10 @@ export const tokenFailed = z.object({
   code: reasonCode,
   message: z.string().describe('One sentence for people.'),
   action: z.string().describe('What to do.'),
+  causeName: z
+    .string()
+    .describe('What is at fault where it is not the target itself: a host of Vault, of the token issuer.')
+    .optional(),
   credds: z
     .array(z.string())
     .readonly()
@@ -219,6 +223,32 @@ export const newsRow = z.object({
   service: z.string().optional(),
   where: z.enum(['refresh', 'credd', 'node']).describe('`refresh`: no token was made.').optional(),
   name: z.string().describe('The credd or node; for `refresh` the service.').optional(),
+  cause: z
+    .object({
+      kind: z.string().describe('`vault`, `issuer`, `kdc`, `node`, `credd` …'),
+      name: z.string().describe('A host or a node; absent where nobody says.').optional(),
+    })
+    .describe('What is at fault, where that is known.')
+    .optional(),
+  affected: z
+    .object({
+      things: z
+        .array(
+          z.object({
+            entry: z.string(),
+            service: z.string(),
+            where: z.enum(['refresh', 'credd', 'node']),
+            name: z.string(),
+          }),
+        )
+        .describe('What failed by it, as many as fit.'),
+      total: z.int().describe('How many failed by it.'),
+      entries: z.array(z.string()).describe('Whose they are.'),
+      nodes: z.array(z.string()).describe('They wait for a token that was not made.'),
+      credds: z.array(z.string()).describe('As `nodes`.'),
+    })
+    .describe('What hangs on the cause.')
+    .optional(),
   code: z.string().describe('Reason code, see docs/reasons.md.').optional(),
   headline: z.string().describe('One sentence for people: what, where, since when.'),
   message: z.string().describe('Why; empty where nothing is wrong.'),

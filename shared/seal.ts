@@ -10,7 +10,13 @@ const purpose = z.string().describe('As configured; absent: the one without.').o
 /** A bearer token for nodes, or why it could not be made. */
 export const sealedBearer = z.union([
   z.object({ purpose, token: z.string(), expiry: time }),
-  z.object({ purpose, failure: z.object({ code: reasonCode, message: z.string(), action: z.string() }) }),
+  z.object({
+    purpose,
+    failure: z.object({
+      ...{ code: reasonCode, message: z.string(), action: z.string() },
+      causeName: z.string().exactOptional(),
+    }),
+  }),
 ])
 export type SealedBearer = z.infer<typeof sealedBearer>
 

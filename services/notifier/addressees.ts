@@ -1,7 +1,10 @@
-/** Who hears which news: administrators everything, stakeholders what their nodes did not get and what the site adds. Pure. */
+/**
+ * Who hears which news: administrators every cause once, stakeholders what their nodes did not get and what the site adds. Pure.
+ */
 import type { Entry, Site } from '../../shared/config/site.ts'
 import type { NewsKind } from '../../shared/messages.ts'
 import { notifySubject } from '../../shared/subjects.ts'
+import { concernsExperiment } from './cause.ts'
 import type { News } from './news.ts'
 import { experimentHook, type Way, waysToAdmins } from './ways.ts'
 
@@ -29,17 +32,18 @@ export function isMuted({ disableNotifications, entries }: Site, name: string | 
 
 function administrators(site: Site, who: 'admin' | 'admin_test', news: readonly News[]): Addressee[] {
   // As the predecessor had it: that a test went well is said on Slack alone.
-  const elsewhere = news.filter(({ kind }) => kind !== 'completed')
+  const heard = news.filter(({ audience }) => audience !== 'stakeholders')
+  const elsewhere = heard.filter(({ kind }) => kind !== 'completed')
   return waysToAdmins(site, who).map(({ channel, to }) => {
     const subject = notifySubject(channel, to)
-    const heard = (channel === 'slack' ? news : elsewhere).filter(({ notBy }) => notBy !== subject)
-    return { channel, to, news: heard }
+    const told = (channel === 'slack' ? heard : elsewhere).filter(({ notBy }) => notBy !== subject)
+    return { channel, to, news: told }
   })
 }
 
 /** Administrators hear everything already: none of them is told twice. */
 function stakeholders(site: Site, news: readonly News[]): Addressee[] {
-  const theirs = news.filter((one) => isForStakeholders(one, site))
+  const theirs = news.filter((one) => one.audience !== 'administrators' && mayConcernStakeholders(one, site))
   const byAddressee = new Map<string, Addressee>()
   const tell = (channel: Addressee['channel'], to: string, one: News) => {
     const known = byAddressee.get(`${channel} ${to}`)?.news ?? []
@@ -59,9 +63,17 @@ const entriesOf = (site: Site, { entry }: News): readonly Entry[] =>
     entry === undefined ? !disableNotifications : name === entry,
   )
 
-function isForStakeholders({ kind, where, ends = [] }: News, { notifications }: Site): boolean {
+/**
+ * True for what stakeholders hear: that a token of theirs is not on a node, where that is about the node or they can act, and
+ * what the site adds. That Vault is away is told to those who can mend it.
+ */
+export function mayConcernStakeholders(
+  { kind, where, code, ends = [] }: Pick<News, 'kind' | 'where' | 'code' | 'ends'>,
+  { notifications }: Pick<Site, 'notifications'>,
+): boolean {
+  const isTheirNode = where === 'node' && (kind === 'recovered' || concernsExperiment(code))
   const hear = (what: NewsKind) =>
-    (what === 'failure' && where === 'node') || notifications.stakeholders.includes(what)
+    (what === 'failure' && isTheirNode) || notifications.stakeholders.includes(what)
   // Of what ended well they hear where they could hear of what was wrong.
   return hear(kind) && (kind !== 'recovered' || ends.some(hear))
 }

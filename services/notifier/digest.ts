@@ -5,6 +5,8 @@ import { cleanLine } from '../../shared/outcome-text.ts'
 import type { Fact } from '../../shared/publish.ts'
 import { notifySubject } from '../../shared/subjects.ts'
 import { type Addressee, addresseesOf } from './addressees.ts'
+import { sayAffected } from './affected.ts'
+import { labelOf } from './cause.ts'
 import { clock, headlineOf, placeOf, subjectOf } from './headline.ts'
 import { mergeNews, type News } from './news.ts'
 import type { DigestFields, Templates } from './templates.ts'
@@ -24,6 +26,9 @@ const mostBytes = 700 * 1024
 const mostInMail = 1_000
 /** No other channel shows more, and those count what is left out themselves. */
 const mostElsewhere = 100
+/** What hangs on a cause, in words (characters), and how much of it as fields. */
+const longestAffects = 600
+const mostThings = 40
 
 export interface Digest extends Fact {
   readonly body: Notification
@@ -105,9 +110,12 @@ function traceUrlOf(traceId: string | undefined, { notifier }: Site): string | u
 }
 
 function say(one: News, now: string): Said {
-  const { kind, entry, service, where, name, code, message, action, since, runs, expiry } = one
+  const { kind, entry, service, where, name, code, message, action, since, runs, expiry, cause, affected } =
+    one
   return {
     kind,
+    cause: cause ? cleanLine(labelOf(cause)) : null,
+    affects: (affected && kind !== 'recovered' && cleanLine(sayAffected(affected), longestAffects)) || null,
     headline: cleanLine(headlineOf(one, now)),
     ...{ entry: entry ?? null, service: service ?? null, where: where ?? null, name: name ?? null },
     ...{ place: placeOf(one) || null, code: code ?? null },
@@ -118,7 +126,7 @@ function say(one: News, now: string): Said {
 }
 
 function rowOf(one: News, now: string): NewsRow {
-  const { kind, entry, service, where, name, code, message, action, since, runs } = one
+  const { kind, entry, service, where, name, code, message, action, since, runs, cause, affected } = one
   return {
     ...{ kind, headline: cleanLine(headlineOf(one, now)) },
     ...{ message: cleanLine(message), action: cleanLine(action) },
@@ -126,6 +134,8 @@ function rowOf(one: News, now: string): NewsRow {
     ...(service && { service }),
     ...(where && { where }),
     ...(name && { name }),
+    ...(cause && { cause: cause.name ? cause : { kind: cause.kind } }),
+    ...(affected && { affected: { ...affected, things: affected.things.slice(0, mostThings) } }),
     ...(code && { code }),
     ...(since && { since }),
     ...(runs && { runs }),

@@ -24,32 +24,41 @@ export interface Failing {
 export const failingKey = ({ entry, kind, name }: Failing) =>
   [encodeToken(entry), kind, ...(name ? [encodeToken(name)] : [])].join('.')
 
-/** Counts one failed run and returns the count. A run that is older than the last one counted changes and tells nothing. */
-export async function recordFailure(
-  failures: KV,
-  failing: Failing,
-  failed: FailedRun,
-): Promise<FailureCount> {
-  const next = await changeCount(failures, failing, (before) => countFailure(before, failed))
+/** A count as it is now, and as it was. */
+export interface Counted {
+  readonly count: FailureCount
+  readonly before: FailureCount | undefined
+}
+
+/** Counts one failed run. A run that is older than the last one counted changes and tells nothing. */
+export async function recordFailure(failures: KV, failing: Failing, failed: FailedRun): Promise<Counted> {
+  let before: FailureCount | undefined
+  const next = await changeCount(failures, failing, (found) => {
+    before = found
+    return countFailure(found, failed)
+  })
   // Never undefined: a failure always leaves a count.
   const count = next as FailureCount
-  return { ...count, told: count.told && count.lastRun === failed.run }
+  return { count: { ...count, told: count.told && count.lastRun === failed.run }, before }
 }
 
 /**
- * Counts one run that worked, and returns what it has ended, where people had heard of that. `isWarned` is asked in that
- * case alone.
+ * Counts one run that worked, and returns what it has ended, where people had heard of that, and whether it has ended
+ * anything. `isWarned` says whether they were warned of the end of the token there, and nobody else tells that it is replaced.
  */
 export async function recordSuccess(
   failures: KV,
   failing: Failing,
   worked: Pick<GoodRun, 'run' | 'at'>,
-  isWarned: () => Promise<boolean>,
-): Promise<FailureCount['recovered']> {
+  isWarned: (before: FailureCount) => Promise<boolean>,
+): Promise<{ readonly over: FailureCount['recovered']; readonly isMended: boolean }> {
   const after = await changeCount(failures, failing, async (before) =>
-    countSuccess(before, { ...worked, isWarned: before?.heard === true && (await isWarned()) }),
+    countSuccess(before, {
+      ...worked,
+      isWarned: before !== undefined && before.runs > 0 && (await isWarned(before)),
+    }),
   )
-  return recoveryBy(after, worked.run)
+  return { over: recoveryBy(after, worked.run), isMended: after?.lastRun === worked.run }
 }
 
 /** A success that may not be told of: what people have heard of stays, for a run that may tell them. */

@@ -148,13 +148,11 @@ async function countLate(event: RowEvent, run: LedgerRun, deps: NotifierDeps): P
 async function keepLate(event: RowEvent, run: LedgerRun, row: LedgerRow, deps: NotifierDeps): Promise<void> {
   const { entry } = event.body
   const target = targetOf(event)
-  const news = await countRows(run, [onlyOf(target, row)], { ...deps, site: deps.site() })
+  const by = [run.run, 'late', event.kind, encodeToken(entry), encodeToken(target)].join('.')
+  const occasion = { run, rows: [onlyOf(target, row)], by, isWhole: false }
+  const news = await countRows(occasion, { ...deps, site: deps.site() })
   if (news.length === 0) return
-  await addNews(
-    deps.runs,
-    [run.run, 'late', event.kind, encodeToken(entry), encodeToken(target)].join('.'),
-    news,
-  )
+  await addNews(deps.runs, by, news)
   deps.news.isWaiting = true
 }
 
@@ -182,9 +180,11 @@ async function finishRun(body: RunFinished, deps: NotifierDeps): Promise<readonl
   if (!run) return []
   await ledger.finishRun(id, at)
   const rows = await ledger.readRows(run)
-  const news = await countRows(run, rows, { ...deps, site: deps.site() })
-  const byEntry = Map.groupBy(news, ({ entry = '' }) => entry)
-  await inParallel([...byEntry], ([entry, some]) => addNews(runs, `${id}.${encodeToken(entry)}`, some))
+  const news = await countRows({ run, rows, by: id, isWhole: true }, { ...deps, site: deps.site() })
+  const byTopic = Map.groupBy(news, ({ about, entry = '' }) =>
+    about ? `cause.${about}` : encodeToken(entry),
+  )
+  await inParallel([...byTopic], ([topic, some]) => addNews(runs, `${id}.${topic}`, some))
   const completion = completionOf(run, rows, at)
   if (completion) await addNews(runs, `${id}.completed`, [completion])
   await breakSilence(run, rows, at, { ...deps })

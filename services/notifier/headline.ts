@@ -1,14 +1,26 @@
 /** Says each piece of news in one sentence, and all of a message in its subject. Pure. */
 import { formatDuration } from '../../shared/config/duration.ts'
 import type { NewsKind } from '../../shared/messages.ts'
+import { countServices } from './affected.ts'
+import { labelOf } from './cause.ts'
 import type { News } from './news.ts'
 
 const minuteMs = 60_000
 
 /** `dune_production: token not on dunegpvm07 since 06:58 UTC (3 runs)`. `now` decides whether a time needs its date. */
 export function headlineOf(one: News, now: string): string {
+  if (one.cause && isOfMany(one)) return `${labelOf(one.cause)}: ${ofMany(one, now)}`
   const about = one.entry ?? 'managed-tokens'
   return `${about}: ${sayings[one.kind](one, now)}`
+}
+
+/** Several things hang on one cause: it is about that. */
+const isOfMany = ({ affected }: News) => affected !== undefined && affected.total > 1
+
+function ofMany(one: News, now: string): string {
+  const services = countServices(one.affected ?? { entries: [] })
+  if (one.kind === 'recovered') return `tokens of ${services} are renewed again after ${lasted(one)}`
+  return `${services} without new tokens${sinceOf(one, now)}`
 }
 
 /** Where the news is, as people say it: `node dunegpvm07`. */
@@ -84,7 +96,7 @@ export function subjectOf(all: readonly News[], now: string): string {
   const [first] = all
   if (!first) return 'managed-tokens: nothing to tell'
   if (all.length === 1) return headlineOf(first, now)
-  const entries = [...new Set(all.flatMap(({ entry }) => entry ?? []))]
+  const entries = [...new Set(all.flatMap(({ entry, affected }) => entry ?? affected?.entries ?? []))]
   if (entries.length === 1 && all.every(({ entry }) => entry))
     return `${headlineOf(first, now)} and ${all.length - 1} more`
   const kinds = [...new Set(all.map(({ kind }) => kind))].map((kind) => {

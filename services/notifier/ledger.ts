@@ -10,6 +10,8 @@ import {
 } from '../../shared/messages.ts'
 import { z } from '../../shared/zod.ts'
 
+const causeName = z.string().describe('What is at fault where it is not the target itself.').optional()
+
 /** How one target of an entry stands. */
 export const targetRow = z.object({
   kind: z.enum(['credd', 'node']),
@@ -19,6 +21,7 @@ export const targetRow = z.object({
   code: z.string().optional(),
   message: z.string().optional(),
   action: z.string().optional(),
+  causeName,
   expiry: z.string().describe('When the token there ends.').optional(),
   warning: z.string().optional(),
   cause: z.literal('refresh').describe('Failed because the entry’s refresh did.').optional(),
@@ -36,6 +39,7 @@ export const ledgerRow = z.object({
     code: z.string().optional(),
     message: z.string().optional(),
     action: z.string().optional(),
+    causeName,
     expiry: z.string().optional(),
     reused: z.boolean().optional(),
   }),
@@ -138,9 +142,9 @@ function withTarget(row: LedgerRow, target: TargetRow): LedgerRow {
 
 function withFailure(
   row: LedgerRow,
-  { stage, target, at, code, message, action, credds = [] }: TokenFailed,
+  { stage, target, at, code, message, action, causeName, credds = [] }: TokenFailed,
 ): LedgerRow {
-  const why = { state: 'failed', at, code, message, action } as const
+  const why = { state: 'failed', at, code, message, action, ...(causeName && { causeName }) } as const
   if (stage !== 'refresh')
     return target
       ? withTarget(row, { kind: stage === 'store' ? 'credd' : 'node', name: target, ...why })

@@ -1,6 +1,7 @@
 /** What people are told, piece by piece: what a run has brought is kept until it is told, and told as one. Pure. */
 import { type NewsKind, newsKind } from '../../shared/messages.ts'
 import { z } from '../../shared/zod.ts'
+import { affected } from './affected.ts'
 
 /** One piece of news. All texts are one clean line each; times are RFC 3339. */
 export const news = z.object({
@@ -12,6 +13,16 @@ export const news = z.object({
   service: z.string().optional(),
   where: z.enum(['refresh', 'credd', 'node']).optional(),
   name: z.string().optional().describe('Credd or node; for `refresh` the service.'),
+  audience: z
+    .enum(['administrators', 'stakeholders'])
+    .optional()
+    .describe('Who alone hears of it; absent: everybody whom it concerns.'),
+  about: z.string().optional().describe('Later news about the same takes its place.'),
+  cause: z
+    .object({ kind: z.string(), name: z.string().describe('Empty where nobody says.') })
+    .optional()
+    .describe('What is at fault.'),
+  affected: affected.optional().describe('What hangs on the cause.'),
   code: z.string().optional(),
   title: z.string().optional().describe('Of a notice: what there is to say.'),
   message: z.string().default(''),
@@ -42,10 +53,11 @@ const order: readonly NewsKind[] = [
 ]
 
 /** What the news is about: later news of the same takes its place. */
-function aboutOf({ kind, isTest, entry, where, name, title, message, notBy }: News): string {
+function aboutOf({ kind, isTest, audience, about, entry, where, name, title, message, notBy }: News): string {
+  if (about !== undefined) return [isTest, audience, about].join('\n')
   if (kind === 'notice') return [kind, title, message, notBy].join('\n')
   const what = kind === 'expiring' ? 'life' : kind === 'completed' ? 'run' : 'state'
-  return [isTest, what, entry, where, name].join('\n')
+  return [isTest, audience, what, entry, where, name].join('\n')
 }
 
 /**

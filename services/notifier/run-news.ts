@@ -1,9 +1,10 @@
 /** What a run has brought that people may have to hear: failures, what works again, a test that went well. */
-import type { KV } from '@nats-io/kv'
-import type { Site } from '../../shared/config/site.ts'
 import { inParallel } from '../../shared/in-parallel.ts'
 import { cleanLine } from '../../shared/outcome-text.ts'
-import { isMuted } from './addressees.ts'
+import { isMuted, mayConcernStakeholders } from './addressees.ts'
+import { causeOf, needsExperiment } from './cause.ts'
+import { type CauseMember, newsOfCauses } from './cause-news.ts'
+import { isCauseHeard } from './cause-store.ts'
 import {
   type Failing,
   failingKey,
@@ -14,6 +15,8 @@ import {
 } from './failure-store.ts'
 import type { LedgerRow, LedgerRun, TargetRow } from './ledger.ts'
 import type { News } from './news.ts'
+import { type CountDeps, isCounted, type Occasion, ofRun } from './occasion.ts'
+import { unfinishedNews } from './unfinished.ts'
 import { forgetWarning, isWarned } from './warning-store.ts'
 
 /** An entry's refresh or one of its targets, as it stands in a row. */
@@ -26,6 +29,7 @@ interface Thing extends Failing {
   readonly code?: string | undefined
   readonly message?: string | undefined
   readonly action?: string | undefined
+  readonly causeName?: string | undefined
   readonly cause?: TargetRow['cause']
 }
 
@@ -39,52 +43,89 @@ export function thingsOf(row: LedgerRow): Thing[] {
 }
 
 /**
- * Counts how everything in these rows of `run` ended, and returns the news. Asked again for the same run, it
- * counts nothing twice and returns the same.
+ * Counts how everything in these rows of a run ended, and returns the news. Asked again on the same occasion, it counts
+ * nothing twice and returns the same.
  */
-export async function countRows(
-  run: LedgerRun,
-  rows: readonly LedgerRow[],
-  { site, failures }: { site: Site; failures: KV },
-): Promise<News[]> {
-  const { push, notify } = run.mode
-  const { traceId, spanId } = run
-  const ofRun = { run: run.run, isTest: !push, ...(traceId && { traceId, spanId }) }
+export async function countRows(occasion: Occasion, deps: CountDeps): Promise<News[]> {
+  const { run, rows } = occasion
+  const { site } = deps
   // One look at all of them, instead of one at each of a run's targets; a late result is of one target alone.
-  const counts = rows.length > 1 ? await readCounts(failures) : undefined
-  // A muted or a test run must not use up the alert of a full one: it tells what it saw and counts no failure.
-  const isCounted = push && notify
-  const news = await inParallel(rows.flatMap(thingsOf), async (thing): Promise<News | undefined> => {
-    const { entry, service, kind: where, name, at } = thing
-    const about = { ...ofRun, at, entry, service, where, name }
-    if (thing.state === 'failed') {
-      const why = whyOf(thing)
-      const kind = why.code === 'authentication-needed' && !thing.cause ? 'authentication' : 'failure'
-      if (!isCounted) return { ...about, ...why, kind, since: at, runs: 1 }
-      const threshold = site.errorCountToSendMessage
-      const [isUrgent, muted] = [kind === 'authentication', isMuted(site, entry)]
-      const count = await recordFailure(failures, thing, {
-        run: run.run,
-        at,
-        threshold,
-        isUrgent,
-        isMuted: muted,
-      })
-      return count.told ? { ...about, ...why, kind, since: count.since, runs: count.runs } : undefined
-    }
-    if (thing.state !== 'done' || counts?.has(failingKey(thing)) === false) return undefined
-    if (!isCounted) {
-      await recordMutedSuccess(failures, thing, { run: run.run, at })
-      return undefined
-    }
-    const over = await recordSuccess(failures, thing, { run: run.run, at }, () =>
-      isWarned(failures, thing, site),
-    )
-    if (over?.ends.includes('expiring')) await forgetWarning(failures, thing, site)
-    return over && { ...about, kind: 'recovered', message: '', action: '', ...over }
+  const counts = rows.length > 1 ? await readCounts(deps.failures) : undefined
+  const counted = await inParallel(rows.flatMap(thingsOf), async (thing): Promise<Counted> => {
+    if (thing.state === 'failed') return countFailed(thing, run, deps)
+    const isGood = thing.state === 'done' && counts?.has(failingKey(thing)) !== false
+    return isGood ? countGood(thing, run, deps) : {}
   })
-  return notify ? news.filter((one) => one !== undefined) : []
+  if (!run.mode.notify) return []
+  const members = counted.flatMap(({ member }) => member ?? [])
+  const isMended = counted.some((one) => one.isMended)
+  return [
+    ...counted.flatMap(({ news }) => news ?? []),
+    ...(await newsOfCauses(members, { ...occasion, isMended }, deps)),
+    ...(occasion.isWhole ? unfinishedNews(run, rows, site) : []),
+  ]
 }
+
+interface Counted {
+  /** For stakeholders; where an older notifier had told administrators too, for them as well. */
+  readonly news?: News
+  /** What failed by itself and may be told: administrators hear of its cause. */
+  readonly member?: CauseMember
+  /** It had failed before. */
+  readonly isMended?: boolean
+}
+
+async function countFailed(thing: Thing, run: LedgerRun, { site, failures }: CountDeps): Promise<Counted> {
+  const { entry, at } = thing
+  const why = whyOf(thing)
+  const isConsequence = thing.cause === 'refresh'
+  const cause = causeOf({ ...thing, ...why }, site)
+  const isUrgent = needsExperiment(why.code) && !isConsequence
+  const kind = isUrgent ? 'authentication' : 'failure'
+  const piece: News = { ...about(thing, run), ...why, kind, audience: 'stakeholders', since: at, runs: 1 }
+  // What hangs on a token that was not made is no failure of its own, unless they have to act before there is one.
+  const isTheirs = (!isConsequence || needsExperiment(why.code)) && mayConcernStakeholders(piece, site)
+  const member = { thing: { ...thing, where: thing.kind }, why, cause, isUrgent }
+  const muted = isMuted(site, entry)
+  if (!isCounted(run)) return isConsequence || muted ? {} : { member }
+  const counted = await recordFailure(failures, thing, {
+    ...{ run: run.run, at, threshold: site.errorCountToSendMessage, isUrgent },
+    ...{ isMuted: muted || !isTheirs, cause: isConsequence ? '' : cause.key },
+  })
+  return {
+    ...(counted.count.told &&
+      isTheirs && { news: { ...piece, since: counted.count.since, runs: counted.count.runs } }),
+    ...(!isConsequence && !muted && { member: { ...member, counted } }),
+  }
+}
+
+async function countGood(thing: Thing, run: LedgerRun, { site, failures }: CountDeps): Promise<Counted> {
+  const good = { run: run.run, at: thing.at }
+  if (!isCounted(run)) {
+    await recordMutedSuccess(failures, thing, good)
+    return {}
+  }
+  const { over, isMended } = await recordSuccess(
+    failures,
+    thing,
+    good,
+    async ({ heard, cause }) =>
+      (heard || (await isCauseHeard(failures, cause))) && isWarned(failures, thing, site),
+  )
+  if (over?.ends.includes('expiring')) await forgetWarning(failures, thing, site)
+  if (!over) return { isMended }
+  const { cause, ...recovered } = over
+  // Administrators hear that the cause is over, unless an older notifier has told them of each thing.
+  const audience = cause === undefined ? {} : ({ audience: 'stakeholders' } as const)
+  return {
+    isMended,
+    news: { ...about(thing, run), kind: 'recovered', message: '', action: '', ...recovered, ...audience },
+  }
+}
+
+const about = ({ entry, service, kind: where, name, at }: Thing, run: LedgerRun) => ({
+  ...{ ...ofRun(run), at, entry, service, where, name },
+})
 
 const whyOf = ({ code, message, action }: Thing) => ({
   code: code ?? 'unexpected',

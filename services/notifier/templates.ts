@@ -17,6 +17,10 @@ export interface DigestFields {
     readonly kind: string
     /** The whole of it in one sentence. */
     readonly headline: string
+    /** What is at fault: `Vault at vault.example.org`. */
+    readonly cause: string | null
+    /** What hangs on it, where that is more than the headline says. */
+    readonly affects: string | null
     readonly entry: string | null
     readonly service: string | null
     /** `node dunegpvm07`. */
@@ -120,7 +124,13 @@ const sample: DigestFields = {
       ...{ kind: 'failure', headline: 'dune_production: token not on node1 since 06:58 UTC (3 runs)' },
       ...{ entry: 'dune_production', service: 'dune_production', place: 'node node1', where: 'node' },
       ...{ name: 'node1', code: 'node-unreachable', message: 'node1 did not answer.' },
-      ...{ action: 'Check that the node is up.', since: '06:58 UTC', runs: 3, expiry: null },
+      ...{ action: 'Check that the node is up.', cause: 'node node1' },
+      ...{
+        affects: 'dune_production, nova_analysis; 2 nodes wait for a token',
+        since: '06:58 UTC',
+        runs: 3,
+        expiry: null,
+      },
     },
   ],
   more: 1,
@@ -129,7 +139,16 @@ const sample: DigestFields = {
   traceUrl: 'https://traces.example/1',
   installation: 'production',
 }
-const nothing = { entry: null, service: null, place: null, where: null, name: null, code: null }
+const nothing = {
+  cause: null,
+  affects: null,
+  entry: null,
+  service: null,
+  place: null,
+  where: null,
+  name: null,
+  code: null,
+}
 /** Once with everything, and once with as little as can be. */
 const samples: readonly DigestFields[] = [
   sample,

@@ -23,9 +23,16 @@ export const failureCount = z.object({
   heardAs: z.array(z.enum(['failure', 'authentication'])).default([]),
   /** When they were told last that somebody has to act. */
   urgentAt: z.string().optional(),
+  /** The key of what was at fault last; empty for what failed with its entry's refresh. Older notifiers do not say. */
+  cause: z.string().optional(),
   /** What the run counted last has ended, where people had heard of it. */
   recovered: z
-    .object({ since: z.string(), runs: z.int(), ends: z.array(newsKind).default(['failure']) })
+    .object({
+      since: z.string(),
+      runs: z.int(),
+      ends: z.array(newsKind).default(['failure']),
+      cause: z.string().optional(),
+    })
     .optional(),
 })
 export type FailureCount = z.infer<typeof failureCount>
@@ -42,11 +49,13 @@ export interface FailedRun {
   readonly isUrgent?: boolean
   /** Nobody hears of this target, whatever is told. */
   readonly isMuted?: boolean
+  /** The key of what is at fault; empty for what failed with its entry's refresh. */
+  readonly cause?: string
 }
 
 /** The count after one more failed run, and whether people are told now (`told`). */
 export function countFailure(before: FailureCount | undefined, failed: FailedRun): FailureCount {
-  const { run, at, threshold, isUrgent = false, isMuted = false } = failed
+  const { run, at, threshold, isUrgent = false, isMuted = false, cause } = failed
   if (before && run <= before.lastRun) return before
   const inRow = before && before.runs > 0 ? before : undefined
   const count = (inRow?.count ?? 0) + 1
@@ -63,6 +72,7 @@ export function countFailure(before: FailureCount | undefined, failed: FailedRun
     heard: (inRow?.heard ?? false) || isHeard,
     heardAs: heardWith(inRow?.heardAs ?? [], isHeard ? [isUrgent ? 'authentication' : 'failure'] : []),
     ...(urgentAt ? { urgentAt } : {}),
+    ...(cause === undefined ? {} : { cause }),
   }
 }
 
@@ -84,14 +94,16 @@ export function countSuccess(
   { run, at, isWarned = false }: GoodRun,
 ): FailureCount | undefined {
   if (!before || before.runs === 0 || run < before.lastRun) return before
-  const { heard, heardAs, since, runs } = before
+  const { heard, heardAs, since, runs, cause } = before
   const ends = [
-    ...(heardAs.length > 0 ? heardAs : ['failure' as const]),
+    ...(heard ? (heardAs.length > 0 ? heardAs : ['failure' as const]) : []),
     ...(isWarned ? ['expiring' as const] : []),
   ]
   return {
     ...{ count: 0, since: at, runs: 0, lastRun: run, told: false, heard: false, heardAs: [] },
-    ...(heard ? { recovered: { since, runs, ends } } : {}),
+    ...(ends.length > 0
+      ? { recovered: { since, runs, ends, ...(cause === undefined ? {} : { cause }) } }
+      : {}),
   }
 }
 

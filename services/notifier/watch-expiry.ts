@@ -5,6 +5,7 @@ import type { Entry, Site } from '../../shared/config/site.ts'
 import { readTargets } from '../../shared/read-targets.ts'
 import { encodeToken, refreshSubject } from '../../shared/subjects.ts'
 import { z } from '../../shared/zod.ts'
+import { causePrefix } from './cause-store.ts'
 import { decideWarning, entryOfTarget, type KeptTarget, type Warned, warned } from './expiring.ts'
 import { failingKey } from './failure-store.ts'
 import type { News } from './news.ts'
@@ -123,7 +124,8 @@ async function endWarning(
   now: Date,
 ): Promise<void> {
   // Where failures were told too, the run that ends them tells of both: maybe it is just going on.
-  if (countOf(target.key, target.record, counts)?.heard) return
+  const count = countOf(target.key, target.record, counts)
+  if (count?.heard || counts.get(`${causePrefix}${count?.cause}`)?.heard) return
   await addNews(deps.runs, `expiring.${target.key}.over.${encodeToken(since)}`, [
     { ...aboutOf(target, entry, now), kind: 'recovered', ends: ['expiring'], since },
   ])

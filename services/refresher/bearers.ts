@@ -61,9 +61,9 @@ async function makeBearer(entry: Entry, bearer: Bearer, options: BearerOptions):
     if (signal.aborted || isBusError(error)) throw error
     const failed = failureOf(error, entry)
     log.warn({ ...named, code: failed.code }, `${failed.message} The rest is delivered.`)
-    const { code, message, action } = failed
+    const { credds: _, ...why } = failed
     return {
-      sealed: { ...named, failure: { code, message, action } },
+      sealed: { ...named, failure: why },
       ...(error instanceof Permanent ? {} : { renewAt: Date.now() + retryMs }),
     }
   }

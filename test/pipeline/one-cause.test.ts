@@ -54,7 +54,7 @@ describe('what administrators and stakeholders hear', { timeout: 500_000 }, () =
       /^Vault( at \S+)?: 4 services without new tokens since .* \(1 run\)$/,
     )
     assert.deepEqual(told[0]?.told, [`Vault ← ${all}: vault-unreachable`])
-    assert.match(told[0]?.text ?? '', /^ {2}affects: .*; 3 nodes wait for a token$/m)
+    assert.match(told[0]?.text ?? '', /^ {2}affects: .*; 3 nodes and 2 credds wait for a token$/m)
     assert.deepEqual(posts, [told[0]?.told])
   })
 

@@ -27,7 +27,7 @@ const messagesOf = (text: string, count = 1, kind: NewsKind = 'failure'): Notifi
   digestsOf(
     Array.from({ length: count }, (_, i) =>
       piece('dune_production', 'node', `node${i + 1}`, {
-        ...{ kind, message: text, action: text, code: 'unexpected', expiry: at(60), ends: ['failure'] },
+        ...{ kind, message: text, action: text, code: 'push-failed', expiry: at(60), ends: ['failure'] },
       }),
     ),
     siteOf(

@@ -156,7 +156,7 @@ describe('the notifier’s handler', () => {
     await handle(deps, 'run.started', startedEvent(run))
     for (const event of [ready(1, ['c1'], run), stored(2, 'c1', run), pushed(2, 'n1', run)])
       assert.deepEqual(await tell(deps, event), [])
-    const [finished] = await tell(deps, failed(3, 'push', 'n2', { run }))
+    const [finished] = await tell(deps, failed(3, 'push', 'n2', { run, code: 'node-unreachable' }))
     assert.deepEqual(totalsIn(finished), {
       done: 2,
       failed: 1,
@@ -186,7 +186,7 @@ describe('the notifier’s handler', () => {
     assert.deepEqual(await tell(await depsOf(), ready(1, [], newRun()), 20), [])
   })
 
-  it('ends a run at its deadline: what waits is unfinished, and nobody is mailed for that', async () => {
+  it('ends a run at its deadline: what waits is unfinished, and administrators hear of it as one, stakeholders nothing', async () => {
     const deps = await depsOf()
     const run = newRun()
     await handle(deps, 'run.started', startedEvent(run))
@@ -204,8 +204,11 @@ describe('the notifier’s handler', () => {
       superseded: 0,
       unfinished: 2,
     })
-    await handle(deps, 'run.finished', finished?.body ?? {})
-    assert.deepEqual(await toldBy(deps), [])
+    for (let times = 0; times < 2; times += 1) await handle(deps, 'run.finished', finished?.body ?? {})
+    assert.deepEqual(
+      (await toldBy(deps)).map(({ to, subject }) => `${to} ${subject}`),
+      ['admin@lab.example managed-tokens: 2 targets were not reached before the run’s end: 1 on n2, 1 in c1'],
+    )
     assert.deepEqual(await mine(6), [])
   })
 
@@ -222,14 +225,15 @@ describe('the notifier’s handler', () => {
 describe('the counts of failures in their bucket', () => {
   const failing = { entry: 'dune_production', kind: 'node', name: 'count.lab.example' } as const
   const count = async (run: string, one: Failing = failing, threshold = 2) =>
-    recordFailure(failures, one, { run, at: at(1), threshold })
+    (await recordFailure(failures, one, { run, at: at(1), threshold })).count
   it('count each run once, are ended by a success, and never by an older one', async () => {
     const [a, b, c] = [newRun(), newRun(), newRun()]
     assert.equal((await count(a)).told, false)
     assert.equal((await count(b)).told, true)
     assert.equal((await count(b)).told, true)
     assert.equal((await count(a)).told, false, 'an older run tells nothing of its own')
-    const succeed = (run: string) => recordSuccess(failures, failing, { run, at: at(2) }, async () => false)
+    const succeed = async (run: string) =>
+      (await recordSuccess(failures, failing, { run, at: at(2) }, async () => false)).over
     assert.equal(await succeed(a), undefined)
     assert.equal((await count(c)).runs, 3)
     assert.deepEqual(await succeed(c), { since: at(1), runs: 3, ends: ['failure'] })

@@ -13,7 +13,7 @@ export const piece = (
 ): News => ({
   ...{ kind: 'failure', run: runIds[0], at: at(0), isTest: false, where, name },
   ...(entry && { entry, service: entry }),
-  ...{ code: 'unexpected', message: 'It broke.', action: 'Mend it.', since: at(0), runs: 1, ...more },
+  ...{ code: 'node-unreachable', message: 'It broke.', action: 'Mend it.', since: at(0), runs: 1, ...more },
 })
 
 export const recipients = `notifications: { admin_email: [admin@lab.example], SLACK_ALERTS_URL: "https://hooks.lab.example/a" }

@@ -203,7 +203,7 @@ describe('what the notifier watches by the clock', () => {
       await runOfDune(
         from + day,
         (run) => ready(from + day, [credd], run),
-        (run) => failed(from + day, 'store', credd, { run }),
+        (run) => failed(from + day, 'store', credd, { run, code: 'credd-unreachable' }),
       )
       const trouble = await mailed(from + day)
       assert.match(trouble.admin.join(), /^dune_production: token not in c1 since/)
