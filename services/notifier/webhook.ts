@@ -1,6 +1,7 @@
 /** One message as JSON for a webhook: for Alertmanager as its alerts, for everybody else as a text with the news beside it. Pure. */
 import type { NewsRow, Notification } from '../../shared/messages.ts'
 import { shorten } from './shorten.ts'
+import { withoutMentions } from './without-mentions.ts'
 
 /** Mattermost refuses longer posts (characters). */
 const longestText = 16_000
@@ -70,6 +71,3 @@ const alertNames: Record<Exclude<NewsRow['kind'], 'recovered'>, string> = {
 /** Alertmanager takes texts alone, and an empty label is none. */
 const present = (fields: Record<string, string | undefined>) =>
   Object.fromEntries(Object.entries(fields).filter((field): field is [string, string] => Boolean(field[1])))
-
-/** A character that is not seen after each sign that could begin a mention or a link. */
-const withoutMentions = (text: string) => text.replace(/[@<]|\](?=\()/g, '$&\u200b')

@@ -1,4 +1,5 @@
 /** What people were told of a run: by the demo's table, by mail and on Slack, each as the same plain facts. */
+import assert from 'node:assert/strict'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { simpleParser } from 'mailparser'
@@ -43,13 +44,16 @@ export async function readMails(dir: string): Promise<Mail[]> {
   return mails.sort((a, b) => (a.to < b.to ? -1 : 1))
 }
 
-/** Every post to Slack. */
+/** Every post to Slack. Its blocks and its plain text, which is what Mattermost shows, have to tell the same. */
 export function readPosts(dir: string): Told[] {
   return readdirSync(join(dir, 'slack')).map((file) => {
     const post = JSON.parse(readFileSync(join(dir, 'slack', file), 'utf8')) as {
+      text: string
       blocks: { text: { text: string } }[]
     }
-    return readText(post.blocks.map(({ text }) => text.text).join('\n\n'))
+    const told = readText(post.blocks.map(({ text }) => text.text).join('\n\n'))
+    assert.deepEqual(readText(post.text), told, 'the text beside the blocks')
+    return told
   })
 }
 

@@ -36,6 +36,33 @@ describe('a message on Slack', () => {
     assert.ok(JSON.stringify(payload.blocks).length <= 13_000)
     assert.match(textsOf(payload).join('\n'), /… and \d{3} more\./)
   })
+  it('has all of it in its text too, for what shows no blocks, as Mattermost', () => {
+    const { text } = messageOf(failures(2), { traceUrl: 'https://traces.lab.example/1?a&b' })
+    const link = 'Trace: https://traces.lab.example/1?a&amp;b'
+    assert.equal(text, ['many failures', ...failures(2), last, link].join('\n\n'))
+  })
+  it('says what its text begins with just once', () => {
+    const [first = ''] = failures(1)
+    const { text } = slackPayload({ subject: first.split('\n')[0] ?? '', text: `${first}\n\n${last}\n` })
+    assert.equal(text, [first, last].join('\n\n'))
+  })
+  for (const [what, why] of [
+    ['long', 'x'.repeat(5_000)],
+    ['long and hostile', '<&@'.repeat(2_000)],
+    ['short', 'no route'],
+  ] as const)
+    it(`has no more text than Mattermost takes with ${what} reasons: what does not fit is counted`, () => {
+      const { text } = messageOf(failures(1_000, why), { more: 7 })
+      assert.ok(text.length <= 16_383, `${text.length} characters`)
+      const shown = text.match(/token not on/g)?.length ?? 0
+      assert.equal(shown + Number(/… and (\d+) more\./.exec(text)?.[1]), 1_007)
+      assert.ok(text.endsWith(last))
+    })
+  it('mentions nobody in its text, on Slack nor on Mattermost', () => {
+    const hostile = '@channel @all <!here> <@U1> [click](https://evil.example)'
+    const { text } = slackPayload({ subject: '@here', text: `${hostile}\n\n${hostile}` })
+    assert.doesNotMatch(text, /@[a-z]|[<>]|\]\(/)
+  })
   it('links to the trace, once, whether the text gives its address or not', () => {
     const traceUrl = 'https://traces.lab.example/?a=1&b=2'
     const link = '<https://traces.lab.example/?a=1&amp;b=2|Trace of this run>'
