@@ -35,8 +35,8 @@ export function alertsOf(message: Notification): object[] {
     ? message.rows
     : [{ kind: 'notice', headline: subject, message: text, action: '' }]
   return rows.flatMap((row) =>
-    alertNamesOf(row).map((alertname) => ({
-      labels: labelsOf(alertname, row),
+    alertLabelsOf(row).map((labels) => ({
+      labels,
       annotations: present({
         ...{ summary: row.headline, description: row.message, action: row.action, code: row.code, run },
       }),
@@ -48,14 +48,29 @@ export function alertsOf(message: Notification): object[] {
 }
 
 /** They are what tells one alert from another: nothing in them changes from run to run. */
-function labelsOf(alertname: string, { entry, service, where, name }: NewsRow): Record<string, string> {
-  return present({ alertname, entry, service, where, name })
-}
+type Labels = Readonly<Record<string, string>>
+type Target = Pick<NewsRow, 'entry' | 'service' | 'where' | 'name'>
 
-/** A recovery ends whatever may have been said of the same target; one of no entry is the end of a silence. */
-function alertNamesOf({ kind, entry }: NewsRow): readonly string[] {
-  if (kind !== 'recovered') return [alertNames[kind]]
-  return entry ? [alertNames.failure, alertNames.expiring] : [alertNames.silence]
+const ofTarget = (alertname: string, { entry, service, where, name }: Target): Labels =>
+  present({ alertname, entry, service, where, name })
+const ofCause = (alertname: string, { cause }: NewsRow): Labels =>
+  present({ alertname, cause: cause?.kind, name: cause?.name })
+
+/**
+ * A recovery ends whatever may have been said of the same: of a cause, and of each target that hung on it, which was told by
+ * itself as long as it was the only one. One of no entry and no cause is the end of a silence.
+ */
+function alertLabelsOf(row: NewsRow): readonly Labels[] {
+  const { kind, entry, cause, affected } = row
+  const isOfCause = cause !== undefined && entry === undefined
+  if (kind !== 'recovered')
+    return [isOfCause ? ofCause(alertNames[kind], row) : ofTarget(alertNames[kind], row)]
+  if (!cause && !entry) return [ofTarget(alertNames.silence, row)]
+  const targets: readonly Target[] = affected?.things ?? [row]
+  return [
+    ...(cause ? [ofCause(alertNames.failure, row)] : []),
+    ...targets.flatMap((one) => [ofTarget(alertNames.failure, one), ofTarget(alertNames.expiring, one)]),
+  ]
 }
 
 const alertNames: Record<Exclude<NewsRow['kind'], 'recovered'>, string> = {

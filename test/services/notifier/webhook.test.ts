@@ -85,6 +85,24 @@ describe('Alertmanager', () => {
     assert.deepEqual(namesOf(recovered), ['ManagedTokenFailing', 'ManagedTokenExpiring'])
     assert.deepEqual(namesOf(ofNobody), ['ManagedTokensSilent'])
   })
+  it('gets one alert for a cause on which several hang, and its end with that of each of them', () => {
+    const things = ['node1', 'node2'].map((name) => ({
+      ...({ entry: 'dune_production', service: 'dune_production', where: 'node', name } as const),
+    }))
+    const affected = { things, total: 2, entries: ['dune_production'], nodes: [], credds: [] }
+    const { entry, service, where, name, ...of } = row
+    const failing: NewsRow = { ...of, cause: { kind: 'vault', name: 'vault.lab.example' }, affected }
+    const ofCause = { alertname: 'ManagedTokenFailing', cause: 'vault', name: 'vault.lab.example' }
+    const labelsOf = (one: NewsRow) =>
+      (alertsOf({ ...message, rows: [one] }) as { labels: object }[]).map(({ labels }) => labels)
+    assert.deepEqual(labelsOf(failing), [ofCause])
+    assert.deepEqual(labelsOf({ ...failing, kind: 'recovered' }), [
+      ofCause,
+      ...things.flatMap((one) =>
+        ['ManagedTokenFailing', 'ManagedTokenExpiring'].map((alertname) => ({ alertname, ...one })),
+      ),
+    ])
+  })
   it('gets the text of a message without fields, and no label that is empty', () => {
     const { rows, more, traceUrl, ...plain } = message
     const [alert] = alertsOf(plain) as [{ labels: object; annotations: object }]
