@@ -5,6 +5,7 @@ import type { Entry, Site } from '../../shared/config/site.ts'
 import type { NewsKind } from '../../shared/messages.ts'
 import { notifySubject } from '../../shared/subjects.ts'
 import { concernsExperiment } from './cause.ts'
+import { joinExpiring } from './join-expiring.ts'
 import type { News } from './news.ts'
 import { experimentHook, type Way, waysToAdmins } from './ways.ts'
 
@@ -32,7 +33,7 @@ export function isMuted({ disableNotifications, entries }: Site, name: string | 
 
 function administrators(site: Site, who: 'admin' | 'admin_test', news: readonly News[]): Addressee[] {
   // As the predecessor had it: that a test went well is said on Slack alone.
-  const heard = news.filter(({ audience }) => audience !== 'stakeholders')
+  const heard = joinExpiring(news.filter(({ audience }) => audience !== 'stakeholders'))
   const elsewhere = heard.filter(({ kind }) => kind !== 'completed')
   return waysToAdmins(site, who).map(({ channel, to }) => {
     const subject = notifySubject(channel, to)

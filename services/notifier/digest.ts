@@ -37,8 +37,11 @@ export interface Digest extends Fact {
 /** One message for each addressee, as it lies in the outbox; none where nobody may hear. */
 export function composeDigests(batch: Batch, site: Site, templates: Templates): Digest[] {
   const news = mergeNews(batch.news)
-  const composing = { batch, site, templates, saidOf: new Map(news.map((one) => [one, say(one, batch.at)])) }
-  return addresseesOf(news, site).map((to) => {
+  const addressees = addresseesOf(news, site)
+  const told = new Set(addressees.flatMap((to) => to.news))
+  const saidOf = new Map([...told].map((one) => [one, say(one, batch.at)]))
+  const composing = { batch, site, templates, saidOf }
+  return addressees.map((to) => {
     const body = composeDigest(to, composing)
     const subject = notifySubject(to.channel, to.to)
     const isWord = to.news.every(({ notBy }) => notBy !== undefined)

@@ -1,7 +1,7 @@
 /** Says each piece of news in one sentence, and all of a message in its subject. Pure. */
 import { formatDuration } from '../../shared/config/duration.ts'
 import type { NewsKind } from '../../shared/messages.ts'
-import { countServices } from './affected.ts'
+import { counted, countServices } from './affected.ts'
 import { labelOf } from './cause.ts'
 import type { News } from './news.ts'
 
@@ -9,8 +9,8 @@ const minuteMs = 60_000
 
 /** `dune_production: token not on dunegpvm07 since 06:58 UTC (3 runs)`. `now` decides whether a time needs its date. */
 export function headlineOf(one: News, now: string): string {
-  if (one.cause && isOfMany(one)) return `${labelOf(one.cause)}: ${ofMany(one, now)}`
-  const about = one.entry ?? 'managed-tokens'
+  const about = one.entry ?? (one.cause ? labelOf(one.cause) : 'managed-tokens')
+  if (isOfMany(one)) return `${about}: ${ofMany(one, now)}`
   return `${about}: ${sayings[one.kind](one, now)}`
 }
 
@@ -19,6 +19,8 @@ const isOfMany = ({ affected }: News) => affected !== undefined && affected.tota
 
 function ofMany(one: News, now: string): string {
   const services = countServices(one.affected ?? { entries: [] })
+  if (one.kind === 'expiring') return `${tokensOf(one)} are not replaced; the first ${endsAt(one, now)}`
+  if (one.kind === 'recovered' && !one.cause) return `${tokensOf(one)} are replaced again`
   if (one.kind === 'recovered') return `tokens of ${services} are renewed again after ${lasted(one)}`
   return `${services} without new tokens${sinceOf(one, now)}`
 }
@@ -32,10 +34,9 @@ export function placeOf({ where, name }: News): string {
 const sayings: Record<NewsKind, (one: News, now: string) => string> = {
   failure: (one, now) => `${missing(one)}${sinceOf(one, now)}`,
   authentication: (one, now) => `${missing(one)}${sinceOf(one, now)}: somebody has to log in`,
-  expiring: ({ expiry = '', ...one }, now) => {
-    const left = Date.parse(expiry) - Date.parse(now)
-    if (left <= 0) return `${tokenAt(one)} has ended at ${clock(expiry, now)}`
-    return `${tokenAt(one)} ends in ${roughly(left)}, at ${clock(expiry, now)}, and is not replaced`
+  expiring: (one, now) => {
+    const isOver = Date.parse(one.expiry ?? '') <= Date.parse(now)
+    return `${tokenAt(one)} ${endsAt(one, now)}${isOver ? '' : ', and is not replaced'}`
   },
   silence: ({ since = '' }, now) => `no run has finished since ${clock(since, now)}`,
   recovered: (one) =>
@@ -44,6 +45,16 @@ const sayings: Record<NewsKind, (one: News, now: string) => string> = {
   completed: () => 'Test run completed successfully',
   test: () => 'a test message',
 }
+
+function endsAt({ expiry = '' }: News, now: string): string {
+  const left = Date.parse(expiry) - Date.parse(now)
+  return left <= 0
+    ? `has ended at ${clock(expiry, now)}`
+    : `ends in ${roughly(left)}, at ${clock(expiry, now)}`
+}
+
+const tokensOf = ({ affected }: News) =>
+  `${counted(affected?.total ?? 0, 'token')} of ${countServices(affected ?? { entries: [] })}`
 
 const tokenAt = ({ where, name }: Pick<News, 'where' | 'name'>) =>
   where === 'credd' ? `token in ${name}` : where === 'node' ? `token on ${name}` : 'token'

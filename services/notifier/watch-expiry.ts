@@ -5,7 +5,7 @@ import type { Entry, Site } from '../../shared/config/site.ts'
 import { readTargets } from '../../shared/read-targets.ts'
 import { encodeToken, refreshSubject } from '../../shared/subjects.ts'
 import { z } from '../../shared/zod.ts'
-import { causePrefix } from './cause-store.ts'
+import { type CauseCount, causeCount, causePrefix } from './cause-store.ts'
 import { decideWarning, entryOfTarget, type KeptTarget, type Warned, warned } from './expiring.ts'
 import { failingKey } from './failure-store.ts'
 import type { News } from './news.ts'
@@ -29,18 +29,21 @@ export async function watchExpiry(deps: ExpiryDeps, now: Date): Promise<void> {
     warnBeforeMs: site.notifications.warnBeforeMs,
   }
   const records = await readTargets(deps.targets)
-  const { counts, warnings } = await readFailures(deps.failures)
+  const { counts, causes, warnings } = await readFailures(deps.failures)
   const seen = new Set<string>()
   for (const [key, record] of records) {
     if (!/^(store|push)\./.test(key)) continue
     const entry = entryOfTarget({ key, record }, site, creddsOf(records, record.entry, site))
     if (!entry) continue
     seen.add(key)
-    const target = { key, record, isFailing: isFailing(key, record, entry, counts) }
+    const failing = failingOf(key, record, entry, counts)
+    const target = { key, record, isFailing: failing.length > 0 }
     const before = warnings.get(key)
     const decision = decideWarning(target, before, settings, now)
-    if (decision.kind === 'warn') await warn(target, entry, decision.warned, deps, now)
-    if (decision.kind === 'over') await endWarning(target, entry, decision.since, counts, deps, now)
+    const cause = failing.flatMap((count) => causes.get(count.cause ?? '') ?? [])[0]
+    if (decision.kind === 'warn') await warn(target, entry, decision.warned, cause, deps, now)
+    if (decision.kind === 'over')
+      await endWarning(target, entry, decision.since, { counts, causes }, deps, now)
   }
   // Of what is not configured any more, nobody hears again.
   for (const key of warnings.keys()) if (!seen.has(key)) await deps.failures.delete(`${warnedPrefix}${key}`)
@@ -48,6 +51,7 @@ export async function watchExpiry(deps: ExpiryDeps, now: Date): Promise<void> {
 
 async function readFailures(failures: KV) {
   const counts = new Map<string, FailureCount>()
+  const causes = new Map<string, CauseCount>()
   const warnings = new Map<string, Warned>()
   for await (const found of await failures.history()) {
     if (found.operation !== 'PUT') continue
@@ -55,12 +59,15 @@ async function readFailures(failures: KV) {
     if (found.key.startsWith(warnedPrefix)) {
       const one = warned.safeParse(value).data
       if (one) warnings.set(found.key.slice(warnedPrefix.length), one)
+    } else if (found.key.startsWith(causePrefix)) {
+      const one = causeCount.safeParse(value).data
+      if (one) causes.set(found.key.slice(causePrefix.length), one)
     } else {
       const one = failureCount.safeParse(value).data
       if (one) counts.set(found.key, one)
     }
   }
-  return { counts, warnings }
+  return { counts, causes, warnings }
 }
 
 /** The credds that the entry's last token was for: one the collector does not name any more needs no token. */
@@ -79,14 +86,15 @@ const countOf = (
   counts: ReadonlyMap<string, FailureCount>,
 ) => counts.get(failingKey({ entry, kind: whereOf(key), name: target }))
 
-function isFailing(
+/** The counts of the target itself and of its entry's refresh, as far as they failed in the last run counted. */
+function failingOf(
   key: string,
   record: TargetRecord,
   { name, service }: Entry,
   counts: ReadonlyMap<string, FailureCount>,
-): boolean {
+): FailureCount[] {
   const refresh = counts.get(failingKey({ entry: name, kind: 'refresh', name: service }))
-  return [countOf(key, record, counts), refresh].some((count) => (count?.runs ?? 0) > 0)
+  return [countOf(key, record, counts), refresh].flatMap((count) => (count && count.runs > 0 ? count : []))
 }
 
 function aboutOf({ key, record }: KeptTarget, { name, service }: Entry, now: Date) {
@@ -100,6 +108,7 @@ async function warn(
   target: KeptTarget,
   entry: Entry,
   next: Warned,
+  cause: CauseCount | undefined,
   deps: ExpiryDeps,
   now: Date,
 ): Promise<void> {
@@ -108,6 +117,7 @@ async function warn(
     ...aboutOf(target, entry, now),
     ...{ kind: 'expiring', expiry: next.expiry },
     ...(lastSuccess && { since: lastSuccess }),
+    ...(cause && { cause: { kind: cause.kind, name: cause.name } }),
     message: lastSuccess ? `It was last replaced at ${lastSuccess}.` : 'It was never replaced.',
     action: `Mend what keeps it from being replaced: managed-tokens status says what failed.`,
   }
@@ -119,13 +129,13 @@ async function endWarning(
   target: KeptTarget,
   entry: Entry,
   since: string,
-  counts: ReadonlyMap<string, FailureCount>,
+  { counts, causes }: Pick<Awaited<ReturnType<typeof readFailures>>, 'counts' | 'causes'>,
   deps: ExpiryDeps,
   now: Date,
 ): Promise<void> {
   // Where failures were told too, the run that ends them tells of both: maybe it is just going on.
   const count = countOf(target.key, target.record, counts)
-  if (count?.heard || counts.get(`${causePrefix}${count?.cause}`)?.heard) return
+  if (count?.heard || causes.get(count?.cause ?? '')?.heard) return
   await addNews(deps.runs, `expiring.${target.key}.over.${encodeToken(since)}`, [
     { ...aboutOf(target, entry, now), kind: 'recovered', ends: ['expiring'], since },
   ])

@@ -65,10 +65,10 @@ function alertLabelsOf(row: NewsRow): readonly Labels[] {
   const isOfCause = cause !== undefined && entry === undefined
   if (kind !== 'recovered')
     return [isOfCause ? ofCause(alertNames[kind], row) : ofTarget(alertNames[kind], row)]
-  if (!cause && !entry) return [ofTarget(alertNames.silence, row)]
+  if (!cause && !entry && !affected) return [ofTarget(alertNames.silence, row)]
   const targets: readonly Target[] = affected?.things ?? [row]
   return [
-    ...(cause ? [ofCause(alertNames.failure, row)] : []),
+    ...(cause ? [ofCause(alertNames.failure, row), ofCause(alertNames.expiring, row)] : []),
     ...targets.flatMap((one) => [ofTarget(alertNames.failure, one), ofTarget(alertNames.expiring, one)]),
   ]
 }

@@ -9,6 +9,8 @@ import { handleFact, type NotifierDeps } from '../../../services/notifier/handle
 import { endWaiting } from '../../../services/notifier/ledger.ts'
 import { tellNews } from '../../../services/notifier/tell.ts'
 import type { FailureCount } from '../../../services/notifier/threshold.ts'
+import { watchExpiry } from '../../../services/notifier/watch-expiry.ts'
+import type { TargetRecord } from '../../../shared/claim.ts'
 import { readEnvironment } from '../../../shared/config/environment.ts'
 import { loadSiteFrom } from '../../../shared/config/load.ts'
 import type { Site } from '../../../shared/config/site.ts'
@@ -17,7 +19,14 @@ import type { Notification, TokenFailed } from '../../../shared/messages.ts'
 import type { Outgoing } from '../../../shared/publish.ts'
 import { reasons } from '../../../shared/reasons.ts'
 import { nextRunId } from '../../../shared/run-id.ts'
+import { pushSubject } from '../../../shared/subjects.ts'
 import { type NotifierBus, openNotifierBus } from '../../support/notifier.ts'
+
+const expect = (text: string) => new RegExp(`^${text}$`)
+function matchAll(lines: readonly string[] | undefined, expected: readonly RegExp[]): void {
+  assert.equal(lines?.length, expected.length, lines?.join('\n'))
+  for (const [index, one] of expected.entries()) assert.match(lines?.[index] ?? '', one)
+}
 
 let last: string | undefined
 function newRun(): string {
@@ -399,6 +408,42 @@ describe('a cause', () => {
     await on.failures.put(key, JSON.stringify(told))
     const over = ['dune_pro: token on n1 again (2 runs)']
     assert.deepEqual(await hear({ dune: { n1: 'ok', n2: 'ok' } }), { admin: over, dune: over })
+  })
+
+  it('that keeps tokens from being replaced until they are near their end is one item, and to stakeholders their own', async () => {
+    const keep = async (expiry: string) => {
+      for (const experiment of ['dune', 'mu2e'])
+        for (const node of ['n1', 'n2'])
+          await on.targets.put(
+            pushSubject({ experiment, role: 'pro' }, node),
+            JSON.stringify({
+              ...{ entry: wholeEntry(experiment), target: node, run: newRun(), holder: 'h', attempts: 1 },
+              ...{ lastAttempt: now(), lastSuccess: now(), expiry },
+            } satisfies TargetRecord),
+          )
+    }
+    await hear(vaultDown)
+    await keep(now(60))
+    await watchExpiry(deps, new Date(now(6)))
+    const own = (name: string) =>
+      ['n1', 'n2'].map((node) =>
+        expect(`${name}_pro: token on ${node} ends in 54m, at .* UTC, and is not replaced`),
+      )
+    const near = await mailed()
+    matchAll(near.admin, [
+      expect(
+        'Vault at vault.lab.example: 4 tokens of 2 services are not replaced; the first ends in 54m, at .* UTC',
+      ),
+    ])
+    for (const name of ['dune', 'mu2e']) matchAll(near[name], own(name))
+    assert.deepEqual(await hear(good), {
+      admin: ['Vault at vault.lab.example: tokens of 3 services are renewed again (1 run)'],
+    })
+    await keep(now(60 * 24 * 9))
+    await watchExpiry(deps, new Date(now(6)))
+    const over = await mailed()
+    assert.deepEqual(over.admin, ['managed-tokens: 4 tokens of 2 services are replaced again'])
+    assert.equal(over.dune?.length, 2)
   })
 
   describe('that is the run’s own end', () => {

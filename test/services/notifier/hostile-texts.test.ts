@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { describe, it } from 'node:test'
 import { simpleParser } from 'mailparser'
 import { SMTPServer } from 'smtp-server'
+import { affectedOf } from '../../../services/notifier/affected.ts'
 import { sendMail } from '../../../services/notifier/email.ts'
 import { slackPayload } from '../../../services/notifier/slack.ts'
 import type { NewsKind, Notification } from '../../../shared/messages.ts'
@@ -137,6 +138,20 @@ describe('what programs print, on its way to people', () => {
         assert.equal(html.match(/<tr>/g)?.length, 2)
         // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what may not be there
         assert.doesNotMatch(`${mail.text}${html}`, /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/)
+      }
+    })
+
+  for (const [what, text] of Object.entries(hostile))
+    it(`is a clean message where a cause is named by ${what}`, () => {
+      const things = ['node1', 'node2'].map((name) => ({
+        ...({ entry: 'dune_production', service: 'dune_production', where: 'node', name } as const),
+      }))
+      const cause = { kind: 'vault', name: text }
+      const one = piece(undefined, undefined, '', { cause, affected: affectedOf(things, []), message: text })
+      for (const message of digestsOf([one])) {
+        assert.ok(!/\p{Cc}/u.test(message.subject) && message.subject.length <= 200)
+        assert.deepEqual((message.html ?? '').match(/<(?!\/?(table|tr|th|td|p|br)\b)/g), null)
+        if (message.channel === 'slack') assertFit(payloadOf(message))
       }
     })
 

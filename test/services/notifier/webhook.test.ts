@@ -98,6 +98,7 @@ describe('Alertmanager', () => {
     assert.deepEqual(labelsOf(failing), [ofCause])
     assert.deepEqual(labelsOf({ ...failing, kind: 'recovered' }), [
       ofCause,
+      { ...ofCause, alertname: 'ManagedTokenExpiring' },
       ...things.flatMap((one) =>
         ['ManagedTokenFailing', 'ManagedTokenExpiring'].map((alertname) => ({ alertname, ...one })),
       ),
