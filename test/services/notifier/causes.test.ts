@@ -199,6 +199,9 @@ describe('a cause', () => {
   it('in the issuer that keeps bearer tokens from nodes is nothing to stakeholders either', async () => {
     const ends = each({ n1: 'issuer-unreachable', n2: 'issuer-unreachable' })
     assert.deepEqual(await hear(ends), { admin: ['token issuer: 3 services without new tokens (1 run)'] })
+    assert.deepEqual(await hear(good), {
+      admin: ['token issuer: tokens of 3 services are renewed again (1 run)'],
+    })
   })
   it('that one program calls this and the next one that is the same', async () => {
     const ends = {
@@ -320,6 +323,12 @@ describe('a cause', () => {
     await hear({ dune: { n1: 'node-unreachable', n2: 'ok' }, mu2e: { n1: 'ok', n2: 'ok' } })
     site = siteWith(1, { nodes: ['n2'] })
     assert.deepEqual(await hear({ dune: { n2: 'ok' }, mu2e: { n2: 'ok' } }), {})
+  })
+  it('does not wait for a credd that the collector names no more for a service', async () => {
+    await hear({ dune: { c1: 'credd-unreachable' }, mu2e: { c1: 'credd-unreachable' } })
+    assert.deepEqual(await hear({ dune: { n1: 'ok' }, mu2e: { c1: 'ok' } }), {
+      admin: ['mu2e_pro: token in c1 again (1 run)'],
+    })
   })
   it('leaves out what is muted', async () => {
     site = siteWith(1, { muted: 'nova' })
