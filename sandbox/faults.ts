@@ -19,6 +19,8 @@ export const faultsSchema = z.strictObject({
   'credd-hangs': names.describe('CREDD: condor_store_cred waits until it is killed'),
   'credd-refuses': names.describe('CREDD: does not allow the operation'),
   'credd-forgets': names.describe('CREDD: says it stored the credential and keeps nothing'),
+  'credd-misconfigured': names.describe('CREDD: has no directory for credentials'),
+  'credmon-down': names.describe('CREDD: no credential monitor looks at what is stored'),
   'untrusted-vault-host': names.describe('CREDD: refuses credentials of this Vault host'),
   'collector-down': names.describe('COLLECTOR: condor_status cannot connect'),
   'needs-onboarding': names.describe('SERVICE: Vault has no refresh token, somebody must log in'),

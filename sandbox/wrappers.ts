@@ -17,6 +17,7 @@ export const standIns = [
 export function writeWrappers(layout: Layout): void {
   mkdirSync(layout.bin)
   for (const program of standIns) write(layout, program, standInScript(layout, program))
+  write(layout, 'condor_config_val', configScript(layout))
   write(layout, 'ssh', sshScript(layout))
 }
 
@@ -32,6 +33,16 @@ NODE_COMPILE_CACHE=${quote(compileCache)}
 export SANDBOX_DIR NODE_COMPILE_CACHE
 exec ${quote(process.execPath)} ${quote(fileURLToPath(new URL(`programs/${program}.ts`, import.meta.url)))} "$@"
 `
+
+/** A storer asks seven times: what the configuration file does not say is answered without starting the stand-in. */
+const configScript = (layout: Layout) => `#!/bin/sh
+if [ $# = 1 ] && ! grep -qis "\\"$1\\"" ${quote(layout.condorConfig)}; then
+  value=$(env | sed -n "s/^_condor_$1=//Ip")
+  [ -z "$value" ] || { printf '%s\\n' "$value"; exit 0; }
+  echo "Not defined: $1" >&2
+  exit 1
+fi
+${standInScript(layout, 'condor_config_val').replace('#!/bin/sh\n', '')}`
 
 /** The real ssh; it first waits at the hold point of the host it is called for (see `hold.ts`), and costs next to nothing without one. */
 const sshScript = (layout: Layout) => `#!/bin/sh

@@ -1,5 +1,6 @@
 /** The stand-in for condor_store_cred: `add-oauth`, `query-oauth` and `delete-oauth` against a credd that is a directory of the sandbox. */
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { userInfo } from 'node:os'
 import { dirname, join } from 'node:path'
 import { isAffected, readFaults } from '../fault-file.ts'
 import { passHoldPoint } from '../hold.ts'
@@ -38,10 +39,7 @@ await runProgram('condor_store_cred', async (program: Program) => {
 async function serve(program: Program, request: Request, credd: string): Promise<number> {
   const { dir, env } = program
   const principal = readPrincipal(env)
-  print(
-    1,
-    `Account: ${request.user ?? (principal ? accountOf(principal) : '<current>')} (user)\nCredType: oauth\n\n`,
-  )
+  print(1, `Account: ${request.user ?? `<current> (${userInfo().username})`}\nCredType: oauth\n\n`)
   const faults = readFaults(dir)
   if (isAffected(faults['credd-hangs'], credd)) await hang()
   if (isAffected(faults['credd-down'], credd) || !principal || !existsSync(join(dir, 'credds', credd)))
@@ -53,46 +51,81 @@ async function serve(program: Program, request: Request, credd: string): Promise
   if (request.user !== undefined && accountOf(request.user) !== accountOf(principal))
     return complain('Operation failed because it is not allowed')
 
-  const file = join(dir, 'credds', credd, accountOf(principal), `${request.service}.top`)
-  if (request.action === 'query') return query(program, request, file)
-  if (request.action === 'delete') return remove(file)
+  if (isAffected(faults['credd-misconfigured'], credd))
+    return complain('Operation failed because of a configuration error')
+
+  const files = filesOf(join(dir, 'credds', credd, accountOf(principal), request.service))
+  if (request.action === 'query') return query(program, request, files, principal)
+  if (request.action === 'delete') return remove(files)
   const credential = readCredential(request)
   checkBelongs(program, request.service, credential)
   if (isAffected(faults['untrusted-vault-host'], credd))
     return complain('Credential requires interacting with an untrusted host')
-  if (!isAffected(faults['credd-forgets'], credd)) keep(file, credential)
-  print(1, 'Operation succeeded.\n')
+  const forgets = isAffected(faults['credd-forgets'], credd)
+  if (!forgets) keep(files.top, JSON.stringify(credential))
+  const usedAt = timeOf(files.use)
+  print(
+    1,
+    usedAt === undefined
+      ? 'Operation succeeded and is waiting for processing.\n'
+      : `Operation succeeded. Credential was stored on ${usedAt.toISOString().slice(0, 19).replace('T', ' ')}\n`,
+  )
+  showInfo([['fully_qualified_user', `"${principal}"`]])
+  // The credential monitor, which the credd wakes.
+  if (!forgets && !isAffected(faults['credmon-down'], credd)) keep(files.use, '{}')
   return 0
 }
 
-function query(program: Program, request: Request, file: string): number {
+/** What a credential monitor makes of a `.top` is its `.use`. */
+function filesOf(stem: string): Files {
+  return { top: `${stem}.top`, use: `${stem}.use` }
+}
+
+interface Files {
+  readonly top: string
+  readonly use: string
+}
+
+function query(program: Program, request: Request, files: Files, principal: string): number {
   // The storer asks without scopes; what counts there is only that other ones are stored.
   if (isAffected(readFaults(program.dir)['scope-mismatch'], request.service)) return mismatch()
-  if (!existsSync(file)) {
+  const storedAt = timeOf(files.top)
+  if (storedAt === undefined) {
     print(1, 'No credential is stored.\n')
     return 1
   }
-  const stored = JSON.parse(readFileSync(file, 'utf8')) as Record<string, string | undefined>
-  if (
-    (request.scopes ?? stored.scopes) !== stored.scopes ||
-    (request.audience ?? stored.audience) !== stored.audience
-  )
-    return mismatch()
-  const at = statSync(file).mtime
-  print(1, `A credential was stored on ${at.toISOString().slice(0, 19).replace('T', ' ')} and is valid.\n`)
+  const stored = JSON.parse(readFileSync(files.top, 'utf8')) as Record<string, string | undefined>
+  // Not asked for is not the same as asked for none: neither matches what was stored with some.
+  if (request.scopes !== stored.scopes || request.audience !== stored.audience) return mismatch()
+  const usedAt = timeOf(files.use)
   print(
     1,
-    `\nCredential info:\nServiceName = "${request.service}"\nTop${request.service}Time = ${Math.floor(at.getTime() / 1000)}\n\n`,
+    `A credential was stored${usedAt === undefined ? ' and is waiting for processing' : ' and is valid'}.\n`,
   )
+  showInfo([
+    ...(usedAt === undefined ? [] : [[request.service, seconds(usedAt)] as const]),
+    ['fully_qualified_user', `"${principal}"`],
+    [`Top${request.service}Time`, seconds(storedAt)],
+  ])
   return 0
 }
 
-function remove(file: string): number {
-  if (!existsSync(file)) {
-    print(1, 'Operation failed: username not found.\n')
-    return 1
-  }
-  rmSync(file)
+function showInfo(lines: readonly (readonly [string, string | number])[]): void {
+  const shown = lines.map(([name, value]) => `${name} = ${value}\n`).join('')
+  print(1, `\nCredential info:\n${shown}\n`)
+}
+
+function seconds(at: Date): number {
+  return Math.floor(at.getTime() / 1000)
+}
+
+function timeOf(file: string): Date | undefined {
+  return statSync(file, { throwIfNoEntry: false })?.mtime
+}
+
+/** The real one does not look whether there was something to remove. */
+function remove({ top, use }: Files): number {
+  for (const file of [top, use]) rmSync(file, { force: true })
   print(1, 'Operation succeeded.\n')
   return 0
 }
@@ -120,10 +153,10 @@ function checkBelongs(program: Program, service: string, credential: Credential)
 }
 
 /** A reader of the credd's directory sees the old credential or the new one. */
-function keep(file: string, credential: Credential): void {
+function keep(file: string, content: string): void {
   mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
   const temporary = `${file}.${process.pid}.tmp`
-  writeFileSync(temporary, `${JSON.stringify(credential)}\n`, { mode: 0o600 })
+  writeFileSync(temporary, `${content}\n`, { mode: 0o600 })
   renameSync(temporary, file)
 }
 
@@ -141,7 +174,7 @@ function complain(text: string): number {
 }
 
 function mismatch(): number {
-  print(2, 'Credentials exist that do not match the request\n')
+  print(2, 'Credential was found but it did not match requested scopes or audience\n')
   return 2
 }
 
@@ -159,13 +192,17 @@ function readArguments(argv: readonly string[]): Request {
     const option = words[place] as string
     if (option === '-d') debug = true
     else if (!/^-[sHSAPinu]$/.test(option)) usage(`ERROR: Unrecognized option - '${option}'`)
-    else values.set(option, words[++place] ?? usage(`ERROR: Option '${option}' requires an argument`))
+    else
+      values.set(
+        option,
+        words[++place] ?? usage(`ERROR: Option '${option}' requires a ${argumentOf(option)} argument`),
+      )
   }
   const name = values.get('-s') ?? usage('ERROR: the oauth commands need a service (-s)')
   const service = values.has('-H') ? `${name}_${values.get('-H')}` : name
   if (!/^[\w+=.-]+$/.test(service)) usage(`ERROR: '${service}' is no service name`)
   if (action === 'add' && !values.has('-i'))
-    usage('ERROR: add-oauth commands require a credential filename argument')
+    refuse('ERROR: add-krb and add-oauth commands require a credential filename argument')
   const user = values.get('-u')
   if (user !== undefined && !/^[^@]+@[^@]+$/.test(user))
     usage(`ERROR: Username '${user}' is not of the form: account@domain`)
@@ -181,7 +218,24 @@ function readArguments(argv: readonly string[]): Request {
   }
 }
 
-function usage(error: string): never {
-  print(2, `${error}\n\nUsage: condor_store_cred action [options]\n`)
+function refuse(error: string): never {
+  print(2, `${error}\n`)
   throw new Exit(1)
+}
+
+function argumentOf(option: string): string {
+  const names: Readonly<Record<string, string>> = {
+    s: 'service',
+    H: 'handle',
+    S: 'scopes',
+    A: 'audience',
+    i: 'filename',
+    n: 'name',
+    u: 'username',
+  }
+  return names[option.slice(1)] ?? 'value'
+}
+
+function usage(error: string): never {
+  return refuse(`${error}\n\nUsage: condor_store_cred action [options]\n  where action is one of:`)
 }

@@ -12,7 +12,7 @@ await runProgram('htgettoken', async (program) => {
     program.record({ service })
     // A storer's own call is not held here: `condor_vault_storer:<service>` holds that one.
     await passHoldPoint(dir, `${caller ? 'htgettoken-of-storer' : 'htgettoken'}:${service}`)
-    await getToken(options, env, caller !== undefined)
+    await getToken(options, env)
     return 0
   } catch (error) {
     return explain(program, error)

@@ -35,19 +35,42 @@ describe('the other condor programs (stand-ins)', () => {
     const file = join(site.layout.credds, 'credd1.sandbox.test', 'dunepro', 'dune_production.top')
     const absent = await storeCred(['query-oauth', '-s', 'dune_production'])
     assert.equal(absent.exit, 1)
-    assert.match(absent.stdout, /^Account: dunepro \(user\)\nCredType: oauth\n\nNo credential is stored\.\n$/)
+    assert.match(
+      absent.stdout,
+      /^Account: <current> \(\w+\)\nCredType: oauth\n\nNo credential is stored\.\n$/,
+    )
     const added = await storeCred(['add-oauth', '-s', 'dune_production', '-i', '-'], credential('dune'))
     assert.equal(added.exit, 0)
-    assert.match(added.stdout, /Operation succeeded/)
+    assert.match(
+      added.stdout,
+      /\nOperation succeeded and is waiting for processing\.\n\nCredential info:\nfully_qualified_user = "dunepro\S*@SANDBOX.TEST"\n/,
+    )
     assert.equal(existsSync(file), true)
     const found = await storeCred(['query-oauth', '-s', 'dune_production'])
     assert.equal(found.exit, 0)
     assert.match(
       found.stdout,
-      /A credential was stored on \d{4}-\d\d-\d\d \d\d:\d\d:\d\d and is valid\.\n\nCredential info:\nServiceName = "dune_production"/,
+      /\nA credential was stored and is valid\.\n\nCredential info:\ndune_production = \d+\nfully_qualified_user = .*\nTopdune_productionTime = \d+\n/,
     )
+    const again = await storeCred(['add-oauth', '-s', 'dune_production', '-i', '-'], credential('dune'))
+    assert.match(again.stdout, /\nOperation succeeded\. Credential was stored on \d{4}-\d\d-\d\d \d\d:/)
     assert.equal((await storeCred(['delete-oauth', '-s', 'dune_production'])).exit, 0)
     assert.equal(existsSync(file), false)
+    const nothing = await storeCred(['delete-oauth', '-s', 'dune_production'])
+    assert.equal(nothing.exit, 0)
+    assert.match(nothing.stdout, /\nOperation succeeded\.\n$/)
+  })
+
+  it('condor_store_cred says that a credential waits while no credential monitor has looked at it', async () => {
+    site.setFaults({ 'credmon-down': ['credd1'] })
+    await storeCred(['add-oauth', '-s', 'dune_production', '-i', '-'], credential('dune'))
+    const { exit, stdout } = await storeCred(['query-oauth', '-s', 'dune_production'])
+    assert.equal(exit, 0)
+    assert.match(
+      stdout,
+      /\nA credential was stored and is waiting for processing\.\n\nCredential info:\nfully_qualified_user = .*\nTopdune_productionTime = \d+\n/,
+    )
+    await storeCred(['delete-oauth', '-s', 'dune_production'])
   })
 
   it('condor_store_cred notices a credential of another service', async () => {
@@ -62,7 +85,12 @@ describe('the other condor programs (stand-ins)', () => {
   it('condor_store_cred tells other scopes by exit 2', async () => {
     await storeCred(['add-oauth', '-s', 'dune_production', '-S', 'a', '-i', '-'], credential('dune'))
     assert.equal((await storeCred(['query-oauth', '-s', 'dune_production', '-S', 'a'])).exit, 0)
-    assert.equal((await storeCred(['query-oauth', '-s', 'dune_production', '-S', 'b'])).exit, 2)
+    for (const scopes of [['-S', 'b'], []]) {
+      const { exit, stderr } = await storeCred(['query-oauth', '-s', 'dune_production', ...scopes])
+      assert.equal(exit, 2)
+      assert.equal(stderr, 'Credential was found but it did not match requested scopes or audience\n')
+    }
+    await storeCred(['delete-oauth', '-s', 'dune_production'])
   })
 
   for (const [what, faults, credd] of [

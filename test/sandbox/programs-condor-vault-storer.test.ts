@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { chmodSync, existsSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { chmodSync, existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { constants } from 'node:os'
 import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
 import { after, afterEach, before, describe, it } from 'node:test'
 import { readCalls, readMisuse } from '../../sandbox/calls.ts'
 import { hold, release, waitHeld } from '../../sandbox/hold.ts'
@@ -12,24 +13,39 @@ import { credkeyOfDune, startVaultSite, type VaultSite, writeCondorConfig } from
 describe('condor_vault_storer (stand-in)', () => {
   let site: VaultSite
   let env: Record<string, string>
+  let storer: string
   let top: string
   let vaultFile: string
   before(async () => {
     site = await startVaultSite()
     env = site.env('dunepro')
+    storer = join(site.layout.bin, 'condor_vault_storer')
     top = join(site.layout.credds, 'credd1.sandbox.test', 'dunepro', 'dune_production.top')
     vaultFile = `/tmp/vt_${env.CONDOR_VAULT_STORER_ID}-dune_production`
   })
   after(() => site[Symbol.asyncDispose]())
   afterEach(() => {
     site.setFaults({})
-    for (const file of [top, vaultFile, env.BEARER_TOKEN_FILE as string]) rmSync(file, { force: true })
+    for (const file of [top, top.replace(/top$/, 'use'), vaultFile, env.BEARER_TOKEN_FILE as string])
+      rmSync(file, { force: true })
     rmSync(join(site.dir, 'misuse.jsonl'), { force: true })
     rmSync(join(site.dir, 'condor', 'config.json'), { force: true })
   })
 
   const store = (argv: readonly string[] = ['dune_production'], more: Record<string, string> = {}) =>
     site.call('condor_vault_storer', argv, { ...env, ...more })
+  const storeIntoPipe = async () => {
+    const child = spawn(
+      '/bin/bash',
+      ['-c', 'set -o pipefail; "$@" | cat', 'sh', storer, '-v', 'dune_production'],
+      {
+        env,
+        stdio: ['ignore', 'pipe', 'ignore'],
+      },
+    )
+    const [stdout, [exit]] = await Promise.all([text(child.stdout), once(child, 'close')])
+    return { exit, stdout }
+  }
   const stored = () => JSON.parse(readFileSync(top, 'utf8')) as { vault_token: string; vault_url: string }
 
   it('stores a 28-day token, keeps a 7-day one, and says nothing', async () => {
@@ -101,7 +117,10 @@ describe('condor_vault_storer (stand-in)', () => {
 
   const refused = {
     'no service': [[], /Usage: condor_vault_storer \[-vd\]/],
-    'an unknown option': [['-x', 'dune'], /Usage: condor_vault_storer \[-vd\]/],
+    'an unknown option': [
+      ['-x', 'dune'],
+      /^condor_vault_storer: illegal option -- x\n\nUsage: condor_vault_storer \[-vd\][\s\S]*&options=<args>/,
+    ],
     'two underscores': [
       ['dune_production_x'],
       /condor_vault_storer: Only one underscore allowed in use_oauth_services name/,
@@ -118,13 +137,46 @@ describe('condor_vault_storer (stand-in)', () => {
 
   it('says "Authentication needed" after any failure: also when Vault is down', async () => {
     site.setFaults({ 'vault-down': true })
-    const { exit, stderr } = await store()
+    const { exit, stdout, stderr } = await store()
     assert.equal(exit, 1)
-    assert.match(stderr, /^\nAuthentication needed for dune_production\n/)
+    assert.equal(stdout, '\n')
+    assert.match(stderr, /^Authentication needed for dune_production\n/)
     assert.match(
       stderr,
       /htgettoken: Kerberos negotiate with .*Connection (?:reset by peer|refused)[\s\S]*condor_vault_storer: htgettoken failed/,
     )
+  })
+
+  it('cannot store with -v when its standard output is a socket: it opens /dev/stdout by name', async () => {
+    const { exit, stderr } = await store(['-v', 'dune_production'])
+    assert.equal(exit, 1)
+    assert.match(
+      stderr,
+      /\/dev\/stdout: No such device or address\n[\s\S]*Failed to store condor credentials for dune_production/,
+    )
+  })
+
+  it('stores with -v into a pipe, and shows what condor_store_cred said', async () => {
+    const { exit, stdout } = await storeIntoPipe()
+    assert.equal(exit, 0)
+    assert.match(stdout, /Operation succeeded and is waiting for processing/)
+    assert.match(stored().vault_token, /^hvs\./)
+  })
+
+  it('asks condor_config_val seven times, and goes on without an answer when that is broken', async () => {
+    const program = join(site.layout.bin, 'condor_config_val')
+    const asked = join(site.dir, 'asked')
+    const working = readFileSync(program)
+    writeFileSync(program, `#!/bin/sh\necho "$@" >>'${asked}'\necho broken >&2\nexit 127\n`)
+    try {
+      const { exit, stdout, stderr } = await store()
+      assert.equal(exit, 1)
+      assert.match(stdout + stderr, /Missing required parameters: \['--vaultserver'\]\n\nUsage: htgettoken/)
+      assert.doesNotMatch(stderr, /broken/)
+    } finally {
+      writeFileSync(program, working)
+    }
+    assert.equal(readFileSync(asked, 'utf8').trim().split('\n').length, 7)
   })
 
   it('tells with -v that the login worked when somebody must log in first', async () => {
@@ -217,6 +269,19 @@ describe('condor_vault_storer (stand-in)', () => {
     assert.equal(existsSync(top), false)
     assert.equal((await store()).exit, 0)
     assert.equal(existsSync(top), true)
+  })
+
+  it('goes by the service alone in the lists of other credmons than the local one', async () => {
+    const { CONDOR_CREDENTIAL_STORER_MODE: _, ...bare } = env
+    const isStored = async () => {
+      rmSync(top, { force: true })
+      assert.equal((await site.call('condor_vault_storer', ['dune_production'], bare)).exit, 0)
+      return existsSync(top)
+    }
+    writeCondorConfig(site, { OAUTH2_CREDMON_PROVIDER_NAMES: 'dune' })
+    assert.equal(await isStored(), true)
+    writeCondorConfig(site, { CLIENT_CREDMON_PROVIDER_NAMES: 'box,dune_production' })
+    assert.equal(await isStored(), false)
   })
 
   it('waits at its hold points, before and after it stores', async () => {

@@ -116,7 +116,7 @@ export async function startVaultSite(options: Partial<VaultOptions> = {}): Promi
   }
 }
 
-function callProgram(
+export function callProgram(
   file: string,
   argv: readonly string[],
   env: Record<string, string>,

@@ -7,7 +7,7 @@ import { readAuthorities } from './authorities.ts'
 import { logInByPerson } from './log-in-by-person.ts'
 import { logInByTicket } from './log-in-by-ticket.ts'
 import { Fatal, isDeviceFile, type Options } from './options.ts'
-import { isSocketDevice, readToken, writeToken } from './token-file.ts'
+import { readToken, writeToken } from './token-file.ts'
 import { type Answer, createVaultClient, type VaultClient } from './vault-client.ts'
 import { createVoice, type Voice } from './voice.ts'
 
@@ -16,21 +16,15 @@ interface Run {
   readonly env: Readonly<NodeJS.ProcessEnv>
   readonly client: VaultClient
   readonly voice: Voice
-  /** A stand-in's child gets a socket where the real storer has a pipe. */
-  readonly isInner: boolean
   bearerUrl: string | undefined
 }
 
 /** @throws Fatal */
-export async function getToken(
-  options: Options,
-  env: Readonly<NodeJS.ProcessEnv>,
-  isInner: boolean,
-): Promise<void> {
+export async function getToken(options: Options, env: Readonly<NodeJS.ProcessEnv>): Promise<void> {
   const voice = createVoice(options)
   const authorities = readAuthorities(options.caFile, options.caPath)
   const client = createVaultClient(options.vaultServer, authorities.pem)
-  const run: Run = { options, env, client, voice, isInner, bearerUrl: undefined }
+  const run: Run = { options, env, client, voice, bearerUrl: undefined }
   const noOidc = options.noOidc || ![0, 1, 2].some((fd) => isatty(fd))
   if (noOidc && !options.noOidc) voice.detail('Disabling oidc because running in the background')
 
@@ -52,7 +46,7 @@ async function tryOldToken(run: Run, path: string): Promise<string | undefined> 
   const { options, voice, client } = run
   const file = options.vaultTokenInFile
   if (!existsSync(file)) return void voice.debug(`${file} does not yet exist`)
-  const token = readToken(file, run.isInner)
+  const token = readToken(file)
   if (token === undefined) return void voice.debug(`Could not load ${file}`)
   if (isDeviceFile(file)) {
     // Whatever comes from a device is traded for a token of the asked life first.
@@ -205,8 +199,6 @@ function keepToken(run: Run, kind: 'vault' | 'bearer', token: string, file: stri
   if (!isDeviceFile(file)) {
     run.voice.detail(`Storing ${kind} token in ${file}`)
     run.voice.progress(`Storing ${kind} token in ${file}`)
-  } else if (!run.isInner && isSocketDevice(file)) {
-    throw new Fatal(`failure opening for write: OSError: [Errno 6] No such device or address: '${file}'`)
   }
   writeToken(token, file)
 }

@@ -1,16 +1,16 @@
 /** Reads and writes token files as htgettoken does: a new file of mode 0600 renamed into place, or a device. */
 import { randomBytes } from 'node:crypto'
-import { closeSync, fstatSync, openSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs'
-import { basename, dirname, join } from 'node:path'
+import { closeSync, openSync, readFileSync, renameSync, rmSync, writeFileSync, writeSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { Fatal, isDeviceFile } from './options.ts'
 
 /** @throws Fatal where the real program ends, in its words */
 export function writeToken(token: string, file: string): void {
   if (isDeviceFile(file)) writeDevice(token, file)
-  else writeFile(token, file)
+  else replaceFile(token, file)
 }
 
-function writeFile(token: string, file: string, tries = 3): void {
+function replaceFile(token: string, file: string, tries = 3): void {
   // The old file goes first: between here and the rename there is none.
   rmSync(file, { force: true })
   const temporary = join(
@@ -31,41 +31,35 @@ function writeFile(token: string, file: string, tries = 3): void {
     rmSync(temporary, { force: true })
     // A storer of another site on this machine took it for what a killed program has left.
     const isSwept = (error as NodeJS.ErrnoException).code === 'ENOENT'
-    if (isSwept && tries > 1) return void writeFile(token, file, tries - 1)
+    if (isSwept && tries > 1) return void replaceFile(token, file, tries - 1)
     throw new Fatal(`failure renaming ${temporary} to ${file}: ${describeError(error)}`)
   }
 }
 
 /** The token in a file or device, without white space around it; undefined when it cannot be read. */
-export function readToken(file: string, mayReadSocket: boolean): string | undefined {
+export function readToken(file: string): string | undefined {
   try {
-    if (!isDeviceFile(file)) return readFileSync(file, 'utf8').trim()
-    const fd = descriptorOf(file)
-    if (!mayReadSocket && fstatSync(fd).isSocket()) return undefined
-    return readFileSync(fd, 'utf8').trim()
+    return readFileSync(file, 'utf8').trim()
   } catch {
     return undefined
   }
 }
 
+/** By its name, as the real one does: what is a socket cannot be opened so. */
 function writeDevice(token: string, file: string): void {
   try {
-    writeSync(descriptorOf(file), `${token}\n`)
+    writeFileSync(file, `${token}\n`)
   } catch (error) {
-    throw new Fatal(`failure opening for write: ${describeError(error)}`)
+    throw new Fatal(
+      `failure opening for write: OSError: [Errno ${errnoOf(error)}] ${messageOf(error)}: '${file}'`,
+    )
   }
 }
 
-/**
- * Whether the real program could open this device: it opens `/dev/stdout` by its name, which the kernel refuses for a socket,
- * and a socket is what some parents give their children instead of a pipe.
- */
-export function isSocketDevice(file: string): boolean {
-  return isDeviceFile(file) && fstatSync(descriptorOf(file)).isSocket()
-}
+const errnoOf = (error: unknown) => Math.abs((error as NodeJS.ErrnoException).errno ?? 0)
 
-const descriptorOf = (file: string) =>
-  ({ stdin: 0, stdout: 1, stderr: 2 })[basename(file)] ?? Number(basename(file))
+const messageOf = (error: unknown) =>
+  (error as NodeJS.ErrnoException).code === 'ENXIO' ? 'No such device or address' : 'Input/output error'
 
 const describeError = (error: unknown) =>
   `OSError: ${(error as NodeJS.ErrnoException).code ?? 'unknown'}: '${(error as NodeJS.ErrnoException).path ?? ''}'`

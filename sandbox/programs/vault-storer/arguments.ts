@@ -1,5 +1,4 @@
 /** The command line of condor_vault_storer: options, and services with what is asked for each. */
-import { readCondorValue } from '../site-files.ts'
 
 export interface StoreRequest {
   readonly service: string
@@ -20,18 +19,23 @@ export interface StorerArguments {
 /** What the real program says after `condor_vault_storer: `; it ends with 1. */
 export class Refused extends Error {}
 
-/** Undefined: wrong use. @throws Refused */
-export function readArguments(
-  dir: string,
-  env: Readonly<NodeJS.ProcessEnv>,
-  argv: readonly string[],
-): StorerArguments | undefined {
-  const configured = splitWords(readCondorValue(dir, env, 'SEC_CREDENTIAL_VAULT_STORER_OPTS'))
+/** No service, or an option that it does not know: the usage text, and 1. */
+export class WrongUse extends Error {
+  readonly illegal: string | undefined
+  constructor(illegal?: string) {
+    super('wrong use')
+    this.illegal = illegal
+  }
+}
+
+/** `configured`: SEC_CREDENTIAL_VAULT_STORER_OPTS. @throws Refused, WrongUse */
+export function readArguments(configured: string, argv: readonly string[]): StorerArguments {
   const firstService = argv.findIndex((word) => !word.startsWith('-'))
   const own = argv.slice(0, firstService < 0 ? argv.length : firstService)
-  const options = [...configured, ...own]
-  if (firstService < 0 || options.some((word) => !/^-[dv]+$/.test(word))) return undefined
-  const last = options.join('').replaceAll('-', '').at(-1)
+  const letters = [...splitWords(configured), ...own].join('').replaceAll('-', '')
+  const illegal = /[^dv]/.exec(letters)?.[0]
+  if (illegal || firstService < 0) throw new WrongUse(illegal)
+  const last = letters.at(-1)
   return {
     verbosity: last ? (`-${last}` as '-v' | '-d') : '',
     requests: argv.slice(firstService).map(readRequest),

@@ -2,18 +2,19 @@
 import { randomBytes } from 'node:crypto'
 import { constants, copyFileSync, existsSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs'
 import { isAffected, readFaults } from '../../fault-file.ts'
-import type { Program } from '../program.ts'
-import { readCondorValue } from '../site-files.ts'
+import { type Program, print } from '../program.ts'
 import { Refused, type StoreRequest, splitWords } from './arguments.ts'
+import type { Configured } from './configuration.ts'
 import { callInner } from './inner-call.ts'
 import { checkBearer, identityOf } from './notice-misuse.ts'
 
 /** Words that stay the same for all services of a call. */
 export interface Storer {
   readonly program: Program
+  readonly configured: Configured
   readonly verbosity: '' | '-v' | '-d'
-  /** Says something, after a blank line if it is the first thing said. */
-  say(text: string): void
+  /** Says something on standard error, after a blank line (there, or on standard output) if it is the first thing said. */
+  say(text: string, blankTo?: 1 | 2): void
 }
 
 interface Tokens {
@@ -47,7 +48,8 @@ export async function storeService(storer: Storer, request: StoreRequest): Promi
     })
     if (silent.exit === 0) return readLines(silent.output)
     announces = true
-    storer.say(`Authentication needed for ${request.service}`)
+    // Without -v this is the first thing said, and its blank line goes astray.
+    storer.say(`Authentication needed for ${request.service}`, 1)
     const again = await callInner(program, 'htgettoken', [...words, ...splitWords(verbosity)], {
       output: 'read',
     })
@@ -153,7 +155,7 @@ async function query(storer: Storer, name: string, limits: readonly string[]): P
   )
   if (exit === 0) return true
   if (exit === 1) {
-    verbose(storer, output)
+    if (output !== '') verbose(storer, output.trimEnd())
     return false
   }
   if (exit === 2) {
@@ -161,7 +163,7 @@ async function query(storer: Storer, name: string, limits: readonly string[]): P
       `Credentials exist that do not match the request.\nThey can be removed by\n  condor_store_cred delete-oauth -s ${name}\nbut make sure no other job is using them.`,
     )
   }
-  throw new Refused('Querying condor credentials failed')
+  throw new Refused(`${output.trimEnd()}\nQuerying condor credentials failed`)
 }
 
 async function store(
@@ -171,7 +173,7 @@ async function store(
   limits: readonly string[],
   announces: boolean,
 ): Promise<void> {
-  if (announces) storer.say(`Storing condor credentials for ${name}`)
+  if (announces) print(2, `Storing condor credentials for ${name}\n`)
   const { exit } = await callInner(
     storer.program,
     'condor_store_cred',
@@ -184,8 +186,8 @@ async function store(
   if (exit !== 0) throw new Refused(`Failed to store condor credentials for ${name}`)
 }
 
-const htgettokenWords = ({ program }: Storer, request: StoreRequest) => [
-  ...splitWords(readCondorValue(program.dir, program.env, 'SEC_CREDENTIAL_GETTOKEN_OPTS')),
+const htgettokenWords = ({ configured }: Storer, request: StoreRequest) => [
+  ...splitWords(configured.getTokenOptions),
   '-i',
   request.issuer,
   ...(request.role === undefined ? [] : ['-r', request.role]),
