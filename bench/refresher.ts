@@ -48,7 +48,6 @@ async function measure(dir: string, say: (line: string) => void) {
     planMs: round(ready.lastAt - started),
     queuedMs: round(queuedMs),
     rssMb: round(measured.peakRssMb),
-    helperRssMb: round(refresher.helperRssMb()),
     loopDelayP99Ms: round(measured.loopDelayP99Ms),
     loopDelayMaxMs: round(measured.loopDelayMaxMs),
     collectorsAsked,

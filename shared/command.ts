@@ -1,13 +1,14 @@
 /**
  * Runs one external command and says how it ended: the only place that does. Exact argv without a shell, exact environment,
- * closed stdin, a process group that is killed as a whole at the deadline, bounded output, and one span. Output reaches
- * the caller alone: it is never logged, traced or put into an error here.
+ * closed stdin, a process group that is killed as a whole at the deadline, bounded output that can be opened by name, and one
+ * span. Output reaches the caller alone: it is never logged, traced or put into an error here.
  */
+import { setTimeout as sleep } from 'node:timers/promises'
 import { SpanStatusCode, trace } from '@opentelemetry/api'
-import type { ProcessHelper } from './process/helper.ts'
-import { type StartedProcess, startProcess } from './process/start-process.ts'
-import { stopGroup } from './process/stop-group.ts'
-import { spawnTurn } from './spawn-turn.ts'
+import { execa, type Result } from 'execa'
+import { endGroup } from './commands/end-group.ts'
+import { type OutputPipe, openOutputPipe } from './commands/output-pipe.ts'
+import { keepText } from './commands/output-text.ts'
 import { commandSeconds } from './telemetry/metrics.ts'
 
 export interface Command {
@@ -29,7 +30,7 @@ export interface Command {
 }
 
 interface Output {
-  /** At most the first 64 K characters. */
+  /** At most 64 K characters: of more, the beginning and the end. */
   readonly stdout: string
   readonly stderr: string
 }
@@ -46,67 +47,48 @@ export type CommandOutcome =
 /** Runs the command to its end. Does not throw for anything the command does. */
 export async function runCommand(command: Command): Promise<CommandOutcome> {
   return observe(command, async () => {
-    await spawnTurn()
     if (command.signal?.aborted) return neverStarted
-    return await untilEnded(start(command), command)
+    const pipes = await openOutputPipes().catch(noPipe)
+    return 'kind' in pipes ? pipes : await untilEnded(start(command, pipes), pipes, command)
   })
 }
 
-function start(command: Command): StartedProcess {
-  if (command.input === undefined) return helper?.start(command) ?? startProcess(command)
-  const started = startProcess(command, 'open')
-  started.stdin?.end(command.input)
+type Pipes = readonly [stdout: OutputPipe, stderr: OutputPipe]
+
+async function openOutputPipes(): Promise<Pipes> {
+  const stdout = await openOutputPipe()
+  try {
+    return [stdout, await openOutputPipe()]
+  } catch (error) {
+    stdout.closeChildEnd()
+    stdout.output.destroy()
+    throw error
+  }
+}
+
+function start({ file, args, env, cwd, input }: Command, pipes: Pipes) {
+  const [stdout, stderr] = pipes
+  const started = execa(file, args, {
+    ...{ env, extendEnv: false, reject: false, buffer: false },
+    // Its types know of descriptors up to 9.
+    ...{ stdout: stdout.childEnd as 3, stderr: stderr.childEnd as 3 },
+    ...(input === undefined ? { stdin: 'ignore' } : { input }),
+    ...(cwd === undefined ? {} : { cwd }),
+    // A group of its own, that endGroup ends. It must be able to outlive us: an orphan holds the lock of what it does.
+    ...{ killDescendants: true, cleanup: false },
+  } as const)
+  for (const pipe of pipes) pipe.closeChildEnd()
   return started
 }
 
-let helper: ProcessHelper | undefined
-
-/** From now on this process, which runs many commands, has a helper start them. Disposing ends that. */
-export function runCommandsThrough(starter: ProcessHelper): AsyncDisposable {
-  helper = starter
-  return {
-    async [Symbol.asyncDispose]() {
-      helper = undefined
-      await starter[Symbol.asyncDispose]()
-    },
-  }
-}
-
-/** A command whose process is there already and waits: what it costs to make one is paid beforehand. */
-export interface PreparedCommand extends AsyncDisposable {
-  /**
-   * Lets it go on, and returns when it has ended. Time, span and deadline count from here. Once only. `onClosing` is called
-   * when nobody can write its output any more, which mostly is a moment before the end is known.
-   */
-  run(onClosing?: () => void): Promise<CommandOutcome>
-}
-
-/**
- * Starts a process that becomes the command when `run` is called, and ends by itself when we die before that. It has the
- * command's environment and group from the beginning. Disposing ends it. The command's stdin is empty.
- */
-export function prepareCommand(command: Omit<Command, 'input'>): PreparedCommand {
-  const { file, args, ...rest } = command
-  const name = command.name ?? file.split('/').at(-1) ?? file
-  const wait = 'read -r go && exec "$@" </dev/null'
-  const waiting = { ...rest, file: '/bin/sh', args: ['-c', wait, 'sh', file, ...args] }
-  const started = startProcess(waiting, 'open')
-  return {
-    run: (onClosing = () => undefined) =>
-      observe({ ...command, name }, async () => {
-        if (command.signal?.aborted) return neverStarted
-        started.stdout?.once('end', onClosing)
-        started.stdin?.end('go\n')
-        return await untilEnded(started, command)
-      }),
-    async [Symbol.asyncDispose]() {
-      started.stdin?.end()
-      await started.ended
-    },
-  }
-}
-
 const neverStarted: CommandOutcome = { kind: 'killed', signal: 'SIGTERM', stdout: '', stderr: '' }
+
+const cannotStart = (reason: string) => ({
+  ...({ kind: 'missing', reason } as const),
+  ...{ stdout: '', stderr: '' },
+})
+
+const noPipe = ({ code = 'unknown' }: NodeJS.ErrnoException) => cannotStart(`no pipe for its output: ${code}`)
 
 /** One span and one duration for each command. */
 function observe(command: Command, run: () => Promise<CommandOutcome>): Promise<CommandOutcome> {
@@ -133,28 +115,62 @@ function observe(command: Command, run: () => Promise<CommandOutcome>): Promise<
 const outcomeLabel = (outcome: CommandOutcome) =>
   outcome.kind === 'exited' ? (outcome.exitCode === 0 ? 'ok' : 'exit') : outcome.kind
 
+/** Until the process has ended and nobody can write its output any more, or until its deadline or the daemon's end. */
 async function untilEnded(
-  started: StartedProcess,
+  started: ReturnType<typeof start>,
+  pipes: Pipes,
   { timeoutMs, signal }: Pick<Command, 'timeoutMs' | 'signal'>,
 ): Promise<CommandOutcome> {
-  let timedOut = false
-  let stopped: Promise<void> | undefined
-  const stop = () => {
-    stopped ??= stopGroup(started)
+  const [stdout, stderr] = pipes.map(({ output }) => keepText(output)) as [() => string, () => string]
+  const ended = Promise.all([started, ...pipes.map(untilClosed)]).then(([result]) => result)
+  using early = watchForEarlyEnd(timeoutMs, signal)
+  const result = await Promise.race([ended, early.called])
+  const isEarly = result === 'timeout' || result === 'killed'
+  if (isEarly) await endEarly(started, pipes, ended)
+  const output = { stdout: stdout(), stderr: stderr() }
+  if (!isEarly) return { ...describe(result), ...output }
+  return result === 'timeout' ? { kind: result, ...output } : { kind: result, signal: 'SIGTERM', ...output }
+}
+
+/** `called` is fulfilled when the command has to end before it does by itself. */
+function watchForEarlyEnd(timeoutMs: number, signal: AbortSignal | undefined) {
+  const { promise, resolve } = Promise.withResolvers<'timeout' | 'killed'>()
+  const deadline = setTimeout(resolve, timeoutMs, 'timeout')
+  const abort = () => resolve('killed')
+  // It may have come while the pipes were made.
+  if (signal?.aborted) abort()
+  signal?.addEventListener('abort', abort, { once: true })
+  return {
+    called: promise,
+    [Symbol.dispose]() {
+      clearTimeout(deadline)
+      signal?.removeEventListener('abort', abort)
+    },
   }
-  const deadline = setTimeout(() => {
-    timedOut = true
-    stop()
-  }, timeoutMs)
-  signal?.addEventListener('abort', stop, { once: true })
-  const { exitCode, signal: killedBy, error, stdout, stderr } = await started.ended
-  clearTimeout(deadline)
-  signal?.removeEventListener('abort', stop)
-  await stopped
-  const output = { stdout, stderr }
-  if (timedOut) return { kind: 'timeout', ...output }
-  if (error !== undefined)
-    return { kind: 'missing', reason: error === 'ENOENT' ? 'not found' : error, ...output }
-  if (exitCode === undefined) return { kind: 'killed', signal: killedBy ?? 'unknown', ...output }
-  return { kind: 'exited', exitCode, ...output }
+}
+
+/** What the group has said last is still read; a process outside the group that holds the output open is let go of. */
+async function endEarly(
+  { pid }: { readonly pid?: number | undefined },
+  pipes: Pipes,
+  ended: Promise<unknown>,
+): Promise<void> {
+  if (pid !== undefined) await endGroup(pid)
+  await Promise.race([ended, sleep(lastWordsMs, undefined, { ref: false })])
+  for (const { output } of pipes) output.destroy()
+}
+
+/** How long the output may stay open when the group is gone (milliseconds). */
+const lastWordsMs = 200
+
+function untilClosed({ output }: OutputPipe): Promise<void> {
+  return new Promise((resolve) => output.once('close', () => resolve()))
+}
+
+type End = Partial<Pick<Result, 'exitCode' | 'signal' | 'code'>>
+
+function describe({ exitCode, signal, code }: { [Fact in keyof End]: End[Fact] | undefined }) {
+  if (exitCode !== undefined) return { kind: 'exited', exitCode } as const
+  if (signal !== undefined) return { kind: 'killed', signal } as const
+  return cannotStart(code === 'ENOENT' ? 'not found' : (code ?? 'unknown'))
 }

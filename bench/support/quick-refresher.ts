@@ -38,8 +38,6 @@ export interface QuickSite extends AsyncDisposable {
 export interface QuickRefresher extends AsyncDisposable {
   /** What was measured since the last report. */
   report(): Promise<ProbeReport>
-  /** The most that its helper has had: the one child that lives on between commands. */
-  helperRssMb(): number
   /** Everything it has logged. */
   logged(): string
 }
@@ -65,8 +63,7 @@ export async function openQuickSite(options: QuickSiteOptions): Promise<QuickSit
   await ensureTopology(notifier, 'notifier', { streams: [], buckets: [] })
   const bus = stack.use(await server.connect('operator'))
   // As `managed-tokens up` starts daemons, and from the second start on: the first one compiles.
-  for (const [program = '', ...args] of [[refresherMain, '--help'], [helperMain]])
-    execFileSync(process.execPath, [program, ...args], { env: environmentOf(dir) })
+  execFileSync(process.execPath, [refresherMain, '--help'], { env: environmentOf(dir) })
   const { port } = vault.address() as AddressInfo
   const opened = stack.move()
   return {
@@ -109,11 +106,6 @@ async function startRefresher(
       const [report] = (await answer) as [ProbeReport]
       return report
     },
-    helperRssMb() {
-      const [helper] = readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, 'utf8').split(' ')
-      const status = helper ? readFileSync(`/proc/${helper}/status`, 'utf8') : ''
-      return Number(/^VmHWM:\s+(\d+) kB$/m.exec(status)?.[1]) / 1024
-    },
     async [Symbol.asyncDispose]() {
       child.kill('SIGTERM')
       await exited
@@ -121,7 +113,6 @@ async function startRefresher(
   }
 }
 
-const helperMain = join(import.meta.dirname, '../../shared/process/helper-program.ts')
 const refresherMain = join(import.meta.dirname, '../../services/refresher/main.ts')
 
 const environmentOf = (dir: string) => ({

@@ -2,7 +2,6 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { ulid } from 'ulid'
-import { runCommandsThrough } from '../../shared/command.ts'
 import type { Site } from '../../shared/config/site.ts'
 import { consume } from '../../shared/consume.ts'
 import { type CronTimes, cronTimes } from '../../shared/cron-times.ts'
@@ -10,7 +9,6 @@ import { runDaemon } from '../../shared/daemon.ts'
 import { openTickets } from '../../shared/kinit.ts'
 import { refreshItem, runStarted } from '../../shared/messages.ts'
 import { serveRequests } from '../../shared/micro.ts'
-import { openProcessHelper } from '../../shared/process/helper.ts'
 import { failedEvent } from '../../shared/report.ts'
 import { openRunCache } from '../../shared/run-cache.ts'
 import { sealingPublicKeyFile } from '../../shared/state.ts'
@@ -34,7 +32,6 @@ await runDaemon('refresher', async (context) => {
   const targets = await bus.bucket(buckets.targets)
   const uids = await bus.bucket(buckets.uids)
   const runs = await bus.bucket(buckets.runs)
-  stack.use(runCommandsThrough(openProcessHelper()))
   const tickets = stack.use(await openTickets(join(stateDirectory, 'tickets')))
   const vaultPause = openVaultPause(targets, site, { budget: openVaultBudget(targets, site, log), log })
   const deps = {

@@ -58,27 +58,13 @@ export function serveWhileHeld(
   }
 }
 
-/** An answer about the lease, and when it was asked for (monotonic, milliseconds). */
-export interface LeaseAnswer {
-  readonly held: boolean
-  readonly asked: number
-}
-
-/** Asks who has the lease. Where the bus is away, it is not known to be ours. */
-export async function askLease(lease: Lease): Promise<LeaseAnswer> {
-  const asked = performance.now()
-  return { asked, held: await lease.held().catch(() => false) }
-}
-
-/** Whether that answer still counts: one from before a sleep of this process says nothing. */
-export const isFresh = ({ asked }: LeaseAnswer, ms = freshMs): boolean => performance.now() - asked < ms
-
 /** Whether the lease is ours *now*. */
 export async function isHeldNow(lease: Lease): Promise<boolean> {
   for (;;) {
     const asked = performance.now()
     const held = await lease.held()
-    if (!held || isFresh({ held, asked })) return held
+    // An answer from before a sleep of this process says nothing.
+    if (!held || performance.now() - asked < freshMs) return held
   }
 }
 

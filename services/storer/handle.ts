@@ -23,10 +23,10 @@ import { requestsOf } from '../../shared/vault-requests.ts'
 import { findVaultServer } from '../../shared/vault-server.ts'
 import type { CondorVersionOptions } from './condor-version.ts'
 import type { CreddHealth } from './credd-health.ts'
-import { askLease, isFresh, isHeldNow, isStillHeld, type LeaseAnswer } from './duty.ts'
-import type { Lane, Turn } from './lane.ts'
+import { isHeldNow, isStillHeld } from './duty.ts'
+import type { Lane } from './lane.ts'
 import { keptToken, type Stage, type Staging } from './staging.ts'
-import { mustBeUnlocked, type PreparedStorer, prepareVaultStorer, type StorerRun } from './vault-storer.ts'
+import { mustBeUnlocked, runVaultStorer, type StorerRun } from './vault-storer.ts'
 import { answersCredd, type Stored, verifyStored } from './verify.ts'
 
 export interface StoreDeps {
@@ -47,8 +47,6 @@ export interface StoreDeps {
 const backoff = { firstMs: 60_000, longestMs: 10 * 60_000 }
 /** How soon an item comes again that reached a storer without the lease (milliseconds). */
 const standbyMs = 1_000
-/** How long before its start a storer may have been allowed to (milliseconds). */
-const earlyMs = 100
 
 /** Handles `store.<experiment>.<role>.<credd>`. */
 export async function handleStore(
@@ -120,7 +118,6 @@ async function storeAndVerify(
   try {
     const asks = { requests: requestsOf(existsSync(keptToken(run.entry, credd))), signal }
     await vaultPause.heed(deadline, (paused) => runInLane(run, paused, log, deps), asks)
-    await deps.lane.calm()
     const stored = await verifyStored(run)
     await mustBeOurs(stage, lease, signal)
     await stage.takeBack()
@@ -134,33 +131,21 @@ async function storeAndVerify(
   }
 }
 
-async function runInLane(ours: StorerRun, paused: AbortSignal, log: Logger, deps: StoreDeps): Promise<void> {
+function runInLane(ours: StorerRun, paused: AbortSignal, log: Logger, { lane, lease }: StoreDeps) {
   const run = { ...ours, signal: AbortSignal.any([ours.signal, paused]) }
-  await using prepared = prepareVaultStorer(run)
-  const work = (turn: Turn<LeaseAnswer>) => runAlone(run, prepared, turn, deps.lease, log)
-  await deps.lane.run(work, run.signal, () => askLease(deps.lease))
+  return lane.run(() => runAlone(run, lease, log), run.signal)
 }
 
 /**
  * With the lease, and waiting for whoever else has the host's lock: an orphan, or a person at a terminal. Whoever has it
  * longer than a storer may run is reported.
  */
-async function runAlone(
-  run: StorerRun,
-  first: PreparedStorer,
-  turn: Turn<LeaseAnswer>,
-  lease: Lease,
-  log: Logger,
-): Promise<void> {
+async function runAlone(run: StorerRun, lease: Lease, log: Logger): Promise<void> {
   const patience = performance.now() + run.site.timeouts.vaultStorerMs
   for (let tries = 0; ; tries++) {
-    await using again = tries === 0 ? undefined : prepareVaultStorer(run)
-    // Asked while the run before was ending: that saves the next one's wait for the answer.
-    const early = tries === 0 ? await turn.approached : undefined
-    const held = early && isFresh(early, earlyMs) ? early.held : await isHeldNow(lease).catch(() => false)
-    if (!held) throw new RetryLater(standbyMs)
+    if (!(await isHeldNow(lease).catch(() => false))) throw new RetryLater(standbyMs)
     try {
-      return await runOnce(run, again ?? first, turn)
+      return await runOnce(run)
     } catch (error) {
       if (!(error instanceof RetryLater)) throw error
       if (tries === 0)
@@ -179,7 +164,7 @@ function lockedFailure({ entry, credd, lockFile, site }: StorerRun): Failure {
   )
 }
 
-async function runOnce(run: StorerRun, prepared: PreparedStorer, turn: Turn<unknown>): Promise<void> {
+async function runOnce(run: StorerRun): Promise<void> {
   const { stage } = run
   // Names that it shares with others may be touched only when nobody else uses them.
   if (!stage.hasOwnNames) {
@@ -188,9 +173,7 @@ async function runOnce(run: StorerRun, prepared: PreparedStorer, turn: Turn<unkn
   }
   let endedWell = false
   try {
-    const running = prepared.run(turn.closing)
-    turn.underway()
-    await running
+    await runVaultStorer(run)
     endedWell = true
   } finally {
     if (!stage.hasOwnNames || !endedWell) await stage.leave(endedWell)

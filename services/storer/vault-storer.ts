@@ -1,6 +1,6 @@
 /** Runs condor_vault_storer for one (service, credd) under the host's lock, and says why when it did not do its work. */
 import { authorityOption } from '../../shared/authority-option.ts'
-import { type CommandOutcome, prepareCommand, runCommand } from '../../shared/command.ts'
+import { type CommandOutcome, runCommand } from '../../shared/command.ts'
 import { commandEnvironment, environment } from '../../shared/config/environment.ts'
 import type { Entry, Site } from '../../shared/config/site.ts'
 import { splitWords } from '../../shared/config/words.ts'
@@ -28,42 +28,23 @@ const lockRetryMs = 200
 /** Asking for the lock takes no time (milliseconds). */
 const lockProbeMs = 5_000
 
-/** A storer whose process waits for its turn. */
-export interface PreparedStorer extends AsyncDisposable {
-  /** Returns when the storer says that it stored. Throws Permanent, Transient, or RetryLater while the lock is held elsewhere. */
-  run(onClosing?: () => void): Promise<void>
-}
-
-/** Makes the storer's process, which does nothing before its turn has come. */
-export function prepareVaultStorer(run: StorerRun): PreparedStorer {
-  const command = prepareCommand({
+/** Returns when the storer says that it stored. Throws Permanent, Transient, or RetryLater while the lock is held elsewhere. */
+export async function runVaultStorer(run: StorerRun): Promise<void> {
+  const { site, entry, credd, stage, lockFile } = run
+  const lock = ['--no-fork', '-n', '-E', String(lockBusy), lockFile]
+  const outcome = await runCommand({
     file: 'flock',
     name: 'condor_vault_storer',
-    args: [
-      '--no-fork',
-      '-n',
-      '-E',
-      String(lockBusy),
-      run.lockFile,
-      run.site.storer.condorVaultStorer,
-      '-v',
-      run.entry.service,
-    ],
+    args: [...lock, site.storer.condorVaultStorer, '-v', entry.service],
     env: storerEnvironment(run),
-    cwd: run.stage.home,
-    timeoutMs: run.site.timeouts.vaultStorerMs,
+    cwd: stage.home,
+    timeoutMs: site.timeouts.vaultStorerMs,
     signal: run.signal,
-    attributes: { 'managed_tokens.entry': run.entry.name, 'managed_tokens.credd': run.credd },
+    attributes: { 'managed_tokens.entry': entry.name, 'managed_tokens.credd': credd },
   })
-  return {
-    async run(onClosing) {
-      const outcome = await command.run(onClosing)
-      if (outcome.kind === 'exited' && outcome.exitCode === 0) return
-      if (outcome.kind === 'exited' && outcome.exitCode === lockBusy) throw new RetryLater(lockRetryMs)
-      throw storerError(run, outcome)
-    },
-    [Symbol.asyncDispose]: () => command[Symbol.asyncDispose](),
-  }
+  if (outcome.kind === 'exited' && outcome.exitCode === 0) return
+  if (outcome.kind === 'exited' && outcome.exitCode === lockBusy) throw new RetryLater(lockRetryMs)
+  throw storerError(run, outcome)
 }
 
 /** Throws RetryLater while the host's lock is held elsewhere. */

@@ -1,5 +1,7 @@
 #!/bin/sh
-# flood.sh: 50 MB on each output, then a last word nobody reads.
-head -c 52428800 /dev/zero | tr '\0' 'o' >&2
-head -c 52428800 /dev/zero | tr '\0' 'o'
-echo the end
+# flood.sh BYTES: a first word, so many bytes on each output, then a last word.
+for output in 1 2; do
+  echo "the beginning of $output" >&$output
+  head -c "$1" /dev/zero | tr '\0' 'o' >&$output
+  echo "the end of $output" >&$output
+done

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { execFileSync } from 'node:child_process'
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, it, type TestContext } from 'node:test'
@@ -66,22 +67,77 @@ describe('running a command', () => {
     assert.equal(nowhere.kind, 'missing')
   })
 
-  it('keeps the first 64 kB of an output of 50 MB, and no more memory than that', async () => {
+  it('gives it outputs that it can open by name', async () => {
+    const outcome = await runCommand(command({ file: bin('open-by-name.sh') }))
+    assert.deepEqual(outcome, {
+      ...{ kind: 'exited', exitCode: 4 },
+      ...{ stdout: 'one\ntwo\nthree\nfour\n', stderr: 'bad\nworse\n' },
+    })
+  })
+
+  it('keeps the beginning and the end of an output of 1 GB, and no more memory than that', async () => {
     const before = process.memoryUsage().rss
     let most = before
     const watch = setInterval(() => {
       most = Math.max(most, process.memoryUsage().rss)
     }, 20)
-    const outcome = await runCommand(command({ file: bin('flood.sh') }))
+    const outcome = await runCommand(
+      command({ file: bin('flood.sh'), args: ['536870912'], timeoutMs: 120_000 }),
+    )
     clearInterval(watch)
     assert.ok(outcome.kind === 'exited' && outcome.exitCode === 0)
-    assert.deepEqual([outcome.stdout.length, outcome.stderr.length], [65_536, 65_536])
+    for (const [said, number] of [
+      [outcome.stdout, 1],
+      [outcome.stderr, 2],
+    ] as const) {
+      assert.ok(said.length < 66_000)
+      assert.match(said, new RegExp(`^the beginning of ${number}\\no+\\n…\\no+the end of ${number}\\n$`))
+    }
     assert.ok(most - before < 64 * 1024 * 1024, `grew by ${Math.round((most - before) / 1e6)} MB`)
+  })
+
+  it('loses nothing of a longer output than a pipe holds', async () => {
+    const said = `${'x'.repeat(1_000)}\n`.repeat(65)
+    const outcome = await shell('cat; cat /dev/null', { input: said })
+    assert.equal(outcome.stdout, said)
+  })
+
+  it('keeps the outputs of many at once apart', async () => {
+    const outcomes = await Promise.all(
+      Array.from({ length: 20 }, (_, n) => shell(`echo out${n}; echo err${n} >&2; exit ${n}`)),
+    )
+    for (const [n, outcome] of outcomes.entries())
+      assert.deepEqual(outcome, {
+        ...{ kind: 'exited', exitCode: n },
+        ...{ stdout: `out${n}\n`, stderr: `err${n}\n` },
+      })
+  })
+
+  it('leaves no descriptor and no file behind', async () => {
+    const open = async () => (await readdir('/proc/self/fd')).length
+    const madeHere = async () => (await readdir(tmpdir())).filter((name) => name.startsWith('mt-pipe-'))
+    await Promise.all(Array.from({ length: 5 }, () => shell('true')))
+    const before = await open()
+    for (let n = 0; n < 20; n++) {
+      await Promise.all(Array.from({ length: 5 }, () => shell('echo much; echo more >&2')))
+      await runCommand(command({ file: '/nowhere/kinit' }))
+    }
+    await eventually(async () => (await open()) <= before, 'the descriptors closed')
+    assert.deepEqual(await madeHere(), [])
   })
 
   it('tells by which signal it died', async () => {
     const outcome = await shell('kill -KILL $$')
     assert.ok(outcome.kind === 'killed' && outcome.signal === 'SIGKILL')
+  })
+
+  it('says so when no file descriptor is left, and goes on', () => {
+    const program = join(import.meta.dirname, 'no-descriptors.ts')
+    const said = execFileSync(process.execPath, [program], { encoding: 'utf8' })
+    assert.deepEqual(JSON.parse(said), [
+      { kind: 'missing', reason: 'no pipe for its output: EMFILE', stdout: '', stderr: '' },
+      { kind: 'exited', exitCode: 0, stdout: 'on\n', stderr: '' },
+    ])
   })
 
   it('does not start at all when the daemon is stopping already', async () => {
@@ -133,6 +189,23 @@ describe('stopping a command', () => {
       assert.equal(outcome.stdout, 'started\n')
       for (const pid of await pids()) await isGone(pid, 30_000)
     })
+
+  it('does not hear a process outside the group of an earlier command in a later one', async (t) => {
+    t.mock.timers.enable({ apis: ['setTimeout'] })
+    const first = stubborn('over')
+    await atWork()
+    t.mock.timers.tick(60_000)
+    const { kind } = await first
+    const [, outside = 0] = await pids()
+    try {
+      assert.equal(kind, 'timeout')
+      t.mock.timers.reset()
+      const outcomes = await Promise.all(Array.from({ length: 5 }, () => shell('sleep 0.3; echo mine')))
+      for (const { stdout } of outcomes) assert.equal(stdout, 'mine\n')
+    } finally {
+      await runs(outside).then((does) => does && process.kill(-outside, 'SIGKILL'))
+    }
+  })
 
   it('comes back although a process outside the group holds the output open', async (t) => {
     const outcome = await stubbornUntilDeadline(t, 'outside')
