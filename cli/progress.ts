@@ -48,7 +48,7 @@ export function sentenceOf(one: Exclude<RunNews, { kind: 'finished' }>): string 
     case 'ready':
       return `${entry}: token ready${one.body.reused ? ` (the last one is still good${one.body.left ? ` for ${one.body.left}` : ''})` : ''}`
     case 'stored':
-      return `${entry}: stored in ${one.body.credd}`
+      return `${entry}: stored in ${one.body.credd}${one.body.waitingSince ? `, where no credential monitor has looked at it since ${one.body.waitingSince}` : ''}`
     case 'pushed':
       return `${entry}: pushed to ${one.body.node}${one.body.warning ? ` (${one.body.warning})` : ''}`
     case 'failed':

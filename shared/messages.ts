@@ -131,6 +131,9 @@ export const tokenStored = z.object({
   deadline: time,
   credd: z.string(),
   expiry: time.describe("When the credd's vault token ends, as far as is known.").optional(),
+  waitingSince: time
+    .describe('Stored then, and no credential monitor has looked at it since: jobs get no bearer from it.')
+    .optional(),
   ready: tokenReady.describe('The event this answers, so that `pushAfter: stored` needs no second source.'),
   recovered,
 })

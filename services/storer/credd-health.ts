@@ -45,6 +45,7 @@ const isSilence: ReadonlySet<ReasonCode> = new Set(['credd-unreachable', 'storer
 /** Reasons that only a credd which answers can have. */
 const isAnswer: ReadonlySet<ReasonCode> = new Set([
   'credd-not-allowed',
+  'credd-misconfigured',
   'untrusted-vault-host',
   'scope-mismatch',
   'nothing-stored',

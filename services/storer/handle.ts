@@ -83,7 +83,8 @@ async function store(
     await using run = await prepare(item, entry, site, received.signal, deps)
     return await storeAndVerify(run, item.deadline, received.log, deps)
   })
-  return { messages: [storedEvent(item, stored)], ...stored }
+  const { expiry } = stored
+  return { messages: [storedEvent(item, stored)], ...(expiry === undefined ? {} : { expiry }) }
 }
 
 /** All that can be done while another run has the lane. */
@@ -122,6 +123,7 @@ async function storeAndVerify(
     await mustBeOurs(stage, lease, signal)
     await stage.takeBack()
     credds.learn(credd, undefined)
+    tellStored(run, stored, log)
     return stored
   } catch (error) {
     // Whatever went wrong: where somebody has taken over, it went wrong because of that.
@@ -130,6 +132,21 @@ async function storeAndVerify(
     throw error
   }
 }
+
+/** One line for each token stored, which people look for in logs. */
+function tellStored({ entry, credd }: StorerRun, { expiry, waitingSince }: Stored, log: Logger): void {
+  const { service } = entry
+  const life = expiry === undefined ? {} : { expiry, lifeSeconds: secondsUntil(expiry) }
+  const facts = { service, credd, file: keptToken(entry, credd), ...life }
+  log.info(facts, 'vault token stored')
+  if (waitingSince !== undefined)
+    log.warn(
+      { service, credd, waitingSince },
+      'no credential monitor has looked at what is stored: jobs get no bearer from this credd; is condor_credmon_vault running there?',
+    )
+}
+
+const secondsUntil = (time: string) => Math.round((Date.parse(time) - Date.now()) / 1_000)
 
 function runInLane(ours: StorerRun, paused: AbortSignal, log: Logger, { lane, lease }: StoreDeps) {
   const run = { ...ours, signal: AbortSignal.any([ours.signal, paused]) }

@@ -6,8 +6,8 @@ import type { Entry, Site } from '../../shared/config/site.ts'
 import { splitWords } from '../../shared/config/words.ts'
 import { errorOf, failure, RetryLater } from '../../shared/errors.ts'
 import type { ReasonCode } from '../../shared/reasons.ts'
-import { classifyVault } from '../../shared/vault-texts.ts'
 import type { Stage } from './staging.ts'
+import { judgeStorer } from './storer-texts.ts'
 
 export interface StorerRun {
   readonly entry: Entry
@@ -96,40 +96,12 @@ const lastCredkey = (options: string) =>
     )
     .at(-1)
 
-/**
- * Texts of condor_store_cred and of the storer once Vault has answered: the credd's side. The hint at ALLOW_WRITE says
- * nothing: it follows every "Operation failed", also where no credd answers.
- */
-const creddTexts: readonly (readonly [RegExp, ReasonCode])[] = [
-  [/Only one underscore allowed|usage:/i, 'misuse'],
-  [/Credentials exist that do not match/i, 'scope-mismatch'],
-  [/untrusted host/i, 'untrusted-vault-host'],
-  [/because it is not allowed/i, 'credd-not-allowed'],
-  [
-    /Failed to store condor credentials|Querying condor credentials failed|credmon did not process/i,
-    'credd-unreachable',
-  ],
-]
-
-/**
- * The reason for a storer that failed. "Authentication needed for X" is printed after *any* failure of the silent call, so
- * what htgettoken itself said decides. Pure.
- */
-export function classify(outcome: CommandOutcome): ReasonCode {
-  if (outcome.kind === 'timeout') return 'storer-timeout'
-  return creddReason(outcome.stderr) ?? classifyVault(outcome) ?? 'storer-failed'
-}
-
-/** What HTCondor's programs say of a credd, as a reason; undefined when they say nothing known. Pure. */
-export function creddReason(said: string): ReasonCode | undefined {
-  return creddTexts.find(([text]) => text.test(said))?.[1]
-}
-
 const described: Partial<Record<ReasonCode, string>> = {
   misuse: 'condor_vault_storer does not take this service name',
   'scope-mismatch': 'a credential with other scopes is stored there',
   'untrusted-vault-host': 'the credd does not trust this Vault host',
   'credd-not-allowed': 'the credd does not allow this account to store',
+  'credd-misconfigured': 'the credd answered with a complaint about its configuration or the connection',
   'credd-unreachable': 'the credd could not be reached',
   'authentication-needed': 'Vault has no login of the experiment for it',
   'permission-denied': 'Vault refused it',
@@ -140,11 +112,7 @@ const described: Partial<Record<ReasonCode, string>> = {
 }
 
 function storerError({ entry, credd }: StorerRun, outcome: CommandOutcome): Error {
-  const code = classify(outcome)
-  const why =
-    outcome.kind === 'missing'
-      ? `condor_vault_storer ${outcome.reason}`
-      : (described[code] ?? 'condor_vault_storer failed')
+  const { code, why = described[code] ?? 'condor_vault_storer failed' } = judgeStorer(outcome)
   const failed = failure(code, `No vault token of ${entry.service} in ${credd}: ${why}.`, entry)
   return errorOf(failed)
 }

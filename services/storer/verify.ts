@@ -2,64 +2,56 @@
 import { readFile } from 'node:fs/promises'
 import { type CommandOutcome, runCommand } from '../../shared/command.ts'
 import type { Entry } from '../../shared/config/site.ts'
-import { failure, Permanent, Transient } from '../../shared/errors.ts'
+import { errorOf, failure } from '../../shared/errors.ts'
 import { readClaims } from '../../shared/jwt-claims.ts'
 import { timestamp } from '../../shared/messages.ts'
 import type { ReasonCode } from '../../shared/reasons.ts'
 import { z } from '../../shared/zod.ts'
-import { creddReason, type StorerRun, storerEnvironment } from './vault-storer.ts'
+import { creddReason, isAnswer, isNothing, isWaiting, textOf } from './credd-texts.ts'
+import { type StorerRun, storerEnvironment } from './vault-storer.ts'
 
 /** What the credd has, as far as it says so. */
 export interface Stored {
   /** When the vault token ends that the credd holds. */
   readonly expiry?: string
+  /** No credential monitor has looked at it since: no job will have a bearer from it. */
+  readonly waitingSince?: string
 }
 
 /** condor_vault_storer asks Vault for tokens of 28 days to be stored (milliseconds). */
 const storedLifeMs = 28 * 24 * 60 * 60_000
+/** A credential monitor is woken at once, and looks by itself every few minutes (milliseconds). */
+const processingMs = 15 * 60_000
 
 /** Throws `wrong-token`, `nothing-stored` or the credd's reason. A wrong token is not kept either. */
 export async function verifyStored(run: StorerRun): Promise<Stored> {
   const { entry, credd } = run
   const bearer = (await readFile(run.stage.bearerFile, 'utf8').catch(() => '')).trim()
+  const fail = (code: ReasonCode, what: string) => errorOf(failure(code, what, entry))
+  const endedWell = `condor_vault_storer ended well for ${entry.service}`
   if (!namesService(bearer, entry)) {
     await run.stage.discard()
-    throw new Permanent(
-      failure(
-        'wrong-token',
-        `The token that condor_vault_storer got for ${entry.service} is not one of ${entry.realExperiment} and ${entry.role}.`,
-      ),
+    throw fail(
+      'wrong-token',
+      `The token that condor_vault_storer got for ${entry.service} is not one of ${entry.realExperiment} and ${entry.role}.`,
     )
   }
   const outcome = await askCredd(run)
   if (outcome.kind === 'exited' && outcome.exitCode === 0) {
-    if (bearer !== '') return readStored(outcome.stdout, entry)
-    throw new Transient(
-      failure(
-        'nothing-stored',
-        `condor_vault_storer ended well for ${entry.service} and ${credd}, but got no token.`,
-      ),
-    )
+    if (bearer !== '') return readStored(outcome, entry)
+    throw fail('nothing-stored', `${endedWell} and ${credd}, but got no token.`)
   }
-  if (/No credential is stored/i.test(outcome.stdout))
-    throw new Transient(
-      failure(
-        'nothing-stored',
-        `condor_vault_storer ended well for ${entry.service}, but ${credd} has nothing stored.`,
-      ),
-    )
-  const code: ReasonCode = creddReason(outcome.stderr) ?? 'credd-unreachable'
-  throw new Transient(failure(code, `${credd} did not say whether it has ${entry.service}.`))
+  if (isNothing(outcome)) throw fail('nothing-stored', `${endedWell}, but ${credd} has nothing stored.`)
+  if (outcome.kind === 'missing') throw fail('storer-failed', `condor_store_cred ${outcome.reason}.`)
+  const code = creddReason(textOf(outcome)) ?? 'credd-unreachable'
+  throw fail(code, `${credd} did not say whether it has ${entry.service}.`)
 }
 
-/** Whether the credd answers at all, whatever it answers. */
+/** Whether the credd answers at all, whatever it answers. Where it cannot be asked from here, that is not its fault. */
 export async function answersCredd(run: Omit<StorerRun, 'lockFile'>): Promise<boolean> {
   const outcome = await askCredd(run)
-  if (outcome.kind !== 'exited') return false
-  return outcome.exitCode === 0 || /No credential is stored|not allowed|do not match/i.test(textOf(outcome))
+  return outcome.kind === 'missing' || isAnswer(outcome)
 }
-
-const textOf = ({ stdout, stderr }: CommandOutcome) => `${stdout}\n${stderr}`
 
 /** Claims of a WLCG token (profile 1.3); `wlcg.groups` where the issuer sets them. */
 const claims = z.object({ 'wlcg.groups': z.array(z.string()).optional() })
@@ -81,10 +73,18 @@ export function namesService(bearer: string, { realExperiment, role }: Whose): b
 type Whose = Pick<Entry, 'realExperiment' | 'role'>
 
 /** `Top<service>Time` is when the credential was last stored, in seconds since the epoch. Pure. */
-export function readStored(printed: string, { service }: Pick<Entry, 'service'>): Stored {
-  const time = printed.split('\n').find((line) => line.startsWith(`Top${service}Time = `))
+export function readStored(
+  outcome: CommandOutcome,
+  { service }: Pick<Entry, 'service'>,
+  now = Date.now(),
+): Stored {
+  const time = outcome.stdout.split('\n').find((line) => line.startsWith(`Top${service}Time = `))
   const storedAt = Number(time?.split('= ')[1]) * 1_000
-  return storedAt > 0 ? { expiry: timestamp(new Date(storedAt + storedLifeMs)) } : {}
+  if (!(storedAt > 0)) return {}
+  const expiry = timestamp(new Date(storedAt + storedLifeMs))
+  return isWaiting(outcome) && now - storedAt > processingMs
+    ? { expiry, waitingSince: timestamp(new Date(storedAt)) }
+    : { expiry }
 }
 
 function askCredd(run: Omit<StorerRun, 'lockFile'>): Promise<CommandOutcome> {

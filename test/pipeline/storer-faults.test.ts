@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { chmodSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, beforeEach, describe, it } from 'node:test'
 import { type Faults, writeFaults } from '../../sandbox/faults.ts'
@@ -53,6 +53,7 @@ describe('a storer run that goes wrong', { timeout: 400_000 }, () => {
     dead: [{ 'credd-down': ['credd2'] }, ['credd-unreachable']],
     hanging: [{ 'credd-hangs': ['credd2'] }, ['storer-timeout', 'credd-unreachable']],
     refusing: [{ 'credd-refuses': ['credd2'] }, ['credd-not-allowed']],
+    complaining: [{ 'credd-misconfigured': ['credd2'] }, ['credd-misconfigured']],
   }
   for (const [what, [faults, codes]] of Object.entries(silences))
     it(`one credd ${what}: the other has everything, nodes wait for nobody, only that one is reported`, async () => {
@@ -133,6 +134,41 @@ describe('a storer run that goes wrong', { timeout: 400_000 }, () => {
     assert.ok(peak < 150, `the storer took ${peak} MB at most`)
   })
 
+  it('each token that is stored is a line in the log, with what is kept of it here and how long it lives', async () => {
+    const status = await runWith({}, { services: ['mu2e_production'] })
+    const lines = logOf(pipe, status.run).filter(({ msg }) => msg === 'vault token stored')
+    const told = lines.map(({ service, credd, file }) => [service, credd, existsSync(String(file))])
+    assert.deepEqual(told.sort(), [
+      ['mu2e_production', credd1, true],
+      ['mu2e_production', credd2, true],
+    ])
+    for (const { expiry, lifeSeconds } of lines) {
+      assert.ok(Date.parse(String(expiry)) > Date.now())
+      assert.ok(Number(lifeSeconds) > 27 * 86_400)
+    }
+  })
+
+  it('a credd whose credential monitor does not work has its token, and that jobs get none of it is told', async () => {
+    const { layout } = pipe.site
+    const top = join(layout.credds, credd1, 'dunepro', 'dune_production.top')
+    const anHourAgo = Date.now() / 1_000 - 3_600
+    utimesSync(top, anHourAgo, anHourAgo)
+    rmSync(top.replace(/top$/, 'use'), { force: true })
+    const status = await runWith({ 'credmon-down': ['credd1'] }, { services: ['dune_production'] })
+    assert.deepEqual(failedOf(status), [])
+    const facts = await pipe.storedFacts(status.run)
+    const stored = facts.find(({ subject }) => subject.startsWith('token.stored.'))
+    assert.equal(stored?.body.waitingSince, new Date(Math.floor(anHourAgo) * 1_000).toISOString())
+    const warned = logOf(pipe, status.run).filter(
+      ({ level, waitingSince }) => level === 'warn' && waitingSince,
+    )
+    assert.deepEqual(
+      warned.map(({ service, credd }) => [service, credd]),
+      [['dune_production', credd1]],
+    )
+    forgetStored(pipe, credd1)
+  })
+
   it('a credd swept empty behind our back is filled again by the next run, without a login', async () => {
     forgetStored(pipe, credd1)
     const logins = personsLogins(pipe)
@@ -159,6 +195,13 @@ exec ${path}/site/bin/condor_vault_storer "$@"
   chmodSync(file, 0o755)
   return file
 }
+
+/** What the storer has logged in a run. */
+const logOf = ({ site }: Pipeline, run: string) =>
+  readFileSync(join(site.layout.logs, 'storer.log'), 'utf8')
+    .split('\n')
+    .filter((line) => line.includes(run))
+    .map((line) => JSON.parse(line) as Record<string, unknown>)
 
 /** Takes every credential from a credd, as its sweeper or a reinstallation would. */
 function forgetStored({ site }: Pipeline, credd: string): void {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { classify } from '../../../services/storer/vault-storer.ts'
+import { judgeStorer } from '../../../services/storer/storer-texts.ts'
 import { namesService } from '../../../services/storer/verify.ts'
 import { exited, notFound, timedOut } from '../outcome.ts'
 
@@ -78,7 +78,7 @@ describe('why a storer run failed', () => {
         1,
         'The credmon did not process credentials within the timeout period\n\ncondor_vault_storer: Failed to store condor credentials for dune\n',
       ),
-      'credd-unreachable',
+      'credd-misconfigured',
     ],
     'the credd does not allow it': [
       exited(
@@ -111,7 +111,7 @@ describe('why a storer run failed', () => {
     ],
   }
   for (const [what, [outcome, code]] of Object.entries(table))
-    it(`${what}: ${code}`, () => assert.equal(classify(outcome), code))
+    it(`${what}: ${code}`, () => assert.equal(judgeStorer(outcome).code, code))
 })
 
 describe('whose token it is', () => {

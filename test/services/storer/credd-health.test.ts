@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { watchCredds } from '../../../services/storer/credd-health.ts'
-import { failure, Permanent, Transient } from '../../../shared/errors.ts'
+import { errorOf, failure, Permanent, Transient } from '../../../shared/errors.ts'
 
 const unreachable = new Transient(failure('credd-unreachable', 'nobody there'))
 const killed = new Transient(failure('storer-timeout', 'it hung'))
@@ -55,12 +55,13 @@ describe('the health of credds', () => {
     assert.equal(credds.isTroubled('c1'), false)
   })
 
-  it('takes a refusal for an answer', () => {
-    const credds = watchCredds()
-    credds.learn('c1', unreachable)
-    credds.learn('c1', new Permanent(failure('credd-not-allowed', 'not you')))
-    assert.equal(credds.isTroubled('c1'), false)
-  })
+  for (const code of ['credd-not-allowed', 'credd-misconfigured', 'scope-mismatch'] as const)
+    it(`takes a refusal for an answer: ${code}`, () => {
+      const credds = watchCredds()
+      credds.learn('c1', unreachable)
+      credds.learn('c1', errorOf(failure(code, 'not you')))
+      assert.equal(credds.isTroubled('c1'), false)
+    })
 
   it('holds nothing against a credd that another reason came from', () => {
     const credds = watchCredds()

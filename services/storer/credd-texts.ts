@@ -1,0 +1,43 @@
+/** What condor_store_cred says of a credd: which reason that is, and whether the credd itself has answered. Pure. */
+import type { CommandOutcome } from '../../shared/command.ts'
+import type { ReasonCode } from '../../shared/reasons.ts'
+
+/**
+ * Answers of a credd, in HTCondor's spelling and in a corrected one. "Operation failed. Make sure your ALLOW_WRITE…" is none:
+ * it is said alike of a refusal, of no ticket, of a wrong method to authenticate, and where no credd or collector answers.
+ */
+const answers: readonly (readonly [RegExp, ReasonCode])[] = [
+  [/did not match requested scopes or audience|Credentials exist that do not match/i, 'scope-mismatch'],
+  [/interacting with an untrusted host/i, 'untrusted-vault-host'],
+  [/because it is not allowed/i, 'credd-not-allowed'],
+  [/because of a configuration error/i, 'credd-misconfigured'],
+  [/because communica?tion was not secure/i, 'credd-misconfigured'],
+  [/due to missing or bad arguments/i, 'credd-misconfigured'],
+  [/client and server ma?y be mismatched/i, 'credd-misconfigured'],
+  [/Failure parsing credential as JSON/i, 'credd-misconfigured'],
+  [/credmon did not process credentials within the timeout/i, 'credd-misconfigured'],
+  [/target daemon is not running as SYSTEM|unknown error code/i, 'credd-misconfigured'],
+]
+
+/** The reason that a credd gave, of several the last; undefined where no credd has answered. */
+export function creddReason(said: string): ReasonCode | undefined {
+  const found = answers.map(([text, code]) => ({ code, at: lastOf(text, said) }))
+  const last = found.reduce((later, one) => (one.at > later.at ? one : later))
+  return last.at < 0 ? undefined : last.code
+}
+
+const lastOf = (text: RegExp, said: string) => [...said.matchAll(new RegExp(text, 'gi'))].at(-1)?.index ?? -1
+
+/** Whether the credd has answered a question, whatever it said. */
+export const isAnswer = (outcome: CommandOutcome): boolean =>
+  outcome.kind === 'exited' &&
+  (outcome.exitCode === 0 || isNothing(outcome) || creddReason(textOf(outcome)) !== undefined)
+
+export const isNothing = (outcome: CommandOutcome): boolean =>
+  /No credential is stored/i.test(textOf(outcome))
+
+/** It has the credential, and no credential monitor has looked at that yet: jobs have no bearer from it. */
+export const isWaiting = ({ stdout }: CommandOutcome): boolean =>
+  /^A credential was stored.* and is waiting for processing/im.test(stdout)
+
+export const textOf = ({ stdout, stderr }: CommandOutcome): string => `${stdout}\n${stderr}`
