@@ -10,7 +10,8 @@ const deadlineMs = 5_000
 /** Daemons do not run as root, and what root can read they may not. */
 export function checkUser(uid: number | undefined): Check {
   const about = 'user'
-  const says = 'this is root, which may read everything: what is found here can differ for the daemons'
+  const says =
+    'this is root, which may read everything and for which HTCondor takes the host’s keytab instead of our tickets: what is found here can differ for the daemons'
   return {
     about,
     deadlineMs,

@@ -3,6 +3,7 @@ import { findCredds } from '../../services/refresher/condor.ts'
 import { trustOf } from '../../services/refresher/ferry.ts'
 import { onWayToVault, vaultUrl } from '../../services/refresher/vault-api.ts'
 import type { Entry, Site } from '../../shared/config/site.ts'
+import { otherVaultPort, vaultPortSays } from '../../shared/config/vault-port.ts'
 import { type Failure, Permanent, Transient } from '../../shared/errors.ts'
 import { HttpError } from '../../shared/http-error.ts'
 import { type Answer, exchange } from '../../shared/https.ts'
@@ -79,7 +80,7 @@ async function lookAtVault(entry: Entry, site: Site, signal: AbortSignal): Promi
     const way = { caPath: site.vault.caPath, timeoutMs: httpsMs, signal }
     const answer = await onWayToVault((options) => exchange(url, options), way)
     const { date } = answer.headers
-    return [judgeVault(url.host, answer), ...judgeClock(url.host, readDate(date))]
+    return [judgeVault(url.host, answer), ...judgePort(server, site), ...judgeClock(url.host, readDate(date))]
   } catch (error) {
     return [problem('vault', ...whyNot(error, 'vault-unreachable', 'vault-tls'))]
   }
@@ -132,6 +133,13 @@ export function judgeVault(host: string, { status, body }: Pick<Answer, 'status'
 
 const readDate = (header: string | undefined) =>
   header && !Number.isNaN(Date.parse(header)) ? new Date(header) : undefined
+
+/** What stores into credds has them give it to credential monitors, which are particular about the port. Pure. */
+export function judgePort(server: string, { entries }: Pick<Site, 'entries'>): Finding[] {
+  const port = otherVaultPort(server)
+  if (port === undefined || entries.every(({ tokenGetter }) => tokenGetter !== 'storeAndGetToken')) return []
+  return [warning('vault', vaultPortSays(server, port), 'let Vault answer on port 8200')]
+}
 
 /** A server's time beside ours. Pure but for the clock. */
 export function judgeClock(host: string, date: Date | undefined, now = Date.now()): Finding[] {

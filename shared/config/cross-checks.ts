@@ -8,6 +8,7 @@ import { checkRoleFile } from './role-file-check.ts'
 import type { SiteFile } from './schema.ts'
 import { checkSharedFiles, checkSharedServices } from './shared-targets.ts'
 import { checkVaultBudget } from './vault-budget-check.ts'
+import { checkVaultPorts } from './vault-port.ts'
 
 export type Report = (severity: Finding['severity'], path: Path, message: string) => void
 
@@ -31,6 +32,7 @@ export function checkAcross(file: SiteFile, entries: readonly ResolvedEntry[], f
   checkSharedFiles(entries, report)
   checkBearers(file, entries, report)
   checkRoleFile(entries, folded, report)
+  checkVaultPorts(file, entries, report)
   return findings
 }
 

@@ -9,9 +9,10 @@ import { judgeAccount } from '../../cli/doctor/bus.ts'
 import { type Check, type Finding, ok, runChecks } from '../../cli/doctor/check.ts'
 import { judgeSlack } from '../../cli/doctor/people.ts'
 import { judgeNatsServer } from '../../cli/doctor/programs.ts'
-import { judgeClock, judgeVault } from '../../cli/doctor/servers.ts'
+import { judgeClock, judgePort, judgeVault } from '../../cli/doctor/servers.ts'
 import { writeFaults } from '../../sandbox/faults.ts'
 import { readSshTarget } from '../../services/distributor/ssh-target.ts'
+import { makeEntry } from '../support/entry.ts'
 import { makeDirectory, type Pipeline, startPipeline } from '../support/pipeline.ts'
 import { type } from '../support/terminal.ts'
 import { patient } from './patient.ts'
@@ -343,4 +344,15 @@ test('where ssh would go is read from what ssh itself says', () => {
   assert.equal(readSshTarget(`${text}knownhostscommand none\n`).hasOtherKeys, false)
   assert.equal(readSshTarget(`${text}hostkeyalias node1\n`).keyName, 'node1')
   assert.equal(readSshTarget(`${text}proxyjump gate\n`).isProxied, true)
+})
+
+test('says that credential monitors take Vault on one port only, where credds are used', () => {
+  const site = (tokenGetter: 'getToken' | 'storeAndGetToken') => ({
+    entries: [makeEntry({ tokenGetter })],
+  })
+  assert.deepEqual(judgePort('vault.lab.example', site('storeAndGetToken')), [])
+  assert.deepEqual(judgePort('vault.lab.example:8443', site('getToken')), [])
+  const [finding] = judgePort('vault.lab.example:8443', site('storeAndGetToken'))
+  assert.equal(finding?.state, 'warning')
+  assert.match(finding?.says ?? '', /port 8200 only/)
 })

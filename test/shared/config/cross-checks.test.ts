@@ -153,3 +153,28 @@ test('a budget of requests to Vault that is too small for a run is said, with th
   ])
   assert.deepEqual(said(t, text(300)), [])
 })
+
+for (const server of [
+  'vault.lab.example',
+  'vault.lab.example:8200',
+  'https://vault.lab.example',
+  'localhost:18200',
+])
+  test(`credential monitors take a Vault at ${server}`, (t) =>
+    assert.deepEqual(said(t, siteText(`vaultServer: "${server}"`)), []))
+
+test('a Vault on another port is one warning, where credds are used', (t) => {
+  const text = siteText('vaultServer: vault.lab.example:8443')
+  assert.deepEqual(said(t, text), [
+    "4 vault.lab.example:8443: HTCondor's credential monitor takes Vault on port 8200 only, so that what credds store brings no job a token from port 8443 — expected port 8200, or tokenGetterOverride: getToken for entries whose jobs need none",
+  ])
+  assert.deepEqual(
+    said(t, siteText('vaultServer: vault.lab.example:8443', 'tokenGetterOverride: getToken')),
+    [],
+  )
+  const own = siteText(
+    'vaultServer: vault.lab.example',
+    'vaultServerOverride: "https://vault.lab.example:443"',
+  )
+  assert.match(said(t, own).join('\n'), /^12 https:.*port 443/)
+})
