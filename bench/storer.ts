@@ -25,9 +25,9 @@ const patienceMs = 60_000
 export const benchmark: Benchmark = {
   about: `storer: ${targets} stores (40 entries × 2 credds) with a stand-in of 0.2 s each, one at a time`,
   thresholds: {
-    laneBusy: { atLeast: 0.97 },
-    gapP50Ms: { atMost: 5 },
-    gapP99Ms: { atMost: 25 },
+    laneBusy: { atLeast: 0.93 },
+    gapP50Ms: { atMost: 15 },
+    gapP99Ms: { atMost: 50 },
     overlaps: { atMost: 0 },
   },
   async run(dir, say) {
