@@ -2,7 +2,7 @@
  * Runs one command for a person: it reads and writes on this terminal itself. Exact argv and environment, and a deadline;
  * nothing of what it says is seen, kept or traced here.
  */
-import { type ChildProcess, spawn } from 'node:child_process'
+import { execa } from 'execa'
 
 export interface InteractiveCommand {
   /** Program name or path. */
@@ -26,44 +26,23 @@ const killGraceMs = 1_000
 
 /** Runs the command to its end. Does not throw for anything the command does. */
 export async function runInteractive(command: InteractiveCommand): Promise<InteractiveOutcome> {
+  const { file, args, env, timeoutMs } = command
   // In our own process group, unlike a daemon's commands: only the terminal's foreground group may read from it.
-  const child = spawn(command.file, [...command.args], { env: { ...command.env }, stdio: 'inherit' })
-  let timedOut = false
-  const deadline = setTimeout(() => {
-    timedOut = true
-    stop(child)
-  }, command.timeoutMs)
-  const handlers = {
-    // The terminal gives Ctrl-C to the child as well: it ends of it, and we live on to tidy up.
-    SIGINT: () => {},
-    SIGTERM: () => stop(child),
-    SIGHUP: () => stop(child),
-  } as const
+  const started = execa(file, args, {
+    ...{ env, extendEnv: false, reject: false, stdio: 'inherit', cleanup: false },
+    ...{ timeout: timeoutMs, forceKillAfterDelay: killGraceMs },
+  } as const)
+  const stop = () => void started.kill()
+  // The terminal gives Ctrl-C to the child as well: it ends of it, and we live on to tidy up.
+  const handlers = { SIGINT: () => undefined, SIGTERM: stop, SIGHUP: stop } as const
   for (const [signal, handler] of Object.entries(handlers)) process.on(signal, handler)
   try {
-    const outcome = await ended(child)
-    return timedOut ? { kind: 'timeout' } : outcome
+    const { timedOut, exitCode, signal, code } = await started
+    if (timedOut) return { kind: 'timeout' }
+    if (exitCode !== undefined) return { kind: 'exited', exitCode }
+    if (signal !== undefined) return { kind: 'killed', signal }
+    return { kind: 'missing', reason: code === 'ENOENT' ? 'not found' : (code ?? 'cannot be started') }
   } finally {
-    clearTimeout(deadline)
     for (const [signal, handler] of Object.entries(handlers)) process.off(signal, handler)
   }
-}
-
-function stop(child: ChildProcess): void {
-  child.kill('SIGTERM')
-  const last = setTimeout(() => child.kill('SIGKILL'), killGraceMs)
-  child.once('exit', () => clearTimeout(last))
-}
-
-function ended(child: ChildProcess): Promise<InteractiveOutcome> {
-  const { promise, resolve } = Promise.withResolvers<InteractiveOutcome>()
-  child.once('error', ({ code }: NodeJS.ErrnoException) =>
-    resolve({ kind: 'missing', reason: code === 'ENOENT' ? 'not found' : (code ?? 'cannot be started') }),
-  )
-  child.once('exit', (exitCode, signal) =>
-    resolve(
-      exitCode === null ? { kind: 'killed', signal: signal ?? 'unknown' } : { kind: 'exited', exitCode },
-    ),
-  )
-  return promise
 }
