@@ -7,6 +7,7 @@ import { type CommandOutcome, runCommand } from './command.ts'
 import { commandEnvironment } from './config/environment.ts'
 import type { Entry } from './config/site.ts'
 import { errorOf, failure, Permanent, Transient } from './errors.ts'
+import { lastLine } from './outcome-text.ts'
 import type { ReasonCode } from './reasons.ts'
 import { encodeToken } from './subjects.ts'
 import { timeStep } from './telemetry/steps.ts'
@@ -117,7 +118,7 @@ function kinitError(entry: TicketOf, outcome: CommandOutcome): Error {
   const code = classify(outcome)
   const failed = failure(
     code,
-    `No Kerberos ticket for ${entry.principal} from ${entry.keytab}: ${describe(code)}.`,
+    `No Kerberos ticket for ${entry.principal} from ${entry.keytab}: ${describe(code, outcome)}.`,
   )
   return errorOf(failed)
 }
@@ -136,7 +137,12 @@ const described: Partial<Record<ReasonCode, string>> = {
   'kinit-no-keytab': 'the keytab is missing or cannot be read',
   'kinit-wrong-keytab': 'the keytab does not hold a current key of this principal',
 }
-const describe = (code: ReasonCode) => described[code] ?? 'kinit failed'
+
+/** What is not known is said in kinit's own words. */
+function describe(code: ReasonCode, { stderr }: CommandOutcome): string {
+  const said = lastLine(stderr)
+  return described[code] ?? (said ? `kinit says: ${said}` : 'kinit failed and said nothing')
+}
 
 /** When the ticket ends (milliseconds since the epoch). Checks that the ccache is really this principal's. */
 function ticketEnd(entry: TicketOf, ccache: string): number {
