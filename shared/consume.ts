@@ -36,8 +36,6 @@ export interface Received<T> {
   readonly pending: number
   /** Aborted when the daemon stops and the handler's grace is over. */
   readonly signal: AbortSignal
-  /** The handler only waits, for something that may never come: another may start in its place. */
-  readonly lendSlot: () => void
   /** Its lines say by themselves which work they are about (`inWork`). */
   readonly log: Logger
 }
@@ -55,6 +53,8 @@ export interface Consumption<T> {
   readonly concurrency: number
   /** Which waiting message may start now, given those at work; undefined: none yet. Default: the oldest. */
   readonly choose?: (waiting: readonly T[], working: readonly T[]) => T | undefined
+  /** It waits for something else than its turn, so that messages behind it are pulled besides. */
+  readonly isParked?: (body: T) => boolean
 }
 
 export interface ConsumeDeps {
@@ -111,8 +111,6 @@ export async function consume<T>(
   const consumer = await bus.js.consumers.get(what.stream, what.consumer)
   const waiting = new Map<string, Held<T>>()
   const working = new Map<string, Held<T>>()
-  /** Those of `working` that only wait. */
-  const lent = new Set<string>()
   /** When each item at work was begun, and the last pull that came to something (monotonic, milliseconds). */
   const begun = new Map<string, number>()
   let lastPull: number | null = performance.now()
@@ -140,7 +138,7 @@ export async function consume<T>(
   }
 
   function startWork(): void {
-    while (!stopping && working.size - lent.size < what.concurrency && waiting.size > 0) {
+    while (!stopping && working.size < what.concurrency && waiting.size > 0) {
       const next = pick()
       if (!next) return
       const [key, held] = next
@@ -150,7 +148,6 @@ export async function consume<T>(
       observeWait(held.message)
       const work = workOn(held).finally(() => {
         working.delete(key)
-        lent.delete(key)
         begun.delete(key)
         running.delete(work)
         room.resolve()
@@ -158,12 +155,6 @@ export async function consume<T>(
       })
       running.add(work)
     }
-  }
-
-  function lend(key: string): void {
-    if (!working.has(key)) return
-    lent.add(key)
-    startWork()
   }
 
   function pick(): [string, Held<T>] | undefined {
@@ -254,7 +245,6 @@ export async function consume<T>(
         deliveries,
         pending,
         signal: abort.signal,
-        lendSlot: () => lend(keyOf(held.message)),
         log,
       })
       await patiently(() => publishAll(bus, outgoing), { signal: abort.signal, log })
@@ -303,9 +293,15 @@ export async function consume<T>(
     }
   }
 
+  /** How many wait for their turn alone. */
+  function countTurns(): number {
+    const { isParked } = what
+    return isParked ? [...waiting.values()].filter(({ body }) => !isParked(body)).length : waiting.size
+  }
+
   async function pullForEver(): Promise<void> {
     while (!stopping) {
-      const free = backlog - waiting.size - working.size
+      const free = backlog - countTurns() - working.size
       if (free <= 0) {
         room = Promise.withResolvers()
         await room.promise

@@ -23,11 +23,14 @@ export function checkNodes(site: Site): Check[] {
 
 async function lookAtNode(node: string, entry: Entry, site: Site, signal: AbortSignal): Promise<Finding[]> {
   const { ssh } = site.distributor
-  const timeoutMs = 2 * site.timeouts.pingMs
-  const words = ['-o', 'PreferredAuthentications=none', ...sshWords(entry, { timeoutMs }), node, 'true']
+  const { pingMs } = site.timeouts
+  const words = [
+    ...['-o', 'PreferredAuthentications=none'],
+    ...[...sshWords(entry, { connectMs: pingMs }), node, 'true'],
+  ]
   const run = (args: readonly string[], most: number) =>
     runCommand({ file: ssh, args, env: commandEnvironment(), timeoutMs: most, signal })
-  const code = reasonOf(await run(words, timeoutMs + commandMs))
+  const code = reasonOf(await run(words, 2 * pingMs + commandMs))
   if (code === undefined) return [ok('node', `${node} listens, and its host key is known`)]
   if (typeof code === 'object') return [problem('node', `${node}: ${code.said}`, 'check sshOptions')]
   if (code !== 'host-key-unknown')
@@ -60,7 +63,6 @@ function reasonOf(outcome: CommandOutcome): ReasonCode | { readonly said: string
   if (outcome.kind === 'exited' && outcome.exitCode === 0) return undefined
   const code = classify(outcome)
   if (code === 'kerberos-refused') return undefined
-  if (code === 'push-timeout') return 'node-unreachable'
   if (code !== 'push-failed') return code
   return {
     said: outcome.kind === 'exited' ? lastLine(outcome.stderr) || 'ssh failed' : `ssh ${outcome.kind}`,

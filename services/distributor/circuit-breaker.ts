@@ -1,122 +1,135 @@
 /**
- * Keeps nodes that do not answer from costing the others anything. Nobody is asked who answers, there is no barrier: a
- * push lends its slot while its connection is not taken, and a node that failed is asked by a probe before the next one.
+ * Keeps nodes that are away from costing the others anything: after a failure one push at a time tries the node, and every
+ * other push to it fails with what that one found, without a connection of its own.
  */
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { Entry } from '../../shared/config/site.ts'
-import type { Received } from '../../shared/consume.ts'
 import { Permanent, RetryLater, Transient } from '../../shared/errors.ts'
 import type { ReasonCode } from '../../shared/reasons.ts'
-import type { AskNode } from './ask-node.ts'
-import type { IsConnecting } from './connecting.ts'
-import { nodeError } from './ssh-failure.ts'
+import { noteOutcome } from '../../shared/telemetry/outcome.ts'
+import {
+  afterAnswer,
+  afterFailure,
+  afterHang,
+  afterNothing,
+  afterStart,
+  type Circuit,
+  type Finding,
+  isProven,
+  mostAt,
+  permit,
+  type RetryPolicy,
+  type Try,
+  unknown,
+  withoutOld,
+} from './circuit.ts'
+import { NodeFailure, nodeError } from './ssh-failure.ts'
+import type { Push } from './transport.ts'
 
-/** All in milliseconds. */
-export interface ReachTiming {
-  /** When a push is looked at first; the next looks come after twice as long, up to `lookMs`. */
-  readonly firstLookMs: number
-  readonly lookMs: number
+/** A push as the breaker sees it. */
+export interface At {
+  readonly push: Pick<Push, 'entry' | 'node'>
+  readonly run: string
+  readonly policy: RetryPolicy
+  /** Aborted when the daemon stops: what a push says after that means nothing. */
+  readonly signal: AbortSignal
 }
 
-const defaults: ReachTiming = { firstLookMs: 50, lookMs: 1_000 }
-
-export interface ReachMeans {
-  readonly askNode: AskNode
-  readonly isConnecting: IsConnecting
+/** A push that waits: `way` is how it gets to its node. */
+export interface WaitingAt {
+  readonly way: string
+  readonly run: string
 }
 
-export interface Reach {
+export interface CircuitBreaker {
   /**
-   * Runs `push`, which is aborted when nobody takes its connection for `pingMs`, and a probe's neither. Throws Transient with
-   * the probe's reason, or RetryLater when a node that was away has come back.
+   * Makes the push, unless its node failed lately. Throws what it throws; and RetryLater where the node is away, with the
+   * failure as soon as the node has failed as often as the configuration says.
    */
-  attempt<T>(at: At, push: (signal: AbortSignal) => Promise<T>, waiter: Waiter): Promise<T>
+  attempt<T>(at: At, push: () => Promise<T>): Promise<T>
+  /** How many pushes at the same time the way takes now, where a node that is well takes `limit`. */
+  mostAt(at: WaitingAt, limit: number): number
+  /** Whether the way's node has answered lately. */
+  isProven(at: Pick<WaitingAt, 'way'>): boolean
+  /** Whether the way's node failed lately. */
+  isOpen(at: Pick<WaitingAt, 'way'>): boolean
+  /** When the entry's push of this run was made last, and did not succeed (milliseconds of the breaker's clock). */
+  triedAt(at: { readonly entry: string; readonly node: string; readonly run: string }): number | undefined
 }
 
-interface At {
-  readonly entry: Entry
+/** How an entry gets to a node: what stops one entry's own proxy stops nobody else. */
+export const wayTo = ({
+  entry: { sshOptions },
+  node,
+}: {
+  readonly entry: Pick<Entry, 'sshOptions'>
   readonly node: string
-  /** How long a node may take to answer. */
-  readonly pingMs: number
-}
-type Waiter = Pick<Received<unknown>, 'signal' | 'lendSlot'>
+}): string => JSON.stringify([node, sshOptions])
 
-/** After these a node is asked before it gets another push. */
-const awayCodes: ReadonlySet<ReasonCode> = new Set([
-  'node-unreachable',
-  'node-unknown',
-  'connection-refused',
-  'push-timeout',
+/** After these nobody got as far as the account. */
+const awayCodes: ReadonlySet<ReasonCode> = new Set(['node-unreachable', 'node-unknown', 'connection-refused'])
+/** These come from somebody who is there. */
+const answerCodes: ReadonlySet<ReasonCode> = new Set([
+  ...(['host-key-changed', 'host-key-unknown', 'connection-dropped'] as const),
+  ...(['kerberos-refused', 'account-unknown', 'login-refused', 'shell-failed'] as const),
+  ...(['disk-full', 'destination-squatted', 'destination-missing', 'wrong-owner'] as const),
 ])
 
-export function openReach(means: ReachMeans, timing: Partial<ReachTiming> = {}): Reach {
-  const { firstLookMs, lookMs } = { ...defaults, ...timing }
-  const away = new Set<string>()
+/** Remembers what became of pushes, as long as the daemon runs. */
+export function openCircuitBreaker(now: () => number = () => performance.now()): CircuitBreaker {
+  const circuits = new Map<string, Circuit>()
+  /** By entry and node: the last try that did not succeed. */
+  const tried = new Map<string, Pick<Try, 'run' | 'startedMs'>>()
+  const circuitOf = (way: string) => withoutOld(circuits.get(way) ?? unknown, now())
 
-  /** Whoever waits for a node that is away has no slot, and so gets in line again when it is back. */
-  async function awaitReturn({ entry, node, pingMs }: At, { lendSlot }: Waiter): Promise<never> {
-    lendSlot()
-    const code = await means.askNode(entry, node, pingMs)
-    if (code) throw nodeError({ entry, node }, code)
-    away.delete(node)
-    throw new RetryLater(1)
-  }
-
-  /**
-   * Looks at a push until it is over. Ends early when nobody has taken its connection for `pingMs`, unless a probe is
-   * answered: then the name has another address, and ssh comes to it by itself.
-   */
-  async function untilLost({ entry, node, pingMs }: At, lendSlot: () => void, over: AbortSignal) {
-    let since: number | undefined
-    let answer: ReturnType<AskNode> | undefined
-    for (let waitMs = firstLookMs; ; waitMs = Math.min(lookMs, 2 * waitMs)) {
-      await sleep(waitMs, undefined, { signal: over })
-      if (!(await means.isConnecting(entry, node))) {
-        since = undefined
-        answer = undefined
-        continue
-      }
-      if (since === undefined) {
-        since = performance.now()
-        lendSlot()
-      }
-      const stuckMs = performance.now() - since
-      // Not at once: it is a connection more for a node that is only far away.
-      if (stuckMs >= pingMs / 2) answer ??= means.askNode(entry, node, pingMs / 2)
-      if (stuckMs >= pingMs && (await answer)) return
-    }
-  }
-
-  async function pushWatched<T>(at: At, push: (signal: AbortSignal) => Promise<T>, waiter: Waiter) {
-    const [lost, over] = [new AbortController(), new AbortController()]
-    const watching = untilLost(at, () => over.signal.aborted || waiter.lendSlot(), over.signal)
-    // It only ever fails because the push is over.
-    watching.then(
-      () => lost.abort(),
-      () => undefined,
-    )
-    try {
-      return await push(AbortSignal.any([waiter.signal, lost.signal]))
-    } catch (error) {
-      throw lost.signal.aborted && !waiter.signal.aborted ? nodeError(at, 'node-unreachable') : error
-    } finally {
-      over.abort()
-    }
+  function judge(circuit: Circuit, attempt: Try, error: unknown, policy: RetryPolicy): Circuit {
+    const code = codeOf(error)
+    if (error instanceof NodeFailure && awayCodes.has(error.failure.code))
+      return afterFailure(circuit, attempt, findingOf(error), policy, now())
+    if (error instanceof NodeFailure && code === 'push-timeout')
+      return afterHang(circuit, attempt, findingOf(error), policy, now())
+    return code && answerCodes.has(code) ? afterAnswer(now()) : afterNothing(circuit, now())
   }
 
   return {
-    async attempt(at, push, waiter) {
-      if (away.has(at.node)) await awaitReturn(at, waiter)
+    async attempt({ push: of, run, policy, signal }, push) {
+      const way = wayTo(of)
+      const permission = permit(circuitOf(way), run, now())
+      if (permission.kind === 'wait') throw putOff(of, permission.delayMs, permission.found)
+      const attempt: Try = { run, account: of.entry.account, startedMs: now() }
+      circuits.set(way, afterStart(circuitOf(way), attempt))
+      const target = targetOf(of.entry.name, of.node)
+      tried.set(target, attempt)
       try {
-        const result = await pushWatched(at, push, waiter)
-        away.delete(at.node)
+        const result = await push()
+        tried.delete(target)
+        circuits.set(way, afterAnswer(now()))
         return result
       } catch (error) {
-        if (!(error instanceof Transient) && !(error instanceof Permanent)) throw error
-        if (awayCodes.has(error.failure.code)) away.add(at.node)
-        else away.delete(at.node)
-        throw error
+        const said = signal.aborted ? undefined : error
+        const circuit = judge(circuitOf(way), attempt, said, policy)
+        circuits.set(way, circuit)
+        if (circuit.kind !== 'open' || !(said instanceof NodeFailure)) throw error
+        noteOutcome('push', said.failure.code)
+        const delayMs = Math.max(1, circuit.nextTryMs - now())
+        throw putOff(of, delayMs, circuit.isTold ? circuit.found : undefined)
       }
+    },
+    mostAt: ({ way, run }, limit) => mostAt(circuitOf(way), run, limit, now()),
+    isProven: ({ way }) => isProven(circuitOf(way), now()),
+    isOpen: ({ way }) => circuitOf(way).kind === 'open',
+    triedAt({ entry, node, run }) {
+      const last = tried.get(targetOf(entry, node))
+      return last?.run === run ? last.startedMs : undefined
     },
   }
 }
+
+const targetOf = (entry: string, node: string) => `${entry} ${node}`
+
+const putOff = (of: At['push'], delayMs: number, found: Finding | undefined) =>
+  new RetryLater(delayMs, found && nodeError(of, found.code, found.why).failure)
+
+const findingOf = ({ failure: { code }, why }: NodeFailure): Finding => ({ code, why })
+
+const codeOf = (error: unknown): ReasonCode | undefined =>
+  error instanceof Transient || error instanceof Permanent ? error.failure.code : undefined

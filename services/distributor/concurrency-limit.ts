@@ -2,7 +2,7 @@
 import { backoffMs } from '../../shared/ends.ts'
 
 /** What is remembered of a node that dropped a connection. */
-export interface Pace {
+export interface ConcurrencyLimit {
   /** Pushes at the same time, at least one. */
   readonly most: number
   /** Dropped connections since the last push that got through. */
@@ -17,20 +17,20 @@ const calmBeforeMore = 8
 export const mostDrops = 8
 
 /** Half as many from now on. Pure. */
-export const afterDrop = (pace: Pace | undefined, perNode: number): Pace => ({
-  most: Math.max(1, Math.floor((pace?.most ?? perNode) / 2)),
-  drops: (pace?.drops ?? 0) + 1,
+export const afterDrop = (limit: ConcurrencyLimit | undefined, perNode: number): ConcurrencyLimit => ({
+  most: Math.max(1, Math.floor((limit?.most ?? perNode) / 2)),
+  drops: (limit?.drops ?? 0) + 1,
   calm: 0,
 })
 
 /** One more after a while; undefined when the node gets as many as any other. Pure. */
-export function afterAnswer(pace: Pace, perNode: number): Pace | undefined {
-  const calm = pace.calm + 1
-  if (calm < calmBeforeMore) return { ...pace, drops: 0, calm }
-  return pace.most + 1 < perNode ? { most: pace.most + 1, drops: 0, calm: 0 } : undefined
+export function afterAnswer(limit: ConcurrencyLimit, perNode: number): ConcurrencyLimit | undefined {
+  const calm = limit.calm + 1
+  if (calm < calmBeforeMore) return { ...limit, drops: 0, calm }
+  return limit.most + 1 < perNode ? { most: limit.most + 1, drops: 0, calm: 0 } : undefined
 }
 
-export interface Paces {
+export interface ConcurrencyLimits {
   /** How many pushes at the same time the node gets. */
   mostAt(node: string): number
   answered(node: string): void
@@ -38,23 +38,23 @@ export interface Paces {
   dropped(node: string): number | undefined
 }
 
-/** Remembers the paces of nodes; `perNode` is what the configuration allows now. */
-export function openPaces(perNode: () => number): Paces {
-  const paces = new Map<string, Pace>()
+/** Remembers the limits of nodes; `perNode` is what the configuration allows now. */
+export function openConcurrencyLimits(perNode: () => number): ConcurrencyLimits {
+  const limits = new Map<string, ConcurrencyLimit>()
   return {
-    mostAt: (node) => Math.min(perNode(), paces.get(node)?.most ?? Number.POSITIVE_INFINITY),
+    mostAt: (node) => Math.min(perNode(), limits.get(node)?.most ?? Number.POSITIVE_INFINITY),
     answered(node) {
-      const pace = paces.get(node)
-      if (!pace) return
-      const next = afterAnswer(pace, perNode())
-      if (next) paces.set(node, next)
-      else paces.delete(node)
+      const limit = limits.get(node)
+      if (!limit) return
+      const next = afterAnswer(limit, perNode())
+      if (next) limits.set(node, next)
+      else limits.delete(node)
     },
     dropped(node) {
-      const pace = afterDrop(paces.get(node), perNode())
-      paces.set(node, pace)
-      if (pace.drops > mostDrops) return undefined
-      return backoffMs(pace.drops, { firstMs: 200, longestMs: 3_000 })
+      const limit = afterDrop(limits.get(node), perNode())
+      limits.set(node, limit)
+      if (limit.drops > mostDrops) return undefined
+      return backoffMs(limit.drops, { firstMs: 200, longestMs: 3_000 })
     },
   }
 }

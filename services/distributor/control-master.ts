@@ -1,5 +1,6 @@
 /** Connections to nodes that stay open for the next push: where their sockets lie, and how they are closed. */
 import { createHash } from 'node:crypto'
+import { existsSync } from 'node:fs'
 import { readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { runCommand } from '../../shared/command.ts'
@@ -28,8 +29,11 @@ export async function openControlMasters(directory: string, ssh: () => string): 
   await ensurePrivateDirectory(directory)
   await closeAll(directory, ssh())
   return {
-    socketOf: (entry, node, { controlMaster, controlPersist }) =>
-      controlMaster ? { directory, name: socketName(entry, node), persistMs: controlPersist } : undefined,
+    socketOf(entry, node, { controlMaster, controlPersist }) {
+      if (!controlMaster) return undefined
+      const name = socketName(entry, node)
+      return { directory, name, persistMs: controlPersist, isOpen: existsSync(join(directory, name)) }
+    },
     close: ({ name }, program) => close(directory, name, program),
     [Symbol.asyncDispose]: () => closeAll(directory, ssh()),
   }

@@ -12,14 +12,14 @@ import type { Fact, Outgoing } from '../../shared/publish.ts'
 import type { SealedContent } from '../../shared/seal.ts'
 import { pushSubject, sealedKey, tokenSubject } from '../../shared/subjects.ts'
 import { type Acted, workOnTarget } from '../../shared/target.ts'
-import { timePush } from './contact.ts'
 import { deliveryOf } from './delivery.ts'
 import { filesFor } from './files.ts'
+import { type PushToNodeDeps, pushToNode } from './push-to-node.ts'
 import { retriesOfPush } from './retries.ts'
-import { type SendDeps, sendFiles } from './send.ts'
+import type { PlacedFile } from './transport.ts'
 import type { Unsealing } from './unsealing.ts'
 
-export interface PushDeps extends SendDeps {
+export interface PushDeps extends PushToNodeDeps {
   readonly site: () => Site
   readonly targets: KV
   readonly sealed: KV
@@ -43,7 +43,7 @@ export async function handlePush(received: Received<PushItem>, deps: PushDeps): 
     },
     deps.targets,
     received,
-    () => timePush(entry, item, () => push(item, entry, site, received, deps)),
+    () => push(item, entry, site, received, deps),
   )
 }
 
@@ -66,13 +66,12 @@ async function push(
   })
   const { token, bearers, missing } = deliveryOf(entry, content, Date.now())
   const files = filesFor(entry, item.uid, token, bearers)
-  const warning = await sendFiles(
+  const warning = await pushToNode(
     { entry, node: item.node, uid: item.uid, files },
-    ccache,
-    site,
-    received,
+    { site, run: item.run, ccache, signal: received.signal },
     deps,
   )
+  logPushed(received.log, item, files, content)
   if (missing) throw new Permanent(missing)
   return { messages: [pushedEvent(item, content, warning)], expiry: content.expiry }
 }
@@ -122,6 +121,21 @@ export function isWhatWasAsked(content: SealedContent, entry: Pick<Entry, 'name'
     content.entry === entry.name &&
     content.service === entry.service &&
     Date.parse(content.expiry) > Date.now()
+  )
+}
+
+/** The line that people look for: what lies where, and until when. */
+function logPushed(
+  log: Received<PushItem>['log'],
+  { service, node }: Pick<PushItem, 'service' | 'node'>,
+  files: readonly PlacedFile[],
+  { expiry }: Pick<SealedContent, 'expiry'>,
+): void {
+  const paths = files.map(({ path }) => path)
+  const lifeSeconds = Math.round((Date.parse(expiry) - Date.now()) / 1_000)
+  log.info(
+    { service, node, files: paths, expiry, lifeSeconds },
+    `pushed ${service} to ${node}: ${paths.join(' ')}, good until ${expiry}`,
   )
 }
 

@@ -1,25 +1,22 @@
 /** The distributor: opens sealed tokens and puts them on every node, many at once, a few at a time for each node. */
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Site } from '../../shared/config/site.ts'
+import type { Entry, Site } from '../../shared/config/site.ts'
 import { consume } from '../../shared/consume.ts'
 import { runDaemon } from '../../shared/daemon.ts'
 import { openTickets } from '../../shared/kinit.ts'
-import { pushItem, tokenReady, tokenStored } from '../../shared/messages.ts'
+import { type PushItem, pushItem, tokenReady, tokenStored } from '../../shared/messages.ts'
 import { serveRequests } from '../../shared/micro.ts'
 import { failedEvent } from '../../shared/report.ts'
 import { sealingSeedFile } from '../../shared/state.ts'
 import { buckets, consumers, streams } from '../../shared/subjects.ts'
 import { awaitTopology } from '../../shared/topology.ts'
-import { openAskNode } from './ask-node.ts'
-import { choosePush } from './choose.ts'
-import { openIsConnecting } from './connecting.ts'
+import { openCircuitBreaker, wayTo } from './circuit-breaker.ts'
+import { openConcurrencyLimits } from './concurrency-limit.ts'
 import { openControlMasters } from './control-master.ts'
 import { handlePush } from './handle.ts'
-import { openPaces } from './pace.ts'
+import { choosePush } from './next-push.ts'
 import { planReady, planStored } from './plan.ts'
-import { openReach } from './reach.ts'
-import { openSshTargets } from './ssh-target.ts'
 import { emptyStaging } from './stage-files.ts'
 import { openUnsealing } from './unsealing.ts'
 
@@ -30,8 +27,8 @@ await runDaemon('distributor', async ({ bus, log, site, stateRoot, stateDirector
   })
   const seed = await readFile(site().sealing.seedFile ?? sealingSeedFile(stateRoot), 'utf8')
   const targets = await bus.bucket(buckets.targets)
-  const targetOf = openSshTargets(() => site().distributor.ssh)
-  const paces = openPaces(() => site().distributor.perNode)
+  const limits = openConcurrencyLimits(() => site().distributor.perNode)
+  const breaker = openCircuitBreaker()
   const deps = {
     site,
     targets,
@@ -40,12 +37,13 @@ await runDaemon('distributor', async ({ bus, log, site, stateRoot, stateDirector
     masters: stack.use(
       await openControlMasters(join(stateDirectory, 'connections'), () => site().distributor.ssh),
     ),
-    reach: openReach({ askNode: openAskNode(targetOf), isConnecting: openIsConnecting(targetOf) }),
-    ...{ paces, targetOf },
+    ...{ limits, breaker },
     staging: await emptyStaging(join(stateDirectory, 'staging')),
     unseal: openUnsealing(new TextEncoder().encode(seed.trim())),
   }
-  const accountOf = openAccounts(site)
+  const entryOf = openEntries(site)
+  const wayOf = ({ entry, node }: PushItem) => wayTo({ entry: entryOf(entry) ?? strange, node })
+  const { concurrency } = site().distributor
 
   stack.use(
     await consume(
@@ -55,8 +53,17 @@ await runDaemon('distributor', async ({ bus, log, site, stateRoot, stateDirector
         schemaOf: () => pushItem,
         handle: (received) => handlePush(received, deps),
         report: (item, failed, permanent) => failedEvent(item, 'push', item.node, failed, permanent),
-        concurrency: site().distributor.concurrency,
-        choose: (waiting, working) => choosePush(waiting, working, { mostAt: paces.mostAt, accountOf }),
+        // The choice has a bound for each of two kinds of nodes.
+        concurrency: 2 * concurrency,
+        choose: (waiting, working) =>
+          choosePush(waiting, working, {
+            most: concurrency,
+            mostAt: (item) => breaker.mostAt({ way: wayOf(item), run: item.run }, limits.mostAt(item.node)),
+            isProven: (item) => breaker.isProven({ way: wayOf(item) }),
+            triedAt: breaker.triedAt,
+            accountOf: (entry) => entryOf(entry)?.account,
+          }),
+        isParked: (item) => breaker.isOpen({ way: wayOf(item) }),
       },
       { bus, log },
     ),
@@ -91,14 +98,17 @@ await runDaemon('distributor', async ({ bus, log, site, stateRoot, stateDirector
   stack.use(await serveRequests(bus, 'distributor', [], log))
 })
 
-/** Asked for every waiting push whenever one ends, so it is looked up, not searched for. */
-function openAccounts(site: () => Site): (entry: string) => string | undefined {
-  let [of, accounts] = [undefined as Site | undefined, new Map<string, string>()]
+/** An entry that is configured no longer: its pushes end by themselves. */
+const strange: Pick<Entry, 'sshOptions'> = { sshOptions: [] }
+
+/** Asked for every waiting push whenever one ends, so they are looked up, not searched for. */
+function openEntries(site: () => Site): (entry: string) => Entry | undefined {
+  let [of, entries] = [undefined as Site | undefined, new Map<string, Entry>()]
   return (entry) => {
     if (of !== site()) {
       of = site()
-      accounts = new Map(of.entries.map(({ name, account }) => [name, account]))
+      entries = new Map(of.entries.map((one) => [one.name, one]))
     }
-    return accounts.get(entry)
+    return entries.get(entry)
   }
 }

@@ -1,34 +1,51 @@
-/** Which push may start next: a bound per node, one at a time per (node, account), and nodes take turns. Pure. */
+/**
+ * Which push may start next: a bound in all and for each node, one at a time per (node, account), and nodes take turns. What
+ * was never tried goes before what comes again. Pure.
+ */
 import type { PushItem } from '../../shared/messages.ts'
 
 /** What choosing needs beyond the items. */
-export interface ChooseRules {
-  /** How many pushes at the same time a node gets. */
-  readonly mostAt: (node: string) => number
+export interface NextPushRules {
+  /** Pushes at the same time to nodes that answered lately; as many again to the others, which may only be waited for. */
+  readonly most: number
+  /** How many pushes at the same time an item's node gets. */
+  readonly mostAt: (item: PushItem) => number
+  /** Whether an item's node answered lately. */
+  readonly isProven: (item: PushItem) => boolean
+  /** When an item was tried last, in any unit; undefined: never. */
+  readonly triedAt: (item: PushItem) => number | undefined
   /** The account an entry pushes as. */
   readonly accountOf: (entry: string) => string | undefined
 }
 
-/** The next push, or undefined while none may start: from the node with the fewest at work, the soonest expiry first. */
+/**
+ * The next push, or undefined while none may start: one that was never tried, from the node with the fewest at work, the one
+ * tried longest ago, the soonest expiry first.
+ */
 export function choosePush(
   waiting: readonly PushItem[],
   working: readonly PushItem[],
-  { mostAt, accountOf }: ChooseRules,
+  { most, mostAt, isProven, triedAt, accountOf }: NextPushRules,
 ): PushItem | undefined {
   const busy = new Map<string, number>()
   for (const { node } of working) busy.set(node, (busy.get(node) ?? 0) + 1)
-  const taken = new Set(working.map((item) => `${item.node} ${accountOf(item.entry)}`))
-  const free = waiting.filter(
-    (item) =>
-      (busy.get(item.node) ?? 0) < mostAt(item.node) && !taken.has(`${item.node} ${accountOf(item.entry)}`),
-  )
+  const load = ({ node }: PushItem) => busy.get(node) ?? 0
+  const place = (item: PushItem) => `${item.node} ${accountOf(item.entry)}`
+  const taken = new Set(working.map(place))
+  const proven = working.filter(isProven).length
+  const hasRoom = (item: PushItem) => (isProven(item) ? proven : working.length - proven) < most
+  const free = waiting.filter((item) => hasRoom(item) && load(item) < mostAt(item) && !taken.has(place(item)))
+  const rank = (item: PushItem): readonly (number | string)[] => {
+    const tried = triedAt(item)
+    return [tried === undefined ? 0 : 1, load(item), tried ?? 0, item.expiry]
+  }
   return free.reduce<PushItem | undefined>(
-    (best, item) => (best && !goesBefore(item, best, busy) ? best : item),
+    (best, item) => (best && !isBefore(rank(item), rank(best)) ? best : item),
     undefined,
   )
 }
 
-function goesBefore(item: PushItem, best: PushItem, busy: ReadonlyMap<string, number>): boolean {
-  const difference = (busy.get(item.node) ?? 0) - (busy.get(best.node) ?? 0)
-  return difference < 0 || (difference === 0 && item.expiry < best.expiry)
+function isBefore(one: readonly (number | string)[], other: readonly (number | string)[]): boolean {
+  const at = one.findIndex((value, index) => value !== other[index])
+  return at >= 0 && (one[at] as number) < (other[at] as number)
 }

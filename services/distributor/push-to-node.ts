@@ -1,22 +1,31 @@
-/** One push with what the daemon knows around it: is the node there, how many at once does it take, is a connection open. */
+/** One push with what the daemon knows around it: is the node away, how many at once does it take, is a connection open. */
 import type { Site } from '../../shared/config/site.ts'
-import type { Received } from '../../shared/consume.ts'
 import { Permanent, RetryLater, Transient } from '../../shared/errors.ts'
 import type { ReasonCode } from '../../shared/reasons.ts'
+import type { CircuitBreaker } from './circuit-breaker.ts'
+import type { ConcurrencyLimits } from './concurrency-limit.ts'
 import type { ControlMasters } from './control-master.ts'
-import { chooseExchanges } from './key-exchange.ts'
-import type { Paces } from './pace.ts'
-import type { Reach } from './reach.ts'
-import type { SshTargets } from './ssh-target.ts'
-import { type Push, transportOf } from './transport.ts'
+import { explainRefusal } from './explain-refusal.ts'
+import { timePush } from './push-timer.ts'
+import { retriesOfPush } from './retries.ts'
+import { NodeFailure } from './ssh-failure.ts'
+import { type Push, type PushMeans, transportOf } from './transport.ts'
 
-export interface SendDeps {
-  readonly reach: Reach
-  readonly paces: Paces
+export interface PushToNodeDeps {
+  readonly breaker: CircuitBreaker
+  readonly limits: ConcurrencyLimits
   readonly masters: ControlMasters
-  readonly targetOf: SshTargets
   /** A private directory for files on their way. */
   readonly staging: string
+}
+
+/** What a push belongs to. */
+export interface PushContext {
+  readonly site: Site
+  readonly run: string
+  /** The file with the entry's own ticket. */
+  readonly ccache: string
+  readonly signal: AbortSignal
 }
 
 /** After these an open connection is not to be trusted. */
@@ -27,37 +36,56 @@ const brokenCodes: ReadonlySet<ReasonCode | undefined> = new Set([
 ])
 
 /**
- * Puts the files on the node with the ticket in `ccache`. Returns a warning about optional files, or undefined. Throws as
- * transports do, and RetryLater where sshd had too many connections: that is no failure before it goes on and on.
+ * Puts the files on the node. Returns a warning about optional files, or undefined. Throws as transports do, and RetryLater
+ * where the node is away, or where sshd had too many connections: that is no failure before it goes on and on.
  */
-export async function sendFiles(
+export async function pushToNode(
   push: Push,
-  ccache: string,
+  { site, run, ccache, signal }: PushContext,
+  deps: PushToNodeDeps,
+): Promise<string | undefined> {
+  const { breaker, limits } = deps
+  const at = { push, run, policy: retriesOfPush(site), signal }
+  try {
+    const warning = await breaker.attempt(at, () =>
+      timePush(push.entry, { node: push.node, run }, () => transfer(push, site, { ccache, signal }, deps)),
+    )
+    limits.answered(push.node)
+    return warning
+  } catch (error) {
+    if (codeOf(error) !== 'connection-dropped') throw error
+    const delayMs = limits.dropped(push.node)
+    throw delayMs === undefined ? error : new RetryLater(delayMs)
+  }
+}
+
+async function transfer(
+  push: Push,
   { distributor, timeouts }: Site,
-  received: Pick<Received<unknown>, 'signal' | 'lendSlot'>,
-  { reach, paces, masters, targetOf, staging }: SendDeps,
+  { ccache, signal }: Pick<PushContext, 'ccache' | 'signal'>,
+  { masters, staging }: PushToNodeDeps,
 ): Promise<string | undefined> {
   const { entry, node } = push
   const { ssh, rsync } = distributor
   const control = masters.socketOf(entry, node, distributor)
-  const exchanges = chooseExchanges((await targetOf(entry, node))?.keyExchanges ?? [])
-  const means = {
-    ...{ ssh, rsync, ccache, staging, exchanges, timeoutMs: timeouts.pushMs },
+  const means: PushMeans = {
+    ...{ ssh, rsync, ccache, staging, signal, timeoutMs: timeouts.pushMs },
+    connectMs: connectMs(timeouts),
     ...(control ? { control } : {}),
   }
   try {
-    const send = (signal: AbortSignal) => transportOf(entry)(push, { ...means, signal })
-    const warning = await reach.attempt({ entry, node, pingMs: timeouts.pingMs }, send, received)
-    paces.answered(node)
-    return warning
+    return await transportOf(entry)(push, means)
   } catch (error) {
     const code = codeOf(error)
     if (control && brokenCodes.has(code)) await masters.close(control, ssh)
-    if (code !== 'connection-dropped') throw error
-    const delayMs = paces.dropped(node)
-    throw delayMs === undefined ? error : new RetryLater(delayMs)
+    if (code !== 'kerberos-refused' || !(error instanceof NodeFailure)) throw error
+    throw await explainRefusal(push, means, error)
   }
 }
+
+/** For each address of a node: one that is dead leaves half of a push's time to the next. Pure. */
+export const connectMs = ({ pingMs, pushMs }: Pick<Site['timeouts'], 'pingMs' | 'pushMs'>): number =>
+  Math.min(pingMs, pushMs / 2)
 
 const codeOf = (error: unknown): ReasonCode | undefined =>
   error instanceof Transient || error instanceof Permanent ? error.failure.code : undefined

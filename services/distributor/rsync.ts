@@ -21,13 +21,14 @@ const maxCopies = 3
 export async function pushByRsync(push: Push, means: PushMeans): Promise<string | undefined> {
   await using staged = await stageFiles(push, means)
   const run = openRsync(push, means, staged)
-  await refuseWrongOwner(push, await run('owner', ownerWords(push)))
+  const isKept = means.control?.isOpen ?? false
+  await refuseWrongOwner(push, await run('owner', ownerWords(push)), isKept)
   const results = new Map<number, string>()
   for (const directory of staged.directories) {
     const copied = await copyUntilSaid(() => run('copy', copyWords(push, directory)))
-    if (!someFailed.has(exitCodeOf(copied))) failUnlessGood(push, copied)
+    if (!someFailed.has(exitCodeOf(copied))) failUnlessGood(push, copied, isKept)
     const seen = await run('look', lookWords(push, directory))
-    if (!someFailed.has(exitCodeOf(seen))) failUnlessGood(push, seen)
+    if (!someFailed.has(exitCodeOf(seen))) failUnlessGood(push, seen, isKept)
     const listing = readListing(seen.stdout)
     const judge = exitCodeOf(copied) === notWritten ? resultOfBroken : resultOf
     for (const { number, file, name } of directory.files)
@@ -70,22 +71,22 @@ function openRsync({ entry, node }: Push, means: PushMeans, staged: Staged): Run
 
 const exitCodeOf = (outcome: CommandOutcome) => (outcome.kind === 'exited' ? outcome.exitCode : -1)
 
-function failUnlessGood(push: Push, outcome: CommandOutcome): void {
+function failUnlessGood(push: Push, outcome: CommandOutcome, isKept: boolean): void {
   if (exitCodeOf(outcome) === 0) return
   // What a shell prints, nologin's refusal too, reaches rsync in the place of its own protocol.
   if (/is your shell clean/.test(outcome.stderr))
     throw nodeError(
       push,
-      'push-failed',
+      'shell-failed',
       'the account’s shell prints something of its own, or refuses the login',
     )
-  throw connectionError(push, 'rsync', outcome)
+  throw connectionError(push, 'rsync', outcome, isKept)
 }
 
 /** Before anything is written: another UID's names are none of this account's business. */
-async function refuseWrongOwner(push: Push, asked: CommandOutcome): Promise<void> {
-  failUnlessGood(push, asked)
+async function refuseWrongOwner(push: Push, asked: CommandOutcome, isKept: boolean): Promise<void> {
+  failUnlessGood(push, asked, isKept)
   const uid = /^(\d+)$/m.exec(asked.stdout)?.[1]
-  if (uid === undefined) throw connectionError(push, 'rsync', asked)
+  if (uid === undefined) throw connectionError(push, 'rsync', asked, isKept)
   if (uid !== String(push.uid)) throw wrongOwner(push, uid)
 }

@@ -8,11 +8,7 @@ import type { ControlSocket, PushMeans } from './transport.ts'
  */
 export function sshWords(
   entry: Pick<Entry, 'account' | 'sshOptions'>,
-  {
-    control,
-    exchanges = [],
-    timeoutMs,
-  }: Partial<Pick<PushMeans, 'control' | 'exchanges' | 'timeoutMs'>> = {},
+  { control, connectMs }: Partial<Pick<PushMeans, 'control' | 'connectMs'>> = {},
 ): string[] {
   const fixed = [
     'BatchMode=yes',
@@ -25,21 +21,18 @@ export function sshWords(
     'ForwardX11=no',
     'ClearAllForwardings=yes',
     'PermitLocalCommand=no',
-    'LogLevel=INFO',
+    // So that it says when it has logged in: what is said before is its own or sshd's, what comes after may be the account's.
+    'LogLevel=VERBOSE',
     ...(control ? controlOptions(control) : []),
   ]
   return [
     ...['-F', '/etc/ssh/ssh_config', ...fixed.flatMap((option) => ['-o', option]), '-l', entry.account],
     ...entry.sshOptions,
-    ...(exchanges.length > 0 ? ['-o', `KexAlgorithms=${exchanges.join(',')}`] : []),
-    ...(timeoutMs === undefined ? [] : ['-o', `ConnectTimeout=${connectSeconds(timeoutMs)}`]),
+    ...(connectMs === undefined ? [] : ['-o', `ConnectTimeout=${Math.ceil(connectMs / 1_000)}`]),
     // No agent (-a), no delegated ticket (-k), no X11 (-x), no terminal (-T), whatever flags stand before.
     ...['-a', '-k', '-x', '-T', '--'],
   ]
 }
-
-/** For each address of a node: one that is dead leaves half of a push's time to the next. */
-const connectSeconds = (timeoutMs: number) => Math.min(30, Math.ceil(timeoutMs / 2_000))
 
 /** The path is relative to the directory ssh runs in: a whole one may be too long for a socket's address. */
 const controlOptions = ({ name, persistMs }: ControlSocket) => [

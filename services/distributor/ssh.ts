@@ -24,10 +24,10 @@ export async function pushBySsh(push: Push, means: PushMeans): Promise<string | 
   })
   const outcome = withoutContents(said, files)
   const results = parseResults(outcome.stdout)
-  const refused = results.get(0)
-  if (refused) throw wrongOwner(push, refused.split(' ')[1] ?? '?')
+  const owner = results.get(0)?.split(' ')[1]
+  if (owner !== undefined && owner !== String(uid)) throw wrongOwner(push, owner)
   if (outcome.kind !== 'exited' || outcome.exitCode !== 0 || results.size < files.length)
-    throw connectionError(push, 'ssh', outcome)
+    throw connectionError(push, 'ssh', outcome, control?.isOpen)
   return judgeFiles(push, results)
 }
 

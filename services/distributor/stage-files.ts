@@ -69,7 +69,7 @@ export function groupByDirectory(files: readonly PlacedFile[]): StagedDirectory[
  */
 export function sshScript(
   { entry }: Pick<Push, 'entry'>,
-  means: Pick<PushMeans, 'ssh' | 'control' | 'exchanges' | 'timeoutMs'>,
+  means: Pick<PushMeans, 'ssh' | 'control' | 'connectMs'>,
 ): string {
   const words = ['setpriv', '--pdeathsig', 'KILL', '--', means.ssh, ...sshWords(entry, means)]
   const enter = means.control ? `cd ${quote(means.control.directory)} && ` : ''

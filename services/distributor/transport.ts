@@ -28,6 +28,8 @@ export interface ControlSocket {
   readonly name: string
   /** How long the connection stays after its last push (milliseconds). */
   readonly persistMs: number
+  /** There is one already: nobody has to log in. */
+  readonly isOpen: boolean
 }
 
 /** What a transport works with. */
@@ -41,8 +43,8 @@ export interface PushMeans {
   readonly staging: string
   /** Absent: each connection is a new one. */
   readonly control?: ControlSocket
-  /** The key exchanges to offer; absent: what ssh offers by itself. */
-  readonly exchanges?: readonly string[]
+  /** How long each address of the node may take to greet. */
+  readonly connectMs: number
   readonly timeoutMs: number
   readonly signal: AbortSignal
 }

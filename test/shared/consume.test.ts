@@ -41,29 +41,22 @@ describe('how the work on a message ends', () => {
     assert.deepEqual(await queue.read(streams.tokens, factSubject), [{ said: 'done' }])
   })
 
-  it('lends its slot while it only waits, and another is worked on meanwhile', async () => {
+  it('is pulled though many others are parked, which wait for something else than their turn', async () => {
     await using queue = await openRefreshQueue()
-    const [lent, mayEnd] = [latch(), latch()]
-    const begun = collect<string>()
-    await queue.put(run, 'dune')
+    const parked = Array.from({ length: 256 }, (_, index) => `away${index}`)
+    for (const experiment of parked) await queue.put(run, experiment)
     await queue.put(run, 'nova')
+    const done = collect<string>()
     await queue.consume({
-      concurrency: 1,
-      async handle({ body, lendSlot }) {
-        begun.add(body.experiment)
-        if (begun.items.length > 1) return []
-        await lent.opened
-        lendSlot()
-        await mayEnd.opened
+      choose: (waiting) => waiting.find(({ experiment }) => experiment === 'nova'),
+      isParked: ({ experiment }) => experiment.startsWith('away'),
+      async handle({ body }) {
+        done.add(body.experiment)
         return []
       },
     })
-    await begun.reached(1)
-    assert.equal(begun.items.length, 1)
-    lent.open()
-    await begun.reached(2)
-    mayEnd.open()
-    await queue.settled()
+    await done.reached(1)
+    assert.deepEqual(done.items, ['nova'])
   })
 
   it('comes again when what it returned could not be stored', async () => {

@@ -1,195 +1,174 @@
 import assert from 'node:assert/strict'
-import { once } from 'node:events'
-import { connect, createServer, type Socket } from 'node:net'
-import { describe, it, type TestContext } from 'node:test'
-import { startBlackHole } from '../../../sandbox/black-hole.ts'
-import { chooseLoopback, findFreePort } from '../../../sandbox/free-port.ts'
-import { openAskNode } from '../../../services/distributor/ask-node.ts'
-import { hasUnanswered, openIsConnecting } from '../../../services/distributor/connecting.ts'
-import { probe } from '../../../services/distributor/probe.ts'
-import { openReach } from '../../../services/distributor/reach.ts'
-import type { SshTarget } from '../../../services/distributor/ssh-target.ts'
-import { failure, RetryLater, Transient } from '../../../shared/errors.ts'
+import { describe, it } from 'node:test'
+import { type At, openCircuitBreaker, wayTo } from '../../../services/distributor/circuit-breaker.ts'
+import { nodeError } from '../../../services/distributor/ssh-failure.ts'
+import type { Entry } from '../../../shared/config/site.ts'
+import { failure, Permanent, RetryLater, Transient } from '../../../shared/errors.ts'
 import type { ReasonCode } from '../../../shared/reasons.ts'
-import { eventually } from '../../support/latch.ts'
 import { entryOf } from '../build.ts'
 
-const target = (port: number, host = '127.0.0.1', isProxied = false): SshTarget => ({
-  ...{ host, port, isProxied, keyName: host, knownHosts: [], hasOtherKeys: false, keyExchanges: [] },
-})
-
-/** A port where somebody does this with each connection; `asked` counts them. */
-async function listen(t: TestContext, welcome: (socket: Socket) => void) {
-  const sockets: Socket[] = []
-  const server = createServer((socket) => {
-    sockets.push(socket.on('error', () => undefined))
-    welcome(socket)
-  }).listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const close = () => {
-    for (const socket of sockets) socket.destroy()
-    server.close()
-  }
-  t.after(close)
-  return { port: (server.address() as { port: number }).port, asked: () => sockets.length, close }
+const node = 'node1.lab.example'
+const policy = {
+  retry: { numRetries: 1, retrySleepMs: 10_000 },
+  backoff: { firstMs: 1_000, longestMs: 48_000 },
 }
-const greet = (socket: Socket) => void socket.write('SSH-2.0-Test\r\n')
-const nothing = () => undefined
+const forty = Array.from({ length: 40 }, (_, index) => ({
+  ...entryOf(),
+  ...{ name: `e${index}_production`, service: `e${index}_production`, account: `e${index}` },
+}))
 
-const failed = (code: ReasonCode) => new Transient(failure(code, 'x'))
-const is = (code: ReasonCode) => (error: Transient) =>
-  error instanceof Transient && error.failure.code === code
-const waiter = (t: TestContext) => ({ signal: t.signal, lendSlot: t.mock.fn() })
-
-describe('a probe', () => {
-  it('is answered where sshd greets', async (t) => {
-    const { port } = await listen(t, greet)
-    assert.equal(await probe(target(port), 60_000), undefined)
+/** A breaker with a clock of its own, and a node that does as it is told. */
+function open() {
+  let nowMs = 0
+  let answer: Error | undefined
+  let connections = 0
+  const breaker = openCircuitBreaker(() => nowMs)
+  const at = (entry: Entry, run = 'r1', signal = new AbortController().signal): At => ({
+    ...{ push: { entry, node }, run, policy, signal },
   })
-  it('is answered where sshd hangs up at once, as it does when it has too many connections', async (t) => {
-    const { port } = await listen(t, (socket) => void socket.end())
-    assert.equal(await probe(target(port), 60_000), undefined)
-  })
-  it('says that nobody listens', async (t) => {
-    const { port, close } = await listen(t, greet)
-    close()
-    assert.equal(await probe(target(port), 60_000), 'connection-refused')
-  })
-  it('knows an open port from a node that speaks', async (t) => {
-    const { port } = await listen(t, nothing)
-    assert.equal(await probe(target(port), 200), 'node-unreachable')
-  })
-  it('says that a name is unknown', async () => {
-    assert.equal(await probe(target(22, 'no-such-node.invalid'), 60_000), 'node-unknown')
-  })
-})
-
-describe('a push to a node', () => {
-  const entry = entryOf()
-  const at = { entry, node: 'node1.lab.example', pingMs: 60_000 }
-  const timing = { firstLookMs: 5, lookMs: 20 }
-  const reachOf = (where: SshTarget) =>
-    openReach({ askNode: openAskNode(async () => where), isConnecting: async () => false }, timing)
-
-  it('is not preceded by a probe', async (t) => {
-    const { port, asked } = await listen(t, greet)
-    assert.equal(await reachOf(target(port)).attempt(at, async () => 'done', waiter(t)), 'done')
-    assert.equal(asked(), 0)
-  })
-  it('is preceded by one after a failure to reach the node, and is not begun while nobody answers', async (t) => {
-    const { port, close } = await listen(t, greet)
-    close()
-    const reach = reachOf(target(port))
-    const push = t.mock.fn(async () => {
-      throw failed('node-unreachable')
-    })
-    await assert.rejects(reach.attempt(at, push, waiter(t)), is('node-unreachable'))
-    await assert.rejects(reach.attempt(at, push, waiter(t)), is('connection-refused'))
-    assert.equal(push.mock.callCount(), 1)
-  })
-  it('gets in line again as soon as the node answers, its slot lent while it waited', async (t) => {
-    const { port, asked } = await listen(t, greet)
-    const reach = reachOf(target(port))
-    await assert.rejects(reach.attempt(at, () => Promise.reject(failed('push-timeout')), waiter(t)))
-    const waiting = waiter(t)
-    await assert.rejects(
-      reach.attempt(at, async () => 'done', waiting),
-      RetryLater,
-    )
-    assert.equal(waiting.lendSlot.mock.callCount(), 1)
-    assert.equal(await reach.attempt(at, async () => 'done', waiter(t)), 'done')
-    assert.equal(asked(), 1)
-  })
-  it('is not held up by a probe after a failure of another kind', async (t) => {
-    const { port, asked } = await listen(t, greet)
-    const reach = reachOf(target(port))
-    await assert.rejects(reach.attempt(at, () => Promise.reject(failed('disk-full')), waiter(t)))
-    await reach.attempt(at, async () => 'done', waiter(t))
-    assert.equal(asked(), 0)
-  })
-
-  /** Runs until it is aborted. */
-  const hanging = (signal: AbortSignal) =>
-    new Promise<never>((_resolve, reject) =>
-      signal.addEventListener('abort', () => reject(failed('push-failed'))),
-    )
-  const connecting = (isConnecting: () => boolean, answer?: ReasonCode) =>
-    openReach({ askNode: async () => answer, isConnecting: async () => isConnecting() }, timing)
-
-  it('lends its slot once while nobody takes its connection, and is ended when that lasts', async (t) => {
-    const waiting = waiter(t)
-    const reach = connecting(() => true, 'node-unreachable')
-    await assert.rejects(reach.attempt({ ...at, pingMs: 100 }, hanging, waiting), is('node-unreachable'))
-    assert.equal(waiting.lendSlot.mock.callCount(), 1)
-  })
-  it('goes on when its connection is taken late', async (t) => {
-    const waiting = waiter(t)
-    let looks = 0
-    const taken = Promise.withResolvers<string>()
-    const reach = connecting(() => {
-      looks += 1
-      if (looks === 5) taken.resolve('done')
-      return looks < 3
-    })
-    assert.equal(await reach.attempt(at, () => taken.promise, waiting), 'done')
-    assert.equal(waiting.lendSlot.mock.callCount(), 1)
-  })
-  it('keeps its slot while it works, however long', async (t) => {
-    const waiting = waiter(t)
-    let looks = 0
-    const worked = Promise.withResolvers<string>()
-    const reach = connecting(() => {
-      looks += 1
-      if (looks === 6) worked.resolve('done')
-      return false
-    })
-    assert.equal(await reach.attempt(at, () => worked.promise, waiting), 'done')
-    assert.equal(waiting.lendSlot.mock.callCount(), 0)
-  })
-  it('is not judged by a probe where ssh goes through another host', async (t) => {
-    const reach = reachOf(target(1, '127.0.0.1', true))
-    await assert.rejects(reach.attempt(at, () => Promise.reject(failed('node-unreachable')), waiter(t)))
-    await assert.rejects(
-      reach.attempt(at, async () => 'done', waiter(t)),
-      RetryLater,
-    )
-    assert.equal(await reach.attempt(at, async () => 'done', waiter(t)), 'done')
-  })
-})
-
-describe('a connection that nobody takes', () => {
-  const line = (remote: string, state: string) =>
-    `   0: 0100007F:A1B2 ${remote} ${state} 00000001:00000000 01:00000064 00000002     0        0 0 2 0\n`
-  const table: Record<string, [string, string, number, boolean]> = {
-    'begun to this node': [line('0A00020A:0016', '02'), '10.2.0.10', 22, true],
-    'taken by this node': [line('0A00020A:0016', '01'), '10.2.0.10', 22, false],
-    'begun to another port': [line('0A00020A:0016', '02'), '10.2.0.10', 2222, false],
-    'begun to another node': [line('0B00020A:0016', '02'), '10.2.0.10', 22, false],
-    'begun to a node’s IPv6 address': [
-      line('B80D0120000000000000000001000000:0016', '02'),
-      '2001:db8::1',
-      22,
-      true,
-    ],
-    'begun to an IPv4 address inside an IPv6 one': [
-      line('0000000000000000FFFF00000A00020A:0016', '02'),
-      '10.2.0.10',
-      22,
-      true,
-    ],
+  return {
+    breaker,
+    pass: (ms: number) => {
+      nowMs += ms
+    },
+    /** From now on every push ends with this; undefined: it gets through. */
+    says: (code?: ReasonCode) => {
+      answer = code && nodeError({ entry: entryOf(), node }, code, 'as it is')
+    },
+    saysError: (error: Error) => {
+      answer = error
+    },
+    connections: () => connections,
+    push: (entry: Entry, run?: string, signal?: AbortSignal) =>
+      breaker
+        .attempt(at(entry, run, signal), async () => {
+          connections += 1
+          if (answer) throw answer
+          return 'done'
+        })
+        .catch((error: Error) => error),
   }
-  for (const [what, [text, address, port, expected]] of Object.entries(table))
-    it(`is ${expected ? '' : 'not '}one ${what}`, () =>
-      assert.equal(hasUnanswered(text, address, port), expected))
+}
+type Ended = Awaited<ReturnType<ReturnType<typeof open>['push']>>
 
-  it('is seen in this machine’s own table', async (t) => {
-    const address = chooseLoopback()(0)
-    const port = await findFreePort(address)
-    await using _ = await startBlackHole({ address, port })
-    const isConnecting = openIsConnecting(async () => target(port, address))
-    assert.equal(await isConnecting(entryOf(), 'node1'), false)
-    const socket = connect({ host: address, port }).on('error', () => undefined)
-    t.after(() => socket.destroy())
-    await eventually(() => isConnecting(entryOf(), 'node1'), 'the connection is begun')
+const told = (ended: Ended) => (ended instanceof RetryLater ? ended.failure?.code : ended)
+const delayOf = (ended: Ended) => ended instanceof RetryLater && ended.delayMs
+
+describe('forty services on a node that is away', () => {
+  it('share each try, are told of it together when the configured retries are used up, and go together when it is back', async () => {
+    const { push, pass, says, connections } = open()
+    says('node-unreachable')
+    const all = async (run?: string) => {
+      const ended: Ended[] = []
+      for (const entry of forty) ended.push(await push(entry, run))
+      return ended
+    }
+    for (const ended of await all()) assert.deepEqual([told(ended), delayOf(ended)], [undefined, 10_000])
+    assert.equal(connections(), 1)
+    pass(10_000)
+    const second = await all()
+    assert.equal(connections(), 2)
+    for (const [index, ended] of second.entries()) {
+      assert.equal(told(ended), 'node-unreachable')
+      assert.match(
+        (ended as RetryLater).message,
+        new RegExp(`No token of e${index}_production on ${node}: as it is`),
+      )
+      assert.equal(delayOf(ended), 1_000)
+    }
+    says()
+    pass(1_000)
+    assert.deepEqual(
+      await all(),
+      forty.map(() => 'done'),
+    )
+  })
+
+  it('share one try in a new run too, which is made at once, and are told of it at once', async () => {
+    const { push, pass, says, connections } = open()
+    says('connection-refused')
+    await push(forty[0] as Entry)
+    pass(10_000)
+    await push(forty[0] as Entry)
+    const before = connections()
+    for (const entry of forty) assert.equal(told(await push(entry, 'r2')), 'connection-refused')
+    assert.equal(connections(), before + 1)
+  })
+})
+
+describe('a push that failed', () => {
+  const [one, other] = forty as [Entry, Entry]
+  const answers: ReasonCode[] = [
+    ...(['kerberos-refused', 'account-unknown', 'login-refused', 'shell-failed'] as const),
+    ...(['disk-full', 'destination-squatted', 'wrong-owner', 'host-key-changed', 'push-failed'] as const),
+    ...(['connection-lost', 'connection-dropped', 'destination-missing'] as const),
+  ]
+  for (const code of answers)
+    it(`with ${code} is nobody else’s trouble`, async () => {
+      const { push, says } = open()
+      says(code)
+      const ended = await push(one)
+      assert.ok(ended instanceof Permanent || ended instanceof Transient)
+      says()
+      assert.equal(await push(other), 'done')
+    })
+
+  it('with a time-out of one account’s shell is nobody else’s trouble, and of a second one’s it is', async () => {
+    const { push, says } = open()
+    says('push-timeout')
+    assert.ok((await push(one)) instanceof Transient)
+    assert.ok((await push(one)) instanceof Transient)
+    assert.ok((await push(other)) instanceof RetryLater)
+    says()
+    assert.ok((await push(one)) instanceof RetryLater)
+  })
+
+  it('because the daemon stops says nothing of the node', async () => {
+    const { push, says } = open()
+    says('node-unreachable')
+    await push(one, 'r1', AbortSignal.abort())
+    says()
+    assert.equal(await push(other), 'done')
+  })
+
+  it('before it came to the node leaves the next try to somebody else', async () => {
+    const { push, pass, says, saysError } = open()
+    says('node-unreachable')
+    await push(one)
+    pass(10_000)
+    saysError(new Transient(failure('disk-full-here', 'x')))
+    assert.ok((await push(one)) instanceof Transient)
+    says()
+    assert.equal(await push(other), 'done')
+  })
+
+  it('by a way of its own stops nobody who goes another', async () => {
+    const { push, says } = open()
+    says('node-unreachable')
+    await push({ ...one, sshOptions: ['-J', 'gone.lab.example'] })
+    says()
+    assert.equal(await push(other), 'done')
+  })
+
+  it('comes after those that were never tried, until it gets through', async () => {
+    const { breaker, push, pass, says } = open()
+    const item = { entry: one.name, node, run: 'r1' }
+    pass(5)
+    says('disk-full')
+    await push(one)
+    assert.equal(breaker.triedAt(item), 5)
+    assert.equal(breaker.triedAt({ ...item, run: 'r2' }), undefined)
+    says()
+    await push(one)
+    assert.equal(breaker.triedAt(item), undefined)
+  })
+
+  it('makes the rest wait outside the backlog', async () => {
+    const { breaker, push, says } = open()
+    const at = { way: wayTo({ entry: one, node }) }
+    says('node-unreachable')
+    assert.equal(breaker.isOpen(at), false)
+    await push(one)
+    assert.equal(breaker.isOpen(at), true)
   })
 })

@@ -99,7 +99,7 @@ const plain = /^[A-Za-z0-9._@%+=:,~/-]+$/
 function assertHarmless(entry: Entry): void {
   const node = entry.nodes[0] ?? ''
   for (const name of [node, entry.account]) assert.match(name, /^[A-Za-z0-9_][A-Za-z0-9_.-]*$/)
-  const words = sshWords(entry, { timeoutMs: 30_000 })
+  const words = sshWords(entry, { connectMs: 30_000 })
   assert.equal(words.at(-1), '--', 'what follows is the node, whatever it looks like')
   assert.equal(words.indexOf('--'), words.length - 1)
   assert.equal(words[words.indexOf('-l') + 1], entry.account)
@@ -143,7 +143,7 @@ describe('the operator’s own words', () => {
   it('reach ssh one by one through the script that rsync starts, whatever they are', () => {
     for (const sshOptions of fc.sample(words, { numRuns: 30, seed })) {
       const entry = { account: 'dunepro', sshOptions } as unknown as Entry
-      const means = { ssh: 'ssh', timeoutMs: 30_000 }
+      const means = { ssh: 'ssh', connectMs: 30_000 }
       const script = sshScript({ entry }, means).replace(/^exec 'setpriv'/, "exec printf '%s\\n'")
       const said = execFileSync('/bin/sh', ['-c', script, 'sh', 'node', 'rsync'], { encoding: 'utf8' })
       const expected = ['--pdeathsig', 'KILL', '--', 'ssh', ...sshWords(entry, means), 'node', 'rsync', '']

@@ -1,14 +1,17 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
-import { choosePush } from '../../../services/distributor/choose.ts'
+import { choosePush, type NextPushRules } from '../../../services/distributor/next-push.ts'
 import type { PushItem } from '../../../shared/messages.ts'
 import { at, readyOf } from '../build.ts'
 
 const push = (entry: string, node: string, minutes = 0) =>
   ({ ...readyOf({ expiry: at(minutes) }), entry, node }) as PushItem
 /** `a1` and `a2` push as account `a`. */
-const rules = (perNode: number) => ({ mostAt: () => perNode, accountOf: (entry: string) => entry[0] })
+const rules = (perNode: number, more: Partial<NextPushRules> = {}): NextPushRules => ({
+  ...{ most: 100, mostAt: () => perNode, accountOf: (entry) => entry[0] },
+  ...{ isProven: () => true, triedAt: () => undefined, ...more },
+})
 
 describe('which push may start next', () => {
   it('is the one whose token ends soonest', () => {
@@ -23,14 +26,34 @@ describe('which push may start next', () => {
     assert.equal(choosePush([push('b1', 'n1')], [push('a1', 'n1')], rules(1)), undefined)
   })
   it('goes by what the node takes at the moment', () => {
-    const mostAt = (node: string) => (node === 'n1' ? 1 : 4)
+    const mostAt = ({ node }: PushItem) => (node === 'n1' ? 1 : 4)
     const waiting = [push('b1', 'n1', 1), push('c1', 'n2', 9)]
     const working = [push('a1', 'n1'), push('a1', 'n2'), push('d1', 'n2')]
-    assert.equal(choosePush(waiting, working, { ...rules(4), mostAt })?.node, 'n2')
+    assert.equal(choosePush(waiting, working, rules(4, { mostAt }))?.node, 'n2')
   })
   it('is none for an account that is at work on that node: two would write the same file', () => {
     assert.equal(choosePush([push('a2', 'n1')], [push('a1', 'n1')], rules(4)), undefined)
     assert.equal(choosePush([push('a2', 'n2')], [push('a1', 'n1')], rules(4))?.node, 'n2')
+  })
+  it('is one that was never tried, though another token ends sooner and that node has less at work', () => {
+    const waiting = [push('b1', 'n1', 1), push('c1', 'n2', 9)]
+    const triedAt = ({ node }: PushItem) => (node === 'n1' ? 7 : undefined)
+    assert.equal(choosePush(waiting, [push('d1', 'n2')], rules(4, { triedAt }))?.entry, 'c1')
+  })
+  it('is, of those that were tried, the one tried longest ago: no account keeps the others from trying', () => {
+    const waiting = [push('a1', 'n1', 1), push('b1', 'n1', 5), push('c1', 'n1', 9)]
+    const triedAt = ({ entry }: PushItem) => ({ a1: 30, b1: 10, c1: 20 })[entry]
+    assert.equal(choosePush(waiting, [], rules(4, { triedAt }))?.entry, 'b1')
+  })
+  it('is not held up by pushes that may only wait for their nodes, nor those by it', () => {
+    const isProven = ({ node }: PushItem) => node.startsWith('up')
+    const some = rules(4, { most: 2, isProven })
+    const away = [push('a1', 'away1'), push('b1', 'away2')]
+    const busy = [push('c1', 'up1'), push('d1', 'up2')]
+    const waiting = [push('e1', 'up3', 9), push('f1', 'away3', 1)]
+    assert.equal(choosePush(waiting, away, some)?.entry, 'e1')
+    assert.equal(choosePush(waiting, busy, some)?.entry, 'f1')
+    assert.equal(choosePush(waiting, [...away, ...busy], some), undefined)
   })
   it('is none when nothing waits', () => assert.equal(choosePush([], [], rules(4)), undefined))
 

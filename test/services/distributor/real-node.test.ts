@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { existsSync, lstatSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, lstatSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { type Permanent, Transient } from '../../../shared/errors.ts'
@@ -10,6 +10,11 @@ import { type RealNode, startRealNode, uid } from './real-node.ts'
 const is = (code: ReasonCode) => (error: Permanent | Transient) => {
   assert.equal(error.failure?.code, code, error.stack ?? error.message)
   return true
+}
+
+const saying = (code: ReasonCode, words: RegExp) => (error: Permanent | Transient) => {
+  assert.match(error.message, words)
+  return is(code)(error)
 }
 
 describe('pushes to a real node', () => {
@@ -43,7 +48,7 @@ describe('pushes to a real node', () => {
     node.setShell(
       'case "$2" in "rsync --server"*) exec /bin/sh -c "$2" ;; *) echo "rsync only" >&2; exit 1 ;; esac',
     )
-    await assert.rejects(node.push('hvs.not-this'), is('push-failed'))
+    await assert.rejects(node.push('hvs.not-this'), is('shell-failed'))
     await node.push('hvs.rsync-only', { transport: 'rsync' })
     assert.deepEqual(node.read(), both('hvs.rsync-only'))
   })
@@ -59,8 +64,78 @@ describe('pushes to a real node', () => {
     await node.push('hvs.before')
     t.after(node.removeAccount())
     for (const transport of ['ssh', 'rsync'] as const)
-      await assert.rejects(node.push('hvs.x', { transport }), is('kerberos-refused'))
+      await assert.rejects(node.push('hvs.x', { transport }), is('account-unknown'))
     assert.deepEqual(node.read(), both('hvs.before'))
+  })
+
+  it('are refused where the account’s .k5login or the node’s keytab is wrong, and say which of them', async (t) => {
+    const k5login = join(node.home, '.k5login')
+    const good = readFileSync(k5login)
+    t.after(() => writeFileSync(k5login, good))
+    writeFileSync(k5login, 'somebody@SANDBOX.TEST\n')
+    await assert.rejects(
+      node.push('hvs.x'),
+      saying('kerberos-refused', /dunepro does not let .* in: \.k5login/),
+    )
+    writeFileSync(k5login, good)
+    t.after(await node.removeKeytab())
+    await assert.rejects(node.push('hvs.x'), saying('kerberos-refused', /keytab/))
+  })
+
+  it('that go through a jump host name who is away, the node or that host', async (t) => {
+    await node.push('hvs.through', { isJumping: true })
+    assert.deepEqual(node.read(), both('hvs.through'))
+    await node.stop()
+    t.after(node.start)
+    const deadNode =
+      /way leads through a jump host .*channel 0: open failed: connect failed: Connection refused/
+    await assert.rejects(node.push('hvs.x', { isJumping: true }), saying('node-unreachable', deadNode))
+    await node.stopJumpHost()
+    t.after(node.startJumpHost)
+    const deadHost = /way leads through a jump host .*ssh: connect to host \S+ port \d+: Connection refused/
+    await assert.rejects(node.push('hvs.x', { isJumping: true }), saying('node-unreachable', deadHost))
+  })
+
+  it('are good whatever start-up files print, and however much of it', async (t) => {
+    const rc = join(node.home, '.bashrc')
+    t.after(() => rmSync(rc, { force: true }))
+    const noise = 'head -c 300000 /dev/zero | tr "\\0" x'
+    const words = 'kex_exchange_identification: Connection closed by remote host'
+    writeFileSync(rc, `echo '${words}'; ${noise}; ${noise} >&2; printf '\\n${words}' >&2\n`)
+    await node.push('hvs.noise')
+    assert.deepEqual(node.read(), both('hvs.noise'))
+  })
+
+  describe('that meet a login shell which is not one', () => {
+    const files: Record<string, readonly [string, RegExp]> = {
+      'a start-up file that exits': ['exit 1', /ended with code 1 and said nothing/],
+      'a start-up file that reads all there is': ['cat >/dev/null', /ended as if all were well/],
+      'a start-up file that becomes another shell': ['exec sh', /login shell of dunepro/],
+      'a start-up file that becomes a shell which is not there': [
+        'exec zsh-of-mine',
+        /zsh-of-mine: not found/,
+      ],
+      'a start-up file that speaks like ssh': [
+        'echo "kex_exchange_identification: Connection closed by remote host" >&2; exit 255',
+        /login shell of dunepro/,
+      ],
+    }
+    for (const [what, [text, says]] of Object.entries(files))
+      it(`say so, with what it said: ${what}`, async (t) => {
+        const rc = join(node.home, '.bashrc')
+        t.after(() => rmSync(rc, { force: true }))
+        writeFileSync(rc, `${text}\n`)
+        await assert.rejects(node.push('hvs.x'), saying('shell-failed', says))
+      })
+    it('say so, with what it said: a program that ends', async (t) => {
+      t.after(() => node.setShellTo('/bin/bash'))
+      node.setShellTo('/bin/false')
+      await assert.rejects(node.push('hvs.x'), saying('shell-failed', /ended with code 1 and said nothing/))
+    })
+    it('are refused where sshd lets the account do sftp alone', async (t) => {
+      t.after(await node.configure('ForceCommand internal-sftp'))
+      await assert.rejects(node.push('hvs.x'), saying('login-refused', /allows sftp connections only/))
+    })
   })
 
   it('go nowhere when the host key is another one, which no try makes the known one', async (t) => {

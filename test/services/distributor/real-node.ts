@@ -7,6 +7,7 @@ import {
   mkdtempSync,
   openSync,
   readFileSync,
+  renameSync,
   rmSync,
   writeFileSync,
 } from 'node:fs'
@@ -14,32 +15,39 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { SiteEntry } from '../../../sandbox/entry.ts'
 import { layoutOf, nodeTmp } from '../../../sandbox/layout.ts'
-import type { ControlSocket, PlacedFile } from '../../../services/distributor/transport.ts'
-import type { Entry } from '../../../shared/config/site.ts'
+import type { PlacedFile } from '../../../services/distributor/transport.ts'
+import type { Entry, Site } from '../../../shared/config/site.ts'
 import { makeEntry } from '../../support/entry.ts'
 
 const dir = mkdtempSync(join(tmpdir(), 'mt-real-node-'))
 const layout = layoutOf(dir)
 // Read once, by the first module that needs it.
 process.env.KRB5_CONFIG = layout.krb5Config
+const { siteOf } = await import('../build.ts')
 const { startSite } = await import('../../../sandbox/site.ts')
 const { sshdDirectory } = await import('../../../sandbox/nodes.ts')
-const { transportOf } = await import('../../../services/distributor/transport.ts')
+const { pushToNode } = await import('../../../services/distributor/push-to-node.ts')
+const { openCircuitBreaker } = await import('../../../services/distributor/circuit-breaker.ts')
+const { openConcurrencyLimits } = await import('../../../services/distributor/concurrency-limit.ts')
 const { openControlMasters } = await import('../../../services/distributor/control-master.ts')
 const { openTickets } = await import('../../../shared/kinit.ts')
 
 export const node = 'dunegpvm01.sandbox.test'
+/** Lets connections through to other nodes. */
+const jumpHost = 'jump01.sandbox.test'
 export const uid = 50_762
 const account = 'dunepro'
 const siteEntry: SiteEntry = {
   ...{ experiment: 'dune', role: 'production', account, uid, uidFrom: 'config' },
-  ...{ nodes: [node], credds: [], creddsFrom: 'none' },
+  ...{ nodes: [node, jumpHost], credds: [], creddsFrom: 'none' },
 }
 
 export interface PushOptions {
   readonly transport?: 'ssh' | 'rsync'
   readonly uid?: number
   readonly keep?: boolean
+  /** Through another host. */
+  readonly isJumping?: boolean
   readonly signal?: AbortSignal
 }
 
@@ -50,6 +58,12 @@ export interface RealNode extends AsyncDisposable {
   read(): { readonly first: string; readonly second: string }
   start(): Promise<void>
   stop(): Promise<void>
+  startJumpHost(): Promise<void>
+  stopJumpHost(): Promise<void>
+  /** Starts the node's sshd again with a line more in its configuration; returns what takes that back. */
+  configure(line: string): Promise<() => Promise<void>>
+  /** Takes the node's keytab away, and returns what brings it back. */
+  removeKeytab(): Promise<() => Promise<void>>
   /** Starts the node again with a `/tmp` of so many bytes that holds what was there. */
   restartWithTmp(size: string): Promise<void>
   /** The node's `/tmp` as it is now. */
@@ -69,6 +83,13 @@ export interface RealNode extends AsyncDisposable {
   readonly home: string
 }
 
+/** Changes a file, and returns what takes that back. */
+function edit(file: string, change: (text: string) => string): () => void {
+  const before = readFileSync(file, 'utf8')
+  writeFileSync(file, change(before))
+  return () => writeFileSync(file, before)
+}
+
 export async function startRealNode(): Promise<RealNode> {
   await using stack = new AsyncDisposableStack()
   stack.defer(() => rmSync(dir, { recursive: true, force: true }))
@@ -77,6 +98,11 @@ export async function startRealNode(): Promise<RealNode> {
   // A connection that is kept must do with one session at a time.
   appendFileSync(join(sshdDirectory(layout, node), 'sshd_config'), 'MaxSessions 1\n')
   await site.startNode(node)
+  await site.stopNode(jumpHost)
+  edit(join(sshdDirectory(layout, jumpHost), 'sshd_config'), (text) =>
+    text.replace('AllowTcpForwarding no', 'AllowTcpForwarding yes'),
+  )
+  await site.startNode(jumpHost)
   const tickets = stack.use(await openTickets(join(dir, 'tickets')))
   // Longer than a socket's address may be.
   const connections = join(dir, 'a-directory-with-a-long-name'.repeat(4))
@@ -84,6 +110,7 @@ export async function startRealNode(): Promise<RealNode> {
   const masters = stack.use(await openControlMasters(connections, () => 'ssh'))
   const staging = join(dir, 'staging')
   mkdirSync(staging)
+  const site0 = withPatience()
   const entry: Entry = makeEntry({
     ...{ account, nodes: [node], keytab: join(layout.keytabs, `${account}.keytab`) },
     ...{ sshOptions: ['-F', layout.sshConfig], fileCopierOptions: ['--perms', '--chmod=u=r,go='] },
@@ -99,11 +126,6 @@ export async function startRealNode(): Promise<RealNode> {
   }
   stack.defer(forgetMount)
   const passwd = join(layout.nodes, node, 'etc', 'passwd')
-  const edit = (file: string, change: (text: string) => string) => {
-    const before = readFileSync(file, 'utf8')
-    writeFileSync(file, change(before))
-    return () => writeFileSync(file, before)
-  }
   const setShellTo = (program: string) =>
     writeFileSync(
       passwd,
@@ -123,16 +145,23 @@ export async function startRealNode(): Promise<RealNode> {
     async push(content, options = {}) {
       const { transport = 'ssh', keep = false } = options
       const signal = options.signal ?? new AbortController().signal
-      const ccache = await tickets.ccacheOf(entry, { minLifeMs: 60_000, timeoutMs: 60_000, signal })
-      const control: ControlSocket | undefined = keep
-        ? masters.socketOf(entry, node, { controlMaster: true, controlPersist: 60_000 })
-        : undefined
-      return transportOf({ transport })(
-        { entry, node, uid: options.uid ?? uid, files: tokenFiles(content) },
+      const ccache = await tickets.ccacheOf(entry, {
+        minLifeMs: 60_000,
+        timeoutMs: 60_000,
+        signal,
+      })
+      const { uid: owner = uid, isJumping = false } = options
+      const sshOptions = isJumping ? [...entry.sshOptions, '-J', `${account}@${jumpHost}`] : entry.sshOptions
+      // Of each push by itself it is asked what it finds.
+      return pushToNode(
+        { entry: { ...entry, transport, sshOptions }, node, uid: owner, files: tokenFiles(content) },
         {
-          ...{ ssh: 'ssh', rsync: 'rsync', ccache, staging, timeoutMs: 90_000, signal },
-          ...(control ? { control } : {}),
+          site: { ...site0, distributor: { ...site0.distributor, controlMaster: keep } },
+          run: 'r1',
+          ccache,
+          signal,
         },
+        { breaker: openCircuitBreaker(), limits: openConcurrencyLimits(() => 4), masters, staging },
       )
     },
     read() {
@@ -144,6 +173,18 @@ export async function startRealNode(): Promise<RealNode> {
       await site.startNode(node)
     },
     stop: () => site.stopNode(node),
+    startJumpHost: () => site.startNode(jumpHost),
+    stopJumpHost: () => site.stopNode(jumpHost),
+    configure: (line) =>
+      whileStopped(() =>
+        edit(join(sshdDirectory(layout, node), 'sshd_config'), (text) => `${text}${line}\n`),
+      ),
+    removeKeytab: () =>
+      whileStopped(() => {
+        const keytab = join(sshdDirectory(layout, node), 'krb5.keytab')
+        renameSync(keytab, `${keytab}.away`)
+        return () => renameSync(`${keytab}.away`, keytab)
+      }),
     async restartWithTmp(size) {
       await site.stopNode(node)
       const kept = tokenFiles('').map(({ path }) => [path, inNode(path)] as const)
@@ -173,9 +214,28 @@ export async function startRealNode(): Promise<RealNode> {
     [Symbol.asyncDispose]: () => running.disposeAsync(),
   }
 
+  /** Changes what sshd reads when it starts, and returns what takes that back. */
+  async function whileStopped(change: () => () => void): Promise<() => Promise<void>> {
+    await site.stopNode(node)
+    const undo = change()
+    await site.startNode(node)
+    return async () => {
+      await site.stopNode(node)
+      undo()
+      await site.startNode(node)
+    }
+  }
+
   function inNode(path: string): string {
     return readFileSync(join(tmp(), path.slice('/tmp/'.length)), 'utf8').trim()
   }
+}
+
+/** A site with which only what hangs runs into a time-out. */
+function withPatience(): Site {
+  const site = siteOf()
+  const timeouts = { ...site.timeouts, pingMs: 20_000, pushMs: 90_000 }
+  return { ...site, timeouts, distributor: { ...site.distributor, controlPersist: 60_000 } }
 }
 
 export const tokenFiles = (content: string): PlacedFile[] => [

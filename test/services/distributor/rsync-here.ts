@@ -42,7 +42,7 @@ exec ${asVictim} /bin/sh -c "$*"
       pushByRsync(
         { entry: entryOf('distributor: { transport: rsync }', role), node: 'node1.lab.example', uid, files },
         {
-          ...{ ssh, rsync, ccache: '/nowhere', staging, timeoutMs: 60_000 },
+          ...{ ssh, rsync, ccache: '/nowhere', staging, timeoutMs: 60_000, connectMs: 20_000 },
           signal: AbortSignal.timeout(120_000),
         },
       ),

@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import { describe, it } from 'node:test'
-import { chooseExchanges } from '../../../services/distributor/key-exchange.ts'
+import { connectMs } from '../../../services/distributor/push-to-node.ts'
 import { sshWords } from '../../../services/distributor/ssh-command.ts'
 
 describe('ssh’s argument list', () => {
   /** What ssh itself makes of the words. */
-  const understood = (sshOptions: string[], timeoutMs = 30_000) => {
-    const words = sshWords({ account: 'dunepro', sshOptions }, { timeoutMs })
+  const understood = (sshOptions: string[], waitMs = 15_000) => {
+    const words = sshWords({ account: 'dunepro', sshOptions }, { connectMs: waitMs })
     const said = execFileSync('ssh', ['-G', ...words, 'node1.lab.example'], {
       encoding: 'utf8',
       stdio: ['ignore', 'pipe', 'ignore'],
@@ -52,31 +52,13 @@ describe('ssh’s argument list', () => {
     })
   }
 
-  describe('key exchanges', () => {
-    const costly = 'sntrup761x25519-sha512@openssh.com'
-    const offered = (words: string[]) => understood(words).get('kexalgorithms')?.split(',') ?? []
-
-    it('are those of the configuration but for the one that costs most', () => {
-      const chosen = chooseExchanges(offered([]))
-      assert.ok(chosen.includes('curve25519-sha256'))
-      assert.deepEqual(
-        chosen.toSorted(),
-        offered([])
-          .filter((name) => !name.startsWith('sntrup761'))
-          .toSorted(),
-      )
-      const words = sshWords({ account: 'dunepro', sshOptions: [] }, { exchanges: chosen })
-      const said = execFileSync('ssh', ['-G', ...words, 'node1.lab.example'], { encoding: 'utf8' })
-      assert.ok(said.includes(`kexalgorithms ${chosen.join(',')}\n`))
+  it('offers the key exchanges that this machine’s own configuration allows, or those the operator chose', () => {
+    const offered = (words: string[]) => understood(words).get('kexalgorithms')
+    const own = execFileSync('ssh', ['-G', '-F', '/etc/ssh/ssh_config', 'node1.lab.example'], {
+      encoding: 'utf8',
     })
-    it('are never others than the configuration allows, also where it allows that one alone', () => {
-      assert.deepEqual(chooseExchanges([costly]), [costly])
-      assert.deepEqual(chooseExchanges(['ecdh-sha2-nistp384', costly]), ['ecdh-sha2-nistp384'])
-      assert.deepEqual(chooseExchanges([]), [])
-    })
-    it('are the operator’s where these are chosen', () => {
-      assert.deepEqual(offered(['-o', `KexAlgorithms=${costly}`]), [costly])
-    })
+    assert.ok(own.includes(`kexalgorithms ${offered([])}\n`))
+    assert.equal(offered(['-o', 'KexAlgorithms=curve25519-sha256']), 'curve25519-sha256')
   })
 
   it('takes what the operator may choose: port, ciphers, a shorter patience', () => {
@@ -87,8 +69,10 @@ describe('ssh’s argument list', () => {
     )
   })
 
-  it('leaves half of a push’s time to a node’s second address, and half a minute at most to the first', () => {
-    const patience = [1, 500, 30_000, 600_000].map((ms) => understood([], ms).get('connecttimeout'))
-    assert.deepEqual(patience, ['1', '1', '15', '30'])
+  it('gives each address of a node the ping’s time, in whole seconds, and leaves half of a push’s time to the second', () => {
+    const waits = [1, 500, 10_000].map((ms) => understood([], ms).get('connecttimeout'))
+    assert.deepEqual(waits, ['1', '1', '10'])
+    assert.equal(connectMs({ pingMs: 10_000, pushMs: 30_000 }), 10_000)
+    assert.equal(connectMs({ pingMs: 60_000, pushMs: 30_000 }), 15_000)
   })
 })

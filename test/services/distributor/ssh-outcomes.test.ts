@@ -2,18 +2,19 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { judgeFiles, parseResults } from '../../../services/distributor/place.ts'
 import { pushBySsh } from '../../../services/distributor/ssh.ts'
-import { classify } from '../../../services/distributor/ssh-failure.ts'
-import type { PlacedFile } from '../../../services/distributor/transport.ts'
+import { classify, connectionError } from '../../../services/distributor/ssh-failure.ts'
+import type { PlacedFile, Push } from '../../../services/distributor/transport.ts'
+import type { CommandOutcome } from '../../../shared/command.ts'
 import { Permanent, Transient } from '../../../shared/errors.ts'
+import type { ReasonCode } from '../../../shared/reasons.ts'
 import { entryOf } from '../build.ts'
 import { exited, notFound, timedOut } from '../outcome.ts'
 import { wrapProgram } from './place-here.ts'
 
 const failed = (stderr: string) => exited(255, stderr.replaceAll('\n', '\r\n'))
 
-describe('why a push failed', () => {
-  /** As OpenSSH 9.2 prints them. */
-  const changed = `@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@
+/** As OpenSSH 9.2 prints it. */
+const changed = `@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@
 @    WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED!     @
 @@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@
 IT IS POSSIBLE THAT SOMEONE IS DOING SOMETHING NASTY!
@@ -21,6 +22,9 @@ Offending ED25519 key in /etc/ssh/ssh_known_hosts:1
 Host key for node1.lab.example has changed and you have requested strict checking.
 Host key verification failed.
 `
+
+describe('why a push failed', () => {
+  /** As OpenSSH 9.2 prints them. */
   const table: Record<string, [ReturnType<typeof exited>, string]> = {
     'another host key than the known one': [failed(changed), 'host-key-changed'],
     'a revoked host key': [
@@ -78,9 +82,9 @@ Host key verification failed.
       ),
       'connection-dropped',
     ],
-    'a connection closed while logging in': [
+    'PAM without a word: access.conf, pam_nologin, an account that is locked': [
       failed('Connection closed by 10.0.0.1 port 22\n'),
-      'connection-lost',
+      'login-refused',
     ],
     'a connection closed while pushing': [
       failed('Connection to node1 closed by remote host.\n'),
@@ -88,7 +92,7 @@ Host key verification failed.
     ],
     'a broken pipe': [failed('client_loop: send disconnect: Broken pipe\n'), 'connection-lost'],
     'a silent node': [failed('Timeout, server node1 not responding.\n'), 'connection-lost'],
-    'our own deadline': [timedOut, 'push-timeout'],
+    'our own deadline before anybody could log in': [timedOut, 'node-unreachable'],
     'no ssh here': [notFound, 'push-failed'],
     'an account whose shell is nologin': [
       exited(1, '', 'Welcome\nThis account is currently not available.\n'),
@@ -100,7 +104,7 @@ Host key verification failed.
       ),
       'login-refused',
     ],
-    'a full process table': [exited(2, 'sh: 1: Cannot fork\n'), 'push-failed'],
+    'a full process table': [exited(2, 'sh: 1: Cannot fork\n'), 'shell-failed'],
     'ciphers that do not match': [
       failed('Unable to negotiate with 10.0.0.1 port 22: no matching cipher found. Their offer: 3des-cbc\n'),
       'push-failed',
@@ -113,15 +117,271 @@ Host key verification failed.
     ],
     'a banner that speaks of refusals, and a script that failed': [
       exited(1, 'NOTICE: Connection refused to strangers. Host key verification failed? Call us.\n'),
-      'push-failed',
+      'shell-failed',
     ],
     'a file of the account’s that its shell may not read': [
       exited(126, 'sh: 1: /home/x/y: Permission denied\n'),
-      'push-failed',
+      'shell-failed',
     ],
   }
   for (const [what, [outcome, code]] of Object.entries(table))
     it(`${what} is ${code}`, () => assert.equal(classify(outcome), code))
+})
+
+/** What people are told of a push for the account `dunepro`: the reason, and words that it has or must not have. */
+interface Told {
+  readonly outcome: CommandOutcome
+  readonly code: ReasonCode
+  readonly says: RegExp
+  readonly saysNot?: RegExp
+}
+
+describe('whose fault it is that a push failed', () => {
+  const closed =
+    'kex_exchange_identification: Connection closed by remote host\nConnection closed by UNKNOWN port 65535\n'
+  const way = /the way leads through a jump host or another program/
+  const refused = (list: string) => failed(`dunepro@node1: Permission denied (${list}).\n`)
+  const entered = 'Authenticated to node1 ([10.0.0.1]:22) using "gssapi-with-mic".\n'
+  const farewell =
+    'Transferred: sent 7576, received 3220 bytes, in 0.1 seconds\nBytes per second: sent 111591.4, received 47429.3\n'
+  /** A session that ended with this exit code, and said this on stderr and stdout. */
+  const session = (exitCode: number, stderr = '', stdout = '') =>
+    exited(exitCode, `${entered}${stderr}${farewell}`.replaceAll('\n', '\r\n'), stdout)
+  const table: Record<string, Told> = {
+    'a dead node behind a jump host': {
+      outcome: failed(
+        `channel 0: open failed: connect failed: Connection refused\nstdio forwarding failed\n${closed}`,
+      ),
+      code: 'node-unreachable',
+      says: /way leads through .* which says: channel 0: open failed: connect failed: Connection refused/,
+      saysNot: /MaxStartups|too many/,
+    },
+    'a node to which the jump host has no route': {
+      outcome: failed(
+        `channel 0: open failed: connect failed: No route to host\nstdio forwarding failed\n${closed}`,
+      ),
+      code: 'node-unreachable',
+      says: /No route to host/,
+    },
+    'a node whose name the jump host does not know': {
+      outcome: failed(
+        `channel 0: open failed: connect failed: Name or service not known\nstdio forwarding failed\n${closed}`,
+      ),
+      code: 'node-unreachable',
+      says: /Name or service not known/,
+    },
+    'a jump host that forwards nothing': {
+      outcome: failed(
+        `channel 0: open failed: administratively prohibited: open failed\nstdio forwarding failed\n${closed}`,
+      ),
+      code: 'node-unreachable',
+      says: /administratively prohibited/,
+    },
+    'a dead jump host': {
+      outcome: failed(`ssh: connect to host jump1 port 22: Connection refused\n${closed}`),
+      code: 'node-unreachable',
+      says: /ssh: connect to host jump1 port 22: Connection refused/,
+      saysNot: /nothing listens on its ssh port/,
+    },
+    'a jump host without a name': {
+      outcome: failed(`ssh: Could not resolve hostname jump1: Name or service not known\n${closed}`),
+      code: 'node-unreachable',
+      says: /Could not resolve hostname jump1/,
+    },
+    'a jump host that is a black hole': {
+      outcome: failed(
+        'Connection timed out during banner exchange\nConnection to UNKNOWN port 65535 timed out\n',
+      ),
+      code: 'node-unreachable',
+      says: way,
+    },
+    'a jump host that refuses the login': {
+      outcome: failed(`dunepro@jump1: Permission denied (gssapi-with-mic).\n${closed}`),
+      code: 'kerberos-refused',
+      says: /a host on the way to it refused the login; .*dunepro@jump1: Permission denied/,
+      saysNot: /\.k5login/,
+    },
+    'a jump host with another host key': {
+      outcome: failed(`${changed.replaceAll('node1', 'jump1')}${closed}`),
+      code: 'host-key-changed',
+      says: /a host key on the way/,
+    },
+    'a jump host with too many connections': {
+      outcome: failed(
+        `kex_exchange_identification: Connection closed by remote host\nConnection closed by 10.0.0.9 port 22\n${closed}`,
+      ),
+      code: 'connection-dropped',
+      says: /a host on the way .*MaxStartups/,
+    },
+    'a dead node behind nc': {
+      outcome: failed(`nc: connect to node1 (10.0.0.1) port 22 (tcp) failed: Connection refused\n${closed}`),
+      code: 'node-unreachable',
+      says: /nc: connect to node1 .* failed: Connection refused/,
+    },
+    'a dead node behind an nc that says nothing': {
+      outcome: failed(closed),
+      code: 'node-unreachable',
+      says: /way leads through .* which ended without a word/,
+      saysNot: /MaxStartups/,
+    },
+    'the same from an older ssh': {
+      outcome: failed(closed.replace('kex_', 'ssh_')),
+      code: 'node-unreachable',
+      says: way,
+    },
+    'a ProxyCommand that is not there': {
+      outcome: failed(`/bin/sh: 1: exec: corkscrew: not found\n${closed}`),
+      code: 'node-unreachable',
+      says: /corkscrew: not found/,
+    },
+    'no route to an IPv6 address': {
+      outcome: failed('ssh: connect to host 2001:db8::1 port 22: No route to host\n'),
+      code: 'node-unreachable',
+      says: /it cannot be reached/,
+      saysNot: way,
+    },
+    'a name server that is away': {
+      outcome: failed('ssh: Could not resolve hostname node1: Temporary failure in name resolution\n'),
+      code: 'node-unknown',
+      says: /its name is unknown/,
+    },
+    'a ticket or an account that sshd does not take': {
+      outcome: refused('gssapi-keyex,gssapi-with-mic'),
+      code: 'kerberos-refused',
+      says: /keytab .* \.k5login .* no such account/,
+    },
+    'an sshd without Kerberos': {
+      outcome: refused('publickey,password'),
+      code: 'kerberos-refused',
+      says: /its sshd takes no Kerberos login, only publickey,password/,
+      saysNot: /keytab/,
+    },
+    'PAM that closes the connection at the login': {
+      outcome: failed('Connection closed by 10.0.0.1 port 22\n'),
+      code: 'login-refused',
+      says: /PAM refuses the account .* or sshd ended/,
+    },
+    'a node that comes up': {
+      outcome: failed(
+        '"System is booting up. Unprivileged users are not permitted to log in yet."\nConnection closed by 10.0.0.1 port 22\n'.slice(
+          1,
+        ),
+      ),
+      code: 'login-refused',
+      says: /Connection closed|System is booting up/,
+    },
+    'a password that has to be changed first': {
+      outcome: session(
+        1,
+        'WARNING: Your password has expired.\nPassword change required but no TTY available.\n',
+      ),
+      code: 'login-refused',
+      says: /Password change required but no TTY available/,
+    },
+    'an account for sftp alone': {
+      outcome: session(1, '', 'This service allows sftp connections only.\n'),
+      code: 'login-refused',
+      says: /This service allows sftp connections only/,
+    },
+    'EL’s nologin': {
+      outcome: session(1, '', 'This account is currently not available.\n'),
+      code: 'login-refused',
+      says: /currently not available/,
+    },
+    'a shell that ends by itself: /bin/false': {
+      outcome: session(1),
+      code: 'shell-failed',
+      says: /login shell of dunepro, .* ended with code 1 and said nothing, before the files were taken/,
+    },
+    'a shell that reads all that it is given, and ends well': {
+      outcome: session(0),
+      code: 'shell-failed',
+      says: /login shell of dunepro, .* ended as if all were well/,
+    },
+    'a start-up file that becomes a shell which is not there': {
+      outcome: session(127, '/home/dunepro/.bashrc: line 1: exec: zsh: not found\n'),
+      code: 'shell-failed',
+      says: /ended with code 127 and said: .*exec: zsh: not found/,
+      saysNot: /Transferred|Bytes per second/,
+    },
+    'a forced command that does something else': {
+      outcome: session(3, 'this key may only run backups\n'),
+      code: 'shell-failed',
+      says: /this key may only run backups/,
+    },
+    'a process limit': {
+      outcome: session(254, '/bin/sh: 1: Cannot fork\n'),
+      code: 'shell-failed',
+      says: /Cannot fork/,
+    },
+    'a start-up file that speaks like ssh, and a shell that ends with ssh’s exit code': {
+      outcome: session(
+        255,
+        'kex_exchange_identification: Connection closed by remote host\nssh: connect to host x port 22: Connection refused\n',
+      ),
+      code: 'shell-failed',
+      says: /login shell of dunepro/,
+    },
+    'a start-up file that speaks like ssh, over a connection that is kept': {
+      outcome: exited(1, 'Host key verification failed.\n'),
+      code: 'shell-failed',
+      says: /login shell of dunepro, .* said: Host key verification failed/,
+    },
+    'a first address that was dead, and a shell that ends': {
+      outcome: exited(1, `ssh: connect to host node1 port 22: Connection timed out\n${entered}${farewell}`),
+      code: 'shell-failed',
+      says: /login shell of dunepro/,
+    },
+    'a session that sshd does not begin': {
+      outcome: session(255, 'channel 0: open failed: connect failed: open failed\n'),
+      code: 'shell-failed',
+      says: /channel 0: open failed/,
+    },
+    'a node that goes down in the middle': {
+      outcome: session(255, 'Connection to node1 closed by remote host.\n'),
+      code: 'connection-lost',
+      says: /the connection was lost/,
+    },
+    'a script that ends between two files': {
+      outcome: session(1, 'Killed\n', 'managed-tokens: 1 ok\n'),
+      code: 'push-failed',
+      says: /what ran there ended with code 1 and said: Killed/,
+    },
+    'a node that takes connections and lets nobody in': {
+      outcome: { kind: 'timeout', stdout: '', stderr: '' },
+      code: 'node-unreachable',
+      says: /nobody could log in there in time/,
+    },
+    'a shell or a disk that hangs': {
+      outcome: { kind: 'timeout', stdout: '', stderr: entered },
+      code: 'push-timeout',
+      says: /lets the account log in, and no answer comes/,
+    },
+  }
+  const push = { entry: entryOf(), node: 'node1' } as Push
+  for (const [what, { outcome, code, says, saysNot }] of Object.entries(table))
+    it(`${what}: ${code}`, () => {
+      const { failure, message } = connectionError(push, 'ssh', outcome)
+      assert.equal(failure.code, code, message)
+      assert.match(message, says)
+      if (saysNot) assert.doesNotMatch(message, saysNot)
+    })
+
+  it('a connection that is kept and brings no answer is not taken for a node that is away', () => {
+    const silent: CommandOutcome = { kind: 'timeout', stdout: '', stderr: '' }
+    assert.equal(connectionError(push, 'ssh', silent, true).failure.code, 'push-timeout')
+  })
+
+  it('of rsync too: a shell that prints first, a program that is missing there, an end in the middle', () => {
+    const of = (stderr: string) => connectionError(push, 'rsync', session(12, stderr)).failure
+    const missing = of(
+      'bash: line 1: rsync: command not found\nrsync: connection unexpectedly closed (0 bytes received so far) [sender]\nrsync error: remote command not found (code 127) at io.c(228)\n',
+    )
+    assert.equal(missing.code, 'shell-failed')
+    assert.match(missing.message, /said: bash: line 1: rsync: command not found/)
+    assert.equal(of('rsync error: error in rsync protocol data stream (code 12)\n').code, 'push-failed')
+    assert.equal(of('client_loop: send disconnect: Broken pipe\n').code, 'connection-lost')
+  })
 })
 
 describe('the results of a push', () => {
@@ -180,7 +440,14 @@ describe('pushing with a program that only claims to be ssh', () => {
     return pushBySsh(
       { entry: entryOf(), node: 'node1.lab.example', uid: 61_234, files },
       {
-        ...{ ssh: program, rsync: 'none', ccache: '/nowhere', staging: '/nowhere', timeoutMs: 60_000 },
+        ...{
+          ssh: program,
+          rsync: 'none',
+          ccache: '/nowhere',
+          staging: '/nowhere',
+          timeoutMs: 60_000,
+          connectMs: 20_000,
+        },
         signal: AbortSignal.timeout(120_000),
       },
     )
@@ -209,6 +476,17 @@ describe('pushing with a program that only claims to be ssh', () => {
     const lost = 'cat >/dev/null; printf "managed-tokens: 1 ok\\nmanaged-tokens: 2 ok\\n"; exit 255'
     await assert.rejects(push(t, lost), code('push-failed', Transient))
   })
+  it('is no other UID’s account where the UID is the wanted one: a shell has run the script piecemeal', async (t) => {
+    await assert.rejects(
+      push(t, 'cat >/dev/null; echo "managed-tokens: 0 wrong-owner 61234"; exit 0'),
+      (error: Transient) => error instanceof Transient,
+    )
+  })
+  it('is a success however much the account’s start-up files print before', async (t) => {
+    const noise = 'head -c 300000 /dev/zero | tr "\\0" x'
+    const both = 'cat >/dev/null; printf "\\nmanaged-tokens: 1 ok\\nmanaged-tokens: 2 ok\\n"; exit 0'
+    assert.equal(await push(t, `${noise}; ${noise} >&2; ${both}`), undefined)
+  })
   it('says whose UID it met, and is not tried again', async (t) => {
     await assert.rejects(push(t, 'echo "managed-tokens: 0 wrong-owner 4711"; exit 0'), (error: Permanent) => {
       assert.match(error.message, /dunepro has UID 4711 on node1.lab.example, not 61234/)
@@ -216,7 +494,7 @@ describe('pushing with a program that only claims to be ssh', () => {
     })
   })
   it('hides what a program says of the token it was given', async (t) => {
-    await assert.rejects(push(t, 'cat >&2; exit 1'), code('push-failed', Transient))
+    await assert.rejects(push(t, 'cat >&2; exit 1'), code('shell-failed', Transient))
   })
   it('names a host key that is not known, and is not tried again', async (t) => {
     await assert.rejects(
