@@ -398,7 +398,8 @@ export async function consume<T>(
 function settle(message: JsMsg, end: End): void {
   if (end.kind === 'ack') message.ack()
   else if (end.kind === 'term') message.term()
-  else if (end.kind === 'later') message.nak(end.delayMs)
+  // A fraction of a nanosecond would be no delay at all: the server takes whole ones only.
+  else if (end.kind === 'later') message.nak(Math.ceil(end.delayMs))
   else if (end.kind === 'handBack') message.nak()
 }
 

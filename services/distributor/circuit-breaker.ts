@@ -20,6 +20,7 @@ import {
   type RetryPolicy,
   type Try,
   unknown,
+  type Waiter,
   withoutOld,
 } from './circuit.ts'
 import { NodeFailure, nodeError } from './ssh-failure.ts'
@@ -37,6 +38,8 @@ export interface At {
 /** A push that waits: `way` is how it gets to its node. */
 export interface WaitingAt {
   readonly way: string
+  readonly entry: string
+  readonly node: string
   readonly run: string
 }
 
@@ -53,7 +56,7 @@ export interface CircuitBreaker {
   /** Whether the way's node failed lately. */
   isOpen(at: Pick<WaitingAt, 'way'>): boolean
   /** When the entry's push of this run was made last, and did not succeed (milliseconds of the breaker's clock). */
-  triedAt(at: { readonly entry: string; readonly node: string; readonly run: string }): number | undefined
+  triedAt(at: Omit<WaitingAt, 'way'>): number | undefined
 }
 
 /** How an entry gets to a node: what stops one entry's own proxy stops nobody else. */
@@ -79,6 +82,12 @@ export function openCircuitBreaker(now: () => number = () => performance.now()):
   const circuits = new Map<string, Circuit>()
   /** By entry and node: the last try that did not succeed. */
   const tried = new Map<string, Pick<Try, 'run' | 'startedMs'>>()
+  /** By entry and node: the run that has told its failure. */
+  const told = new Map<string, string>()
+  const waiterOf = ({ entry, node, run }: Omit<WaitingAt, 'way'>): Waiter => ({
+    run,
+    hasTold: told.get(targetOf(entry, node)) === run,
+  })
   const circuitOf = (way: string) => withoutOld(circuits.get(way) ?? unknown, now())
 
   function judge(circuit: Circuit, attempt: Try, error: unknown, policy: RetryPolicy): Circuit {
@@ -90,18 +99,27 @@ export function openCircuitBreaker(now: () => number = () => performance.now()):
     return code && answerCodes.has(code) ? afterAnswer(now()) : afterNothing(circuit, now())
   }
 
+  /** Comes again when the node is tried next, and tells what was found. */
+  function putOff({ push, run }: At, delayMs: number, found: Finding | undefined): RetryLater {
+    const { entry, node } = push
+    if (found) told.set(targetOf(entry.name, node), run)
+    return new RetryLater(Math.ceil(delayMs), found && nodeError(push, found.code, found.why).failure)
+  }
+
   return {
-    async attempt({ push: of, run, policy, signal }, push) {
+    async attempt(at, push) {
+      const { push: of, run, policy, signal } = at
       const way = wayTo(of)
-      const permission = permit(circuitOf(way), run, now())
-      if (permission.kind === 'wait') throw putOff(of, permission.delayMs, permission.found)
+      const target = { entry: of.entry.name, node: of.node, run }
+      const permission = permit(circuitOf(way), waiterOf(target), now())
+      if (permission.kind === 'wait') throw putOff(at, permission.delayMs, permission.found)
       const attempt: Try = { run, account: of.entry.account, startedMs: now() }
-      circuits.set(way, afterStart(circuitOf(way), attempt))
-      const target = targetOf(of.entry.name, of.node)
-      tried.set(target, attempt)
+      circuits.set(way, afterStart(circuitOf(way)))
+      const key = targetOf(target.entry, target.node)
+      tried.set(key, attempt)
       try {
         const result = await push()
-        tried.delete(target)
+        for (const kept of [tried, told]) kept.delete(key)
         circuits.set(way, afterAnswer(now()))
         return result
       } catch (error) {
@@ -111,10 +129,10 @@ export function openCircuitBreaker(now: () => number = () => performance.now()):
         if (circuit.kind !== 'open' || !(said instanceof NodeFailure)) throw error
         noteOutcome('push', said.failure.code)
         const delayMs = Math.max(1, circuit.nextTryMs - now())
-        throw putOff(of, delayMs, circuit.isTold ? circuit.found : undefined)
+        throw putOff(at, delayMs, circuit.isTold ? circuit.found : undefined)
       }
     },
-    mostAt: ({ way, run }, limit) => mostAt(circuitOf(way), run, limit, now()),
+    mostAt: (waiting, limit) => mostAt(circuitOf(waiting.way), waiterOf(waiting), limit, now()),
     isProven: ({ way }) => isProven(circuitOf(way), now()),
     isOpen: ({ way }) => circuitOf(way).kind === 'open',
     triedAt({ entry, node, run }) {
@@ -125,9 +143,6 @@ export function openCircuitBreaker(now: () => number = () => performance.now()):
 }
 
 const targetOf = (entry: string, node: string) => `${entry} ${node}`
-
-const putOff = (of: At['push'], delayMs: number, found: Finding | undefined) =>
-  new RetryLater(delayMs, found && nodeError(of, found.code, found.why).failure)
 
 const findingOf = ({ failure: { code }, why }: NodeFailure): Finding => ({ code, why })
 

@@ -27,7 +27,7 @@ export interface Open {
   readonly isTold: boolean
   readonly failedMs: number
   readonly nextTryMs: number
-  /** The newest run that has tried. */
+  /** The newest run whose try has failed. */
   readonly run: string
   /** Somebody tries it now. */
   readonly isTried: boolean
@@ -41,6 +41,13 @@ export interface Try {
   readonly run: string
   readonly account: string
   readonly startedMs: number
+}
+
+/** A push that waits for its turn. */
+export interface Waiter {
+  readonly run: string
+  /** It has told that the node is away. */
+  readonly hasTold: boolean
 }
 
 /** When failures of a node are told, and how soon it is tried again. */
@@ -79,26 +86,34 @@ export const withoutOld = (circuit: Circuit, nowMs: number): Circuit =>
 /** A run's first push tries at once; the rest of it shares what that finds. */
 const isDue = (circuit: Open, run: string, nowMs: number) => nowMs >= circuit.nextTryMs || run > circuit.run
 
+/** Whether what is known is this run's too. */
+const isToBeTold = (circuit: Open, run: string) => circuit.isTold && run <= circuit.run
+
+/** What is known and not told yet is told first, whoever tries the node meanwhile. */
+const hasToTell = (circuit: Open, { run, hasTold }: Waiter) => isToBeTold(circuit, run) && !hasTold
+
 /** How many pushes at the same time it takes now, where a node that is well takes `limit`. */
-export function mostAt(circuit: Circuit, run: string, limit: number, nowMs: number): number {
+export function mostAt(circuit: Circuit, waiter: Waiter, limit: number, nowMs: number): number {
   if (circuit.kind === 'closed') return isProven(circuit, nowMs) ? limit : Math.min(unproven, limit)
-  if (circuit.isTried) return 0
   // Those that only fail with what is known are over at once.
-  return isDue(circuit, run, nowMs) ? 1 : limit
+  if (hasToTell(circuit, waiter)) return limit
+  if (circuit.isTried) return 0
+  return isDue(circuit, waiter.run, nowMs) ? 1 : limit
 }
 
-/** May this run's push be made? */
-export function permit(circuit: Circuit, run: string, nowMs: number): Permission {
+/** May this push be made? */
+export function permit(circuit: Circuit, waiter: Waiter, nowMs: number): Permission {
   if (circuit.kind === 'closed') return { kind: 'try' }
-  if (circuit.isTried) return { kind: 'wait', delayMs: meanwhileMs }
-  if (isDue(circuit, run, nowMs)) return { kind: 'try' }
-  const delayMs = Math.max(1, circuit.nextTryMs - nowMs)
-  return { kind: 'wait', delayMs, ...(circuit.isTold ? { found: circuit.found } : {}) }
+  const delayMs = circuit.isTried ? meanwhileMs : Math.max(1, circuit.nextTryMs - nowMs)
+  const mayTry = !circuit.isTried && isDue(circuit, waiter.run, nowMs)
+  if (mayTry && !hasToTell(circuit, waiter)) return { kind: 'try' }
+  // Also again: what was thrown may not have reached the bus.
+  return { kind: 'wait', delayMs, ...(isToBeTold(circuit, waiter.run) ? { found: circuit.found } : {}) }
 }
 
 /** A push was begun. */
-export const afterStart = (circuit: Circuit, { run }: Pick<Try, 'run'>): Circuit =>
-  circuit.kind === 'open' ? { ...circuit, isTried: true, run: later(run, circuit.run) } : circuit
+export const afterStart = (circuit: Circuit): Circuit =>
+  circuit.kind === 'open' ? { ...circuit, isTried: true } : circuit
 
 /** The node answered: it took the files, or had something against them or the account. */
 export const afterAnswer = (nowMs: number): Circuit => answeredAt(nowMs)

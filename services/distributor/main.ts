@@ -58,7 +58,7 @@ await runDaemon('distributor', async ({ bus, log, site, stateRoot, stateDirector
         choose: (waiting, working) =>
           choosePush(waiting, working, {
             most: concurrency,
-            mostAt: (item) => breaker.mostAt({ way: wayOf(item), run: item.run }, limits.mostAt(item.node)),
+            mostAt: (item) => breaker.mostAt({ ...item, way: wayOf(item) }, limits.mostAt(item.node)),
             isProven: (item) => breaker.isProven({ way: wayOf(item) }),
             triedAt: breaker.triedAt,
             accountOf: (entry) => entryOf(entry)?.account,

@@ -26,7 +26,7 @@ const policy = {
 type Event =
   | { readonly fails: string; readonly began?: number; readonly run?: string }
   | { readonly hangs: string; readonly run?: string }
-  | { readonly begins: string }
+  | { readonly begins: true }
   | { readonly answers: true }
   | { readonly saysNothing: true }
 
@@ -39,7 +39,7 @@ const tell = (story: Story): Circuit =>
     const attempt = (account: string, run = 'r1', began = second) => ({
       ...{ account, run, startedMs: began * 1_000 },
     })
-    if ('begins' in event) return afterStart(circuit, { run: event.begins })
+    if ('begins' in event) return afterStart(circuit)
     if ('answers' in event) return afterAnswer(now)
     if ('saysNothing' in event) return afterNothing(circuit, now)
     if ('hangs' in event) return afterHang(circuit, attempt(event.hangs, event.run), stuck, policy, now)
@@ -47,22 +47,22 @@ const tell = (story: Story): Circuit =>
   }, unknown)
 
 /** What run `r1` may do at that second, and how many pushes the node is given then where a good one has four. */
-const outlook = (story: Story, second: number, run = 'r1') => {
+const outlook = (story: Story, second: number, run = 'r1', hasTold = false) => {
   const circuit = withoutOld(tell(story), second * 1_000)
-  const may = permit(circuit, run, second * 1_000)
+  const may = permit(circuit, { run, hasTold }, second * 1_000)
   const told = may.kind === 'wait' ? (may.found ? `tells ${may.found.code}, ` : '') : ''
   const how = may.kind === 'try' ? 'tries' : `${told}comes in ${may.delayMs} ms`
-  return `${how}; ${mostAt(circuit, run, 4, second * 1_000)} at once`
+  return `${how}; ${mostAt(circuit, { run, hasTold }, 4, second * 1_000)} at once`
 }
 
 const failed = (...seconds: number[]): Story => seconds.map((second) => [second, { fails: 'a' }])
-const table: Record<string, readonly [Story, number, string, string?]> = {
+const table: Record<string, readonly [Story, number, string, (string | undefined)?, boolean?]> = {
   'nothing is known': [[], 0, 'tries; 2 at once'],
   'a push got through': [[[0, { answers: true }]], 1, 'tries; 4 at once'],
   'the last answer was long ago': [[[0, { answers: true }]], 301, 'tries; 2 at once'],
   'the node failed once': [failed(0), 4, 'comes in 6000 ms; 4 at once'],
   'the pause before a retry is over': [failed(0), 10, 'tries; 1 at once'],
-  'somebody makes the retry': [[...failed(0), [10, { begins: 'r1' }]], 12, 'comes in 1000 ms; 0 at once'],
+  'somebody makes the retry': [[...failed(0), [10, { begins: true }]], 12, 'comes in 1000 ms; 0 at once'],
   'the configured retries are used up': [
     failed(0, 10, 20),
     20,
@@ -88,6 +88,27 @@ const table: Record<string, readonly [Story, number, string, string?]> = {
     11,
     'comes in 9000 ms; 4 at once',
   ],
+  'it has told, and waits for somebody’s try': [
+    [...failed(0, 10, 20), [21, { begins: true }]],
+    22,
+    ...(['tells node-unreachable, comes in 1000 ms; 0 at once', 'r1', true] as const),
+  ],
+  'it has not told yet, and somebody tries already': [
+    [...failed(0, 10, 20), [21, { begins: true }]],
+    22,
+    'tells node-unreachable, comes in 1000 ms; 4 at once',
+  ],
+  'it has told, and the next try is due': [
+    failed(0, 10, 20),
+    21,
+    ...(['tries; 1 at once', 'r1', true] as const),
+  ],
+  'a new run’s own try is under way': [
+    [...failed(0, 10, 20), [21, { begins: true }]],
+    22,
+    'comes in 1000 ms; 0 at once',
+    'r2',
+  ],
   'the node is back': [[...failed(0, 10, 20), [21, { answers: true }]], 21, 'tries; 4 at once'],
   'it failed and was back, and fails again': [
     [...failed(0, 10, 20), [21, { answers: true }], [30, { fails: 'a' }]],
@@ -102,7 +123,7 @@ const table: Record<string, readonly [Story, number, string, string?]> = {
     'r2',
   ],
   'a try said nothing of the node': [
-    [...failed(0, 10), [20, { begins: 'r1' }], [21, { saysNothing: true }]],
+    [...failed(0, 10), [20, { begins: true }], [21, { saysNothing: true }]],
     21,
     'tries; 1 at once',
   ],
@@ -152,6 +173,6 @@ const table: Record<string, readonly [Story, number, string, string?]> = {
 }
 
 describe('the next push to a node', () => {
-  for (const [what, [story, second, expected, run]] of Object.entries(table))
-    it(`${expected}, where ${what}`, () => assert.equal(outlook(story, second, run), expected))
+  for (const [what, [story, second, expected, run, hasTold]] of Object.entries(table))
+    it(`${expected}, where ${what}`, () => assert.equal(outlook(story, second, run, hasTold), expected))
 })
