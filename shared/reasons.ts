@@ -327,8 +327,8 @@ export const reasons = {
     cause: 'node',
   },
   'account-unknown': {
-    means: 'the node has no such account',
-    action: 'Make the account on the node, or take the node off the role’s destinationNodes.',
+    means: 'the node’s sshd knows no such account, or does not let it in',
+    action: 'Make or unlock the account on the node, or take the node off the role’s destinationNodes.',
     turn: 'administrators',
     cause: 'node',
   },

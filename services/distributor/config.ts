@@ -5,7 +5,14 @@ import { templateText } from '../../shared/config/template-text.ts'
 import { z } from '../../shared/zod.ts'
 
 export const distributorSection = z.strictObject({
-  concurrency: z.int().min(1).max(256).default(16).describe('Pushes at the same time.'),
+  concurrency: z
+    .int()
+    .min(1)
+    .max(256)
+    .default(16)
+    .describe(
+      'Pushes at the same time; those that only try a node which is away have as much room beside them.',
+    ),
   perNode: z
     .int()
     .min(1)
@@ -34,6 +41,8 @@ export const distributorSection = z.strictObject({
     .describe('How long such a connection stays open after its last push.'),
   probePeriod: duration
     .prefault('60s')
-    .describe('How soon after its return at the latest a node gets a token that it missed.'),
+    .describe(
+      'How soon after its return at the latest a node gets a token that it missed: one that is away is tried so often.',
+    ),
 })
 export type DistributorConfig = Readonly<z.output<typeof distributorSection>>

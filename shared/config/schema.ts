@@ -34,7 +34,9 @@ const timeouts = z.object({
   globalTimeout: positiveDuration.prefault('300s').describe('Deadline of a run.'),
   kerberosTimeout: positiveDuration.prefault('20s').describe('One kinit.'),
   vaultStorerTimeout: positiveDuration.prefault('60s').describe('One htgettoken or condor_vault_storer.'),
-  pingTimeout: positiveDuration.prefault('10s').describe("The probe of a node's ssh port."),
+  pingTimeout: positiveDuration
+    .prefault('10s')
+    .describe('How long each address of a node may take to answer.'),
   pushTimeout: positiveDuration.prefault('30s').describe('One push to one node.'),
   ferryRequestTimeout: positiveDuration.prefault('30s').describe('One request to FERRY.'),
   dbTimeout: positiveDuration.prefault('10s').describe('One access to the stored UIDs.'),
@@ -57,7 +59,7 @@ const workerType = z.object({
   storeAndGetTokenInteractive: retry
     .prefault({})
     .describe('Accepted; onboarding asks a person and is not repeated.'),
-  pingAggregator: retry.prefault({}).describe('The probe of a node.'),
+  pingAggregator: retry.prefault({}).describe('Accepted, unused: pushes find out which nodes answer.'),
   pushTokens: retry
     .prefault({})
     .describe('A push to a node; its pause is at most four fifths of `distributor.probePeriod`.'),

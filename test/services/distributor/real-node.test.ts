@@ -104,6 +104,15 @@ describe('pushes to a real node', () => {
     writeFileSync(rc, `echo '${words}'; ${noise}; ${noise} >&2; printf '\\n${words}' >&2\n`)
     await node.push('hvs.noise')
     assert.deepEqual(node.read(), both('hvs.noise'))
+    const cshrc = join(node.home, '.cshrc')
+    t.after(() => {
+      rmSync(cshrc, { force: true })
+      node.setShellTo('/bin/bash')
+    })
+    writeFileSync(cshrc, `echo "managed-tokens: welcome"; ${noise}\n`)
+    node.setShellTo('/bin/tcsh')
+    await node.push('hvs.csh')
+    assert.deepEqual(node.read(), both('hvs.csh'))
   })
 
   describe('that meet a login shell which is not one', () => {
