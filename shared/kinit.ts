@@ -138,8 +138,8 @@ const described: Partial<Record<ReasonCode, string>> = {
   'kinit-wrong-keytab': 'the keytab does not hold a current key of this principal',
 }
 
-/** What is not known is said in kinit's own words. */
-function describe(code: ReasonCode, { stderr }: CommandOutcome): string {
+/** Why there is no ticket; what is not known is said in kinit's own words. Pure. */
+export function describe(code: ReasonCode, { stderr }: Pick<CommandOutcome, 'stderr'>): string {
   const said = lastLine(stderr)
   return described[code] ?? (said ? `kinit says: ${said}` : 'kinit failed and said nothing')
 }

@@ -80,6 +80,26 @@ describe('a run over the whole site', { timeout: 400_000 }, () => {
     assert.deepEqual(lines.flatMap(findDuplicateKeys), [])
   })
 
+  it('is logged with a line for each token pushed: service, node, files and how long they are good, no token', () => {
+    const log = readFileSync(join(pipe.site.layout.logs, 'distributor.log'), 'utf8').split('\n')
+    const pushed = log.flatMap((line) => (/"msg":"pushed /.test(line) ? [JSON.parse(line)] : []))
+    const ofRun = pushed.filter(({ run }) => run === answer.run)
+    assert.equal(ofRun.length, 6)
+    const nova = ofRun.find(({ service }) => service === 'nova_analysis')
+    assert.equal(nova.node, 'sharedgpvm01.sandbox.test')
+    assert.deepEqual(nova.files, [
+      '/tmp/vt_u46301',
+      '/tmp/vt_u46301-nova_analysis',
+      '/tmp/jobsub_default_role_nova_46301',
+    ])
+    assert.match(
+      nova.msg,
+      /^pushed nova_analysis to sharedgpvm01\.sandbox\.test: \/tmp\/vt_u46301 .*good until 20/,
+    )
+    assert.ok(Date.parse(nova.expiry) > Date.now() && nova.lifeSeconds > 3_600)
+    for (const line of pushed) assert.doesNotMatch(JSON.stringify(line), /hvs\.|eyJ/)
+  })
+
   it('leaves every token where an experimenter’s tools look for it', async () => {
     assert.deepEqual(await findMisplaced(pipe.site), [])
     assertNoMisuse(pipe.site)

@@ -19,7 +19,7 @@ const layout = layoutOf(mkdtempSync(join(tmpdir(), 'mt-kinit-')))
 // Read once, when the modules are loaded: what a daemon's unit would set.
 process.env.KRB5_CONFIG = layout.krb5Config
 process.env.PATH = `${process.env.PATH}:/usr/sbin:/sbin`
-const { classify, isOf, openTickets } = await import('../../shared/kinit.ts')
+const { classify, describe: why, isOf, openTickets } = await import('../../shared/kinit.ts')
 
 const exited = (stderr: string): CommandOutcome => ({ kind: 'exited', exitCode: 1, stdout: '', stderr })
 
@@ -49,6 +49,17 @@ describe('what kinit of MIT Kerberos 1.20 says', () => {
   it('is kinit-failed where a library, not the keytab, is not ours to read', () => {
     const text = 'kinit: Permission denied while initializing Kerberos 5 library\n'
     assert.equal(classify(exited(text)), 'kinit-failed')
+  })
+
+  it('is told as it is where it is not known: its last line, clean and without secrets', () => {
+    const stderr =
+      'kinit: warning\nkinit: \u001b[1mGeneric preauthentication failure\u001b[0m hvs.notforpeople\n'
+    assert.equal(
+      why('kinit-failed', { stderr }),
+      'kinit says: kinit: Generic preauthentication failure [secret]',
+    )
+    assert.equal(why('kinit-failed', { stderr: '' }), 'kinit failed and said nothing')
+    assert.doesNotMatch(why('kdc-unreachable', { stderr }), /Generic/)
   })
 
   it('nothing within its time: no KDC answers', () => {

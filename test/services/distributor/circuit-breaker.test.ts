@@ -163,6 +163,14 @@ describe('a push that failed', () => {
     assert.equal(breaker.triedAt(item), undefined)
   })
 
+  it('puts off by whole milliseconds: the bus takes a fraction of a nanosecond for no delay', async () => {
+    const { push, pass, says } = open()
+    says('node-unreachable')
+    await push(one)
+    pass(0.123_456_7)
+    assert.equal(delayOf(await push(other)), 10_000)
+  })
+
   it('makes the rest wait outside the backlog', async () => {
     const { breaker, push, says } = open()
     const at = { way: wayTo({ entry: one, node }) }
