@@ -4,12 +4,18 @@
  */
 import { runCommand } from '../../shared/command.ts'
 import { commandEnvironment } from '../../shared/config/environment.ts'
+import { cleanLine } from '../../shared/outcome-text.ts'
 import { sshWords } from './ssh-command.ts'
 import { type NodeFailure, nodeError } from './ssh-failure.ts'
 import type { Push, PushMeans } from './transport.ts'
 
-/** What sshd has against the login. */
-export type Refusal = 'account' | 'ticket' | 'account-of-ticket' | 'no-ticket'
+/** What stands against the login: here (no ticket for the node), or at the node. */
+export type Refusal =
+  | { readonly kind: 'no-ticket'; readonly says: string }
+  | { readonly kind: 'account' | 'ticket' | 'account-of-ticket' }
+
+/** GSSAPI's own complaint, in two lines of which the second has the reason: this side has no ticket to offer. */
+const gssFailure = /^debug1: (?:Unspecified GSS failure|No credentials were supplied).*\n(.+)$/m
 
 /**
  * Reads what ssh says at LogLevel=DEBUG3 (OpenSSH 7 to 9.2). For an account that sshd does not know or let in, it refuses the
@@ -17,15 +23,15 @@ export type Refusal = 'account' | 'ticket' | 'account-of-ticket' | 'no-ticket'
  * packet (66). Pure.
  */
 export function readRefusal(debug: string): Refusal | undefined {
-  const [, exchange] = debug.split(/^debug2: we sent a gssapi-with-mic packet, wait for reply\r?$/m)
-  if (exchange === undefined)
-    return /^debug1: .*(Server \S+ not found in Kerberos database|No Kerberos credentials)/m.test(debug)
-      ? 'no-ticket'
-      : undefined
-  const [first] = exchange.matchAll(/^debug3: receive packet: type (\d+)/gm)
-  if (first?.[1] === '51') return 'account'
-  if (first?.[1] !== '60') return undefined
-  return /^debug3: send packet: type 66/m.test(exchange) ? 'account-of-ticket' : 'ticket'
+  const text = debug.replaceAll('\r', '')
+  // Without a ticket ssh sends a request all the same, for a mechanism that no sshd has.
+  const says = gssFailure.exec(text)?.[1]
+  if (says) return { kind: 'no-ticket', says: cleanLine(says) }
+  const [, exchange = ''] = text.split(/^debug2: we sent a gssapi-with-mic packet, wait for reply$/m)
+  const answer = /^debug3: receive packet: type (\d+)/m.exec(exchange)?.[1]
+  if (answer === '51') return { kind: 'account' }
+  if (answer !== '60') return undefined
+  return { kind: /^debug3: send packet: type 66/m.test(exchange) ? 'account-of-ticket' : 'ticket' }
 }
 
 /** Logs in once more to find out what sshd has against it. Returns the refusal with what was found. */
@@ -52,13 +58,19 @@ export async function explainRefusal(
 }
 
 function refusalError(push: Push, refusal: Refusal): NodeFailure {
-  const { account, principal } = push.entry
-  const told = {
-    account: `sshd there knows no account ${account}, or does not let it in (locked, no such shell, AllowUsers)`,
-    ticket: 'sshd did not accept the ticket: the node’s keytab does not fit the KDC’s key',
-    'account-of-ticket': `sshd accepted the ticket, and ${account} does not let ${principal} in: .k5login`,
-    'no-ticket': 'the KDC gives no ticket for the node: it knows no host principal of that name',
-  } as const
-  const code = refusal === 'account' ? 'account-unknown' : 'kerberos-refused'
-  return nodeError(push, code, told[refusal]) as NodeFailure
+  const code = refusal.kind === 'account' ? 'account-unknown' : 'kerberos-refused'
+  return nodeError(push, code, describe(push, refusal)) as NodeFailure
+}
+
+function describe({ entry: { account, principal } }: Push, refusal: Refusal): string {
+  switch (refusal.kind) {
+    case 'account':
+      return `sshd there knows no account ${account}, or does not let it in (locked, no such shell, AllowUsers)`
+    case 'account-of-ticket':
+      return `sshd accepted the ticket, and ${account} does not let ${principal} in: .k5login`
+    case 'ticket':
+      return 'sshd did not accept the ticket: the node’s keytab does not fit the KDC’s key'
+    case 'no-ticket':
+      return `there is no Kerberos ticket for the node: ${refusal.says}`
+  }
 }

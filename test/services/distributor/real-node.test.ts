@@ -82,6 +82,12 @@ describe('pushes to a real node', () => {
     await assert.rejects(node.push('hvs.x'), saying('kerberos-refused', /keytab/))
   })
 
+  it('are refused where the KDC does not know the node, and it is not the account’s fault', async () => {
+    const calledAs = 'no-principal.sandbox.test'
+    const says = /no Kerberos ticket for the node: Server host\/no-principal\.sandbox\.test@.* not found/
+    await assert.rejects(node.push('hvs.x', { calledAs }), saying('kerberos-refused', says))
+  })
+
   it('that go through a jump host name who is away, the node or that host', async (t) => {
     await node.push('hvs.through', { isJumping: true })
     assert.deepEqual(node.read(), both('hvs.through'))

@@ -48,6 +48,8 @@ export interface PushOptions {
   readonly keep?: boolean
   /** Through another host. */
   readonly isJumping?: boolean
+  /** By another name than its own, which only a program on the way knows to be this node. */
+  readonly calledAs?: string
   readonly signal?: AbortSignal
 }
 
@@ -126,6 +128,10 @@ export async function startRealNode(): Promise<RealNode> {
   }
   stack.defer(forgetMount)
   const passwd = join(layout.nodes, node, 'etc', 'passwd')
+  const throughJumpHost = () => {
+    const { address, port } = site.nodes.find(({ name }) => name === node) ?? {}
+    return `ssh -F ${layout.sshConfig} -l ${account} -W ${address}:${port} ${jumpHost}`
+  }
   const setShellTo = (program: string) =>
     writeFileSync(
       passwd,
@@ -150,8 +156,12 @@ export async function startRealNode(): Promise<RealNode> {
         timeoutMs: 60_000,
         signal,
       })
-      const { uid: owner = uid, isJumping = false } = options
-      const sshOptions = isJumping ? [...entry.sshOptions, '-J', `${account}@${jumpHost}`] : entry.sshOptions
+      const { uid: owner = uid, isJumping = false, calledAs } = options
+      const sshOptions = [
+        ...entry.sshOptions,
+        ...(isJumping ? ['-J', `${account}@${jumpHost}`] : []),
+        ...(calledAs ? ['-o', `HostName=${calledAs}`, '-o', `ProxyCommand=${throughJumpHost()}`] : []),
+      ]
       // Of each push by itself it is asked what it finds.
       return pushToNode(
         { entry: { ...entry, transport, sshOptions }, node, uid: owner, files: tokenFiles(content) },
