@@ -1,16 +1,25 @@
 /** What the doctor says of the ways to people: nothing is sent, nothing is quoted that is secret. */
 import assert from 'node:assert/strict'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { after, describe, it } from 'node:test'
+import { after, before, describe, it } from 'node:test'
 import { checkPeople } from '../../cli/doctor/people.ts'
+import { layoutOf } from '../../sandbox/layout.ts'
+import { makeTls, type Tls } from '../../sandbox/tls.ts'
 import { siteOf } from '../services/build.ts'
-import { listen } from '../services/notifier/mail-server.ts'
+import { listen, startMailServer } from '../services/notifier/mail-server.ts'
 
 const directory = mkdtempSync(join(tmpdir(), 'mt-doctor-'))
 after(() => rmSync(directory, { recursive: true }))
+
+const layout = layoutOf(directory)
+let tls: Tls
+before(async () => {
+  mkdirSync(layout.vault)
+  tls = await makeTls(layout)
+})
 
 const look = async (settings: string) => {
   const found = checkPeople(siteOf(settings)).map(({ look }) => look(AbortSignal.timeout(60_000)))
@@ -18,12 +27,12 @@ const look = async (settings: string) => {
 }
 
 describe('the doctor on the ways to people', () => {
-  it('does not wait for the greeting of a server that wants TLS from the first byte', async () => {
-    await using server = await listen(createServer(() => undefined))
+  it('comes to a mail server that wants TLS from the first byte as the notifier does', async () => {
+    await using server = await startMailServer({}, { ...tls, secure: true, disabledCommands: ['AUTH'] })
     const [mail] = await look(
-      `email: {from: a@lab.example, smtpHost: 127.0.0.1, smtpPort: ${server.port}, tls: tls}`,
+      `email: {from: a@lab.example, smtpHost: 127.0.0.1, smtpPort: ${server.port}, tls: tls, caPath: ${layout.vaultCa}}`,
     )
-    assert.equal(mail, `mail ok 127.0.0.1:${server.port} accepts connections`)
+    assert.equal(mail, `mail ok 127.0.0.1:${server.port} is ready for mails`)
   })
   it('looks whether the password is one that may be used', async () => {
     await using server = await listen(createServer((socket) => socket.write('220 hello\r\n')))
