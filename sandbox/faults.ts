@@ -26,6 +26,12 @@ export const faultsSchema = z.strictObject({
   'needs-onboarding': names.describe('SERVICE: Vault has no refresh token, somebody must log in'),
   'permission-denied': names.describe('SERVICE: Vault refuses to give the bearer token'),
   'bearer-refused': names.describe('SERVICE: its issuer refuses bearer tokens with fewer rights'),
+  'issuer-down': names.describe('SERVICE: its token issuer does not answer Vault'),
+  'issuer-unknown': names.describe('SERVICE: Vault cannot find the token issuer that it is configured for'),
+  'issuer-refuses-vault': names.describe('SERVICE: its token issuer refuses Vault’s own client'),
+  'login-revoked': names.describe('SERVICE: its token issuer does not take the experiment’s login any more'),
+  'ticket-refused': names.describe('SERVICE: Vault refuses its Kerberos tickets (401)'),
+  'vault-tokens-revoked': names.describe('SERVICE: Vault refuses the vault tokens that it gave until now'),
   'vault-down': flag.describe('connections to Vault are reset'),
   'vault-hangs': flag.describe('Vault accepts connections and never answers'),
   'vault-error': z
@@ -44,6 +50,7 @@ export const faultsSchema = z.strictObject({
     .describe(
       'REQUESTS/SECONDS: Vault serves a client so many in that time, then answers it 429 for as long',
     ),
+  'lookup-rate-limit': flag.describe('Vault answers 429 to whoever asks how long a token lives'),
   'storer-hangs': names.describe('SERVICE: condor_vault_storer hangs with a child, both immune to SIGTERM'),
   'storer-prints-much': names.describe('SERVICE: condor_vault_storer prints 64 MB before its work'),
   'storer-stores-nothing': names.describe('SERVICE: condor_vault_storer exits 0 and has stored nothing'),

@@ -1,7 +1,7 @@
 /** Which path does what, in one table, and what becomes of a request that no path takes. */
 import * as auth from './auth-paths.ts'
 import * as secret from './secret-paths.ts'
-import { Refusal, type VaultAnswer, type VaultParts, type VaultRequest } from './types.ts'
+import { permissionDenied, Refusal, type VaultAnswer, type VaultParts, type VaultRequest } from './types.ts'
 
 type Answer = (
   parts: VaultParts,
@@ -64,7 +64,8 @@ export async function answerRequest(parts: VaultParts, request: VaultRequest): P
       const found = method === request.method && path.exec(request.path)
       if (found) return await answer(parts, request, ...found.slice(1))
     }
-    throw new Refusal(404, [`no handler for route "${request.path.replace(/^\/v1\//, '')}"`])
+    // It does not say which paths there are to whoever may not ask.
+    throw permissionDenied()
   } catch (error) {
     if (error instanceof Refusal)
       return { status: error.status, body: { errors: error.errors }, headers: error.headers }

@@ -1,7 +1,16 @@
 /** `/v1/auth/…`: logins by Kerberos ticket or by a person's browser, and what a vault token may ask about itself. */
 import { randomBytes } from 'node:crypto'
+import { isAffected, readFaults } from '../fault-file.ts'
 import type { VaultToken } from './books.ts'
-import { permissionDenied, Refusal, type VaultAnswer, type VaultParts, type VaultRequest } from './types.ts'
+import {
+  credkeyOf,
+  permissionDenied,
+  personOf,
+  Refusal,
+  type VaultAnswer,
+  type VaultParts,
+  type VaultRequest,
+} from './types.ts'
 
 /** POST `/v1/auth/kerberos-<issuer>_<role>/login`: only a principal of this service gets a token, and only for this service. */
 export async function logInByTicket(
@@ -11,10 +20,10 @@ export async function logInByTicket(
   role: string,
 ): Promise<VaultAnswer> {
   const [, ticket] = /^Negotiate\s+(\S+)$/i.exec(request.headers.authorization ?? '') ?? []
-  if (!ticket)
-    throw new Refusal(401, ['missing or invalid authorization header'], { 'WWW-Authenticate': 'Negotiate' })
-  const principal = await parts.tickets.check(ticket).catch((error: Error) => {
-    throw new Refusal(403, [`permission denied: ${error.message}`])
+  if (!ticket) throw ticketRefused()
+  if (isAffected(readFaults(parts.dir)['ticket-refused'], `${issuer}_${role}`)) throw ticketRefused()
+  const principal = await parts.tickets.check(ticket).catch(() => {
+    throw ticketRefused()
   })
   request.setPrincipal(principal)
   if (
@@ -30,6 +39,9 @@ export async function logInByTicket(
   )
   return { status: 200, body: { auth: describeAuth(token) } }
 }
+
+/** Without a word of why, whatever is wrong with the ticket. */
+const ticketRefused = () => new Refusal(401, undefined, { 'WWW-Authenticate': 'Negotiate' })
 
 /** POST `/v1/auth/token/create`: a token with the same rights or fewer, and with a life of its own. */
 export function createToken(parts: VaultParts, request: VaultRequest): VaultAnswer {
@@ -49,12 +61,14 @@ export function createToken(parts: VaultParts, request: VaultRequest): VaultAnsw
 
 /** GET `/v1/auth/token/lookup-self`. */
 export function lookUpSelf(parts: VaultParts, request: VaultRequest): VaultAnswer {
+  if (readFaults(parts.dir)['lookup-rate-limit'])
+    throw new Refusal(429, [`request path "${request.path}": rate limit quota exceeded`])
   const token = requireToken(parts, request)
   const data = {
     ttl: Math.floor((token.expiresAt - Date.now()) / 1000),
     creation_time: Math.floor(token.issuedAt / 1000),
     expire_time: new Date(token.expiresAt).toISOString(),
-    display_name: `${token.madeBy}-${token.issuer}-${token.principal}`,
+    display_name: 'token',
     policies: token.policies,
     renewable: false,
     type: 'service',
@@ -73,6 +87,7 @@ export function startDeviceLogin(parts: VaultParts, request: VaultRequest, issue
   const { role, client_nonce: clientNonce } = request.body
   if (typeof role !== 'string' || typeof clientNonce !== 'string')
     throw new Refusal(400, ['missing role or client_nonce'])
+  if (!parts.services.some((service) => service.issuer === issuer)) throw permissionDenied()
   if (!parts.services.some((service) => service.issuer === issuer && service.role === role)) {
     throw new Refusal(400, [`role "${role}" could not be found`])
   }
@@ -86,12 +101,18 @@ export function startDeviceLogin(parts: VaultParts, request: VaultRequest, issue
   return { status: 200, body: { data } }
 }
 
-/** GET `/device?user_code=CODE[&user=NAME]`: opening it *is* the login, by a person in a browser or by a test. */
+/**
+ * GET `/device?user_code=CODE[&user=NAME]`: opening it *is* the login, by a person in a browser or by a test; of whom the
+ * service's login has to be, unless it says whose.
+ */
 export function completeDeviceLogin(parts: VaultParts, request: VaultRequest): VaultAnswer {
-  const user = request.query.get('user') ?? 'operator'
-  const login = parts.logins.complete(request.query.get('user_code') ?? '', user)
+  const code = request.query.get('user_code') ?? ''
+  const login = parts.logins.complete(code, ({ issuer, role }) => {
+    const service = parts.services.find((one) => one.issuer === issuer && one.role === role)
+    return request.query.get('user') ?? personOf(credkeyOf(service?.principal ?? 'nobody'))
+  })
   if (!login) return { status: 404, html: '<p>No login waits for this code.</p>' }
-  request.setPrincipal(user)
+  request.setPrincipal(login.user)
   return {
     status: 200,
     html: `<p>Logged in for ${login.issuer}, role ${login.role}. You may close this page.</p>`,
@@ -102,7 +123,7 @@ export function completeDeviceLogin(parts: VaultParts, request: VaultRequest): V
 export function pollDeviceLogin(parts: VaultParts, request: VaultRequest): VaultAnswer {
   const { state, client_nonce: clientNonce } = request.body
   const login = parts.logins.find(String(state), String(clientNonce))
-  if (!login) throw new Refusal(400, ['expired or missing OAuth state'])
+  if (!login) throw new Refusal(400, ['OpenBao login failed. Expired or missing OAuth state.'])
   const sincePoll = Date.now() - login.lastPoll
   login.lastPoll = Date.now()
   if (login.user === undefined) {
@@ -127,7 +148,7 @@ export function pollDeviceLogin(parts: VaultParts, request: VaultRequest): Vault
 /** The live token of a request. @throws Refusal */
 export function requireToken(parts: VaultParts, request: VaultRequest): VaultToken {
   const token = parts.books.find(request.headers.vaultToken ?? '')
-  if (!token) throw permissionDenied()
+  if (!token || parts.revoked.includes(token)) throw permissionDenied()
   request.setPrincipal(token.principal)
   return token
 }

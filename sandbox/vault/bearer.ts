@@ -26,14 +26,24 @@ export interface GivenBearer {
   readonly secondsLeft: number
 }
 
+export interface BearerLimits {
+  readonly scopes: string | undefined
+  readonly audiences: string | undefined
+  /** The least life (seconds). */
+  readonly least: number
+}
+
 export interface BearerIssuer {
-  /** The token with all rights of its owner; one with less than `minimumSeconds` left is not given out again. */
-  give(owner: BearerOwner, minimumSeconds: number): GivenBearer
+  /**
+   * The token with all rights of its owner; one with less than `leastSeconds` left is not given out again. None lives longer
+   * for being asked to. @throws Refusal
+   */
+  give(owner: BearerOwner, leastSeconds: number): GivenBearer
   /**
    * A token with fewer rights, for fewer: new each time, and none with more than its owner has. Lists are separated by
    * commas; what is absent stays as it is. @throws Refusal
    */
-  exchange(owner: BearerOwner, scopes: string | undefined, audiences: string | undefined): GivenBearer
+  exchange(owner: BearerOwner, limits: BearerLimits): GivenBearer
   openidConfiguration(issuer: string): unknown
   jwks(): unknown
 }
@@ -84,27 +94,30 @@ export function createBearerIssuer(
     return { accessToken, secondsLeft: seconds }
   }
 
+  const mustLive = (leastSeconds: number) => {
+    if (leastSeconds >= lifetimeSeconds) throw new Refusal(400, ['token expired'])
+  }
+
   return {
-    give(owner, minimumSeconds) {
+    give(owner, leastSeconds) {
       const cacheKey = JSON.stringify(owner)
       const now = Math.floor(Date.now() / 1000)
       const before = given.get(cacheKey)
-      if (before && before.expiresAt - now > minimumSeconds)
+      if (before && before.expiresAt - now > leastSeconds)
         return { accessToken: before.accessToken, secondsLeft: before.expiresAt - now }
-      const made = issue(
-        owner,
-        Math.max(lifetimeSeconds, minimumSeconds + 60),
-        fullScopes.join(' '),
-        anyAudience,
-      )
+      mustLive(leastSeconds)
+      const made = issue(owner, lifetimeSeconds, fullScopes.join(' '), anyAudience)
       given.set(cacheKey, { accessToken: made.accessToken, expiresAt: now + made.secondsLeft })
       return made
     },
-    exchange(owner, scopes, audiences) {
+    exchange(owner, { scopes, audiences, least }) {
+      mustLive(least)
       const asked = scopes === undefined ? fullScopes : listOf(scopes)
       const beyond = asked.find((scope) => !isWithin(scope, fullScopes))
       if (beyond !== undefined)
-        throw new Refusal(400, [`exchange failed: oauth2: "invalid_scope" "scope ${beyond} is not granted"`])
+        throw new Refusal(400, [
+          `exchange failed: server rejected request: invalid_scope: Scope ${beyond} is not granted.`,
+        ])
       const audience = audiences === undefined ? anyAudience : listOf(audiences)
       return issue(owner, lifetimeSeconds, asked.join(' '), audience)
     },

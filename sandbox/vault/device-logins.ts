@@ -14,8 +14,11 @@ export interface DeviceLogin {
 
 export interface DeviceLogins {
   start(login: { issuer: string; role: string; clientNonce: string }): DeviceLogin
-  /** Somebody opened the URL with this code and logged in. */
-  complete(userCode: string, user: string): DeviceLogin | undefined
+  /** Somebody opened the URL with this code and logged in; `userOf` says who. */
+  complete(
+    userCode: string,
+    userOf: (login: DeviceLogin) => string,
+  ): (DeviceLogin & { readonly user: string }) | undefined
   find(state: string, clientNonce: string): DeviceLogin | undefined
   end(login: DeviceLogin): void
 }
@@ -31,10 +34,9 @@ export function createDeviceLogins(): DeviceLogins {
       logins.set(state, login)
       return login
     },
-    complete(userCode, user) {
+    complete(userCode, userOf) {
       const login = [...logins.values()].find((waiting) => waiting.userCode === userCode)
-      if (login) login.user = user
-      return login
+      return login && Object.assign(login, { user: userOf(login) })
     },
     find(state, clientNonce) {
       const login = logins.get(state)

@@ -6,6 +6,7 @@ import { refreshTokenFromTheStart, type VaultToken } from './books.ts'
 import {
   credkeyOf,
   permissionDenied,
+  personOf,
   Refusal,
   type VaultAnswer,
   type VaultParts,
@@ -24,23 +25,29 @@ export const secretPath = (name: SecretName) => `${name.issuer}/${name.credkey}:
 /** GET `/v1/secret/oauth/creds/<name>`: with all rights; scopes and audiences are not looked at here. */
 export function readBearer(parts: VaultParts, request: VaultRequest, name: SecretName): VaultAnswer {
   const owner = requireOwner(parts, request, name)
-  return answerWith(name, parts.bearers.give(owner, Number(request.query.get('minimum_seconds') ?? 0)))
+  const { least } = limitsOf(request)
+  return answerWith(name, parts.bearers.give(owner, least))
 }
 
-/** GET `/v1/secret/oauth/sts/<name>`: with fewer scopes or audiences, never more. The least life is not looked at here. */
+/** GET `/v1/secret/oauth/sts/<name>`: with fewer scopes or audiences, never more. */
 export function exchangeBearer(parts: VaultParts, request: VaultRequest, name: SecretName): VaultAnswer {
   const owner = requireOwner(parts, request, name)
-  const { query } = request
-  const [scopes, audiences] = [query.get('scopes') ?? undefined, query.get('audiences') ?? undefined]
-  if (isAffected(readFaults(parts.dir)['bearer-refused'], `${name.issuer}_${name.role}`))
-    throw new Refusal(400, ['exchange failed: oauth2: "invalid_target" "the sandbox was asked to refuse"'])
-  return answerWith(name, parts.bearers.exchange(owner, scopes, audiences))
+  parts.issuerFaults.mustExchange(serviceOf(name))
+  return answerWith(name, parts.bearers.exchange(owner, limitsOf(request)))
 }
+
+const limitsOf = ({ query }: VaultRequest) => ({
+  scopes: query.get('scopes') ?? undefined,
+  audiences: query.get('audiences') ?? undefined,
+  least: Number(query.get('minimum_seconds') ?? 0),
+})
+
+const serviceOf = ({ issuer, role }: SecretName) => `${issuer}_${role}`
 
 function requireOwner(parts: VaultParts, request: VaultRequest, name: SecretName): BearerOwner {
   const token = requireToken(parts, request)
   requireRight(parts, token, name)
-  const service = `${name.issuer}_${name.role}`
+  const service = serviceOf(name)
   const faults = readFaults(parts.dir)
   if (isAffected(faults['permission-denied'], service)) throw permissionDenied()
   // The fault ends for whoever logs in: only what was there from the start does not count.
@@ -48,6 +55,7 @@ function requireOwner(parts: VaultParts, request: VaultRequest, name: SecretName
   const counts = refreshToken !== refreshTokenFromTheStart || !isAffected(faults['needs-onboarding'], service)
   // "No refresh token" looks like any other missing secret, as in the real one.
   if (refreshToken === undefined || !counts) throw new Refusal(404, [])
+  parts.issuerFaults.mustRenew(service, name.issuer)
   return { issuer: name.issuer, role: name.role, subject: name.credkey }
 }
 
@@ -61,7 +69,7 @@ function answerWith(name: SecretName, { accessToken, secondsLeft }: GivenBearer)
   }
 }
 
-/** POST `/v1/secret/oauth/creds/<name>`: only a token from a person's login may do this. */
+/** POST `/v1/secret/oauth/creds/<name>`: only a token from the right person's login may do this. */
 export function keepRefreshToken(parts: VaultParts, request: VaultRequest, name: SecretName): VaultAnswer {
   const token = requireToken(parts, request)
   if (token.madeBy !== 'oidc') throw permissionDenied()
@@ -80,7 +88,7 @@ export function dropRefreshToken(parts: VaultParts, request: VaultRequest, name:
   return { status: 204 }
 }
 
-/** A token is good for its own service and its own credkey; a person's token also for the robots of that service. */
+/** A token is good for its own service and its own credkey; a person's token also for the robots whose credkey begins with the person. */
 function requireRight(parts: VaultParts, token: VaultToken, name: SecretName): void {
   const isOwnService = token.issuer === name.issuer && token.role === name.role
   const isOwnKey = credkeyOf(token.principal) === name.credkey
@@ -90,5 +98,9 @@ function requireRight(parts: VaultParts, token: VaultToken, name: SecretName): v
       service.role === name.role &&
       credkeyOf(service.principal) === name.credkey,
   )
-  if (!isOwnService || !(isOwnKey || (token.madeBy === 'oidc' && isRobotOfService))) throw permissionDenied()
+  if (
+    !isOwnService ||
+    !(isOwnKey || (token.madeBy === 'oidc' && isRobotOfService && token.principal === personOf(name.credkey)))
+  )
+    throw permissionDenied()
 }

@@ -10,7 +10,9 @@ import { createBearerIssuer, makeIssuerKey } from './bearer.ts'
 import { openBooks, refreshTokenFromTheStart } from './books.ts'
 import { startTicketChecker } from './check-ticket.ts'
 import { createDeviceLogins } from './device-logins.ts'
+import { createIssuerFaults } from './issuer-faults.ts'
 import { createRateLimit } from './rate-limit.ts'
+import { createRevokedTokens } from './revoked-tokens.ts'
 import { secretPath } from './secret-paths.ts'
 import {
   credkeyOf,
@@ -117,6 +119,8 @@ export async function startVault(options: VaultOptions): Promise<Vault> {
     bearers,
     tickets,
     logins: createDeviceLogins(),
+    issuerFaults: createIssuerFaults(dir),
+    revoked: createRevokedTokens(dir),
   }
 
   const close = async () => {

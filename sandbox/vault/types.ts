@@ -3,6 +3,8 @@ import type { BearerIssuer } from './bearer.ts'
 import type { Books } from './books.ts'
 import type { TicketChecker } from './check-ticket.ts'
 import type { DeviceLogins } from './device-logins.ts'
+import type { IssuerFaults } from './issuer-faults.ts'
+import type { RevokedTokens } from './revoked-tokens.ts'
 
 /** A service that the stand-in serves, and the one principal that may read its bearer tokens. Rows may repeat a service. */
 export interface VaultService {
@@ -32,6 +34,8 @@ export interface VaultParts {
   readonly bearers: BearerIssuer
   readonly tickets: TicketChecker
   readonly logins: DeviceLogins
+  readonly issuerFaults: IssuerFaults
+  readonly revoked: RevokedTokens
 }
 
 /** A request with its body read and its path taken apart. */
@@ -53,20 +57,27 @@ export interface VaultAnswer {
   readonly headers?: Readonly<Record<string, string>>
 }
 
-/** Ends a request with `{"errors":[…]}`. */
+/** Ends a request with `{"errors":[…]}`, or with an empty object where there are none to tell. */
 export class Refusal extends Error {
   readonly status: number
-  readonly errors: readonly string[]
+  readonly errors: readonly string[] | undefined
   readonly headers: Readonly<Record<string, string>>
-  constructor(status: number, errors: readonly string[], headers: Readonly<Record<string, string>> = {}) {
-    super(errors.join(' '))
+  constructor(
+    status: number,
+    errors: readonly string[] | undefined,
+    headers: Readonly<Record<string, string>> = {},
+  ) {
+    super(errors?.join(' '))
     this.status = status
     this.errors = errors
     this.headers = headers
   }
 }
 
-export const permissionDenied = () => new Refusal(403, ['permission denied'])
+export const permissionDenied = () => new Refusal(403, ['1 error occurred:\n\t* permission denied\n\n'])
 
 /** The name under which a principal's refresh token is kept: the principal without its realm. */
 export const credkeyOf = (principal: string) => principal.replace(/@[^@]*$/, '')
+
+/** Whose login a robot's refresh token may come from: the `credclaim` of that person is the first part of the credkey. */
+export const personOf = (credkey: string) => credkey.split('/')[0] ?? credkey

@@ -62,13 +62,12 @@ describe('the Vault stand-in', () => {
   const login = '/v1/auth/kerberos-dune_production/login'
 
   it('refuses a login without a ticket, and one with a forged ticket', async () => {
-    assert.equal((await ask(login, { body: '' })).status, 401)
+    assert.deepEqual(await ask(login, { body: '' }), { status: 401, body: {} })
     const forged = await ask(login, {
       body: '',
       headers: { Authorization: `Negotiate ${Buffer.from('forged').toString('base64')}` },
     })
-    assert.equal(forged.status, 403)
-    assert.match(String(forged.body.errors), /permission denied/)
+    assert.deepEqual(forged, { status: 401, body: {} }, 'and says no word of why')
   })
 
   it('lists every token it has issued', () => {
@@ -142,6 +141,7 @@ describe('the Vault stand-in', () => {
   })
 
   const forbidden = {
+    'a path that is not there': '/v1/secret/nothing',
     'another service': '/v1/secret/oauth/creds/mu2e/mu2epro/managedtokens/sandbox.test:production',
     'another key of its service': '/v1/secret/oauth/creds/dune/somebody:production',
     'another role': credsPath.replace(':production', ':analysis'),
@@ -150,7 +150,7 @@ describe('the Vault stand-in', () => {
     it(`denies a token the bearer of ${what}`, async () => {
       const { status, body } = await ask(`${path}?minimum_seconds=60`, { token })
       assert.equal(status, 403)
-      assert.deepEqual(body.errors, ['permission denied'])
+      assert.deepEqual(body.errors, ['1 error occurred:\n\t* permission denied\n\n'])
     })
   }
 
@@ -175,7 +175,7 @@ describe('the Vault stand-in', () => {
       client_token: string
       metadata: Record<string, string>
     }
-    assert.equal(polled.metadata.credkey, 'operator')
+    assert.equal(polled.metadata.credkey, 'dunepro')
     const kept = { server: 'dune', refresh_token: polled.metadata.oauth2_refresh_token }
     assert.equal((await ask(credsPath, { token: polled.client_token, body: kept })).status, 204)
     assert.equal((await ask(`${credsPath}?minimum_seconds=60`, { token })).status, 200)
@@ -201,8 +201,77 @@ describe('the Vault stand-in', () => {
     for (const beyond of ['storage.delete:/', 'compute.read,admin', 'storage.read'])
       assert.match(JSON.stringify((await exchange(beyond)).body.errors), /exchange failed: .*invalid_scope/)
     site.setFaults({ 'bearer-refused': ['dune_production'] })
-    assert.equal((await exchange('compute.read')).status, 400)
+    const refused = await exchange('compute.read')
+    assert.deepEqual([refused.status, /invalid_target/.test(JSON.stringify(refused.body))], [500, true])
     assert.equal((await ask(`${credsPath}?minimum_seconds=60`, { token })).status, 200)
+  })
+
+  it('takes no refresh token from somebody whose name is not the first part of the key', async () => {
+    const started = await ask('/v1/auth/oidc-dune/oidc/auth_url', {
+      body: { role: 'production', client_nonce: 'n', redirect_uri: 'x' },
+    })
+    const { auth_url: url, state } = started.body.data as unknown as { auth_url: string; state: string }
+    await ask(`${url.slice(site.url.length)}&user=somebody`)
+    const polled = await ask('/v1/auth/oidc-dune/oidc/poll', { body: { state, client_nonce: 'n' } })
+    const { client_token: stranger } = polled.body.auth as unknown as { client_token: string }
+    const kept = { server: 'dune', refresh_token: 'rt.x' }
+    assert.equal((await ask(credsPath, { token: stranger, body: kept })).status, 403)
+  })
+
+  it('gives no token more life for being asked to', async () => {
+    for (const path of [credsPath, credsPath.replace('/creds/', '/sts/')]) {
+      const { status, body } = await ask(`${path}?minimum_seconds=3600`, { token })
+      assert.deepEqual([status, body.errors], [400, ['token expired']])
+    }
+  })
+
+  const read = () => ask(`${credsPath}?minimum_seconds=60`, { token })
+  const issuers = {
+    'issuer-down': 'token expired',
+    'issuer-unknown':
+      'server "dune" has configuration problems: Get "https://dune.issuer.test/.well-known/openid-configuration": dial tcp: lookup dune.issuer.test: no such host',
+    'issuer-refuses-vault':
+      'refresh failed: server rejected request: invalid_client: Client authentication failed.',
+    'login-revoked':
+      'refresh failed: server rejected request: invalid_grant: The refresh token is not valid any more.',
+  } as const
+  for (const [fault, error] of Object.entries(issuers))
+    it(`with ${fault}: says what the plugin says of its issuer, and gives tokens again afterwards`, async () => {
+      site.setFaults({ [fault]: ['dune_production'] })
+      const { status, body } = await read()
+      assert.deepEqual([status, body.errors], [400, [error]])
+      site.setFaults({})
+      assert.equal((await read()).status, 200)
+    })
+
+  it('repeats the last refusal of the issuer while that is away, until it gives a token again', async () => {
+    const errors = async () => String((await read()).body.errors)
+    site.setFaults({ 'issuer-refuses-vault': ['dune_production'] })
+    assert.match(await errors(), /invalid_client/)
+    site.setFaults({ 'issuer-down': ['dune_production'] })
+    assert.match(await errors(), /invalid_client/)
+    site.setFaults({})
+    assert.equal((await read()).status, 200)
+    site.setFaults({ 'issuer-down': ['dune_production'] })
+    assert.equal(await errors(), 'token expired')
+  })
+
+  it('refuses the vault tokens that it gave until then, and only those', async () => {
+    const child = async (parent: string) => {
+      const { body } = await ask('/v1/auth/token/create', { token: parent, body: { ttl: '600s' } })
+      return (body.auth as unknown as { client_token: string }).client_token
+    }
+    const old = await child(token)
+    site.setFaults({ 'vault-tokens-revoked': ['dune_production'] })
+    assert.equal((await ask('/v1/auth/token/lookup-self', { token: old })).status, 403)
+    site.setFaults({})
+    assert.equal((await ask('/v1/auth/token/lookup-self', { token: old })).status, 200)
+  })
+
+  it('answers 429 to questions about a token alone', async () => {
+    site.setFaults({ 'lookup-rate-limit': true })
+    assert.equal((await ask('/v1/auth/token/lookup-self', { token })).status, 429)
+    assert.equal((await read()).status, 200)
   })
 
   it('knows its tokens and refresh tokens after a restart', async () => {

@@ -32,9 +32,19 @@ export async function logInByTicket(
   const pool = `HTTPSConnectionPool(host='${hostname}', port=${port})`
   if (code !== 0) throw new Error(describeFailure(pool, path, curlCodes[code] ?? `curl ${code}`))
   const [, cause] = /gss_init_sec_context\(\) failed: (.*)/.exec(stderr) ?? []
-  if (cause) return { end: 'no-ticket', cause: `GSSError: ${cause.trim()}` }
+  if (cause) return { end: 'no-ticket', cause: describeCause(cause.trim(), env.KRB5CCNAME) }
   const cut = stdout.lastIndexOf('\n')
   return { end: 'answer', answer: toAnswer(Number(stdout.slice(cut + 1)), stdout.slice(0, cut)) }
+}
+
+/** In the words of python-gssapi, which curl cuts short. */
+function describeCause(said: string, ccache: string | undefined): string {
+  if (said.startsWith('No credentials'))
+    return `MissingCredentialsError: Major (458752): No credentials were supplied, or the credentials were unavailable or inaccessible, Minor (2529639053): No Kerberos credentials available (default cache: ${ccache})`
+  const minor = said.replace(/\.$/, '')
+  return /expired/.test(said)
+    ? `ExpiredCredentialsError: Major (720896): The referenced credential has expired, Minor (2529638944): ${minor}`
+    : `GSSError: Major (851968): Unspecified GSS failure.  Minor code may provide more information, Minor (2529639068): ${minor}.`
 }
 
 function run(words: readonly string[], env: Readonly<NodeJS.ProcessEnv>) {
