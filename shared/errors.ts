@@ -24,9 +24,15 @@ export function failure(
   return { code, message, action, ...(causeName !== undefined && { causeName }) }
 }
 
+/** What an error says besides its failure, to those who try again at once. */
+export interface ErrorFacts {
+  /** Another Kerberos ticket might not have met this. */
+  readonly ticketRefused?: boolean
+}
+
 /** The error of a failure: final where the reason says that trying again would not help. */
-export const errorOf = (failed: Failure): Permanent | Transient =>
-  isPermanent(failed.code) ? new Permanent(failed) : new Transient(failed)
+export const errorOf = (failed: Failure, facts: ErrorFacts = {}): Permanent | Transient =>
+  isPermanent(failed.code) ? new Permanent(failed, facts) : new Transient(failed, facts)
 
 const isPermanent = (code: ReasonCode) => 'permanent' in reasons[code]
 
@@ -34,9 +40,11 @@ const isPermanent = (code: ReasonCode) => 'permanent' in reasons[code]
 export class Permanent extends Error {
   override readonly name = 'Permanent'
   readonly failure: Failure
-  constructor(failed: Failure) {
+  readonly ticketRefused: boolean
+  constructor(failed: Failure, { ticketRefused = false }: ErrorFacts = {}) {
     super(failed.message)
     this.failure = failed
+    this.ticketRefused = ticketRefused
   }
 }
 
@@ -59,9 +67,11 @@ export class RetryLater extends Error {
 export class Transient extends Error {
   override readonly name = 'Transient'
   readonly failure: Failure
-  constructor(failed: Failure) {
+  readonly ticketRefused: boolean
+  constructor(failed: Failure, { ticketRefused = false }: ErrorFacts = {}) {
     super(failed.message)
     this.failure = failed
+    this.ticketRefused = ticketRefused
   }
 }
 

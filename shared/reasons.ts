@@ -84,6 +84,13 @@ export const reasons = {
     turn: 'administrators',
     cause: 'configuration',
   },
+  'ticket-unusable': {
+    means:
+      'the ticket file was made, and a program found no ticket in it that it could use; nor in a new one',
+    action: 'See that nothing takes away or changes files below this daemon’s state directory.',
+    turn: 'administrators',
+    cause: 'here',
+  },
   'uid-unknown': {
     means: 'no UID is configured, and FERRY did not tell one; its own words are in the message',
     action: 'Set desiredUIDOverride or check the account in FERRY.',
@@ -157,6 +164,14 @@ export const reasons = {
     means:
       'Vault gave the vault token, and the token issuer refused a bearer token with these scopes or this audience; everything else was pushed',
     action: 'Check scopes and audience under deliver: the token issuer does not give them to this role.',
+    turn: 'administrators',
+    cause: 'configuration',
+    permanent: true,
+  },
+  'bearer-life-refused': {
+    means:
+      'the token issuer’s bearer tokens do not live as long as `minSeconds` asks; everything else was pushed',
+    action: 'Lower minSeconds under deliver: the token issuer’s bearer tokens do not live that long.',
     turn: 'administrators',
     cause: 'configuration',
     permanent: true,

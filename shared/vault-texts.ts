@@ -1,42 +1,150 @@
-/** What htgettoken says when it fails, alone or inside condor_vault_storer, and which reason that is. */
+/** What htgettoken 2.x says when it fails, alone or several times inside condor_vault_storer, and which reason that is. Pure. */
+import { STATUS_CODES } from 'node:http'
 import type { CommandOutcome } from './command.ts'
-import type { ReasonCode } from './reasons.ts'
+import { type IssuerVerdict, judgeIssuer } from './issuer-texts.ts'
+import { type ReasonCode, reasons } from './reasons.ts'
+import { type VaultAnswer, vaultAnswers } from './vault-answers.ts'
 
-/** An answer of Vault as htgettoken 2.x words it: `HTTPError: Forbidden: permission denied`, the status's name; before, its number. */
-const answered = (status: string, name: string) =>
-  new RegExp(`HTTPError: (?:HTTP Error )?(?:(?:${status})\\b|(?:${name})\\b)`, 'i')
+export interface VaultVerdict {
+  /** Undefined where it says nothing known. */
+  readonly code: ReasonCode | undefined
+  /** The token issuer's name, where Vault says it. */
+  readonly issuer?: string
+  /** Another ticket might not have met this. */
+  readonly ticketRefused: boolean
+  /** The kept vault token is no good any more. */
+  readonly keptRefused: boolean
+  /** What decided, as Vault or Python said it. */
+  readonly said: string
+}
 
 /**
- * Texts of htgettoken 2.x; an unreachable server outranks everything that follows from it. None of them can be a host, a
- * credkey or a path: those stand in the same lines, and may hold any word or number.
+ * The last answer decides: a kept vault token that was refused is followed by a login, and its answer counts. A person has to
+ * log in only where Vault has no login of the experiment, or the issuer refused the one it has.
  */
-const outages: readonly (readonly [RegExp, ReasonCode])[] = [
-  [/No space left on device|Disk quota exceeded/i, 'disk-full-here'],
-  [answered('429', 'Too Many Requests'), 'rate-limited'],
-  [/SSLError|\[SSL: |CERTIFICATE_VERIFY_FAILED|certificate verify failed|x509: /i, 'vault-tls'],
-  [
-    answered('50[0-4]', 'Internal Server Error|Bad Gateway|Service Unavailable|Gateway Time-?out'),
-    'vault-unreachable',
-  ],
-  [
-    /Connection refused|Name or service not known|Failed to resolve|No route to host|Network is unreachable|timed out|Connection reset|Connection aborted|Temporary failure|RemoteDisconnected/i,
-    'vault-unreachable',
-  ],
-  // Vault answers, but cannot reach the token issuer behind it.
-  [/cannot fetch token: (?:429|5\d\d)\b/i, 'vault-unreachable'],
+export function judgeVault(outcome: CommandOutcome): VaultVerdict {
+  // Alone, htgettoken says its last word on stderr; inside the storer, everything.
+  const answers = vaultAnswers(`${outcome.stdout}\n${outcome.stderr}`)
+  const last = answers.at(-1)
+  const verdict = last && outcome.kind !== 'timeout' ? judge(last) : undefined
+  return {
+    code: outcome.kind === 'timeout' ? 'timeout' : verdict?.code,
+    ...(verdict?.issuer !== undefined && { issuer: verdict.issuer }),
+    ticketRefused: last !== undefined && verdict !== undefined && isOfTicket(last, verdict),
+    keptRefused: answers.some((answer, at) => refusesKept(answer, at === answers.length - 1)),
+    said: last?.step === 'other' ? '' : (last?.said ?? ''),
+  }
+}
+
+export const classifyVault = (outcome: CommandOutcome): ReasonCode | undefined => judgeVault(outcome).code
+
+function isOfTicket({ step, said }: VaultAnswer, { code }: IssuerVerdict): boolean {
+  if (step === 'ticket') return code === 'ticket-unusable' || code === 'vault-login-refused'
+  return step === 'login' && (code === 'vault-login-refused' || readStatus(said)?.status === 403)
+}
+
+/** Reading with it is followed by a login where it was refused; the last reading is one with a new token. */
+function refusesKept({ step, said }: VaultAnswer, isLast: boolean): boolean {
+  const answered = readStatus(said)
+  const isRefusal = answered?.status === 403 || /missing client token/.test(answered?.errors ?? '')
+  return isRefusal && (step === 'lookup' || (step === 'read' && !isLast))
+}
+
+function judge(answer: VaultAnswer): IssuerVerdict | undefined {
+  const answered = readStatus(answer.said)
+  if (answered) return judgeStatus(answer, answered)
+  const code = answer.step === 'ticket' ? judgeTicket(answer.said) : judgeConnection(answer)
+  return code && { code }
+}
+
+interface Answered {
+  readonly status: number
+  readonly errors: string
+}
+
+const numbers = new Map(Object.entries(STATUS_CODES).map(([number, name]) => [name, Number(number)]))
+
+/** `HTTPError: Bad Request: token expired`, and with the number in other releases; a status without a name is a KeyError. */
+function readStatus(said: string): Answered | undefined {
+  const [, nameless] = /^KeyError: (\d{3})$/.exec(said) ?? []
+  if (nameless) return { status: Number(nameless), errors: '' }
+  const form = /^HTTPError: (?:HTTP Error )?(\d{3})?:? ?((?:[A-Z][A-Za-z-]+(?: (?=[A-Z]))?)*):?\s*([\s\S]*)$/
+  const [whole, number, name = '', errors = ''] = form.exec(said) ?? []
+  if (whole === undefined) return undefined
+  return { status: Number(number ?? numbers.get(name) ?? 0), errors }
+}
+
+function judgeStatus(answer: VaultAnswer, { status, errors }: Answered): IssuerVerdict | undefined {
+  const { step, url } = answer
+  if (status === 429) return { code: 'rate-limited' }
+  if (step === 'read' || step === 'keep') {
+    const path = url.includes('/sts/') ? 'sts' : 'creds'
+    const ofIssuer = status === 400 || status >= 500 ? judgeIssuer(stripList(errors), path) : undefined
+    if (ofIssuer) return ofIssuer
+    if (status === 404) return { code: errors === '' ? 'authentication-needed' : 'issuer-misconfigured' }
+  }
+  if (status >= 500 || status === 412) return { code: 'vault-unreachable' }
+  if (status === 403) return { code: 'permission-denied' }
+  if (step === 'login') return { code: 'vault-login-refused' }
+  return status === 401 || /missing client token/.test(errors) ? { code: 'permission-denied' } : undefined
+}
+
+/** What Vault puts before the errors of a 500. */
+const stripList = (errors: string) => errors.replace(/^\d+ errors? occurred:\n?\s*\* /, '')
+
+/** Of Kerberos itself, before Vault was asked. The first match counts. */
+const ticketTexts: readonly (readonly [RegExp, ReasonCode])[] = [
+  [/Cannot contact any KDC|Cannot find KDC|Cannot resolve .*KDC|KDC unreachable/i, 'kdc-unreachable'],
+  [/Clock skew too great|not yet valid/i, 'clock-skew'],
+  [/Server .*not found in Kerberos database/i, 'vault-login-refused'],
 ]
 
-/**
- * The reason in htgettoken's output, or undefined when it says nothing known. "Authentication needed" only where the
- * Kerberos login worked and reading the bearer was refused: every other failure is an outage or a missing right. Pure.
- */
-export function classifyVault(outcome: CommandOutcome): ReasonCode | undefined {
-  if (outcome.kind === 'timeout') return 'timeout'
-  const said = `${outcome.stderr}\n${outcome.stdout}`
-  const outage = outages.find(([text]) => text.test(said))?.[1]
-  if (outage) return outage
-  if (/Kerberos negotiate with .* failed/i.test(said)) return 'permission-denied'
-  if (answered('403', 'Forbidden').test(said)) return 'permission-denied'
-  if (/Read token from \S+ failed/i.test(said)) return 'authentication-needed'
-  return undefined
+const judgeTicket = (said: string): ReasonCode =>
+  ticketTexts.find(([text]) => text.test(said))?.[1] ?? 'ticket-unusable'
+
+/** Of Python's network and file libraries. The first match counts. None can be a host, a credkey or a path. */
+const connectionTexts: readonly (readonly [RegExp, ReasonCode])[] = [
+  [/No space left on device|Disk quota exceeded/i, 'disk-full-here'],
+  [/UNEXPECTED_EOF_WHILE_READING|SSLEOFError|SSLZeroReturnError/, 'vault-unreachable'],
+  [/SSLError|\[SSL: |CERTIFICATE_VERIFY_FAILED|certificate verify failed|x509: /i, 'vault-tls'],
+  [
+    /Connection refused|Name or service not known|No address associated|Failed to resolve|no ip address found|No route to host|Network is unreachable|timed out|Connection reset|Connection aborted|Temporary failure|RemoteDisconnected|MaxRetryError|JSONDecodeError/i,
+    'vault-unreachable',
+  ],
+]
+
+function judgeConnection({ step, said }: VaultAnswer): ReasonCode | undefined {
+  const found = connectionTexts.find(([text]) => text.test(said))?.[1]
+  return found ?? (step === 'login' ? 'vault-login-refused' : undefined)
+}
+
+/** What is at fault, for those who are told of many failures at once: a host of Vault, or an issuer. */
+export function vaultCause(
+  code: ReasonCode,
+  { vaultServer, issuer }: { readonly vaultServer: string; readonly issuer: string },
+): string | undefined {
+  const { cause } = reasons[code]
+  if (cause === 'vault') return hostOf(vaultServer)
+  return cause === 'issuer' ? `${issuer} at ${hostOf(vaultServer)}` : undefined
+}
+
+const hostOf = (server: string) =>
+  URL.parse(server.includes('://') ? server : `https://${server}`)?.hostname ?? server
+
+/** What these reasons are in a sentence; the storer's words are the same as htgettoken's. */
+export const vaultWords: Partial<Record<ReasonCode, string>> = {
+  'authentication-needed': 'Vault has no login of the experiment for it that the token issuer takes',
+  'permission-denied': 'Vault refused it',
+  'vault-login-refused': 'Vault did not accept the Kerberos ticket, nor a new one',
+  'ticket-unusable': 'its Kerberos ticket cannot be used, nor can a new one',
+  'kdc-unreachable': 'no KDC answers',
+  'clock-skew': 'this clock and the KDC’s differ too much',
+  'bearer-refused': 'the token issuer does not give these scopes or this audience',
+  'bearer-life-refused': 'the token issuer’s bearer tokens do not live as long as minSeconds',
+  'issuer-unreachable': 'Vault could not ask the token issuer',
+  'issuer-misconfigured': 'the token issuer refuses Vault, or Vault’s settings for it are wrong',
+  'rate-limited': 'Vault asks for a pause',
+  'vault-unreachable': 'Vault cannot be reached',
+  'vault-tls': 'Vault’s certificate was not accepted',
+  'disk-full-here': 'there is no space to write it here',
 }

@@ -6,7 +6,6 @@ import type { Entry } from '../../shared/config/site.ts'
 import { failure, Transient } from '../../shared/errors.ts'
 import { readClaims } from '../../shared/jwt-claims.ts'
 import { encodeToken } from '../../shared/subjects.ts'
-import { classifyVault } from '../../shared/vault-texts.ts'
 import { z } from '../../shared/zod.ts'
 import {
   commonArguments,
@@ -25,8 +24,8 @@ export interface BearerToken {
 }
 
 /**
- * The bearer token that `bearer` describes. Throws Permanent (`bearer-refused`, `permission-denied`) or Transient
- * (`rate-limited`, `vault-unreachable`, `vault-tls`, `timeout`).
+ * The bearer token that `bearer` describes. Throws Permanent (`bearer-refused`, `bearer-life-refused` …) or Transient
+ * (`rate-limited`, `vault-unreachable`, `issuer-unreachable` …).
  */
 export async function getBearerToken(
   entry: Entry,
@@ -42,7 +41,8 @@ export async function getBearerToken(
       bearerArguments(entry, bearer, options, files, outFile),
       options,
     )
-    if (!succeeded(outcome)) throw htgettokenError(entry, options.vaultServer, outcome, reasonOf(outcome))
+    if (!succeeded(outcome))
+      throw htgettokenError({ ...entry, vaultServer: options.vaultServer, what: 'bearer token' }, outcome)
     const token = (await readFile(outFile, 'utf8')).trim()
     if (!isOneWord(token))
       throw new Transient(failure('unexpected', `htgettoken left no bearer token of ${entry.service}.`))
@@ -72,12 +72,6 @@ export function bearerArguments(
     `--minsecs=${minSeconds}`,
     `--outfile=${outFile}`,
   ]
-}
-
-/** The vault token has just given a bearer token: what is refused now are the scopes or the audience. */
-function reasonOf(outcome: Parameters<typeof classifyVault>[0]) {
-  const code = classifyVault(outcome) ?? 'unexpected'
-  return { code: code === 'authentication-needed' ? 'bearer-refused' : code, what: 'bearer token' } as const
 }
 
 const claims = z.object({ exp: z.number().describe('Seconds since the epoch.') })

@@ -134,7 +134,7 @@ async function getBearer(
       signal,
     })
     if (outcome.kind !== 'exited' || outcome.exitCode !== 0)
-      throw htgettokenError(asker, vaultServer, outcome)
+      throw htgettokenError({ ...asker, realExperiment: asker.experiment, vaultServer }, outcome)
     return (await readFile(bearer, 'utf8')).trim()
   } finally {
     await rm(bearer, { force: true })

@@ -10,10 +10,10 @@ import { type CommandOutcome, runCommand } from '../../shared/command.ts'
 import { commandEnvironment } from '../../shared/config/environment.ts'
 import type { Entry } from '../../shared/config/site.ts'
 import { errorOf, failure } from '../../shared/errors.ts'
-import { lastLine } from '../../shared/outcome-text.ts'
+import { cleanLine, lastLine } from '../../shared/outcome-text.ts'
 import type { ReasonCode } from '../../shared/reasons.ts'
 import { encodeToken } from '../../shared/subjects.ts'
-import { classifyVault } from '../../shared/vault-texts.ts'
+import { judgeVault, vaultCause, vaultWords } from '../../shared/vault-texts.ts'
 
 export interface HtgettokenOptions {
   readonly program: string
@@ -35,7 +35,8 @@ export interface VaultToken {
 
 /**
  * The entry's vault token: the kept one where it lives long enough (`minTokenLifetime`), else a new one. Throws Permanent
- * (`authentication-needed`, `permission-denied`) or Transient (`rate-limited`, `vault-unreachable`, `vault-tls`, `timeout`).
+ * (`authentication-needed`, `permission-denied` …) or Transient (`rate-limited`, `vault-unreachable`, `issuer-unreachable` …).
+ * A kept one that Vault refuses is gone afterwards.
  */
 export async function getVaultToken(entry: Entry, options: HtgettokenOptions): Promise<VaultToken> {
   const files = tokenFiles(entry, options)
@@ -43,7 +44,11 @@ export async function getVaultToken(entry: Entry, options: HtgettokenOptions): P
   rmSync(files.fresh, { force: true })
   try {
     const outcome = await runHtgettoken(entry, htgettokenArguments(entry, options, files), options)
-    if (!succeeded(outcome)) throw htgettokenError(entry, options.vaultServer, outcome)
+    if (!succeeded(outcome)) {
+      // The next run would ask with it again, and be refused again.
+      if (judgeVault(outcome).keptRefused) rmSync(files.kept, { force: true })
+      throw htgettokenError({ ...entry, vaultServer: options.vaultServer }, outcome)
+    }
     const made = adopt(files.fresh, files.kept)
     return { token: readFileSync(files.kept, 'utf8').trim(), reused: !made }
   } finally {
@@ -142,42 +147,29 @@ function adopt(fresh: string, kept: string): boolean {
   }
 }
 
-/** What an htgettoken that failed to get `what` means: which reason, and whether it may pass. */
-export function htgettokenError(
-  entry: Pick<Entry, 'service'>,
-  vaultServer: string,
-  outcome: CommandOutcome,
-  { code = classifyVault(outcome) ?? 'unexpected', what = 'vault token' } = {},
-): Error {
-  const failed = failure(
-    code,
-    `No ${what} for ${entry.service} from ${vaultServer}: ${describe(code, outcome)}.`,
-    entry,
-  )
-  return errorOf(failed)
+/** Whose token it was to be, and where it was to come from. */
+export interface Asked {
+  readonly service: string
+  /** As the token issuer knows it. */
+  readonly realExperiment: string
+  readonly vaultServer: string
+  readonly what?: string
 }
 
-function describe(code: ReasonCode, outcome: CommandOutcome): string {
-  switch (code) {
-    case 'authentication-needed':
-      return 'Vault has no login of the experiment for it'
-    case 'permission-denied':
-      return 'Vault refused it'
-    case 'bearer-refused':
-      return 'the token issuer does not give these scopes or this audience'
-    case 'rate-limited':
-      return 'Vault asks for a pause'
-    case 'vault-unreachable':
-      return 'Vault cannot be reached'
-    case 'vault-tls':
-      return 'Vault’s certificate was not accepted'
-    case 'disk-full-here':
-      return 'there is no space to write it here'
-    case 'timeout':
-      return 'htgettoken did not end in time'
-    default:
-      return outcome.kind === 'missing'
-        ? `htgettoken ${outcome.reason}`
-        : lastLine(outcome.stderr) || 'htgettoken failed'
-  }
+/** What an htgettoken that failed to get `what` means: which reason, whether it may pass, and whether another ticket may help. */
+export function htgettokenError(
+  { service, realExperiment, vaultServer, what = 'vault token' }: Asked,
+  outcome: CommandOutcome,
+): Error {
+  const { code = 'unexpected', issuer = realExperiment, ticketRefused, said } = judgeVault(outcome)
+  const why = vaultWords[code] ?? describe(code, outcome, said)
+  const causeName = vaultCause(code, { vaultServer, issuer })
+  const message = `No ${what} for ${service} from ${vaultServer}: ${why}.`
+  return errorOf(failure(code, message, { service, causeName }), { ticketRefused })
+}
+
+function describe(code: ReasonCode, outcome: CommandOutcome, said: string): string {
+  if (code === 'timeout') return 'htgettoken did not end in time'
+  if (outcome.kind === 'missing') return `htgettoken ${outcome.reason}`
+  return cleanLine(said).replace(/\.$/, '') || lastLine(outcome.stderr) || 'htgettoken failed'
 }

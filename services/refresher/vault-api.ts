@@ -1,7 +1,8 @@
 /** Asks Vault how long a token still lives: htgettoken does not say. */
-import { errorOf, failure, Transient } from '../../shared/errors.ts'
+import { errorOf, failure } from '../../shared/errors.ts'
 import { HttpError } from '../../shared/http-error.ts'
 import { type AskOptions, getText } from '../../shared/https.ts'
+import { type ReasonCode, reasons } from '../../shared/reasons.ts'
 import { z } from '../../shared/zod.ts'
 
 const lookup = z.object({ data: z.object({ ttl: z.number().describe('Seconds.') }) })
@@ -30,37 +31,38 @@ export async function onWayToVault<T>(
   }
 }
 
-/** When `token` ends. Throws Transient `vault-unreachable`, `vault-tls` or `proxy-failed` when Vault does not say. */
+/** When `token` ends. Throws Transient `vault-unreachable`, `rate-limited`, `vault-tls` or `proxy-failed` when Vault does not say. */
 export async function tokenExpiry(
   server: string,
   token: string,
   options: { caPath?: string | undefined; timeoutMs: number; signal: AbortSignal },
 ): Promise<Date> {
   const url = new URL('/v1/auth/token/lookup-self', vaultUrl(server))
-  const silent = (why: string) =>
-    new Transient(
-      failure('vault-unreachable', `Vault at ${server} did not say how long the token lives: ${why}.`),
-    )
   const headers = { 'X-Vault-Token': token }
   const ask = (way: AskOptions) => getText(url, way)
   const answer = await onWayToVault(ask, { ...options, headers }).catch((error: Error) => {
-    throw error instanceof HttpError ? vaultError(server, error) : silent(error.message)
+    throw error instanceof HttpError ? vaultError(server, error) : silentVault(server, error.message)
   })
   try {
     return new Date(Date.now() + lookup.parse(JSON.parse(answer)).data.ttl * 1_000)
   } catch {
     // Without the parser's words, which quote the answer: the token stands in it.
-    throw silent('its answer cannot be read')
+    throw silentVault(server, 'its answer cannot be read')
   }
 }
 
 /** Why Vault, or the way to it, gave no answer. Never quotes the answer, in which a token may stand. Pure. */
 function vaultError(server: string, { kind, message, status, body }: HttpError): Error {
-  const silent = `Vault at ${server} did not say how long the token lives`
-  if (kind === 'tls') return errorOf(failure('vault-tls', `${silent}: ${message}.`))
-  if (kind === 'proxy') return errorOf(failure('proxy-failed', `${silent}: ${message}.`))
-  const isSealed = status === 503 && /\bsealed\b/.test(body)
-  return errorOf(failure('vault-unreachable', `${silent}: ${isSealed ? 'it is sealed' : message}.`))
+  if (kind === 'tls') return silentVault(server, message, 'vault-tls')
+  if (kind === 'proxy') return silentVault(server, message, 'proxy-failed')
+  if (status === 429) return silentVault(server, 'it asks for a pause', 'rate-limited')
+  return silentVault(server, status === 503 && /\bsealed\b/.test(body) ? 'it is sealed' : message)
+}
+
+function silentVault(server: string, why: string, code: ReasonCode = 'vault-unreachable'): Error {
+  const causeName = reasons[code].cause === 'vault' ? vaultUrl(server).hostname : undefined
+  const message = `Vault at ${server} did not say how long the token lives: ${why}.`
+  return errorOf(failure(code, message, { causeName }))
 }
 
 /** A life (milliseconds) for people, in its two largest units: `5d3h`, `3h20m`, `40s`. Pure. */

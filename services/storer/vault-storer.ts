@@ -6,6 +6,7 @@ import type { Entry, Site } from '../../shared/config/site.ts'
 import { splitWords } from '../../shared/config/words.ts'
 import { errorOf, failure, RetryLater } from '../../shared/errors.ts'
 import type { ReasonCode } from '../../shared/reasons.ts'
+import { judgeVault, vaultCause, vaultWords } from '../../shared/vault-texts.ts'
 import type { Stage } from './staging.ts'
 import { judgeStorer } from './storer-texts.ts'
 
@@ -44,6 +45,8 @@ export async function runVaultStorer(run: StorerRun): Promise<void> {
   })
   if (outcome.kind === 'exited' && outcome.exitCode === 0) return
   if (outcome.kind === 'exited' && outcome.exitCode === lockBusy) throw new RetryLater(lockRetryMs)
+  // The next run would ask with it again, and be refused again.
+  if (judgeVault(outcome).keptRefused) await stage.discard()
   throw storerError(run, outcome)
 }
 
@@ -97,22 +100,20 @@ const lastCredkey = (options: string) =>
     .at(-1)
 
 const described: Partial<Record<ReasonCode, string>> = {
+  ...vaultWords,
   misuse: 'condor_vault_storer does not take this service name',
   'scope-mismatch': 'a credential with other scopes is stored there',
   'untrusted-vault-host': 'the credd does not trust this Vault host',
   'credd-not-allowed': 'the credd does not allow this account to store',
   'credd-misconfigured': 'the credd answered with a complaint about its configuration or the connection',
   'credd-unreachable': 'the credd could not be reached',
-  'authentication-needed': 'Vault has no login of the experiment for it',
-  'permission-denied': 'Vault refused it',
-  'rate-limited': 'Vault asks for a pause',
-  'vault-unreachable': 'Vault cannot be reached',
-  'vault-tls': 'Vault’s certificate was not accepted',
   'storer-timeout': 'condor_vault_storer did not end in time and was killed with its children',
 }
 
-function storerError({ entry, credd }: StorerRun, outcome: CommandOutcome): Error {
+function storerError({ entry, credd, vaultServer }: StorerRun, outcome: CommandOutcome): Error {
   const { code, why = described[code] ?? 'condor_vault_storer failed' } = judgeStorer(outcome)
-  const failed = failure(code, `No vault token of ${entry.service} in ${credd}: ${why}.`, entry)
-  return errorOf(failed)
+  const { issuer = entry.realExperiment, ticketRefused } = judgeVault(outcome)
+  const causeName = vaultCause(code, { vaultServer, issuer })
+  const message = `No vault token of ${entry.service} in ${credd}: ${why}.`
+  return errorOf(failure(code, message, { service: entry.service, causeName }), { ticketRefused })
 }

@@ -119,7 +119,10 @@ describe('the bearer tokens of an entry', () => {
     `#!/bin/sh
 for word; do case $word in --outfile=*) out=\${word#*=} ;; --scopes=*) scopes=\${word#*=} ;; esac; done
 case $scopes in
-  refused) echo 'htgettoken: Read token from ${read} failed: HTTPError: Bad Request: exchange failed: oauth2: "invalid_scope"' ;;
+  refused) echo 'htgettoken: Read token from ${read} failed: HTTPError: Bad Request: exchange failed: server rejected request: invalid_scope' ;;
+  long) echo 'htgettoken: Read token from ${read} failed: HTTPError: Bad Request: token expired' ;;
+  away) echo 'htgettoken: Read token from ${read} failed: HTTPError: Internal Server Error: 1 error occurred:'
+    printf '\t* Post "https://issuer.example/token": dial tcp 192.0.2.1:443: i/o timeout\n\n' ;;
   denied) echo 'htgettoken: Read token from ${read} failed: HTTPError: Forbidden: permission denied' ;;
   limited) echo 'htgettoken: Read token from ${read} failed: HTTPError: Too Many Requests: rate limit quota exceeded' ;;
   down) echo 'htgettoken: Read token from ${read} failed: HTTPError: Service Unavailable: Vault is sealed' ;;
@@ -165,12 +168,19 @@ exit 1
 
   it('fail each by itself, with its reason; one that may pass is tried again soon', async () => {
     const before = Date.now()
-    const { bearers, renewAt } = await makeBearers(entry('refused', 'denied', 'down', 'good'), options)
+    const { bearers, renewAt } = await makeBearers(
+      entry('refused', 'denied', 'down', 'long', 'away', 'good'),
+      options,
+    )
     assert.deepEqual(
       bearers.map((one) => ('failure' in one ? one.failure.code : 'made')),
-      ['bearer-refused', 'permission-denied', 'vault-unreachable', 'made'],
+      [
+        ...['bearer-refused', 'permission-denied', 'vault-unreachable', 'bearer-life-refused'],
+        ...['issuer-unreachable', 'made'],
+      ],
     )
-    const [first] = bearers
+    const [first, , , , away] = bearers
+    assert.equal(away && 'failure' in away && away.failure.causeName, 'dune at vault')
     assert.ok(first && 'failure' in first)
     assert.match(first.failure.message, /^No bearer token for dune_production from vault: the token issuer/)
     assert.ok(Math.abs(Date.parse(renewAt ?? '') - before - retryMs) < 60_000)

@@ -79,6 +79,15 @@ describe('how long a token lives', () => {
     })
   })
 
+  it('is to be asked later where Vault asks for a pause, which then begins', async () => {
+    answer = { status: 429, body: JSON.stringify({ errors: ['rate limit quota exceeded'] }) }
+    await assert.rejects(askVault(), ({ failure }) => {
+      assert.equal(failure.code, 'rate-limited')
+      assert.equal(failure.causeName, 'localhost')
+      return true
+    })
+  })
+
   for (const body of [
     `{"data": {"id": "${token}", "ttl": 1`,
     token,

@@ -22,7 +22,7 @@ const asked = 'https://vault.lab.example:8200/v1/auth/kerberos-dune_production/l
 describe('why a storer run failed', () => {
   const table: Record<string, [ReturnType<typeof exited>, string]> = {
     'nobody of the experiment has logged in yet': [
-      exited(1, `${kerberosWorked}${refused}HTTPError: Bad Request: no refresh token\n${needed}${noOidc}`),
+      exited(1, `${kerberosWorked}${refused}HTTPError: Not Found: \n${needed}${noOidc}`),
       'authentication-needed',
     ],
     'Vault cannot be reached, though the storer says "Authentication needed"': [
