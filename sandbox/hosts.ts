@@ -7,6 +7,11 @@ import type { Layout } from './layout.ts'
 import { addressNodes, nodeKeytab, prepareNode, type SshNode } from './nodes.ts'
 import { writeSshConfig } from './ssh-config.ts'
 
+export const vaultKeytab = (layout: Layout): KeytabSpec => ({
+  file: layout.vaultKeytab,
+  principals: ['host/localhost', 'HTTP/localhost'],
+})
+
 /** Makes the realm and the nodes; none of them runs yet. */
 export async function prepareHosts(
   layout: Layout,
@@ -24,7 +29,7 @@ export async function prepareHosts(
       file: join(layout.keytabs, `${name}.keytab`),
       principals: [principalOf(name)],
     })),
-    { file: layout.vaultKeytab, principals: ['host/localhost', 'HTTP/localhost'] },
+    vaultKeytab(layout),
     ...nodes.map((node) => nodeKeytab(layout, node)),
   ]
   const kdc = await createRealm(layout, keytabs, loopback(0))

@@ -1,6 +1,6 @@
 /** A real MIT Kerberos realm in a directory: its database, its keytabs, and a KDC that can be stopped and started. */
 import { execFile } from 'node:child_process'
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { type Child, startChild } from './child.ts'
@@ -21,6 +21,8 @@ export interface Kdc extends AsyncDisposable {
   readonly address: string
   start(): Promise<void>
   stop(): Promise<void>
+  /** Gives the principals of a keytab new keys, and leaves only those in it: tickets made before are refused from now on. */
+  rekey(keytab: KeytabSpec): Promise<void>
 }
 
 /** Makes the realm and all keytabs; the KDC does not run yet. Environment: `KRB5_CONFIG` is `layout.krb5Config`. */
@@ -46,6 +48,20 @@ async function makeKeytabs(keytabs: readonly KeytabSpec[], env: Record<string, s
     ...principals.map((principal) => `addprinc -randkey ${principal}`),
     ...principals.map((principal) => `ktadd -norandkey -k "${file}" ${principal}`),
   ])
+  await kadminLocal(commands, env)
+}
+
+async function rekey({ file, principals }: KeytabSpec, env: Record<string, string>): Promise<void> {
+  const fresh = `${file}.new`
+  // With `-norandkey` it would hold the old keys as well.
+  await kadminLocal(
+    principals.map((principal) => `ktadd -k "${fresh}" ${principal}`),
+    env,
+  )
+  renameSync(fresh, file)
+}
+
+async function kadminLocal(commands: readonly string[], env: Record<string, string>): Promise<void> {
   const kadmin = run('kadmin.local', ['-r', realm], { env, maxBuffer: 64 * 1024 * 1024 })
   kadmin.child.stdin?.end(`${commands.join('\n')}\nquit\n`)
   const { stderr } = await kadmin
@@ -68,7 +84,11 @@ function controlKdc(layout: Layout, address: string): Kdc {
     await child?.stop()
     child = undefined
   }
-  return { address, start, stop, [Symbol.asyncDispose]: stop }
+  return {
+    ...{ address, start, stop },
+    rekey: (keytab) => rekey(keytab, kdcEnv(layout)),
+    [Symbol.asyncDispose]: stop,
+  }
 }
 
 const kdcEnv = (layout: Layout) => ({

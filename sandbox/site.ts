@@ -5,9 +5,9 @@ import { startBlackHole } from './black-hole.ts'
 import { defaultEntries } from './default-entries.ts'
 import { collector, creddsOf, realm, type SiteEntry, scheddConstraint } from './entry.ts'
 import { type Faults, isAffected, writeFaults } from './faults.ts'
-import { prepareHosts } from './hosts.ts'
+import { prepareHosts, vaultKeytab } from './hosts.ts'
 import { type Layout, layoutOf } from './layout.ts'
-import { defaultMaxStartups, type SshNode } from './nodes.ts'
+import { defaultMaxStartups, nodeKeytab, type SshNode } from './nodes.ts'
 import { leaveDirectory, prepareDirectory } from './prepare-directory.ts'
 import { type SiteAddresses, startServers } from './servers.ts'
 import type { SiteFacts } from './site-facts.ts'
@@ -44,6 +44,8 @@ export interface SandboxSite extends AsyncDisposable {
   /** By full name; rejects when the site has no such node. */
   startNode(name: string): Promise<void>
   stopNode(name: string): Promise<void>
+  /** Gives Vault, or the node with this full name, new Kerberos keys in place of the old ones. */
+  rekey(host: string): Promise<void>
 }
 
 /**
@@ -94,6 +96,14 @@ export async function startSite(options: SiteOptions): Promise<SandboxSite> {
     stopKdc: () => kdc.stop(),
     startNode: async (name) => findNode(nodes, name).start(),
     stopNode: async (name) => findNode(nodes, name).stop(),
+    async rekey(host) {
+      if (host === 'vault') return kdc.rekey(vaultKeytab(layout))
+      const node = findNode(nodes, host)
+      await kdc.rekey(nodeKeytab(layout, node))
+      // It has a copy.
+      await node.stop()
+      await node.start()
+    },
     [Symbol.asyncDispose]: () => running.disposeAsync(),
   }
 }

@@ -1,8 +1,11 @@
-/** Kerberos tickets from keytabs: one private ccache per entry, reused while it lives long enough for a run. */
-import { readFileSync, renameSync } from 'node:fs'
-import { mkdir, rm } from 'node:fs/promises'
+/**
+ * Kerberos tickets from keytabs: one private ccache per entry, reused while it is there and lives long enough for a run, and
+ * made anew where a refusal may be its fault: a server whose keys were changed refuses the tickets it had before.
+ */
+import { mkdirSync, readFileSync, renameSync } from 'node:fs'
+import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { readCcache } from './ccache.ts'
+import { type CachedTicket, readCcache } from './ccache.ts'
 import { type CommandOutcome, runCommand } from './command.ts'
 import { commandEnvironment } from './config/environment.ts'
 import type { Entry } from './config/site.ts'
@@ -36,17 +39,48 @@ export interface Tickets extends AsyncDisposable {
    * The path of a ccache with a ticket of this entry's principal that lives at least `minLifeMs` longer. Throws
    * Permanent or Transient with a `kinit-…`, `kdc-…` or `clock-…` reason.
    */
-  ccacheOf(
+  ccacheOf(entry: TicketOf, limits: TicketLimits): Promise<string>
+  /**
+   * Runs `work` with such a ccache, and once more with a new ticket where it fails by a refusal that a stale ticket explains:
+   * at most once for each entry, run and `purpose`, so that a server which goes on refusing does not cost a kinit each time.
+   */
+  withTicket<T>(
     entry: TicketOf,
-    limits: { minLifeMs: number; timeoutMs: number; signal: AbortSignal },
-  ): Promise<string>
+    limits: TicketLimits & { readonly run: string; readonly purpose: string },
+    work: (ccache: string) => Promise<T>,
+  ): Promise<T>
 }
+
+export interface TicketLimits {
+  readonly minLifeMs: number
+  readonly timeoutMs: number
+  readonly signal: AbortSignal
+}
+
+/**
+ * Reasons that a stale ticket explains. HTCondor has one text for a refused ticket and for a credd that is not there: a new
+ * ticket is cheap.
+ */
+const refusals: ReadonlySet<ReasonCode> = new Set([
+  'kerberos-refused',
+  'vault-login-refused',
+  'ticket-unusable',
+  'credd-unreachable',
+])
+
+const isRefusal = (error: unknown) =>
+  (error instanceof Transient || error instanceof Permanent) &&
+  (error.ticketRefused || refusals.has(error.failure.code))
 
 /** Keeps tickets in `directory`, which is emptied on dispose: none outlives the daemon. */
 export async function openTickets(directory: string): Promise<Tickets> {
-  await mkdir(directory, { recursive: true, mode: 0o700 })
+  const makeDirectory = () => mkdirSync(directory, { recursive: true, mode: 0o700 })
+  makeDirectory()
   /** When the ticket ends that lies in an entry's ccache, and for whom it was made: a reload may have changed that. */
   const made = new Map<string, { readonly from: string; readonly endMs: number }>()
+  /** The purposes for which an entry's ticket was made anew already, in the run that asked for that last. */
+  const renewed = new Map<string, { readonly run: string; readonly purposes: Set<string> }>()
+  const ccacheFile = ({ name }: TicketOf) => join(directory, `${encodeToken(name)}.ccache`)
   const pending = new Map<string, { readonly from: string; readonly making: Promise<string> }>()
 
   /** What is no entry, such as FERRY's own account, has no series. */
@@ -56,9 +90,10 @@ export async function openTickets(directory: string): Promise<Tickets> {
       : timeStep('kinit', entry.name, { service: entry.service }, () => make(entry, timeoutMs, signal))
 
   async function make(entry: TicketOf, timeoutMs: number, signal: AbortSignal): Promise<string> {
-    const ccache = join(directory, `${encodeToken(entry.name)}.ccache`)
+    const ccache = ccacheFile(entry)
     const fresh = `${ccache}.new`
     try {
+      makeDirectory()
       await kinit(entry, fresh, timeoutMs, signal)
       // Handed to threads, these few microseconds would cost many times as much.
       const endMs = ticketEnd(entry, fresh)
@@ -74,28 +109,74 @@ export async function openTickets(directory: string): Promise<Tickets> {
 
   function livesFor(entry: TicketOf, ms: number): boolean {
     const known = made.get(entry.name)
-    return known !== undefined && known.from === sourceOf(entry) && known.endMs > Date.now() + ms
+    if (!known || known.from !== sourceOf(entry) || known.endMs <= Date.now() + ms) return false
+    // Somebody may have taken it away, or written something else in its place.
+    const ticket = readTicket(ccacheFile(entry))
+    return ticket !== undefined && isOf(ticket.principal, entry.principal)
+  }
+
+  /** Makes it once for all who want it at the same time. */
+  function makeNew(entry: TicketOf, { timeoutMs, signal }: TicketLimits): Promise<string> {
+    const [from, known] = [sourceOf(entry), pending.get(entry.name)]
+    if (known?.from === from) return known.making
+    // A reload gave the entry another principal: its ticket has the same place, and comes after the one under way.
+    const before = known?.making.catch(() => undefined) ?? Promise.resolve()
+    const making = before.then(() => makeTimed(entry, timeoutMs, signal))
+    pending.set(entry.name, { from, making })
+    const forget = () => {
+      if (pending.get(entry.name)?.making === making) pending.delete(entry.name)
+    }
+    making.then(forget, forget)
+    return making
+  }
+
+  const ccacheOf: Tickets['ccacheOf'] = async (entry, limits) =>
+    livesFor(entry, limits.minLifeMs) ? ccacheFile(entry) : makeNew(entry, limits)
+
+  /** Throws where there is no ticket any more for good, which explains the refusal; a KDC that is away does not. */
+  async function renew(entry: TicketOf, limits: TicketLimits): Promise<void> {
+    try {
+      await makeNew(entry, limits)
+    } catch (error) {
+      if (error instanceof Permanent) throw error
+    }
+  }
+
+  function mayRenew({ name }: TicketOf, run: string, purpose: string): boolean {
+    const known = renewed.get(name)
+    const { purposes } = known?.run === run ? known : { purposes: new Set<string>() }
+    renewed.set(name, { run, purposes })
+    return !purposes.has(purpose) && purposes.add(purpose) && true
   }
 
   return {
-    ccacheOf(entry, { minLifeMs, timeoutMs, signal }) {
-      if (livesFor(entry, minLifeMs))
-        return Promise.resolve(join(directory, `${encodeToken(entry.name)}.ccache`))
-      const [from, known] = [sourceOf(entry), pending.get(entry.name)]
-      if (known?.from === from) return known.making
-      // A reload gave the entry another principal: its ticket has the same place, and comes after the one under way.
-      const before = known?.making.catch(() => undefined) ?? Promise.resolve()
-      const making = before.then(() => makeTimed(entry, timeoutMs, signal))
-      pending.set(entry.name, { from, making })
-      const forget = () => {
-        if (pending.get(entry.name)?.making === making) pending.delete(entry.name)
+    ccacheOf,
+    async withTicket(entry, limits, work) {
+      const ccache = await ccacheOf(entry, limits)
+      const used = made.get(entry.name)
+      try {
+        return await work(ccache)
+      } catch (error) {
+        if (limits.signal.aborted || !isRefusal(error)) throw error
+        if (!mayRenew(entry, limits.run, limits.purpose)) throw error
+        // Where somebody else has a new one meanwhile, that is the one to try.
+        if (made.get(entry.name) === used) await renew(entry, limits)
+        if (made.get(entry.name) === used) throw error
+        return await work(ccacheFile(entry))
       }
-      making.then(forget, forget)
-      return making
     },
     async [Symbol.asyncDispose]() {
       await rm(directory, { recursive: true, force: true })
     },
+  }
+}
+
+/** Undefined where there is no file, or none with a ticket in it. */
+function readTicket(ccache: string): CachedTicket | undefined {
+  try {
+    return readCcache(readFileSync(ccache))
+  } catch {
+    return undefined
   }
 }
 

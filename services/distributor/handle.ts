@@ -59,17 +59,18 @@ async function push(
       failure('entry-unknown', `${item.node} is not a node of ${item.entry} in ${site.file}.`),
     )
   const content = await openToken(item, entry, deps, received)
-  const ccache = await deps.tickets.ccacheOf(entry, {
-    minLifeMs: site.timeouts.globalMs,
-    timeoutMs: site.timeouts.kerberosMs,
-    signal: received.signal,
-  })
   const { token, bearers, missing } = deliveryOf(entry, content, Date.now())
   const files = filesFor(entry, item.uid, token, bearers)
-  const warning = await pushToNode(
-    { entry, node: item.node, uid: item.uid, files },
-    { site, run: item.run, ccache, signal: received.signal },
-    deps,
+  const { globalMs: minLifeMs, kerberosMs: timeoutMs } = site.timeouts
+  const { signal } = received
+  const limits = { minLifeMs, timeoutMs, signal, run: item.run, purpose: item.node }
+  // A refused ticket leaves no connection open: the second push makes its own.
+  const warning = await deps.tickets.withTicket(entry, limits, (ccache) =>
+    pushToNode(
+      { entry, node: item.node, uid: item.uid, files },
+      { site, run: item.run, ccache, signal },
+      deps,
+    ),
   )
   logPushed(received.log, item, files, content)
   if (missing) throw new Permanent(missing)

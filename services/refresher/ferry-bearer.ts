@@ -38,6 +38,9 @@ const keptToken = (directory: string) => join(directory, 'vault-token')
 /** A bearer token serves all questions of one refresh, and is younger than any issuer lets it grow (milliseconds). */
 const keptMs = 5 * 60_000
 
+/** Questions to FERRY belong to no run: those of some minutes stand for one. */
+const nowInPeriods = () => String(Math.floor(performance.now() / keptMs))
+
 /** Makes a token when it is asked for one, and gives the same for some minutes. Throws what `kinit` and `htgettoken` throw. */
 export function openFerryBearer(deps: FerryBearerDeps): FerryBearer {
   let kept: { readonly at: number; readonly token: Promise<string> } | undefined
@@ -85,14 +88,15 @@ async function makeBearer(
     { name: 'ferry', vaultServer: site.ferry?.vaultServer },
     { ...site.refresher, timeoutMs, signal },
   )
-  const ccache = await tickets.ccacheOf(asker, { minLifeMs: site.timeouts.globalMs, timeoutMs, signal })
+  const limits = { minLifeMs: site.timeouts.globalMs, timeoutMs, signal }
   const noDeadline = new Date(0).toISOString()
   try {
-    const asks = { requests: requestsOf(existsSync(keptToken(directory))), signal }
-    return await vaultPause.heed(
-      noDeadline,
-      (paused) => getBearer(asker, site, vaultServer, ccache, directory, AbortSignal.any([signal, paused])),
-      asks,
+    return await tickets.withTicket(asker, { ...limits, run: nowInPeriods(), purpose: 'ferry' }, (ccache) =>
+      vaultPause.heed(
+        noDeadline,
+        (paused) => getBearer(asker, site, vaultServer, ccache, directory, AbortSignal.any([signal, paused])),
+        { requests: requestsOf(existsSync(keptToken(directory))), signal },
+      ),
     )
   } catch (error) {
     if (!(error instanceof RetryLater)) throw error

@@ -83,21 +83,23 @@ async function refresh(
   const credds = await findCredds(entry, condor)
   try {
     const vaultServer = await findVaultServer(entry, condor)
-    const ccache = await deps.tickets.ccacheOf(entry, {
-      minLifeMs: site.timeouts.globalMs,
-      timeoutMs: site.timeouts.kerberosMs,
-      signal,
-    })
     const options = {
-      ...{ vaultServer, ccache, signal, log, directory: deps.tokenDirectory },
+      ...{ vaultServer, signal, log, directory: deps.tokenDirectory },
       ...{ caPath: site.vault.caPath, program: site.refresher.htgettoken },
       timeoutMs: site.timeouts.vaultStorerMs,
     }
     const asking = (requests: number) => ({ requests, signal })
-    const vaultToken = await deps.vaultPause.heed(
-      item.deadline,
-      (paused) => makeVaultToken(entry, { ...options, signal: AbortSignal.any([signal, paused]) }),
-      asking(requestsOf(hasKeptToken(entry, options)) + 1),
+    const limits = { minLifeMs: site.timeouts.globalMs, timeoutMs: site.timeouts.kerberosMs, signal }
+    const vaultToken = await deps.tickets.withTicket(
+      entry,
+      { ...limits, run: item.run, purpose: 'refresh' },
+      (ccache) =>
+        deps.vaultPause.heed(
+          item.deadline,
+          (paused) =>
+            makeVaultToken(entry, { ...options, ccache, signal: AbortSignal.any([signal, paused]) }),
+          asking(requestsOf(hasKeptToken(entry, options)) + 1),
+        ),
     )
     const made = await makeBearers(entry, {
       ...options,

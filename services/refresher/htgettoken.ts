@@ -19,7 +19,8 @@ export interface HtgettokenOptions {
   readonly program: string
   readonly vaultServer: string
   readonly caPath?: string | undefined
-  readonly ccache: string
+  /** Absent where nobody is to log in. */
+  readonly ccache?: string
   /** Private directory (0700) that keeps the entry's token between runs. */
   readonly directory: string
   readonly timeoutMs: number
@@ -91,7 +92,7 @@ export function runHtgettoken(
       ...commandEnvironment(),
       HOME: home,
       XDG_RUNTIME_DIR: home,
-      KRB5CCNAME: `FILE:${options.ccache}`,
+      ...(options.ccache !== undefined && { KRB5CCNAME: `FILE:${options.ccache}` }),
     },
     timeoutMs: options.timeoutMs,
     signal: options.signal,

@@ -80,8 +80,12 @@ async function store(
 ): Promise<Acted> {
   const labels = { service: entry.service, credd: item.credd }
   const stored = await timeStep('store', entry.name, labels, async () => {
-    await using run = await prepare(item, entry, site, received.signal, deps)
-    return await storeAndVerify(run, item.deadline, received.log, deps)
+    const { kerberosMs: timeoutMs, globalMs: minLifeMs } = site.timeouts
+    const limits = { minLifeMs, timeoutMs, signal: received.signal, run: item.run, purpose: 'store' }
+    return await deps.tickets.withTicket(entry, limits, async (ccache) => {
+      await using run = await prepare(item, entry, site, ccache, received.signal, deps)
+      return await storeAndVerify(run, item.deadline, received.log, deps)
+    })
   })
   const { expiry } = stored
   return { messages: [storedEvent(item, stored)], ...(expiry === undefined ? {} : { expiry }) }
@@ -92,12 +96,12 @@ async function prepare(
   item: StoreItem,
   entry: Entry,
   site: Site,
+  ccache: string,
   signal: AbortSignal,
   deps: StoreDeps,
 ): Promise<StorerRun & AsyncDisposable> {
   const { credd } = item
-  const { kerberosMs: timeoutMs, globalMs: minLifeMs } = site.timeouts
-  const ccache = await deps.tickets.ccacheOf(entry, { minLifeMs, timeoutMs, signal })
+  const timeoutMs = site.timeouts.kerberosMs
   const vaultServer = await findVaultServer(entry, { ...site.refresher, timeoutMs, signal })
   const ownNames = await deps.hasOwnNames({ file: site.storer.condorVersion, timeoutMs, signal })
   await using stack = new AsyncDisposableStack()

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { execFileSync, spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, mkdtempSync } from 'node:fs'
-import { chmod, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { chmod, copyFile, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, beforeEach, describe, it } from 'node:test'
@@ -10,7 +10,7 @@ import { createRealm, type Kdc } from '../../sandbox/kdc.ts'
 import { layoutOf } from '../../sandbox/layout.ts'
 import { readCcache } from '../../shared/ccache.ts'
 import type { CommandOutcome } from '../../shared/command.ts'
-import { Permanent, Transient } from '../../shared/errors.ts'
+import { errorOf, failure, Permanent, Transient } from '../../shared/errors.ts'
 import type { Tickets } from '../../shared/kinit.ts'
 import type { ReasonCode } from '../../shared/reasons.ts'
 import { makeEntry } from '../support/entry.ts'
@@ -205,6 +205,124 @@ describe('tickets from a real KDC', () => {
     assert.match(listed, /^Default principal: novapro\//m)
     await kdc.stop()
     assert.equal(await tickets.ccacheOf(moved, limits), ccache)
+  })
+
+  const damages: Record<string, (file: string) => Promise<unknown>> = {
+    'its file was taken away': (file) => rm(file),
+    'all files were taken away': () => rm(directory, { recursive: true }),
+    'its file was emptied': (file) => truncate(file),
+    'its file was cut short': (file) => truncate(file, 60),
+    'something else was written there': (file) => writeFile(file, 'rubbish'),
+  }
+  for (const [what, damage] of Object.entries(damages))
+    it(`are made anew where ${what}`, async () => {
+      await using tickets = await open()
+      await damage(await tickets.ccacheOf(entry, limits))
+      const ccache = await tickets.ccacheOf(entry, limits)
+      assert.equal(readCcache(await readFile(ccache))?.principal, entry.principal)
+    })
+
+  describe('that are refused', () => {
+    const use = { ...limits, run: 'run-1', purpose: 'node1' }
+    const refused = errorOf(failure('kerberos-refused', 'sshd refused the ticket.'))
+    const madeOf = async (ccache: string) => (await readFile(ccache)).toString('base64')
+    /** Work that is refused `times` times, with the tickets it was given. */
+    const refusing = (times: number, error: Error = refused) => {
+      const seen: string[] = []
+      const work = async (ccache: string) => {
+        seen.push(await madeOf(ccache))
+        if (seen.length <= times) throw error
+        return 'done'
+      }
+      return { seen, work }
+    }
+
+    it('are made anew, and the work is done once more', async () => {
+      await using tickets = await open()
+      const { seen, work } = refusing(1)
+      assert.equal(await tickets.withTicket(entry, use, work), 'done')
+      assert.equal(new Set(seen).size, 2)
+    })
+
+    it('twice: the refusal is told, and the next attempt of this run has no new ticket', async () => {
+      await using tickets = await open()
+      const { seen, work } = refusing(9)
+      await assert.rejects(tickets.withTicket(entry, use, work), refused)
+      await assert.rejects(tickets.withTicket(entry, use, work), refused)
+      assert.deepEqual([seen.length, new Set(seen).size], [3, 2])
+      await assert.rejects(tickets.withTicket(entry, { ...use, purpose: 'node2' }, work), refused)
+      await assert.rejects(tickets.withTicket(entry, { ...use, run: 'run-2' }, work), refused)
+      assert.deepEqual([seen.length, new Set(seen).size], [7, 4], 'another node or run has')
+    })
+
+    it('at several places are made anew once, also where one hears of it late', async () => {
+      await using tickets = await open()
+      const { promise: renewed, resolve } = Promise.withResolvers<void>()
+      const all = ['node1', 'node2', 'late'].map((purpose) => ({ purpose, ...refusing(1) }))
+      const works = all.map(({ purpose, work }) =>
+        tickets.withTicket(entry, { ...use, purpose }, async (ccache) => {
+          // Given the same ticket as the others, it is refused after they have a new one.
+          if (purpose === 'late') await renewed
+          return work(ccache)
+        }),
+      )
+      await Promise.all(works.slice(0, 2))
+      const ofOthers = await madeOf(await tickets.ccacheOf(entry, limits))
+      resolve()
+      await works[2]
+      assert.equal(await madeOf(await tickets.ccacheOf(entry, limits)), ofOthers)
+    })
+
+    it('while the KDC is away: the refusal is told, and the ticket stays for others', async () => {
+      await using tickets = await open()
+      const ccache = await tickets.ccacheOf(entry, limits)
+      const { seen, work } = refusing(9)
+      await kdc.stop()
+      await assert.rejects(tickets.withTicket(entry, use, work), refused)
+      assert.deepEqual(seen, [await madeOf(ccache)])
+    })
+
+    it('because the keytab is no good any more: that is told', async () => {
+      await using tickets = await open()
+      const own = { ...entry, keytab: keytab('moved') }
+      await copyFile(entry.keytab, own.keytab)
+      await assert.rejects(
+        tickets.withTicket(own, use, async () => {
+          await rm(own.keytab)
+          throw refused
+        }),
+        ({ failure }) => failure.code === 'kinit-no-keytab',
+      )
+    })
+
+    it('for another reason stay as they are', async () => {
+      await using tickets = await open()
+      for (const error of [errorOf(failure('node-unreachable', 'away')), new Error('unexpected')]) {
+        const { seen, work } = refusing(9, error)
+        await assert.rejects(tickets.withTicket(entry, use, work), error)
+        assert.equal(seen.length, 1)
+      }
+    })
+
+    it('by Vault’s policy at its login are made anew too, as the error says itself', async () => {
+      await using tickets = await open()
+      const { seen, work } = refusing(1, errorOf(failure('permission-denied', 'no'), { ticketRefused: true }))
+      assert.equal(await tickets.withTicket(entry, use, work), 'done')
+      assert.equal(new Set(seen).size, 2)
+    })
+
+    it('stay as they are where the daemon stops', async () => {
+      await using tickets = await open()
+      const stopping = new AbortController()
+      let times = 0
+      const work = async () => {
+        times += 1
+        stopping.abort()
+        throw refused
+      }
+      await assert.rejects(tickets.withTicket(entry, { ...use, signal: stopping.signal }, work), refused)
+      assert.equal(times, 1)
+    })
   })
 
   it('do not outlive the daemon', async () => {
