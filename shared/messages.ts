@@ -91,6 +91,17 @@ export const tokenReady = z.object({
     .describe('When the bearer tokens among it have to be made anew; absent: not before the next run.')
     .optional(),
   credds: z.array(z.string()),
+  lacking: z
+    .object({
+      code: reasonCode,
+      message: z.string(),
+      action: z.string(),
+      causeName: z.string().exactOptional(),
+    })
+    .describe(
+      'Why a bearer token for nodes is missing, where no push tells of it: the entry has failed, its credds have not.',
+    )
+    .optional(),
 })
 export type TokenReady = z.infer<typeof tokenReady>
 

@@ -93,7 +93,7 @@ export function applyEvent(row: LedgerRow, event: RowEvent): LedgerRow {
     case 'ready':
       return {
         ...row,
-        refresh: { state: 'done', at: body.at, expiry: event.body.expiry, reused: event.body.reused },
+        refresh: refreshOf(event.body),
         targets: withCredds(reopen(row.targets, event.body), event.body.credds, body.at),
       }
     case 'stored':
@@ -113,6 +113,15 @@ export function applyEvent(row: LedgerRow, event: RowEvent): LedgerRow {
       return withFailure(row, event.body)
   }
 }
+
+/** With a token, an entry has failed all the same where nodes get nothing of it and nobody else tells. */
+function refreshOf({ at, expiry, reused, lacking }: TokenReady): LedgerRow['refresh'] {
+  if (!lacking) return { state: 'done', at, expiry, reused }
+  const { code, message, action } = lacking
+  return { state: 'failed', at, code, message, action, expiry, reused }
+}
+
+const hasToken = ({ refresh }: LedgerRow) => refresh.state === 'done' || refresh.expiry !== undefined
 
 /** A refresh that failed ended the targets; when it works after all, they wait again, except credds that are none any more. */
 function reopen(targets: readonly TargetRow[], { credds, at }: TokenReady): TargetRow[] {
@@ -149,7 +158,7 @@ function withFailure(
     return target
       ? withTarget(row, { kind: stage === 'store' ? 'credd' : 'node', name: target, ...why })
       : row
-  if (row.refresh.state === 'done') return row
+  if (hasToken(row)) return row
   const refresh = row.refresh.state === 'failed' && row.refresh.at > at ? row.refresh : why
   const targets = withCredds(row.targets, credds, at).map((one) =>
     one.state === 'waiting' || one.cause === 'refresh'
@@ -209,13 +218,14 @@ export function hasEnded(row: LedgerRow): boolean {
   return row.refresh.state !== 'waiting' && row.targets.every(({ state }) => state !== 'waiting')
 }
 
-/** How many of a run's targets ended how. An entry without any target (test mode, no credd) counts as one. */
+/** How many of a run's targets ended how. An entry counts as one without any target (test mode, no credd), or where it failed itself. */
 export function totalsOf(
   rows: readonly LedgerRow[],
 ): Record<'done' | 'failed' | 'superseded' | 'unfinished', number> {
   const totals = { done: 0, failed: 0, superseded: 0, unfinished: 0 }
   for (const row of rows) {
-    const states = row.targets.length > 0 ? row.targets.map(({ state }) => state) : [row.refresh.state]
+    const isTarget = row.targets.length === 0 || (row.refresh.state === 'failed' && hasToken(row))
+    const states = [...row.targets.map(({ state }) => state), ...(isTarget ? [row.refresh.state] : [])]
     for (const state of states) if (state !== 'waiting') totals[state] += 1
   }
   return totals

@@ -165,15 +165,30 @@ async function announce(
   const sealed = seal(content, deps.sealTo)
   // Made anew it would cost Vault a login: the bus may be away meanwhile.
   const revision = await patiently(() => deps.sealed.put(key, sealed), received)
-  const facts = { tokenId, key, revision, uid, reused, left, credds, expiry, ...(renewAt && { renewAt }) }
+  const lacking = lackingUntold(item, entry, bearers)
+  const facts = {
+    ...{ tokenId, key, revision, uid, reused, left, credds, expiry },
+    ...(renewAt && { renewAt }),
+    ...(lacking && { lacking }),
+  }
   return { messages: [readyEvent(item, facts)], expiry }
+}
+
+/** A bearer token that could not be made is told by the pushes that it misses, where there are any. */
+function lackingUntold(
+  { mode }: Pick<RefreshItem, 'mode'>,
+  { nodes }: Pick<Entry, 'nodes'>,
+  bearers: Made['bearers'],
+): TokenReady['lacking'] {
+  if (mode.push && nodes.length > 0) return undefined
+  return bearers.flatMap((one) => ('failure' in one ? one.failure : []))[0]
 }
 
 function readyEvent(
   item: RefreshItem,
   facts: Pick<
     TokenReady,
-    'tokenId' | 'key' | 'revision' | 'uid' | 'reused' | 'left' | 'credds' | 'expiry' | 'renewAt'
+    'tokenId' | 'key' | 'revision' | 'uid' | 'reused' | 'left' | 'credds' | 'expiry' | 'renewAt' | 'lacking'
   >,
 ): Fact {
   const { run, entry, service, experiment, role, mode, deadline } = item

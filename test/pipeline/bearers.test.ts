@@ -18,12 +18,18 @@ const besides = {
 } as const
 const stash = { bearer: { scopes: ['storage.create:/stash'], purpose: 'stash' } } as const
 const deliver: Record<string, SiteEntry['deliver']> = {
+  // Without nodes.
+  dune_production: ['vault', stash],
   mu2e_production: ['vault', besides],
   nova_analysis: [stash],
 }
 const entries = defaultEntries
   .filter((entry) => entryName(entry) in deliver)
-  .map((entry) => ({ ...entry, deliver: deliver[entryName(entry)] ?? ['vault' as const] }))
+  .map((entry) => ({
+    ...entry,
+    deliver: deliver[entryName(entry)] ?? ['vault' as const],
+    ...(entryName(entry) === 'dune_production' && { nodes: [] }),
+  }))
 
 describe('bearer tokens on nodes', { timeout: 400_000 }, () => {
   let dir: string
@@ -46,14 +52,16 @@ describe('bearer tokens on nodes', { timeout: 400_000 }, () => {
   }
 
   it('that the issuer refuses cost neither the vault token nor a credd; the nodes are told as failed', async () => {
-    writeFaults(dir, { 'bearer-refused': ['mu2e_production', 'nova_analysis'] })
-    const { entries: rows } = await run()
+    writeFaults(dir, { 'bearer-refused': ['dune_production', 'mu2e_production', 'nova_analysis'] })
+    const { entries: rows, totals } = await run()
     const states = rows.map(({ entry, refresh, targets }) => [
       entry,
-      refresh.state,
+      refresh.code ?? refresh.state,
       ...targets.map(({ kind, state, code }) => `${kind} ${code ?? state}`),
     ])
+    assert.equal(totals.failed, 4, 'three nodes, and the entry without any')
     assert.deepEqual(states.sort(), [
+      ['dune_production', 'bearer-refused', 'credd done'],
       ['mu2e_production', 'done', 'node bearer-refused', 'node bearer-refused', 'credd done', 'credd done'],
       ['nova_analysis', 'done', 'node bearer-refused'],
     ])
@@ -106,10 +114,10 @@ describe('bearer tokens on nodes', { timeout: 400_000 }, () => {
     const opened = messages
       .filter(({ stream, text }) => stream === 'KV_sealed' && text.includes('{'))
       .map(({ text }) => unseal(text.slice(text.indexOf('{')), seed))
-    assert.ok(opened.length >= 4, 'two entries in two runs')
+    assert.ok(opened.length >= 6, 'three entries in two runs')
     for (const content of opened) {
       assert.ok(content, 'the distributor can open it')
-      assert.equal(content.token !== undefined, content.entry === 'mu2e_production')
+      assert.equal(content.token !== undefined, content.entry !== 'nova_analysis')
       assert.equal(content.bearers?.length, 1)
     }
   })
