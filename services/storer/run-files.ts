@@ -18,7 +18,6 @@ const phases = ['ready', 'making-room', 'running', 'restoring'] as const
 const note = z.object({
   service: z.string(),
   realExperiment: z.string(),
-  role: z.string(),
   /** Where the vault token is kept between runs. */
   kept: z.string(),
   /** In the middle of file names in /tmp: the run's own id, or `u<uid>`. */

@@ -67,7 +67,7 @@ export function openStaging(
     async stage(entry, credd, { ownNames = true } = {}) {
       const id = `mt${randomBytes(8).toString('hex')}`
       const run = runFilesOf(directory, id)
-      const { service, realExperiment, role } = entry
+      const { service, realExperiment } = entry
       const fileId = ownNames ? id : `u${process.getuid?.()}`
       const kept = keptToken(entry, credd)
       const remove = async () => {
@@ -76,7 +76,7 @@ export function openStaging(
       }
       alive.add(id)
       try {
-        await makeRun(run, { service, realExperiment, role, kept, fileId })
+        await makeRun(run, { service, realExperiment, kept, fileId })
       } catch (error) {
         await remove()
         throw stagingFailed(entry, credd, error)

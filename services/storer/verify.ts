@@ -33,7 +33,7 @@ export async function verifyStored(run: StorerRun): Promise<Stored> {
     await run.stage.discard()
     throw fail(
       'wrong-token',
-      `The token that condor_vault_storer got for ${entry.service} is not one of ${entry.realExperiment} and ${entry.role}.`,
+      `The token that condor_vault_storer got for ${entry.service} is none of ${entry.realExperiment}’s.`,
     )
   }
   const outcome = await askCredd(run)
@@ -57,20 +57,16 @@ export async function answersCredd(run: Omit<StorerRun, 'lockFile'>): Promise<bo
 const claims = z.object({ 'wlcg.groups': z.array(z.string()).optional() })
 
 /**
- * False only when the bearer's groups are those of another experiment or of another role of it. An issuer gives every token
- * the experiment's own group, and that of a role where it knows one. Does not check the signature: it asks *whose*, not
- * *whether*. Pure.
+ * False only when the bearer has groups, and none is the experiment's own or below it. What stands below is the token issuer's
+ * affair: a role is a name that Vault's configuration gives it, and need not be a group. Does not check the signature: it asks
+ * *whose*, not *whether*. Pure.
  */
-export function namesService(bearer: string, { realExperiment, role }: Whose): boolean {
-  const groups = readClaims(bearer, claims)?.['wlcg.groups']?.map((group) => group.toLowerCase())
-  if (!groups || groups.length === 0) return true
+export function namesService(bearer: string, { realExperiment }: Pick<Entry, 'realExperiment'>): boolean {
+  const groups = readClaims(bearer, claims)?.['wlcg.groups'] ?? []
   const own = `/${realExperiment}`.toLowerCase()
-  const ofRole = `${own}/${role}`.toLowerCase()
-  if (groups.some((group) => group === ofRole || group.startsWith(`${ofRole}/`))) return true
-  return groups.includes(own) && !groups.some((group) => group.startsWith(`${own}/`))
+  const isOwn = (group: string) => `${group.toLowerCase()}/`.startsWith(`${own}/`)
+  return groups.length === 0 || groups.some(isOwn)
 }
-
-type Whose = Pick<Entry, 'realExperiment' | 'role'>
 
 /** `Top<service>Time` is when the credential was last stored, in seconds since the epoch. Pure. */
 export function readStored(

@@ -236,4 +236,15 @@ describe('the totals of a run', () => {
       ...{ done: 1, failed: 0, superseded: 0, unfinished: 0 },
     })
   })
+  it('count an entry that lacks a bearer token as failed, and its credds by themselves', () => {
+    const lacking = { code: 'bearer-refused', message: 'The issuer refused it.', action: 'Ask it.' } as const
+    const token = ready(1, ['c1']) as Extract<RowEvent, { kind: 'ready' }>
+    const lost: RowEvent = { ...token, body: { ...token.body, lacking } }
+    const row = applyEvent({ ...startedRow(), targets: [] }, lost)
+    assert.deepEqual([row.refresh.state, row.refresh.code], ['failed', 'bearer-refused'])
+    assert.equal(hasEnded(row), false, 'the credd waits')
+    const ended = applyEvent(row, stored(2))
+    assert.deepEqual(totalsOf([ended]), { done: 1, failed: 1, superseded: 0, unfinished: 0 })
+    assert.deepEqual(applyEvent(ended, failed(3, 'refresh')), ended, 'what failed on the way there is over')
+  })
 })

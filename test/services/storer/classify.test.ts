@@ -120,9 +120,18 @@ describe('whose token it is', () => {
   const table: Record<string, [string, boolean]> = {
     'the experiment’s group': [bearer({ 'wlcg.groups': ['/dune'] }), true],
     'a group below the experiment’s': [bearer({ 'wlcg.groups': ['/fermilab', '/dune/production'] }), true],
-    'a group of another role': [bearer({ 'wlcg.groups': ['/dune', '/dune/analysis'] }), false],
+    'groups that have nothing to do with its role, as INDIGO IAM gives them': [
+      bearer({ 'wlcg.groups': ['/dune', '/dune/pilots', '/dune/xfers'] }),
+      true,
+    ],
+    'nothing but a group far below the experiment’s': [bearer({ 'wlcg.groups': ['/dune/a/b'] }), true],
+    'the experiment’s group in other letters': [bearer({ 'wlcg.groups': ['/DUNE/Production'] }), true],
     'another experiment’s group': [bearer({ 'wlcg.groups': ['/nova/production'] }), false],
     'a group that only begins like it': [bearer({ 'wlcg.groups': ['/dune2', '/dunepro/x'] }), false],
+    'another’s group whose name the experiment’s is the beginning of': [
+      bearer({ 'wlcg.groups': ['/duneX'] }),
+      false,
+    ],
     'the experiment’s name inside another’s group': [bearer({ 'wlcg.groups': ['/nova/dune'] }), false],
     'no groups, since the issuer sets none': [bearer({ sub: 'x' }), true],
     'an empty list of groups': [bearer({ 'wlcg.groups': [] }), true],
@@ -132,5 +141,5 @@ describe('whose token it is', () => {
   }
   for (const [what, [text, expected]] of Object.entries(table))
     it(`${expected ? 'may be' : 'is not'} dune’s with ${what}`, () =>
-      assert.equal(namesService(text, { realExperiment: 'dune', role: 'production' }), expected))
+      assert.equal(namesService(text, { realExperiment: 'dune' }), expected))
 })
