@@ -8,6 +8,7 @@ import type { Entry, Site } from '../shared/config/site.ts'
 import { type InteractiveOutcome, runInteractive } from '../shared/interactive-command.ts'
 import { openTickets } from '../shared/kinit.ts'
 import { findVaultServer } from '../shared/vault-server.ts'
+import { judgeVault, vaultWords } from '../shared/vault-texts.ts'
 
 /** htgettoken itself gives a person two minutes, and its own words about that are the better ones (milliseconds). */
 const loginMs = 150_000
@@ -80,11 +81,12 @@ export function loginArguments(
   ]
 }
 
-function describeEnd(entry: Entry, outcome: InteractiveOutcome): string {
+/** What to tell the person, with the next step. Pure. */
+export function describeEnd(entry: Entry, outcome: InteractiveOutcome): string {
   const again = `Try again: managed-tokens onboard ${entry.name}`
   switch (outcome.kind) {
     case 'exited':
-      return `Nobody is logged in for ${entry.name}: htgettoken says above why. ${again}`
+      return `Nobody is logged in for ${entry.name}: ${describeFailure(entry, outcome.stderr)} ${again}`
     case 'timeout':
       return `Nobody logged in for ${entry.name} in time. ${again}`
     case 'killed':
@@ -92,4 +94,36 @@ function describeEnd(entry: Entry, outcome: InteractiveOutcome): string {
     case 'missing':
       return `htgettoken ${outcome.reason}: install it on this machine, or name it with refresher.htgettoken in the configuration.`
   }
+}
+
+/**
+ * Whose login Vault keeps under the entry's key: htvault-config lets a person write only where the key begins with the name
+ * that the token issuer gives that person.
+ */
+export const personOf = ({ credkey }: Pick<Entry, 'credkey'>) => credkey.split('/')[0] ?? credkey
+
+/** What htgettoken says of a person's login, and what that is for the person. The first match counts. */
+const loginTexts: readonly (readonly [RegExp, (entry: Entry) => string])[] = [
+  [
+    /^htgettoken: Refresh token storage to \S+ failed: HTTPError: Forbidden/m,
+    (entry) =>
+      `Vault keeps under ${entry.credkey} only the login of ${personOf(entry)}, and somebody else logged in. Log in as ${personOf(entry)}, or set credkeyOverride to a key that begins with the name of who is to log in.`,
+  ],
+  [
+    /login failed\. Expired or missing OAuth state/,
+    () => 'the page was opened too late, or of an earlier attempt. Open the new one that is shown.',
+  ],
+  [
+    /Polling for response took longer|authorization_pending|slow_down|expired_token/,
+    () => 'the login on the page was not completed in time.',
+  ],
+  [/error in response from \S+: access_denied/, () => 'the login was refused on the page.'],
+]
+
+function describeFailure(entry: Entry, stderr: string): string {
+  const known = loginTexts.find(([text]) => text.test(stderr))?.[1]
+  if (known) return known(entry)
+  const { code } = judgeVault({ kind: 'exited', exitCode: 1, stdout: '', stderr })
+  const words = code && vaultWords[code]
+  return words ? `${words}; htgettoken says above what it met.` : 'htgettoken says above why.'
 }

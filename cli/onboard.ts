@@ -5,7 +5,7 @@ import { loadSite } from '../shared/config/load.ts'
 import { connectOperator } from './connection.ts'
 import { UsageError } from './errors.ts'
 import { findService } from './find-service.ts'
-import { logIn } from './log-in.ts'
+import { logIn, personOf } from './log-in.ts'
 import { startAndWatch } from './run.ts'
 import type { ConnectionOptions } from './way-to-bus.ts'
 
@@ -31,6 +31,7 @@ export async function onboard(name: string, options: OnboardOptions): Promise<nu
   // Before somebody takes the trouble to log in: nobody there to ask for the run afterwards is known now.
   await using bus = options.run ? await connectOperator(options) : undefined
   say(`Logging in for ${entry.name}, as ${entry.principal}.`)
+  say(`Where a login is asked for, Vault takes that of ${personOf(entry)}: its key is ${entry.credkey}.`)
   await logIn(entry, site, options)
   say(`Vault has a login for ${entry.name} now.`)
   if (!bus) {

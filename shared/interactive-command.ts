@@ -1,6 +1,6 @@
 /**
  * Runs one command for a person: it reads and writes on this terminal itself. Exact argv and environment, and a deadline;
- * nothing of what it says is seen, kept or traced here.
+ * what it says on stderr is passed on and kept for the caller, nothing else of it is seen, and none is traced.
  */
 import { execa } from 'execa'
 
@@ -14,7 +14,8 @@ export interface InteractiveCommand {
 }
 
 export type InteractiveOutcome =
-  | { readonly kind: 'exited'; readonly exitCode: number }
+  /** Its stderr is no terminal for it. */
+  | { readonly kind: 'exited'; readonly exitCode: number; readonly stderr: string }
   | { readonly kind: 'timeout' }
   /** Ended by a signal, such as a person's Ctrl-C. */
   | { readonly kind: 'killed'; readonly signal: string }
@@ -29,7 +30,8 @@ export async function runInteractive(command: InteractiveCommand): Promise<Inter
   const { file, args, env, timeoutMs } = command
   // In our own process group, unlike a daemon's commands: only the terminal's foreground group may read from it.
   const started = execa(file, args, {
-    ...{ env, extendEnv: false, reject: false, stdio: 'inherit', cleanup: false },
+    ...{ env, extendEnv: false, reject: false, cleanup: false },
+    stdio: ['inherit', 'inherit', ['inherit', 'pipe']],
     ...{ timeout: timeoutMs, forceKillAfterDelay: killGraceMs },
   } as const)
   const stop = () => void started.kill()
@@ -37,9 +39,9 @@ export async function runInteractive(command: InteractiveCommand): Promise<Inter
   const handlers = { SIGINT: () => undefined, SIGTERM: stop, SIGHUP: stop } as const
   for (const [signal, handler] of Object.entries(handlers)) process.on(signal, handler)
   try {
-    const { timedOut, exitCode, signal, code } = await started
+    const { timedOut, exitCode, signal, code, stderr } = await started
     if (timedOut) return { kind: 'timeout' }
-    if (exitCode !== undefined) return { kind: 'exited', exitCode }
+    if (exitCode !== undefined) return { kind: 'exited', exitCode, stderr }
     if (signal !== undefined) return { kind: 'killed', signal }
     return { kind: 'missing', reason: code === 'ENOENT' ? 'not found' : (code ?? 'cannot be started') }
   } finally {

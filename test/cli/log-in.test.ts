@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { loginArguments } from '../../cli/log-in.ts'
+import { describeEnd, loginArguments } from '../../cli/log-in.ts'
 import { htgettokenArguments } from '../../services/refresher/htgettoken.ts'
 import { entryOf } from '../services/build.ts'
 
@@ -51,3 +51,42 @@ test('whatever a service, its key and its servers are called, every word is an o
     { numRuns: 300 },
   )
 })
+
+const vault = 'https://vault.lab.example:8200'
+const ends: Record<string, [stderr: string, said: RegExp]> = {
+  'somebody else logged in': [
+    `Refresh token storage to ${vault}/v1/secret/oauth/creds/dune/x failed: HTTPError: Forbidden: 1 error occurred:\n\t* permission denied\n\n`,
+    /only the login of dunepro, .* Log in as dunepro, or set credkeyOverride/,
+  ],
+  'the page is over, by OpenBao': [
+    `error in response from ${vault}: OpenBao login failed. Expired or missing OAuth state.`,
+    /opened too late, or of an earlier attempt\. Open the new one/,
+  ],
+  'the page is over, by Vault': [
+    `error in response from ${vault}: Vault login failed. Expired or missing OAuth state.`,
+    /opened too late/,
+  ],
+  'nobody came': ['Polling for response took longer than 2 minutes', /not completed in time/],
+  'nobody has come yet': [`error in response from ${vault}: authorization_pending`, /not completed in time/],
+  'the person said no': [`error in response from ${vault}: access_denied`, /refused on the page/],
+  'Vault does not know the issuer': [
+    `Initiating authentication to ${vault} failed: HTTPError: Forbidden: 1 error occurred:\n\t* permission denied\n\n`,
+    /Vault refused it; htgettoken says above/,
+  ],
+  'Vault does not know its settings': [
+    `Refresh token storage to ${vault}/v1/x failed: HTTPError: Bad Request: server configuration does not exist (was it deleted?)`,
+    /Vault’s settings for it are wrong/,
+  ],
+  'Vault is away': [
+    `Initiating authentication to ${vault} failed: gaierror: [Errno -2] Name or service not known`,
+    /Vault cannot be reached/,
+  ],
+  'something new': ['a surprise', /htgettoken says above why/],
+}
+for (const [what, [stderr, said]] of Object.entries(ends))
+  test(`a person is told what to do where ${what}`, () => {
+    const entry = { ...entryOf(), credkey: 'dunepro/managedtokens/host.lab.example' }
+    const text = describeEnd(entry, { kind: 'exited', exitCode: 1, stderr: `htgettoken: ${stderr}\n` })
+    assert.match(text, said)
+    assert.match(text, /Try again: managed-tokens onboard dune_production$/)
+  })

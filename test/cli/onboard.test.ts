@@ -103,6 +103,23 @@ describe('onboarding a service that Vault has no login for', () => {
     assert.match(asked.stdout, /pushed[\s\S]*Total: 1 done/)
   })
 
+  it('somebody else’s login is not kept, and whose it has to be is said before and after', async () => {
+    let seen = ''
+    const strange = await typeOnTerminal(words('onboard', service, '--allow-root', '--again', '--no-run'), {
+      env: pipe.site.env,
+      async see(shown) {
+        const url = /https:\/\/\S+\/device\?user_code=\S+(?=\s)/.exec(shown)?.[0]
+        if (!url || seen) return
+        seen = url
+        await openInBrowser(`${url}&user=somebody`, pipe.site.layout.vaultCa)
+      },
+    })
+    assert.equal(strange.exit, 1, strange.stdout)
+    assert.match(strange.stdout, /Vault takes that of novaana: [\s\S]*Complete the authentication at/)
+    assert.match(strange.stdout, /Refresh token storage to .* failed: HTTPError: Forbidden/)
+    assert.match(strange.stdout, /only the login of novaana, and somebody else logged in\. Log in as novaana/)
+  })
+
   it('a person who gives up with Ctrl-C has changed nothing and is told how to try again', async () => {
     let interrupted = false
     const given = await typeOnTerminal(words('onboard', service, '--allow-root', '--again', '--no-run'), {
