@@ -90,16 +90,13 @@ async function refresh(
     }
     const asking = (requests: number) => ({ requests, signal })
     const limits = { minLifeMs: site.timeouts.globalMs, timeoutMs: site.timeouts.kerberosMs, signal }
-    const vaultToken = await deps.tickets.withTicket(
-      entry,
-      { ...limits, run: item.run, purpose: 'refresh' },
-      (ccache) =>
-        deps.vaultPause.heed(
-          item.deadline,
-          (paused) =>
-            makeVaultToken(entry, { ...options, ccache, signal: AbortSignal.any([signal, paused]) }),
-          asking(requestsOf(hasKeptToken(entry, options)) + 1),
-        ),
+    const use = { ...limits, run: item.run, purpose: 'refresh' }
+    const vaultToken = await deps.tickets.withTicket(entry, use, (ccache) =>
+      deps.vaultPause.heed(
+        item.deadline,
+        (paused) => makeVaultToken(entry, { ...options, ccache, signal: AbortSignal.any([signal, paused]) }),
+        asking(requestsOf(hasKeptToken(entry, options)) + 1),
+      ),
     )
     const made = await makeBearers(entry, {
       ...options,

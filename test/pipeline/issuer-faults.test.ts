@@ -6,11 +6,10 @@ import { after, before, describe, it } from 'node:test'
 import { type Faults, writeFaults } from '../../sandbox/faults.ts'
 import { encodeToken } from '../../shared/subjects.ts'
 import { eventually } from '../support/latch.ts'
-import { patience } from '../support/patience.ts'
 import { makeDirectory, type Pipeline, startPipeline } from '../support/pipeline.ts'
 import { assertNoMisuse } from '../support/site-ends.ts'
 
-const settings = { vault: { ...patience.vault, rateLimitPause: '2s' } }
+const settings = { vault: { rateLimitPause: '2s' } }
 const all = ['dune_production', 'dune-2_production', 'mu2e_production', 'nova_analysis'] as const
 
 describe('at the token issuer', { timeout: 400_000 }, () => {
