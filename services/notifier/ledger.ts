@@ -117,8 +117,7 @@ export function applyEvent(row: LedgerRow, event: RowEvent): LedgerRow {
 /** With a token, an entry has failed all the same where nodes get nothing of it and nobody else tells. */
 function refreshOf({ at, expiry, reused, lacking }: TokenReady): LedgerRow['refresh'] {
   if (!lacking) return { state: 'done', at, expiry, reused }
-  const { code, message, action } = lacking
-  return { state: 'failed', at, code, message, action, expiry, reused }
+  return { state: 'failed', at, ...lacking, expiry, reused }
 }
 
 const hasToken = ({ refresh }: LedgerRow) => refresh.state === 'done' || refresh.expiry !== undefined
