@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, describe, it } from 'node:test'
 import { keptToken, openStaging } from '../../../services/storer/staging.ts'
-import { prepareVaultStorer } from '../../../services/storer/vault-storer.ts'
+import { runVaultStorer } from '../../../services/storer/vault-storer.ts'
 import { entryOf, siteOf } from '../build.ts'
 
 const vault = 'https://vault.lab.example:8200'
@@ -38,13 +38,13 @@ describe('a storer that failed', () => {
       writeFileSync(words, `\n${said}\nhtgettoken: Failure getting token from ${vault}\n`)
       const site = siteOf()
       await using stage = await openStaging(join(directory, 'runs')).stage(entry, 'credd1')
-      await using storer = prepareVaultStorer({
+      const stored = runVaultStorer({
         ...{ entry, credd: 'credd1', stage, vaultServer: 'vault.lab.example', ccache: '/nowhere' },
         site: { ...site, storer: { ...site.storer, condorVaultStorer: program } },
         lockFile: join(directory, 'lock'),
         signal: new AbortController().signal,
       })
-      await assert.rejects(storer.run(), ({ failure }) => failure.code === code)
+      await assert.rejects(stored, ({ failure }) => failure.code === code)
       assert.equal(existsSync(kept), isKept)
     })
 })
