@@ -133,7 +133,7 @@ const hostOf = (server: string) =>
 
 /** What these reasons are in a sentence; the storer's words are the same as htgettoken's. */
 export const vaultWords: Partial<Record<ReasonCode, string>> = {
-  'authentication-needed': 'Vault has no login of the experiment for it that the token issuer takes',
+  'authentication-needed': 'nobody of the experiment has logged in there yet, or that login has ended',
   'permission-denied': 'Vault refused it',
   'vault-login-refused': 'Vault did not accept the Kerberos ticket, nor a new one',
   'ticket-unusable': 'its Kerberos ticket cannot be used, nor can a new one',
