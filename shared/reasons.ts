@@ -303,6 +303,13 @@ export const reasons = {
     cause: 'here',
     permanent: true,
   },
+  'content-refused': {
+    means: 'what was sealed is not one word of printable ASCII, so that it is no token; nothing was pushed',
+    action: 'Security: find out who sealed it; no refresher of this system seals such a thing.',
+    turn: 'administrators',
+    cause: 'here',
+    permanent: true,
+  },
   'node-unreachable': {
     means: 'no route to the node, or it does not answer',
     action: 'Check that the node is up and its ssh port open.',
@@ -383,6 +390,14 @@ export const reasons = {
   'destination-missing': {
     means: 'the destination directory does not exist on the node',
     action: 'Make the destination directory on the node, or correct the destination in the configuration.',
+    turn: 'administrators',
+    cause: 'node',
+    permanent: true,
+  },
+  'destination-unsafe': {
+    means: 'others may rename files in the destination directory on the node; nothing was written',
+    action:
+      'Security: take the right to write from others (chmod go-w), or set the sticky bit; owner: root or the account.',
     turn: 'administrators',
     cause: 'node',
     permanent: true,

@@ -1,6 +1,7 @@
 /** Which files a push puts on a node: the two names of the vault token, bearer tokens, and jobsub's default role file. Pure. */
 import type { Entry } from '../../shared/config/site.ts'
 import { renderTemplate, templateFields } from '../../shared/config/template.ts'
+import { failure, Permanent } from '../../shared/errors.ts'
 import { bearerFile, vaultTokenFiles } from '../../shared/token-files.ts'
 import type { DeliveredBearer } from './delivery.ts'
 import type { PlacedFile } from './transport.ts'
@@ -28,6 +29,18 @@ export function filesFor(
       optional: true,
     },
   ]
+}
+
+/**
+ * A token is one word, and so is a role: throws Permanent `content-refused` for anything else. Whoever may seal could give out
+ * a whole file for a token, and what is read line by line for several.
+ */
+export function refuseUnlessWords(files: readonly PlacedFile[]): void {
+  for (const { path, content } of files)
+    if (!/^[!-~]+$/.test(content))
+      throw new Permanent(
+        failure('content-refused', `What was sealed for ${path} is not one word: nothing was pushed.`),
+      )
 }
 
 const secretFile = (path: string, content: string): PlacedFile => ({ path, mode: '400', content })

@@ -1,69 +1,173 @@
 # Runs on the node, as the account, read from stdin ahead of its data: puts files where they belong, whole or not at all.
-# Data, one line each: expected uid; number of files; a random word for names; then for each file: path, mode, its one line of content.
-# Answers one line a file on stdout: "managed-tokens: <number> <result>". Needs POSIX sh and GNU coreutils, and to clear up findutils.
+# They are made in a private directory beside their place, where nobody else can see or name them, and moved out by renames.
+# Data: a random word, then one line each, all behind that word: expected uid; number of directories; for each of them its path,
+# a random word for names and the number of its files; for each file its number, mode, name and content.
+# Answers one line a file on stdout: "managed-tokens: <number> <result>". Needs Linux, POSIX sh and GNU coreutils, and to clear
+# up findutils.
 set -u
-umask 077
 # The texts of coreutils are read below, and the node's own language may be another.
 LC_ALL=C
 export LC_ALL
-temporary=
-trap '[ -z "$temporary" ] || rm -f "$temporary"' EXIT
-trap 'exit 1' HUP INT TERM PIPE
+private= entered=
+trap leave EXIT
+# Once: timeout says it again to whoever was told already, and must not break the leaving off.
+trap 'trap "" HUP INT TERM PIPE; exit 1' HUP INT TERM PIPE
 
 say() { printf 'managed-tokens: %s %s\n' "$1" "$2"; }
 
-# Nobody can guess the name under which a file is made, and nothing that is there already is written to (-C).
-# place NUMBER PATH MODE CONTENT: says "ok" only after looking at what lies there afterwards.
-place() {
-  temporary=${2%/*}/.managed-tokens.$nonce.$1
-  # With its last mode from the beginning, as no other process has to be started for that.
-  case $3 in 400) umask 266 ;; *) umask 022 ;; esac
-  if ! (set -C; printf '%s\n' "$4" >"$temporary") 2>/dev/null; then
-    rm -f "$temporary"
-    # Again through cat, which says why a write failed; dash's own printf calls every reason an I/O error.
-    wrong=$(set -C; { printf '%s\n' "$4" | cat >"$temporary"; } 2>&1) || { rm -f "$temporary"; why "$1" "$wrong"; return; }
-  fi
-  wrong=$(mv -fT "$temporary" "$2" 2>&1) || { rm -f "$temporary"; why "$1" "$wrong"; return; }
-  temporary=
-  found=$(stat -c '%F %u %a %h %s' -- "$2" 2>&1)
-  [ "$found" = "regular file $uid $3 1 $((${#4} + 1))" ] || { say "$1" "squatted found $found"; return; }
-  # One line of that length is the whole of it. By the shell itself: each process more is felt on a busy node.
-  if IFS= read -r read <"$2" && [ "$read" = "$4" ]; then say "$1" ok; else say "$1" "squatted other content"; fi
+# take: the next line. One without the word was part of a content, and must not become a name.
+take() {
+  IFS= read -r line || exit 1
+  case $line in "$word "*) line=${line#"$word "} ;; *) exit 1 ;; esac
 }
 
-# why NUMBER TEXT: names the reason that coreutils gave.
+# place DIRECTORY RANDOM FILE...: each file is four words, its number, mode, name and content.
+place() {
+  directory=$1 name=.managed-tokens.$2
+  shift 2
+  if enter; then
+    each make "$@"
+    made=$(stat -c '/%n %F %u %a %h %s/' -- * 2>&1)
+    each move "$@"
+    leave
+    clear_up
+  else
+    each refuse "$@"
+    leave
+  fi
+}
+
+# each FUNCTION FILE...
+each() {
+  act=$1
+  shift
+  while [ $# -gt 0 ]; do
+    "$act" "$1" "$2" "$3" "$4"
+    shift 4
+  done
+}
+
+# enter: makes the private directory and goes there. What counts from then on is where we are, not what a path leads to.
+enter() {
+  cd -P -- "$directory" 2>/dev/null || { why "$(stat -- "$directory/." 2>&1)"; return 1; }
+  # Not by mkdir's -m alone, which some have as a chmod afterwards.
+  umask 077
+  private=$name
+  wrong=$(mkdir -m 700 -- "./$private" 2>&1) || { private=; why "$wrong"; return 1; }
+  cd -P -- "./$private" 2>/dev/null || { result='unsafe its private directory was swapped'; return 1; }
+  # shellcheck disable=SC2046 # the owner, mode and device of this directory, and of the one around it
+  set -- $(stat -c '%u %a %d' -- . .. 2>&1)
+  [ $# = 6 ] || { result="other $*"; return 1; }
+  # The name of where we are is the one that was made up: a link to another directory of ours would not hide its name. And a
+  # rename to another device would be a copy.
+  case "$PWD $1 $2 $3" in
+    */"$private $uid 700 $6" | */"$private $uid 2700 $6") ;;
+    *) result='unsafe its private directory was swapped'; return 1 ;;
+  esac
+  # Whoever owns a directory may rename what lies there, and so may everybody who can write to it, unless it is sticky.
+  result="unsafe its owner is $4 and its mode $5"
+  case $4 in 0 | "$uid") ;; *) return 1 ;; esac
+  case $5 in [1357]???) ;; *[2367]? | *[2367]) return 1 ;; esac
+  entered=yes
+}
+
+refuse() { say "$1" "$result"; }
+
+# make NUMBER MODE NAME CONTENT: makes the file, with its number for a name.
+make() {
+  case $4 in '' | *[!!-~]*) say "$1" 'other its content is not one word'; return ;; esac
+  # With its last mode from the beginning, as no other process has to be started for that.
+  case $2 in 400) umask 266 ;; *) umask 022 ;; esac
+  { printf '%s\n' "$4" >"$1"; } 2>/dev/null && return
+  # Again through cat, which says why a write failed; dash's own printf calls every reason an I/O error.
+  rm -f -- "$1"
+  wrong=$({ printf '%s\n' "$4" | cat >"$1"; } 2>&1) && return
+  rm -f -- "$1"
+  why "$wrong"
+  say "$1" "$result"
+}
+
+# move NUMBER MODE NAME CONTENT: says "ok" only after looking at what lies there afterwards.
+move() {
+  [ -e "$1" ] || return 0
+  case $made in
+    *"/$1 regular file $uid $2 1 $((${#4} + 1))/"*) ;;
+    *) say "$1" "other it was made as $made"; return ;;
+  esac
+  wrong=$(mv -fT -- "$1" "../$3" 2>&1) || { why "$wrong"; say "$1" "$result"; return; }
+  if ! is_there "../$3" "$4"; then
+    say "$1" 'squatted other content'
+  elif [ ! "$directory" -ef .. ]; then
+    say "$1" 'unsafe its path leads elsewhere by now'
+  else
+    say "$1" ok
+  fi
+}
+
+# is_there PATH CONTENT: by the shell itself, as each process more is felt on a busy node.
+is_there() {
+  [ -f "$1" ] && [ ! -L "$1" ] && [ -O "$1" ] && IFS= read -r read <"$1" && [ "$read" = "$2" ]
+}
+
+# why TEXT: the result that stands for the reason that coreutils gave.
 why() {
-  case $2 in
-    *"No space left"* | *"quota exceeded"*) say "$1" disk-full ;;
-    *"Operation not permitted"* | *"Is a directory"* | *"cannot overwrite directory"* | *"Permission denied"*) say "$1" "squatted $2" ;;
-    *"No such file"* | *nonexistent*) say "$1" "no-directory" ;;
-    *) say "$1" "other $2" ;;
+  case $1 in
+    *"No space left"* | *"quota exceeded"*) result=disk-full ;;
+    *"Operation not permitted"* | *"Is a directory"* | *"cannot overwrite directory"* | *"Permission denied"*) result="squatted $1" ;;
+    *"No such file"* | *nonexistent* | *"Not a directory"*) result=no-directory ;;
+    *) result="other $1" ;;
   esac
 }
 
-# clear_up DIRECTORY: removes what pushes of this account that were killed have left there, each with a token in it. Not what
-# may be of a push under way. The shell looks first, so that mostly, whatever others have planted there, no process starts.
+# leave: takes the private directory away. With what is in it only where that can be nothing but ours.
+leave() {
+  [ -n "$private" ] || return 0
+  if [ -n "$entered" ]; then
+    set -- *
+    [ ! -e "$1" ] || rm -f -- "$@"
+  fi
+  case $PWD in */"$private") cd -P .. ;; esac
+  rmdir -- "./$private" 2>/dev/null
+  private= entered=
+}
+
+# clear_up: removes what pushes of this account that were killed have left here, each with a token in it. Not what may be of a
+# push under way. The shell looks first, so that mostly, whatever others have planted there, no process starts.
 clear_up() {
-  for left in "$1"/.managed-tokens.*; do
+  for left in ./.managed-tokens.*; do
     [ ! -L "$left" ] && [ -O "$left" ] || continue
-    find "$1/" -maxdepth 1 -name '.managed-tokens.*' -type f -user "$uid" -mmin +60 -exec rm -f {} + 2>/dev/null
+    find . -maxdepth 1 -name '.managed-tokens.*' ! -type l -user "$uid" -mmin +60 -exec rm -rf -- {} + 2>/dev/null
     return 0
   done
 }
 
 # What a profile printed before may not have ended its line.
 echo
-IFS= read -r uid && IFS= read -r count && IFS= read -r nonce || exit 1
-if [ "$(id -u)" != "$uid" ]; then
-  say 0 "wrong-owner $(id -u)"
+IFS= read -r word || exit 1
+take
+uid=$line
+# Who we are, without another process.
+while read -r field real effective rest; do [ "$field" != Uid: ] || break; done </proc/self/status
+if [ "$effective" != "$uid" ]; then
+  say 0 "wrong-owner $effective"
   exit 0
 fi
-number=0
-while [ "$number" -lt "$count" ]; do
-  number=$((number + 1))
-  IFS= read -r path && IFS= read -r mode && IFS= read -r content || exit 1
-  place "$number" "$path" "$mode" "$content"
-  [ "$number" -ne 1 ] || directory=${path%/*}
+take
+directories=$line
+while [ "$directories" -gt 0 ]; do
+  directories=$((directories - 1))
+  take
+  set -- "$line"
+  take
+  set -- "$@" "$line"
+  take
+  files=$line
+  while [ "$files" -gt 0 ]; do
+    files=$((files - 1))
+    for what in number mode name content; do
+      take
+      set -- "$@" "$line"
+    done
+  done
+  place "$@"
 done
-# Last, as it is never in a hurry; where the first file goes, since tokens come before what is no secret.
-clear_up "$directory"

@@ -14,7 +14,15 @@ export async function pushBySsh(push: Push, means: PushMeans): Promise<string | 
     // An ssh whose daemon was killed would push beside its successor's: the kernel ends it with the daemon.
     file: 'setpriv',
     name: 'ssh',
-    args: ['--pdeathsig', 'KILL', '--', means.ssh, ...sshWords(entry, means), node, remoteCommand],
+    args: [
+      '--pdeathsig',
+      'KILL',
+      '--',
+      means.ssh,
+      ...sshWords(entry, means),
+      node,
+      remoteCommand(means.timeoutMs),
+    ],
     env: { ...commandEnvironment(), KRB5CCNAME: `FILE:${means.ccache}` },
     input: placeInput(uid, files),
     ...(control ? { cwd: control.directory } : {}),

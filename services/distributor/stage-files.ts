@@ -1,22 +1,16 @@
 /** The private directory of one push by rsync: the files as they shall arrive, and the script that becomes ssh. */
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { basename, dirname, join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { failure, Transient } from '../../shared/errors.ts'
 import { ensurePrivateDirectory } from '../../shared/state.ts'
+import { type FilesOfDirectory, groupByDirectory, type NumberedFile } from './by-directory.ts'
+import { refuseUnlessWords } from './files.ts'
 import { sshWords } from './ssh-command.ts'
 import type { PlacedFile, Push, PushMeans } from './transport.ts'
 
-/** The files that go to one directory of the node. */
-export interface StagedDirectory {
-  /** On the node, without a slash at its end. */
-  readonly path: string
-  /** `staged` is where the file lies here, relative to {@link Staged.path}; `number` counts all files of the push, from 1. */
-  readonly files: readonly {
-    readonly number: number
-    readonly file: PlacedFile
-    readonly name: string
-    readonly staged: string
-  }[]
+export interface StagedDirectory extends FilesOfDirectory {
+  /** `staged` is where the file lies here, relative to {@link Staged.path}. */
+  readonly files: readonly (NumberedFile & { readonly staged: string })[]
 }
 
 export interface Staged extends AsyncDisposable {
@@ -31,11 +25,12 @@ export async function emptyStaging(directory: string): Promise<string> {
   return ensurePrivateDirectory(directory)
 }
 
-/** Throws Transient `disk-full-here` when there is no room for the files. */
+/** Throws Permanent `content-refused`, and Transient `disk-full-here` when there is no room for the files. */
 export async function stageFiles(push: Push, means: PushMeans): Promise<Staged> {
+  refuseUnlessWords(push.files)
   const path = await mkdtemp(join(means.staging, 'push-'))
   const remove = () => rm(path, { recursive: true, force: true })
-  const directories = groupByDirectory(push.files)
+  const directories = stagedDirectories(push.files)
   try {
     await writeFile(join(path, 'rsh'), sshScript(push, means), { mode: 0o600, flag: 'wx' })
     for (const { files } of directories)
@@ -53,15 +48,12 @@ export async function stageFiles(push: Push, means: PushMeans): Promise<Staged> 
   return { path, directories, [Symbol.asyncDispose]: remove }
 }
 
-/** One rsync serves one directory: files by where they go, in their order. Pure. */
-export function groupByDirectory(files: readonly PlacedFile[]): StagedDirectory[] {
-  const numbered = files.map((file, index) => ({ file, number: index + 1, name: basename(file.path) }))
-  const groups = Map.groupBy(numbered, ({ file }) => dirname(file.path))
-  return [...groups].map(([path, group], place) => ({
-    path,
-    files: group.map((one) => ({ ...one, staged: `./${place}/${one.name}` })),
+/** One rsync serves one directory. Pure. */
+export const stagedDirectories = (files: readonly PlacedFile[]): StagedDirectory[] =>
+  groupByDirectory(files).map((directory, place) => ({
+    path: directory.path,
+    files: directory.files.map((one) => ({ ...one, staged: `./${place}/${one.name}` })),
   }))
-}
 
 /**
  * rsync puts the node and the remote command behind it. A script, because rsync would split the words of ssh by rules of

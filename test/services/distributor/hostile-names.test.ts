@@ -6,7 +6,7 @@ import fc from 'fast-check'
 import { filesFor } from '../../../services/distributor/files.ts'
 import { copyWords, lookWords, ownerWords } from '../../../services/distributor/rsync-command.ts'
 import { sshWords } from '../../../services/distributor/ssh-command.ts'
-import { groupByDirectory, sshScript } from '../../../services/distributor/stage-files.ts'
+import { sshScript, stagedDirectories } from '../../../services/distributor/stage-files.ts'
 import { readEnvironment } from '../../../shared/config/environment.ts'
 import { loadSiteFrom } from '../../../shared/config/load.ts'
 import { readSshWords, strayForRsync } from '../../../shared/config/option-words.ts'
@@ -106,7 +106,7 @@ function assertHarmless(entry: Entry): void {
 
   const files = filesFor(entry, 61_234, 'content')
   for (const { path } of files) assert.match(path, /^\//)
-  for (const directory of groupByDirectory(files))
+  for (const directory of stagedDirectories(files))
     for (const list of [
       copyWords({ entry, node }, directory),
       lookWords({ node }, directory),

@@ -4,6 +4,7 @@ import {
   chownSync,
   existsSync,
   lchownSync,
+  lstatSync,
   lutimesSync,
   mkdirSync,
   readFileSync,
@@ -31,17 +32,20 @@ function age(path: string, ms: number): void {
   lutimesSync(path, then, then)
 }
 
-/** Leaves the temporary file of a push that was killed as nobody can help: its path. */
+/** Leaves the private directory of a push that was killed as nobody can help: its path. */
 async function abandon(t: TestContext, directory: string): Promise<string> {
   const killed = wrapProgram(t, 'mv', 'kill -KILL $PPID; exit 1')
   const [file] = tokenFiles(directory, content)
   await placeHere([file], { as: victim, path: [killed] })
   const [name, ...others] = leftOvers(directory)
-  assert.ok(name && others.length === 0, 'the killed push has left its file')
-  return join(directory, name)
+  assert.ok(name && others.length === 0, 'the killed push has left its directory')
+  const left = join(directory, name)
+  assert.equal(readFileSync(join(left, '1'), 'utf8'), `${content}\n`)
+  assert.deepEqual([lstatSync(left).mode & 0o7777, lstatSync(left).uid], [0o700, victim])
+  return left
 }
 
-/** Somebody's file under a name of ours. */
+/** Somebody's file under a name of ours, as an earlier version left them. */
 function leave(directory: string, name: string, owner: number): string {
   const path = join(directory, `.managed-tokens.${name}`)
   writeFileSync(path, 'x\n', { mode: 0o400 })
@@ -56,7 +60,6 @@ describe('what a killed push has left on a node', () => {
     it(`is removed by a later push to the same directory, in ${name}`, async (t) => {
       const directory = stickyDirectory(t)
       const left = await abandon(t, directory)
-      assert.equal(readFileSync(left, 'utf8'), `${content}\n`)
       age(left, 1.1 * hourMs)
       const { code, results } = await placeHere(tokenFiles(directory, content), { as: victim, shell })
       assert.deepEqual([code, ...results.values()], [0, 'ok', 'ok'])
@@ -88,7 +91,7 @@ describe('what a killed push has left on a node', () => {
   it('is told from what others planted under its name: nothing of theirs is removed, followed, or costs a process', async (t) => {
     const directory = stickyDirectory(t)
     // Where it could remove what is theirs.
-    chmodSync(directory, 0o777)
+    chownSync(directory, victim, victim)
     const bait = baited(directory)
     // Of the account's own, under a name that is none of ours.
     const own = join(directory, 'own')

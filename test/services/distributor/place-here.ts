@@ -24,6 +24,10 @@ export interface PlaceOptions {
   readonly noise?: string
   /** What is left of the input when the connection breaks. */
   readonly cut?: (input: string) => string
+  /** After which the script ends by itself. */
+  readonly timeoutMs?: number
+  /** The connection stands still after that, instead of ending. */
+  readonly isStuck?: boolean
   /** Directories in front of PATH. */
   readonly path?: readonly string[]
   readonly env?: Readonly<Record<string, string>>
@@ -45,8 +49,9 @@ export async function placeHere(files: readonly PlacedFile[], options: PlaceOpti
     shell = '/bin/sh',
     noise,
     cut = (all) => all,
+    timeoutMs = 60_000,
   } = options
-  const command = `${noise ? `printf '%s' '${noise}'; ` : ''}${remoteCommand.replace('/bin/sh', shell)}`
+  const command = `${noise ? `printf '%s' '${noise}'; ` : ''}${remoteCommand(timeoutMs).replace('/bin/sh', shell)}`
   const [file = '', ...args] = [...asUser(as), ...loginShell, '-c', command]
   const path = [...(options.path ?? []), '/usr/bin', '/bin'].join(delimiter)
   const child = spawn(file, args, {
@@ -56,7 +61,8 @@ export async function placeHere(files: readonly PlacedFile[], options: PlaceOpti
   })
   // A script that stops reading is no accident here.
   child.stdin.on('error', () => undefined)
-  child.stdin.end(cut(placeInput(expected, files)))
+  child.stdin.write(cut(placeInput(expected, files)))
+  if (!options.isStuck) child.stdin.end()
   const [code, stdout, stderr] = await Promise.all([
     new Promise<number | null>((resolve) => child.on('close', resolve)),
     text(child.stdout),

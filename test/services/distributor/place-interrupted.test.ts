@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
-import { existsSync, mkdirSync, readFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { describe, it } from 'node:test'
@@ -9,48 +9,44 @@ import { leftOvers, placeHere, stickyDirectory, tokenFiles, wrapProgram } from '
 
 describe('a connection that breaks', () => {
   /** How much of the input arrives, by where it ends. */
-  const cuts: Record<string, { cut: (input: string) => string; first: string; second: string }> = {
-    'between the two files': { cut: (input) => lines(input, -4), first: 'new\n', second: 'old\n' },
-    'after the second path': { cut: (input) => lines(input, -3), first: 'new\n', second: 'old\n' },
-    'after the second mode': { cut: (input) => lines(input, -2), first: 'new\n', second: 'old\n' },
-    'in the middle of the second token': {
-      cut: (input) => input.slice(0, -3),
-      first: 'new\n',
-      second: 'old\n',
-    },
-    'before the last newline': { cut: (input) => input.slice(0, -1), first: 'new\n', second: 'old\n' },
-    'in the middle of the first token': {
-      cut: (input) => lines(input, -5).concat('ne'),
-      first: 'old\n',
-      second: 'old\n',
-    },
-    'before the data': {
-      cut: (input) => input.slice(0, input.indexOf('#--') + 4),
-      first: 'old\n',
-      second: 'old\n',
-    },
-    'in the middle of the script': {
-      cut: (input) => input.slice(0, input.indexOf('mv -fT')),
-      first: 'old\n',
-      second: 'old\n',
-    },
-    'before anything': { cut: () => '', first: 'old\n', second: 'old\n' },
+  const cuts: Record<string, (input: string) => string> = {
+    'between the two files': (input) => lines(input, 4),
+    'after the second name': (input) => lines(input, 1),
+    'in the middle of the second token': (input) => input.slice(0, -3),
+    'before the last newline': (input) => input.slice(0, -1),
+    'in the middle of the first token': (input) => input.slice(0, input.indexOf('new') + 2),
+    'before the data': (input) => input.slice(0, input.indexOf('#--') + 4),
+    'in the middle of the script': (input) => input.slice(0, input.indexOf('mv -fT')),
+    'before anything': () => '',
   }
-  for (const [where, { cut, first, second }] of Object.entries(cuts)) {
-    it(`${where} leaves each file old or new, nothing else, and no result of what did not arrive`, async (t) => {
+  for (const [where, cut] of Object.entries(cuts)) {
+    it(`${where} leaves both files old, nothing else, and no result`, async (t) => {
       const directory = stickyDirectory(t)
       await placeHere(tokenFiles(directory, 'old'))
       const files = tokenFiles(directory, 'new')
       const { results, code } = await placeHere(files, { cut })
-      assert.deepEqual(
-        files.map(({ path }) => readFileSync(path, 'utf8')),
-        [first, second],
-      )
-      assert.deepEqual([...results], first === 'new\n' ? [[1, 'ok']] : [])
+      for (const { path } of files) assert.equal(readFileSync(path, 'utf8'), 'old\n')
+      assert.deepEqual([...results], [])
       if (where !== 'before anything' && where !== 'in the middle of the script') assert.notEqual(code, 0)
       assert.deepEqual(leftOvers(directory), [])
     })
   }
+
+  it('after all files of one directory leaves those new, and says so', async (t) => {
+    const [directory, other] = [stickyDirectory(t), stickyDirectory(t)]
+    const role = { path: join(other, 'role'), mode: '644', content: 'production' } as const
+    const cut = (input: string) => input.slice(0, -1)
+    const { results } = await placeHere([...tokenFiles(directory, 'new'), role], { cut })
+    assert.deepEqual(
+      [...results],
+      [
+        [1, 'ok'],
+        [2, 'ok'],
+      ],
+    )
+    for (const { path } of tokenFiles(directory)) assert.equal(readFileSync(path, 'utf8'), 'new\n')
+    assert.deepEqual(readdirSync(other), [])
+  })
 
   it('never leaves part of a file, wherever the input ends', async (t) => {
     const directory = stickyDirectory(t)
@@ -67,7 +63,7 @@ describe('a connection that breaks', () => {
     assert.deepEqual(leftOvers(directory), [])
   })
 
-  it('takes its temporary file away when sshd hangs up in the middle', async (t) => {
+  it('takes its private directory away when sshd hangs up in the middle', async (t) => {
     const directory = stickyDirectory(t)
     const [file] = tokenFiles(directory)
     const hangUp = wrapProgram(t, 'mv', 'kill -HUP 0')
@@ -78,16 +74,51 @@ describe('a connection that breaks', () => {
   })
 })
 
-/** The input without its last `-count` lines. */
-function lines(input: string, count: number): string {
-  return `${input
-    .trimEnd()
+describe('a script that is held up on the node', () => {
+  const shells = { dash: '/bin/dash', 'bash as sh': '/bin/bash --posix', 'busybox sh': '/bin/busybox sh' }
+  for (const [name, shell] of Object.entries(shells)) {
+    it(`by a connection that stands still ends by itself, in ${name}`, async (t) => {
+      const [directory, other] = [stickyDirectory(t), stickyDirectory(t)]
+      const files = [...tokenFiles(directory, 'new'), ...tokenFiles(other, 'never')]
+      const cut = (input: string) => input.slice(0, -1)
+      const { results, code } = await placeHere(files, { cut, shell, isStuck: true, timeoutMs: 2_000 })
+      assert.notEqual(code, 0)
+      assert.equal(results.get(3), undefined)
+      assert.deepEqual(readdirSync(other), [])
+      assert.deepEqual(leftOvers(directory), [])
+    })
+
+    it(`by a program that hangs ends by itself, with that program, in ${name}`, async (t) => {
+      const directory = stickyDirectory(t)
+      const hangs = wrapProgram(t, 'mv', 'exec sleep 600')
+      const { results, code } = await placeHere(tokenFiles(directory, 'never'), {
+        ...{ shell, timeoutMs: 2_000, path: [hangs] },
+      })
+      assert.notEqual(code, 0)
+      assert.notEqual(results.get(1), 'ok')
+      assert.deepEqual(readdirSync(directory), [])
+    })
+  }
+})
+
+/** The input without its last `count` lines. */
+const lines = (input: string, count: number): string =>
+  input
     .split('\n')
-    .slice(0, count + 1)
-    .join('\n')}\n`
-}
+    .slice(0, -1 - count)
+    .concat('')
+    .join('\n')
 
 describe('a full disk', () => {
+  it('says disk-full where the quota is met by the private directory already', async (t) => {
+    const directory = stickyDirectory(t)
+    const complaint = "mkdir: cannot create directory './x': Disk quota exceeded"
+    const mkdir = wrapProgram(t, 'mkdir', `echo "${complaint}" >&2; exit 1`)
+    const { results } = await placeHere(tokenFiles(directory), { path: [mkdir] })
+    assert.deepEqual([...results.values()], ['disk-full', 'disk-full'])
+    assert.deepEqual(readdirSync(directory), [])
+  })
+
   const limits = { 'no blocks are left': 'size=16k', 'no inodes are left': 'size=64k,nr_inodes=4' }
   for (const [what, limit] of Object.entries(limits))
     for (const shell of ['/bin/dash', '/bin/bash --posix']) {
@@ -107,7 +138,7 @@ describe('a full disk', () => {
           env: {
             PATH: '/usr/sbin:/usr/bin:/sbin:/bin',
             HOME: '/',
-            COMMAND: remoteCommand.replace('/bin/sh', shell),
+            COMMAND: remoteCommand(60_000).replace('/bin/sh', shell),
           },
         })
         child.stdin.end(placeInput(0, [{ path, mode: '400', content: 'n'.repeat(6_000) }]))

@@ -3,6 +3,7 @@ import { chmodSync, lstatSync, readdirSync, readFileSync, writeFileSync } from '
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { setImmediate } from 'node:timers/promises'
+import { placeInput } from '../../../services/distributor/place.ts'
 import { leftOvers, placeHere, stickyDirectory, tokenFiles, victim, wrapProgram } from './place-here.ts'
 
 const modeOf = (path: string) => lstatSync(path).mode & 0o7777
@@ -60,11 +61,34 @@ describe('placing files on a node', () => {
 
   it('keeps every byte that a shell, printf or echo might read as its own', async (t) => {
     const directory = stickyDirectory(t)
-    const content = String.raw` hvs.a\nb\\c\0101%s%n$(id)'"*?~ !! -n é€ \t x `
+    const content = String.raw`hvs.a\nb\\c\0101%s%n$(id)'"*?~[!]{}!!-n;&|<>#\``
     const { results } = await placeHere([{ path: join(directory, 'vt'), mode: '400', content }])
     assert.deepEqual([...results.values()], ['ok'])
     assert.equal(readFileSync(join(directory, 'vt'), 'utf8'), `${content}\n`)
   })
+
+  const noWords: Record<string, string> = {
+    'a line break, behind which a file of choice would be named': 'hvs.x\n2\n644\n.bash_profile\ncurl',
+    'a blank': 'hvs.x y',
+    'a tab': 'hvs.x\ty',
+    'no letter at all': '',
+    'a letter beyond ASCII': 'hvs.é',
+    'an escape': 'hvs.\u001b[2J',
+    'a carriage return': 'hvs.x\r',
+  }
+  for (const [what, bad] of Object.entries(noWords)) {
+    it(`refuses a token with ${what}, before anything is sent`, () => {
+      const files = tokenFiles('/tmp', bad)
+      assert.throws(() => placeInput(0, files), { message: /is not one word/, name: 'Permanent' })
+    })
+    it(`makes no file of a token with ${what} on the node either, whoever sends it`, async (t) => {
+      const directory = stickyDirectory(t)
+      const cut = (input: string) => input.replaceAll('the-token', bad)
+      const { results } = await placeHere(tokenFiles(directory, 'the-token'), { cut })
+      for (const result of results.values()) assert.match(result, /^other its content is not one word/)
+      assert.deepEqual(readdirSync(directory), [])
+    })
+  }
 
   it('places nothing as another user than the expected one, and says which it is', async (t) => {
     const directory = stickyDirectory(t)
@@ -135,7 +159,7 @@ describe('placing files on a node', () => {
     chmodSync(log, 0o666)
     const look = [
       `{ cat /proc/[0-9]*/cmdline | tr '\\0' ' '; cat /proc/self/environ; echo; } 2>/dev/null </dev/null >>${log}`,
-      `stat -c 'MODE %a' ${directory}/.managed-tokens.* 2>/dev/null </dev/null >>${log}`,
+      `stat -c 'MODE %a' ${directory}/.managed-tokens.* ${directory}/.managed-tokens.*/* 2>/dev/null </dev/null >>${log}`,
     ].join('\n')
     const path = ['mv', 'stat'].map((program) =>
       wrapProgram(t, program, look.replace(/\bcat /g, '/bin/cat ').replace('stat -c', '/usr/bin/stat -c')),
@@ -147,6 +171,6 @@ describe('placing files on a node', () => {
     assert.ok(seen.includes('mv -fT'), 'the looking works')
     assert.ok(!seen.includes(content), 'the token was in an argument list or an environment')
     const modes = new Set([...seen.matchAll(/^MODE (\d+)$/gm)].map(([, mode]) => mode))
-    assert.deepEqual([...modes], ['400'])
+    assert.deepEqual([...modes].sort(), ['400', '700'])
   })
 })

@@ -413,6 +413,7 @@ describe('the results of a push', () => {
     'disk-full': [Transient, 'disk-full'],
     'squatted mv: cannot overwrite directory': [Permanent, 'destination-squatted'],
     'no-directory': [Permanent, 'destination-missing'],
+    'unsafe its owner is 4711 and its mode 777': [Permanent, 'destination-unsafe'],
     'other Read-only file system': [Transient, 'push-failed'],
     okay: [Transient, 'push-failed'],
     '': [Transient, 'push-failed'],
@@ -486,6 +487,15 @@ describe('pushing with a program that only claims to be ssh', () => {
     const noise = 'head -c 300000 /dev/zero | tr "\\0" x'
     const both = 'cat >/dev/null; printf "\\nmanaged-tokens: 1 ok\\nmanaged-tokens: 2 ok\\n"; exit 0'
     assert.equal(await push(t, `${noise}; ${noise} >&2; ${both}`), undefined)
+  })
+  it('says nothing that the node did not say in clean words, and few of them', async (t) => {
+    const said = `printf 'managed-tokens: 0 wrong-owner \\033[2J\\033]0;x\\007%060000d\\n' 1`
+    await assert.rejects(push(t, `cat >/dev/null; ${said}; exit 0`), (error: Permanent) => {
+      // biome-ignore lint/suspicious/noControlCharactersInRegex: a terminal would obey them
+      assert.doesNotMatch(error.message, /[\u0000-\u001f]/)
+      assert.ok(error.message.length < 400, `${error.message.length} characters`)
+      return code('wrong-owner', Permanent)(error)
+    })
   })
   it('says whose UID it met, and is not tried again', async (t) => {
     await assert.rejects(push(t, 'echo "managed-tokens: 0 wrong-owner 4711"; exit 0'), (error: Permanent) => {
