@@ -5,29 +5,47 @@ import type { Push } from './transport.ts'
 /** Runs the staged script that becomes ssh; rsync itself splits this at its blanks. */
 const throughSsh = '--rsh=/bin/sh ./rsh'
 
-/** Asks the node for the owner of a process of the account, without a change anywhere. */
-export const ownerWords = ({ node }: Pick<Push, 'node'>): string[] => [
-  ...['--dry-run', '--owner', '--numeric-ids', '--out-format=%U', throughSsh],
-  ...['--', `${node}:/proc/self/status`, './'],
+/** A node that was asked and hears no more ends by itself. */
+const endsAfter = (timeoutMs: number) => `--timeout=${Math.ceil(timeoutMs / 1_000)}`
+
+/** Asks the node for the owner of a process of the account, and of the directories with their modes, without a change anywhere. */
+export const ownerWords = (
+  { node }: Pick<Push, 'node'>,
+  directories: readonly Pick<StagedDirectory, 'path'>[],
+  timeoutMs: number,
+): string[] => [
+  ...['--dry-run', '--dirs', '--copy-links', '--relative', '--no-implied-dirs'],
+  ...['--owner', '--perms', '--numeric-ids', '--out-format=%i %U %B %n', endsAfter(timeoutMs), throughSsh],
+  ...['--', `${node}:${ownProcess}`, ...directories.map(({ path }) => `${node}:${path}`), './'],
 ]
+
+/** Belongs to whoever looks at it. */
+export const ownProcess = '/proc/self/status'
 
 /**
  * Copies a directory's files, always anew: by size and time alone, a file that somebody planted would pass for ours. The
- * operator's words come first, so that they cannot have a token written into a file that is there already.
+ * operator's words come first, so that they cannot have a token written into a file that is there already, or leave a part of
+ * one. What rsync writes into has a random name, was not there before (O_EXCL), and is the account's alone (0600).
  */
 export const copyWords = (
   { entry, node }: Pick<Push, 'entry' | 'node'>,
   { path, files }: StagedDirectory,
+  timeoutMs: number,
 ): string[] => [
   ...entry.fileCopierOptions,
-  ...['--ignore-times', '--whole-file', '--no-inplace', '--no-append', throughSsh],
+  ...['--ignore-times', '--whole-file', '--no-inplace', '--no-append', '--no-partial'],
+  ...[endsAfter(timeoutMs), throughSsh],
   ...['--', ...files.map(({ staged }) => staged), `${node}:${path}/`],
 ]
 
 /** Compares what lies there with what was staged, without a change: type, content, owner and mode of each. */
-export const lookWords = ({ node }: Pick<Push, 'node'>, { path, files }: StagedDirectory): string[] => [
+export const lookWords = (
+  { node }: Pick<Push, 'node'>,
+  { path, files }: StagedDirectory,
+  timeoutMs: number,
+): string[] => [
   ...['--dry-run', '--checksum', '--owner', '--perms', '--numeric-ids'],
-  ...['--itemize-changes', '--itemize-changes', '--out-format=%i %U %B %n', throughSsh],
+  ...['--itemize-changes', '--itemize-changes', '--out-format=%i %U %B %n', endsAfter(timeoutMs), throughSsh],
   ...['--', ...files.map(({ name }) => `${node}:${path}/${name}`), `./${stagedPlace(files)}/`],
 ]
 

@@ -11,15 +11,29 @@ export interface Seen {
   readonly permissions: string
 }
 
-/** The listing of a look, by name: lines of `%i %U %B %n`. */
+/** The listing of a look, by name: lines of `%i %U %B %n`, each part bounded, as the node may say anything. */
 export function readListing(stdout: string): Map<string, Seen> {
-  const lines = stdout.matchAll(/^([.<>ch*][fdLDS][.+?a-zA-Z ]{9,}?) +(\d+) ([rwxsStT-]{9}) (\S+)$/gm)
+  const lines = stdout.matchAll(/^([.<>ch*][fdLDS][.+?a-zA-Z ]{9}) (\d{1,10}) ([rwxsStT-]{9}) (.{1,4096})$/gm)
   return new Map(
     [...lines].map(([, change = '', uid, permissions = '', name = '']) => [
       name,
       { change, uid: Number(uid), permissions },
     ]),
   )
+}
+
+/**
+ * The result of all files of a directory in which others may rename what they do not own: everybody who can write to it,
+ * unless it is sticky, and its owner. Undefined where nobody may, and where it is not there yet: rsync says what it thinks of
+ * that.
+ */
+export function refusalOf(directory: Seen | undefined, uid: number): string | undefined {
+  if (!directory) return undefined
+  const { uid: owner, permissions } = directory
+  const isSticky = /[tT]$/.test(permissions)
+  const isWritable = permissions[4] === 'w' || permissions[7] === 'w'
+  if ((owner === 0 || owner === uid) && (isSticky || !isWritable)) return undefined
+  return `unsafe its owner is ${owner} and its mode ${permissions}`
 }
 
 /** Lines of rsync's own: the rest is ssh's, such as a banner. */

@@ -5,8 +5,16 @@
 import { type CommandOutcome, runCommand } from '../../shared/command.ts'
 import { commandEnvironment } from '../../shared/config/environment.ts'
 import { judgeFiles, wrongOwner } from './place.ts'
-import { copyWords, lookWords, ownerWords } from './rsync-command.ts'
-import { hasComplaint, readComplaint, readListing, resultOf, resultOfBroken } from './rsync-outcome.ts'
+import { copyWords, lookWords, ownerWords, ownProcess } from './rsync-command.ts'
+import {
+  hasComplaint,
+  readComplaint,
+  readListing,
+  refusalOf,
+  resultOf,
+  resultOfBroken,
+  type Seen,
+} from './rsync-outcome.ts'
 import { connectionError, nodeError } from './ssh-failure.ts'
 import { type Staged, stageFiles } from './stage-files.ts'
 import type { Push, PushMeans } from './transport.ts'
@@ -14,20 +22,25 @@ import type { Push, PushMeans } from './transport.ts'
 /** rsync's exit code for "error in file I/O". */
 const notWritten = 11
 /** And for "some files could not be transferred": after either, the others may be in place. */
-const someFailed: ReadonlySet<number> = new Set([notWritten, 23])
+const someMissing = 23
+const someFailed: ReadonlySet<number> = new Set([notWritten, someMissing])
 const maxCopies = 3
 
 /** The transport `rsync`. */
 export async function pushByRsync(push: Push, means: PushMeans): Promise<string | undefined> {
   await using staged = await stageFiles(push, means)
   const run = openRsync(push, means, staged)
+  const { timeoutMs } = means
   const isKept = means.control?.isOpen ?? false
-  await refuseWrongOwner(push, await run('owner', ownerWords(push)), isKept)
+  const asked = readAnswer(push, await run('owner', ownerWords(push, staged.directories, timeoutMs)), isKept)
   const results = new Map<number, string>()
   for (const directory of staged.directories) {
-    const copied = await copyUntilSaid(() => run('copy', copyWords(push, directory)))
+    const refusal = refusalOf(asked.get(listedName(directory.path)), push.uid)
+    if (refusal) for (const { number } of directory.files) results.set(number, refusal)
+    if (refusal) continue
+    const copied = await copyUntilSaid(() => run('copy', copyWords(push, directory, timeoutMs)))
     if (!someFailed.has(exitCodeOf(copied))) failUnlessGood(push, copied, isKept)
-    const seen = await run('look', lookWords(push, directory))
+    const seen = await run('look', lookWords(push, directory, timeoutMs))
     if (!someFailed.has(exitCodeOf(seen))) failUnlessGood(push, seen, isKept)
     const listing = readListing(seen.stdout)
     const judge = exitCodeOf(copied) === notWritten ? resultOfBroken : resultOf
@@ -83,10 +96,16 @@ function failUnlessGood(push: Push, outcome: CommandOutcome, isKept: boolean): v
   throw connectionError(push, 'rsync', outcome, isKept)
 }
 
-/** Before anything is written: another UID's names are none of this account's business. */
-async function refuseWrongOwner(push: Push, asked: CommandOutcome, isKept: boolean): Promise<void> {
-  failUnlessGood(push, asked, isKept)
-  const uid = /^(\d+)$/m.exec(asked.stdout)?.[1]
-  if (uid === undefined) throw connectionError(push, 'rsync', asked, isKept)
-  if (uid !== String(push.uid)) throw wrongOwner(push, uid)
+/** Before anything is written: another UID's names are none of this account's business. Returns what the node has, by name. */
+function readAnswer(push: Push, asked: CommandOutcome, isKept: boolean): Map<string, Seen> {
+  const listing = readListing(asked.stdout)
+  const self = listing.get(ownProcess.slice(1))
+  // A directory that is not there yet is no reason to end.
+  if (!self || exitCodeOf(asked) !== someMissing) failUnlessGood(push, asked, isKept)
+  if (!self) throw connectionError(push, 'rsync', asked, isKept)
+  if (self.uid !== push.uid) throw wrongOwner(push, String(self.uid))
+  return listing
 }
+
+/** As `--relative` lists a directory. */
+const listedName = (path: string) => `${path.slice(1)}/`

@@ -108,9 +108,9 @@ function assertHarmless(entry: Entry): void {
   for (const { path } of files) assert.match(path, /^\//)
   for (const directory of stagedDirectories(files))
     for (const list of [
-      copyWords({ entry, node }, directory),
-      lookWords({ node }, directory),
-      ownerWords({ node }),
+      copyWords({ entry, node }, directory, 30_000),
+      lookWords({ node }, directory, 30_000),
+      ownerWords({ node }, [directory], 30_000),
     ]) {
       const end = list.indexOf('--')
       for (const word of list.slice(0, end)) assert.match(word, /^--/)

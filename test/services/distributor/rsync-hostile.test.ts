@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
-import { lstatSync, readdirSync, readFileSync } from 'node:fs'
+import { chmodSync, chownSync, lstatSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { Permanent } from '../../../shared/errors.ts'
 import { assertUndisclosed, baited, content, plants } from './hostile.ts'
-import { attacker, stickyDirectory, tokenFiles } from './place-here.ts'
+import { attacker, stickyDirectory, tokenFiles, victim } from './place-here.ts'
 import { rsyncHere } from './rsync-here.ts'
 
 const squatted = (path: string) => (error: Permanent) => {
@@ -60,6 +60,34 @@ describe('pushing by rsync while somebody swaps files', () => {
     const [file] = tokenFiles(directory, content)
     const swap = `rm -f ${file.path}; echo theirs >${file.path}; chown ${attacker} ${file.path}; chmod 444 ${file.path}`
     await assert.rejects(rsyncHere(t, `if [ $step = 3 ]; then ${swap}; fi`).push([file]), squatted(file.path))
+  })
+
+  for (const [what, mode, owner] of [
+    ['everybody may rename', 0o777, 0],
+    ['a group may rename', 0o2775, victim],
+    ['its owner may rename', 0o1777, attacker],
+  ] as const)
+    it(`writes nothing into a directory in which ${what}`, async (t) => {
+      const directory = stickyDirectory(t)
+      chownSync(directory, owner, owner)
+      chmodSync(directory, mode)
+      await assert.rejects(rsyncHere(t).push(tokenFiles(directory, content)), (error: Permanent) => {
+        assert.equal(error.failure.code, 'destination-unsafe')
+        return error instanceof Permanent
+      })
+      assert.deepEqual(readdirSync(directory), [])
+    })
+
+  it('cannot be told to leave half a file at its place', async (t) => {
+    const directory = stickyDirectory(t)
+    const [file] = tokenFiles(directory, 'n'.repeat(400_000))
+    await rsyncHere(t).push([{ ...file, content: 'old' }])
+    // The node's receiver is told to end when it has written a part of the file.
+    const killer = `(until [ -s ${directory}/.vt_* ]; do sleep 0.05; done; kill $(ps -o pid= --ppid $pid | tail -1)) 2>/dev/null &`
+    const before = `if [ $step = 2 ]; then pid=$$; ${killer} fi`
+    const role = 'fileCopierOptionsOverride: --perms --chmod=u=r,go= --partial --bwlimit=200'
+    await assert.rejects(rsyncHere(t, before, role).push([file]))
+    assert.equal(readFileSync(file.path, 'utf8').length, 'old\n'.length)
   })
 
   it('cannot be told to write where a link leads', async (t) => {

@@ -1,6 +1,11 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { readListing, resultOf, resultOfBroken } from '../../../services/distributor/rsync-outcome.ts'
+import {
+  readListing,
+  refusalOf,
+  resultOf,
+  resultOfBroken,
+} from '../../../services/distributor/rsync-outcome.ts'
 
 const file = { path: '/tmp/vt_u61234', mode: '400', content: 'content' } as const
 
@@ -9,6 +14,16 @@ const judge = (change: string) => {
   const seen = readListing(`${change} 61234 r-------- vt_u61234\n`).get('vt_u61234')
   return resultOf(file, 61_234, seen, undefined)
 }
+
+describe('what a node lists', () => {
+  it('is read in no time, whatever it is', () => {
+    const rubbish = ['.f', ' ', '1', 'rwxrwxrwx ', '.f ', '1 ', '.f.........  ']
+    const started = process.cpuUsage()
+    for (const part of rubbish) readListing(`.f${part.repeat(65_000 / part.length)}`)
+    const { user } = process.cpuUsage(started)
+    assert.ok(user < 300_000, `${user} µs of CPU`)
+  })
+})
 
 describe('the look at what rsync has put there', () => {
   it('is good where nothing differs, which whoever is not root is shown as blanks', () => {
@@ -29,4 +44,23 @@ describe('the look at what rsync has put there', () => {
     assert.match(resultOfBroken(file, 61_234, old, undefined), /^other .*did not say why/)
     assert.match(resultOfBroken(file, 61_234, undefined, undefined), /^other .*did not say why/)
   })
+})
+
+describe('a directory that rsync lists', () => {
+  const table: Record<string, [owner: number, permissions: string, isRefused: boolean]> = {
+    'root’s, sticky and open to all': [0, 'rwxrwxrwt', false],
+    'root’s, sticky, open to all who write and may not enter': [0, 'rwxrwxrwT', false],
+    'the account’s own': [61_234, 'rwxr-xr-x', false],
+    'open to all': [0, 'rwxrwxrwx', true],
+    'open to a group': [61_234, 'rwxrwsr-x', true],
+    'another user’s': [61_235, 'rwxr-xr-x', true],
+    'another user’s, though sticky': [61_235, 'rwxrwxrwt', true],
+  }
+  for (const [what, [owner, permissions, isRefused]] of Object.entries(table))
+    it(`${what} is ${isRefused ? 'refused' : 'good'}`, () => {
+      const seen = readListing(`cd+++++++++ ${owner} ${permissions} tmp/\n`).get('tmp/')
+      assert.equal(refusalOf(seen, 61_234) !== undefined, isRefused)
+    })
+  it('and one that is not there yet is rsync’s own business', () =>
+    assert.equal(refusalOf(undefined, 61_234), undefined))
 })
