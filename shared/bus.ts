@@ -10,6 +10,7 @@ import {
 import { type KV, Kvm } from '@nats-io/kv'
 import type { NatsConnection } from '@nats-io/nats-core'
 import { connect } from '@nats-io/transport-node'
+import { jetStreamPrefix } from './nats-permissions.ts'
 import { nkeyLogin } from './nkey.ts'
 import type { BucketName, StreamName } from './subjects.ts'
 import { currentTrust } from './trust.ts'
@@ -62,8 +63,9 @@ export async function connectBus(options: BusOptions): Promise<Bus> {
     ...(await tlsOf(options)),
   })
   // KV listings and watches arrive in inboxes too, and those have a prefix option of their own.
-  const js = jetstream(nc, { timeout: 5_000, watcherPrefix: `_INBOX_${options.user}` })
-  const jsm = await jetstreamManager(nc, { timeout: 5_000, checkAPI: false })
+  const api = { timeout: 5_000, apiPrefix: jetStreamPrefix(options.user) }
+  const js = jetstream(nc, { ...api, watcherPrefix: `_INBOX_${options.user}` })
+  const jsm = await jetstreamManager(nc, { ...api, checkAPI: false })
   const kvm = new Kvm(js)
   const open = new Map<BucketName, Promise<KV>>()
   return {

@@ -23,7 +23,7 @@ import { inMessageSpan } from './telemetry/message-span.ts'
 import { deadLettersTotal, messagesTotal, queueWaitSeconds, redeliveriesTotal } from './telemetry/metrics.ts'
 import { queueOf, showQueue } from './telemetry/queues.ts'
 import { inWork, type Work } from './telemetry/work-context.ts'
-import { ackWaitMs, ensureConsumer, isMissing, keepsNewest } from './topology.ts'
+import { ackWaitMs, belongsTo, ensureConsumer, isMissing, keepsNewest } from './topology.ts'
 import type { z } from './zod.ts'
 
 /** A message as handlers see it. */
@@ -188,7 +188,9 @@ export async function consume<T>(
       await pullGone
       return message.nak()
     }
-    const parsed = parseMessage(what.schemaOf(message.subject), message.data)
+    // A message that was led here keeps the subject that its sender may publish on.
+    const schema = belongsTo(what.stream, message.subject) ? what.schemaOf(message.subject) : undefined
+    const parsed = parseMessage(schema, message.data)
     if ('reason' in parsed) {
       log.error(
         { subject: message.subject, reason: parsed.reason },

@@ -5,6 +5,7 @@ import { parseArgs } from 'node:util'
 import type { Logger } from 'pino'
 import { type Bus, connectBus } from './bus.ts'
 import { collectGarbage } from './collect-garbage.ts'
+import { describeDifference } from './compare-stream.ts'
 import { environment } from './config/environment.ts'
 import { findConfigFile, preferredByPredecessor, twoFiles } from './config/find.ts'
 import { ConfigError, formatProblem, type Problem } from './config/problem.ts'
@@ -16,7 +17,7 @@ import { ensureDaemonState, natsFiles, seedFile, stateRootOf } from './state.ts'
 import type { Daemon } from './subjects.ts'
 import { markStarted, watchConnection } from './telemetry/health.ts'
 import { openTelemetry } from './telemetry/telemetry.ts'
-import { ensureOwned } from './topology.ts'
+import { ensureOwned, type Outdated } from './topology.ts'
 import { onTrustProblem } from './trust.ts'
 
 /** What a daemon's `main` gets, once what it owns on the bus is made. Everything it opens goes on `stack`, which is closed in reverse order on stop. */
@@ -84,7 +85,7 @@ export async function runDaemon(
     stack.use(bus)
     followConfig(config, { bus, log })
     const begin = async () => {
-      await ensureOwned(bus, daemon)
+      tellOutdated(await ensureOwned(bus, daemon), log)
       stack.use(keepOwned(daemon, { bus, log }))
       await start({
         ...{ bus, log, stateRoot, stateDirectory, stack },
@@ -178,6 +179,15 @@ function findServers(
   return refuse(
     `${daemon}: no NATS server is known: set nats.servers in the configuration, give --nats URL, or start everything with "managed-tokens up".`,
   )
+}
+
+/** A daemon changes nothing that is there: whoever had its key could. */
+function tellOutdated(outdated: readonly Outdated[], log: Logger): void {
+  for (const { kind, name, differences } of outdated)
+    log.warn(
+      { outdated: name, differences: differences.map(describeDifference) },
+      `${kind} ${name} is not as this version wants it: run "managed-tokens bus upgrade"`,
+    )
 }
 
 function logConnection({ nc }: Bus, log: Logger): void {

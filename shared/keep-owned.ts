@@ -3,7 +3,7 @@ import type { Logger } from 'pino'
 import type { Bus } from './bus.ts'
 import { tellLoss } from './lost.ts'
 import type { Daemon } from './subjects.ts'
-import { isMissing, ownedBy } from './topology.ts'
+import { ensureStream, isMissing, ownedBy } from './topology.ts'
 
 export interface KeepDeps {
   readonly bus: Bus
@@ -61,11 +61,12 @@ export function restoreOwned(daemon: Daemon, deps: KeepDeps): Promise<void> {
 async function restore(daemon: Daemon, { bus, log }: KeepDeps): Promise<void> {
   const there = new Set<string>()
   for await (const name of bus.jsm.streams.names()) there.add(name)
-  for (const { kind, name, stream, make } of ownedBy(daemon)) {
+  for (const { kind, name, plan } of ownedBy(daemon)) {
+    const stream = plan.config.name
     if (there.has(stream)) continue
     // A replica may have been faster: it tells then.
     if (!(await isMissing(() => bus.jsm.streams.info(stream)))) continue
-    await make(bus)
+    await ensureStream(bus, plan)
     const { created } = await bus.jsm.streams.info(stream)
     tellLoss({ kind, name, madeAgain: created }, daemon, { bus, log })
   }

@@ -1,4 +1,5 @@
 /** The daemons as NATS micro services (ADR-32): `nats micro ls|info|stats` shows them, and requests get an answer at once. */
+import type { NatsConnection, SubscriptionOptions } from '@nats-io/nats-core'
 import { Svcm } from '@nats-io/services'
 import type { Logger } from 'pino'
 import type { Bus } from './bus.ts'
@@ -35,7 +36,7 @@ export async function serveRequests(
   endpoints: readonly Endpoint[],
   log: Logger,
 ): Promise<AsyncDisposable> {
-  const service = await new Svcm(bus.nc).add({
+  const service = await new Svcm(answeringInboxes(bus.nc)).add({
     name: microName(daemon),
     version,
     description: descriptions[daemon],
@@ -67,6 +68,23 @@ export async function serveRequests(
 
 /** As in HTTP; what is not here is about what was asked. */
 const statusOf: Readonly<Record<string, number>> = { unexpected: 500, 'bus-not-ready': 503 }
+
+/** Where an asker may want an answer: its inbox, or where an import leads back to it. Elsewhere an answer would be a message of ours. */
+const answerable = /^(_R_\.|_INBOX(_[a-z]+)?\.)/
+
+/** The connection as a service sees it: what wants its answer elsewhere is not asked at all. */
+export const answeringInboxes = (nc: NatsConnection): NatsConnection =>
+  Object.create(nc, {
+    subscribe: {
+      value: (subject: string, { callback, ...options }: SubscriptionOptions) =>
+        nc.subscribe(subject, {
+          ...options,
+          callback: (error, message) => {
+            if (error || answerable.test(message.reply ?? '')) callback?.(error, message)
+          },
+        }),
+    },
+  })
 
 const descriptions: Record<Daemon, string> = {
   refresher: 'Plans runs and makes vault tokens.',

@@ -1,5 +1,14 @@
 /** The configuration file of a nats-server for this system: JetStream, and one nkey user for each of us. Pure. */
-import { type NatsPermissions, type NatsUser, natsUsers, permissionsOf } from './nats-permissions.ts'
+import {
+  importsOf,
+  isPerson,
+  type NatsPermissions,
+  type NatsUser,
+  natsUsers,
+  type Person,
+  people,
+  permissionsOf,
+} from './nats-permissions.ts'
 
 export interface NatsConf {
   /** Name or address to listen on. */
@@ -20,14 +29,71 @@ server_name: ${quote(conf.serverName)}
 listen: ${quote(`${conf.host}:${conf.port}`)}
 jetstream {
   store_dir: ${quote(conf.storeDirectory)}
+  # What the streams reserve, whatever is free on the disk now.
+  max_file_store: 4GB
 }
-${renderAuthorization(conf.publicKeys)}`
+${renderAccounts(conf.publicKeys)}`
 }
 
-/** The `authorization` block alone, for a site that runs its own nats-server. */
-export function renderAuthorization(publicKeys: Readonly<Record<NatsUser, string>>): string {
-  const users = natsUsers.map((user) => renderUser(user, publicKeys[user], permissionsOf(user)))
-  return `authorization {\n  users: [\n${users.join('\n')}\n  ]\n}\n`
+/** The account of the daemons, in which JetStream is. */
+export const daemonsAccount = 'MANAGED_TOKENS'
+
+const accountOf = (person: Person) => `${daemonsAccount}_${person.toUpperCase()}`
+
+/** The `accounts` block alone, for a site that runs its own nats-server. */
+export function renderAccounts(publicKeys: Readonly<Record<NatsUser, string>>): string {
+  const renderUsers = (users: readonly NatsUser[]) =>
+    entriesOf(
+      'users',
+      users.map((user) => renderUser(user, publicKeys[user], permissionsOf(user))),
+    )
+  const daemons = [
+    '    jetstream: enabled',
+    renderUsers(natsUsers.filter((user) => !isPerson(user))),
+    entriesOf('exports', renderExports()),
+  ]
+  const accounts = [
+    [daemonsAccount, daemons] as const,
+    ...people.map(
+      (person) =>
+        [accountOf(person), [renderUsers([person]), entriesOf('imports', renderImports(person))]] as const,
+    ),
+  ]
+  const blocks = accounts.map(([name, lines]) => `  ${name}: {\n${lines.join('\n')}\n  }\n`)
+  return `accounts {\n${blocks.join('')}}\n`
+}
+
+/** What people's accounts may import, each with the accounts that do. */
+function renderExports(): string[] {
+  const services = Map.groupBy(
+    people.flatMap((person) => importsOf(person).services.map((one) => ({ ...one, person }))),
+    ({ subject }) => subject,
+  )
+  const streams = Map.groupBy(
+    people.flatMap((person) => importsOf(person).streams.map((subject) => ({ subject, person }))),
+    ({ subject }) => subject,
+  )
+  const accounts = (to: readonly { person: Person }[]) =>
+    `accounts: [${to.map(({ person }) => accountOf(person)).join(', ')}]`
+  return [
+    ...services.entries().map(([subject, to]) => {
+      const several = to.some(({ many }) => many) ? ', response_type: stream' : ''
+      return `{ service: ${quote(subject)}${several}, ${accounts(to)} }`
+    }),
+    ...streams.entries().map(([subject, to]) => `{ stream: ${quote(subject)}, ${accounts(to)} }`),
+  ]
+}
+
+function renderImports(person: Person): string[] {
+  const { services, streams } = importsOf(person)
+  const from = (subject: string) => `{ account: ${daemonsAccount}, subject: ${quote(subject)} }`
+  return [
+    ...services.map(({ subject, to }) => {
+      const mapped = to === subject ? '' : `, to: ${quote(to)}`
+      return `{ service: ${from(subject)}${mapped} }`
+    }),
+    ...streams.map((subject) => `{ stream: ${from(subject)} }`),
+  ]
 }
 
 /** The environment variable in which a nats-server of a site finds the user's public key. */
@@ -37,22 +103,23 @@ export const keyVariable = (user: NatsUser) => `NATS_${user.toUpperCase()}_KEY`
 export function renderPermissionsFile(): string {
   const variables = Object.fromEntries(natsUsers.map((user) => [user, `$${keyVariable(user)}`]))
   return `# Who may say and hear what. Made from shared/nats-permissions.ts by deploy/nats/write-permissions.ts; changes here are lost.
-${renderAuthorization(variables as Record<NatsUser, string>)}`
+${renderAccounts(variables as Record<NatsUser, string>)}`
 }
 
-function renderUser(user: NatsUser, publicKey: string, permissions: NatsPermissions): string {
-  const { publish, denyPublish, subscribe, allowResponses } = permissions
-  const lines = [
-    `      publish: { allow: ${list(publish)}${denyPublish.length > 0 ? `, deny: ${list(denyPublish)}` : ''} }`,
-    `      subscribe: { allow: ${list(subscribe)} }`,
-    ...(allowResponses ? ['      allow_responses: { max: 1, expires: "1m" }'] : []),
-  ]
-  return `    # ${user}\n    { nkey: ${publicKey}, permissions: {\n${lines.join('\n')}\n    } }`
+function renderUser(user: NatsUser, publicKey: string, { publish, subscribe }: NatsPermissions): string {
+  return `# ${user}
+      { nkey: ${publicKey}, permissions: {
+        publish: { allow: ${list(publish)} }
+        subscribe: { allow: ${list(subscribe)} }
+      } }`
 }
+
+const entriesOf = (name: string, entries: readonly string[]) =>
+  `    ${name}: [\n${entries.map((entry) => `      ${entry}\n`).join('')}    ]`
 
 /** A subject a line: a change of permissions is to be read as one. */
 const list = (subjects: readonly string[]) =>
-  `[\n${[...new Set(subjects)].map((subject) => `        ${quote(subject)}`).join('\n')}\n      ]`
+  `[\n${[...new Set(subjects)].map((subject) => `          ${quote(subject)}\n`).join('')}        ]`
 
 /** nats-server's strings know the escapes that JSON's have. */
 const quote = (text: string) => JSON.stringify(text)

@@ -1,6 +1,7 @@
 /** Who may say and hear what on the bus: for each user just what its row of the design needs. Pure; checked by the server. */
 import {
   type BucketName,
+  bucketStream,
   buckets,
   type ConsumerName,
   consumers,
@@ -16,32 +17,58 @@ import {
   vaultPauseKey,
 } from './subjects.ts'
 
-/** A user of the bus: a daemon, or a person with the command line or the `nats` program. */
-export const natsUsers = [...daemons, 'operator'] as const
-export type NatsUser = Daemon | 'operator'
+/** People with the command line or the `nats` program: each has an account of its own, and reaches the daemons by imports alone. */
+export const people = ['operator', 'responder'] as const
+export type Person = (typeof people)[number]
+
+/** A user of the bus: a daemon, the one that brings streams up to date, or a person. */
+export const natsUsers = [...daemons, 'admin', ...people] as const
+export type NatsUser = (typeof natsUsers)[number]
+
+export const isPerson = (user: string): user is Person => people.some((person) => person === user)
 
 export interface NatsPermissions {
   /** Subjects (NATS wildcards) the user may publish to; everything else is refused. */
   readonly publish: readonly string[]
-  /** Exceptions from `publish`. */
-  readonly denyPublish: readonly string[]
   readonly subscribe: readonly string[]
-  /** May answer requests it receives, wherever the asker wants the answer (one message for each request). */
-  readonly allowResponses: boolean
+}
+
+/** What a person reaches of the daemons' account. A reply subject is one of the person's own account, whatever it says. */
+export interface Imports {
+  /** Requests, `subject` in the daemons' account and `to` in the person's; `many`: several may answer. */
+  readonly services: readonly { readonly subject: string; readonly to: string; readonly many: boolean }[]
+  /** What is heard of what is published there. */
+  readonly streams: readonly string[]
 }
 
 /** What the server is told about `user`. */
 export function permissionsOf(user: NatsUser): NatsPermissions {
-  return user === 'operator' ? operator : { ...daemonDefaults(user), publish: daemonPublish(user) }
+  if (isPerson(user)) return personPermissions(user)
+  return user === 'admin' ? admin : daemonPermissions(user)
 }
 
 /** The prefix of a user's inboxes. Each user hears its own only, so nobody reads answers meant for another. */
 export const inboxPrefix = (user: NatsUser) => `_INBOX_${user}`
 
-const daemonDefaults = (daemon: Daemon) => ({
-  denyPublish: [],
+/** Where JetStream's API is for a user: an account with imports of its own names has to map it. */
+export const jetStreamPrefix = (user: string) => (isPerson(user) ? personApi : daemonApi)
+const daemonApi = '$JS.API'
+const personApi = 'managed-tokens-js'
+
+/**
+ * Answers go where an import maps them, and nowhere else: `allow_responses` would let a daemon be made to write wherever
+ * an asker says.
+ */
+const mappedReplies = '_R_.>'
+
+const daemonPermissions = (daemon: Daemon): NatsPermissions => ({
+  // The names of all streams in one answer: what of its own is gone.
+  publish: [
+    ...[api('INFO'), api('STREAM.NAMES'), lostSubject(daemon), mappedReplies],
+    ...sees(streams.tokens),
+    ...rows[daemon](),
+  ],
   subscribe: [`${inboxPrefix(daemon)}.>`, '$SRV.>', 'run.*', ...answers[daemon]],
-  allowResponses: true,
 })
 
 const answers: Record<Daemon, readonly string[]> = {
@@ -49,12 +76,6 @@ const answers: Record<Daemon, readonly string[]> = {
   storer: [],
   distributor: [],
   notifier: [requests.status],
-}
-
-function daemonPublish(daemon: Daemon): string[] {
-  // The names of all streams in one answer: what of its own is gone.
-  const looks = ['$JS.API.INFO', '$JS.API.STREAM.NAMES', lostSubject(daemon)]
-  return [...looks, ...sees(streams.tokens), ...rows[daemon]()]
 }
 
 const rows: Record<Daemon, () => string[]> = {
@@ -123,34 +144,52 @@ const rows: Record<Daemon, () => string[]> = {
   ],
 }
 
-const tokensConsumers = [
-  consumers.refresherPlan,
-  consumers.storerPlan,
-  consumers.distributorPlan,
-  consumers.distributorPlanStored,
-  consumers.notifier,
-]
-
-/** Asks and watches; cannot make a fact, cannot touch a daemon's consumer, cannot read a bucket. */
-const operator: NatsPermissions = {
+/** Changes the streams and buckets that are there. No daemon may: whoever holds its key would hear and say everything. */
+const admin: NatsPermissions = {
   publish: [
-    'managed-tokens.>',
-    '$SRV.>',
-    ...['INFO', 'STREAM.NAMES', 'STREAM.LIST', 'STREAM.INFO.*'].map((call) => `$JS.API.${call}`),
-    ...['NAMES.*', 'LIST.*', 'INFO.*.*'].map((call) => `$JS.API.CONSUMER.${call}`),
-    ...[streams.tokens, streams.dead].flatMap((stream) => [...reads(stream), ...consumesOnTheFly(stream)]),
+    ...[api('INFO'), api('STREAM.NAMES'), api('STREAM.INFO.*')],
+    ...[...Object.values(streams), ...Object.values(buckets).map(bucketStream)].map((stream) =>
+      api(`STREAM.UPDATE.${stream}`),
+    ),
   ],
-  denyPublish: [
-    ...tokensConsumers.flatMap((name) => touches(streams.tokens, name)),
-    ...touches(streams.dead, consumers.notifierDead),
-  ],
-  // The daemons have prefixes of their own: under plain `_INBOX` are only what operators asked for.
-  subscribe: ['token.>', 'run.>', '_INBOX.>', `${inboxPrefix('operator')}.>`],
-  allowResponses: false,
+  subscribe: [`${inboxPrefix('admin')}.>`],
 }
 
+/** Only who answers for what they stop. */
+const responderRequests: readonly string[] = [requests.revoke, requests.restore]
+
+/**
+ * What a person asks and watches. Of JetStream nothing that makes a consumer: the messages of one go to whatever subject of
+ * the daemons' account its maker names.
+ */
+export function importsOf(person: Person): Imports {
+  const asks = Object.values(requests).filter(
+    (subject) => person === 'responder' || !responderRequests.includes(subject),
+  )
+  return {
+    services: [
+      ...asks.map((subject) => ({ subject, to: subject, many: false })),
+      { subject: '$SRV.>', to: '$SRV.>', many: true },
+      ...looks.map((call) => ({ subject: api(call), to: `${personApi}.${call}`, many: false })),
+    ],
+    streams: ['token.>', 'run.>'],
+  }
+}
+
+const looks = [
+  ...['INFO', 'STREAM.NAMES', 'STREAM.LIST', 'STREAM.INFO.*'],
+  ...['NAMES.*', 'LIST.*', 'INFO.*.*'].map((call) => `CONSUMER.${call}`),
+  ...[streams.tokens, streams.dead].map((stream) => `STREAM.MSG.GET.${stream}`),
+]
+
+const personPermissions = (person: Person): NatsPermissions => ({
+  publish: importsOf(person).services.map(({ to }) => to),
+  // Under plain `_INBOX` are only what this person asked for with the `nats` program.
+  subscribe: [...importsOf(person).streams, '_INBOX.>', `${inboxPrefix(person)}.>`],
+})
+
 function api(call: string): string {
-  return `$JS.API.${call}`
+  return `${daemonApi}.${call}`
 }
 
 function sees(stream: string): string[] {
@@ -158,7 +197,7 @@ function sees(stream: string): string[] {
 }
 
 function owns(stream: string): string[] {
-  return [...sees(stream), api(`STREAM.CREATE.${stream}`), api(`STREAM.UPDATE.${stream}`)]
+  return [...sees(stream), api(`STREAM.CREATE.${stream}`)]
 }
 
 /** Single messages, by sequence or the last of a subject, from the leader: no stream or bucket here allows direct gets. */
@@ -173,11 +212,7 @@ function consumes(stream: StreamName, consumer: ConsumerName, filter: string): s
 
 /** A durable consumer of everything in the stream. */
 function consumesAll(stream: StreamName, consumer: ConsumerName): string[] {
-  return [
-    api(`CONSUMER.CREATE.${stream}.${consumer}`),
-    api(`CONSUMER.CREATE.${stream}.${consumer}.>`),
-    ...takes(stream, consumer),
-  ]
+  return [api(`CONSUMER.CREATE.${stream}.${consumer}`), ...takes(stream, consumer)]
 }
 
 /** Pulls and acks, and what goes to the dead letters on the way. */
@@ -192,30 +227,20 @@ function takes(stream: StreamName, consumer: ConsumerName): string[] {
   ]
 }
 
-/** Consumers under names the client makes up, which the server removes when nobody listens. */
-function consumesOnTheFly(stream: string): string[] {
+/** Listings and watches: consumers under names the client makes up, with a filter that names keys of the bucket. */
+function watches(bucket: BucketName): string[] {
+  const stream = bucketStream(bucket)
   return [
-    api(`CONSUMER.CREATE.${stream}`),
-    api(`CONSUMER.CREATE.${stream}.>`),
+    api(`CONSUMER.CREATE.${stream}.*.$KV.${bucket}.>`),
     api(`CONSUMER.INFO.${stream}.*`),
     api(`CONSUMER.DELETE.${stream}.*`),
-    api(`CONSUMER.MSG.NEXT.${stream}.*`),
-    `$JS.ACK.${stream}.*.>`,
     `$JS.FC.${stream}.>`,
   ]
 }
 
-/** All that would change a named consumer or take messages from it. */
-function touches(stream: StreamName, consumer: ConsumerName): string[] {
-  return [
-    api(`CONSUMER.CREATE.${stream}.${consumer}`),
-    api(`CONSUMER.CREATE.${stream}.${consumer}.>`),
-    api(`CONSUMER.DELETE.${stream}.${consumer}`),
-    api(`CONSUMER.MSG.NEXT.${stream}.${consumer}`),
-    `$JS.ACK.${stream}.${consumer}.>`,
-  ]
-}
-
-const ownsBucket = (bucket: BucketName) => owns(`KV_${bucket}`)
-const readsBucket = (bucket: BucketName) => [...reads(`KV_${bucket}`), ...consumesOnTheFly(`KV_${bucket}`)]
-const writesBucket = (bucket: BucketName, keys = '>') => [...sees(`KV_${bucket}`), `$KV.${bucket}.${keys}`]
+const ownsBucket = (bucket: BucketName) => owns(bucketStream(bucket))
+const readsBucket = (bucket: BucketName) => [...reads(bucketStream(bucket)), ...watches(bucket)]
+const writesBucket = (bucket: BucketName, keys = '>') => [
+  ...sees(bucketStream(bucket)),
+  `$KV.${bucket}.${keys}`,
+]

@@ -24,6 +24,9 @@ export const buckets = {
 } as const
 export type BucketName = (typeof buckets)[keyof typeof buckets]
 
+/** The stream in which a bucket lies. */
+export const bucketStream = (name: BucketName) => `KV_${name}`
+
 /** Durable consumers, named after the daemon that owns them, so that `nats consumer ls` prints the architecture. */
 export const consumers = {
   refresherPlan: 'refresher-plan',
@@ -49,6 +52,9 @@ export const requests = {
   status: 'managed-tokens.status',
   services: 'managed-tokens.services',
   uidsRefresh: 'managed-tokens.uids.refresh',
+  /** Answered by nobody yet; the bus user `responder` alone may ask. */
+  revoke: 'managed-tokens.revoke',
+  restore: 'managed-tokens.restore',
 } as const
 
 /**
@@ -115,3 +121,13 @@ export const scheduleKey = (name: 'run' | 'uids' | 'bearers') => `schedule.${nam
 
 /** The key of an entry's sealed token: one revision per run. */
 export const sealedKey = (entry: string) => encodeToken(entry)
+
+/** Whether a subject is one of those that a pattern with NATS's wildcards (`*`, and `>` at the end) means. */
+export function matchesSubject(pattern: string, subject: string): boolean {
+  const tokens = subject.split('.')
+  const wanted = pattern.split('.')
+  const isRest = wanted.at(-1) === '>'
+  const fixed = isRest ? wanted.slice(0, -1) : wanted
+  if (isRest ? tokens.length < wanted.length : tokens.length !== wanted.length) return false
+  return fixed.every((token, index) => token === '*' || token === tokens[index])
+}

@@ -9,14 +9,16 @@ import {
   RetentionPolicy,
   type StreamConfig,
 } from '@nats-io/jetstream'
-import type { KvOptions } from '@nats-io/kv'
 import { nanos } from '@nats-io/nats-core'
 import type { Bus } from './bus.ts'
+import { compareStream, type Difference } from './compare-stream.ts'
 import {
   type BucketName,
   buckets as bucketNames,
+  bucketStream,
   type ConsumerName,
   type Daemon,
+  matchesSubject,
   type StreamName,
   streams,
 } from './subjects.ts'
@@ -31,53 +33,101 @@ export const ackWaitMs = 9 * second
 /** Above the number of targets: delayed naks count against it. */
 const maxAckPending = 20_000
 
-type StreamPlan = { readonly owner: Daemon; readonly config: Partial<StreamConfig> & { name: StreamName } }
-
-/** A queue that keeps the newest item of each subject until it is acked. */
-function workQueue(owner: Daemon, name: StreamName, subject: string): StreamPlan {
-  return {
-    owner,
-    config: {
-      name,
-      subjects: [subject],
-      retention: RetentionPolicy.Workqueue,
-      max_msgs_per_subject: 1,
-      discard: DiscardPolicy.Old,
-    },
-  }
+/** How a stream has to be, in the words of the server; and who makes it. */
+export interface StreamPlan {
+  readonly owner: Daemon
+  readonly config: Partial<StreamConfig> & { readonly name: string; readonly max_bytes: number }
 }
 
+const mebi = 1024 * 1024
+
+/**
+ * The sizes are bounds against what runs away, far above what a site needs (docs/bus.md): together they fit into the 4 GB
+ * that the shipped configuration of nats-server gives to JetStream, which reserves them.
+ */
+const maxBytes: Record<StreamName | BucketName, number> = {
+  TOKENS: 1024 * mebi,
+  REFRESH: 32 * mebi,
+  STORE: 64 * mebi,
+  PUSH: 256 * mebi,
+  NOTIFY: 256 * mebi,
+  DEAD: 128 * mebi,
+  targets: 256 * mebi,
+  runs: 1024 * mebi,
+  failures: 64 * mebi,
+  uids: 16 * mebi,
+  sealed: 256 * mebi,
+  leases: mebi,
+}
+
+/** Where the limit is reached, a queue refuses what is new, loudly, and drops nothing that waits. */
+const refusing = { discard: DiscardPolicy.New }
+/** Facts that are old anyway make room: refused ones would stop every token. */
+const forgetting = { discard: DiscardPolicy.Old }
+
+/** A queue that keeps the newest item of each subject until it is acked. */
+const workQueue = { retention: RetentionPolicy.Workqueue, max_msgs_per_subject: 1, ...refusing }
+
+const streamPlan = (
+  owner: Daemon,
+  name: StreamName,
+  subjects: string[],
+  config: Partial<StreamConfig>,
+): StreamPlan => ({ owner, config: { ...{ name, subjects, max_bytes: maxBytes[name] }, ...config } })
+
 const streamPlans: readonly StreamPlan[] = [
-  {
-    owner: 'refresher',
-    config: { name: streams.tokens, subjects: ['token.*.*.*', 'run.*'], max_age: nanos(14 * day) },
-  },
-  workQueue('refresher', streams.refresh, 'refresh.*.*'),
-  workQueue('storer', streams.store, 'store.*.*.*'),
-  workQueue('distributor', streams.push, 'push.*.*.*'),
-  {
-    owner: 'notifier',
-    config: {
-      ...{ name: streams.notify, subjects: ['notify.>'], retention: RetentionPolicy.Workqueue },
-      // As long as a message is tried: made again after a restart, it must not lie there twice, for two notifiers.
-      duplicate_window: nanos(day),
-    },
-  },
-  { owner: 'notifier', config: { name: streams.dead, subjects: ['dead.>'], max_age: nanos(30 * day) } },
+  streamPlan('refresher', streams.tokens, ['token.*.*.*', 'run.*'], {
+    max_age: nanos(14 * day),
+    ...forgetting,
+  }),
+  streamPlan('refresher', streams.refresh, ['refresh.*.*'], workQueue),
+  streamPlan('storer', streams.store, ['store.*.*.*'], workQueue),
+  streamPlan('distributor', streams.push, ['push.*.*.*'], workQueue),
+  streamPlan('notifier', streams.notify, ['notify.>'], {
+    ...{ retention: RetentionPolicy.Workqueue, ...refusing },
+    // As long as a message is tried: made again after a restart, it must not lie there twice, for two notifiers.
+    duplicate_window: nanos(day),
+  }),
+  streamPlan('notifier', streams.dead, ['dead.>'], { max_age: nanos(30 * day), ...forgetting }),
 ]
 
 /** True for a queue in which a newer item of a subject takes the place of the one that waits there. */
 export const keepsNewest = (name: StreamName): boolean =>
   streamPlans.some(({ config }) => config.name === name && config.max_msgs_per_subject === 1)
 
-/** Reads of KV go to the leader (`allow_direct: false`): a claim or a lease may not be read from a lagging replica. */
-const bucketPlans: Record<BucketName, { readonly owner: Daemon; readonly options: Partial<KvOptions> }> = {
-  targets: { owner: 'refresher', options: {} },
-  uids: { owner: 'refresher', options: {} },
-  sealed: { owner: 'refresher', options: { history: 8, ttl: 28 * day } },
-  leases: { owner: 'refresher', options: { ttl: leaseTtlMs } },
-  runs: { owner: 'notifier', options: { ttl: 14 * day } },
-  failures: { owner: 'notifier', options: {} },
+/** Whether a message with this subject belongs there: JetStream writes whole messages to the reply subject of who pulls them. */
+export const belongsTo = (name: StreamName, subject: string): boolean =>
+  streamPlans.some(
+    ({ config }) =>
+      config.name === name && config.subjects?.some((pattern) => matchesSubject(pattern, subject)),
+  )
+
+/** A bucket as the KV client makes it. Reads go to the leader: a claim or a lease may not be read from a lagging replica. */
+const bucketPlan = (
+  owner: Daemon,
+  name: BucketName,
+  { history = 1, ttl = 0 }: { history?: number; ttl?: number } = {},
+): StreamPlan => ({
+  owner,
+  config: {
+    name: bucketStream(name),
+    subjects: [`$KV.${name}.>`],
+    max_bytes: maxBytes[name],
+    max_msgs_per_subject: history,
+    ...(ttl > 0 ? { max_age: nanos(ttl) } : {}),
+    ...refusing,
+    allow_rollup_hdrs: true,
+    allow_direct: false,
+  },
+})
+
+const bucketPlans: Record<BucketName, StreamPlan> = {
+  targets: bucketPlan('refresher', 'targets'),
+  uids: bucketPlan('refresher', 'uids'),
+  sealed: bucketPlan('refresher', 'sealed', { history: 8, ttl: 28 * day }),
+  leases: bucketPlan('refresher', 'leases', { ttl: leaseTtlMs }),
+  runs: bucketPlan('notifier', 'runs', { ttl: 14 * day }),
+  failures: bucketPlan('notifier', 'failures'),
 }
 
 /** What a daemon needs that others make. */
@@ -98,46 +148,42 @@ export async function awaitTopology(bus: Bus, { streams: needed, buckets }: Need
   for (const name of buckets) await untilThere(() => bus.jsm.streams.info(bucketStream(name)))
 }
 
-/** Something that a daemon owns. */
+/** A stream or a bucket of ours. */
 export interface Owned {
   readonly kind: 'stream' | 'bucket'
   readonly name: StreamName | BucketName
-  /** The stream in which it lies. */
-  readonly stream: string
-  readonly make: (bus: Bus) => Promise<unknown>
+  readonly plan: StreamPlan
 }
 
-export function ownedBy(daemon: Daemon): Owned[] {
-  const ownStreams = streamPlans
-    .filter(({ owner }) => owner === daemon)
-    .map(
-      ({ config }): Owned => ({
-        ...{ kind: 'stream', name: config.name, stream: config.name },
-        make: (bus) => ensureStream(bus, config),
-      }),
-    )
-  const ownBuckets = Object.values(bucketNames)
-    .filter((name) => bucketPlans[name].owner === daemon)
-    .map(
-      (name): Owned => ({
-        ...{ kind: 'bucket', name, stream: bucketStream(name) },
-        make: (bus) => bus.kvm.create(name, { allow_direct: false, ...bucketPlans[name].options }),
-      }),
-    )
-  return [...ownStreams, ...ownBuckets]
+/** Everything that lies in JetStream. */
+export const owned: readonly Owned[] = [
+  ...streamPlans.map((plan): Owned => ({ kind: 'stream', name: plan.config.name as StreamName, plan })),
+  ...Object.values(bucketNames).map((name): Owned => ({ kind: 'bucket', name, plan: bucketPlans[name] })),
+]
+
+export const ownedBy = (daemon: Daemon) => owned.filter(({ plan }) => plan.owner === daemon)
+
+/** Makes what `daemon` owns and what is not there. What is there stays as it is: says what of that is out of date. */
+export async function ensureOwned(bus: Bus, daemon: Daemon): Promise<Outdated[]> {
+  const outdated: Outdated[] = []
+  for (const one of ownedBy(daemon)) {
+    const differences = await ensureStream(bus, one.plan)
+    if (differences.length > 0) outdated.push({ ...one, differences })
+  }
+  return outdated
 }
 
-const bucketStream = (name: BucketName) => `KV_${name}`
-
-/** Makes what `daemon` owns and what is not there, and brings older streams up to date. */
-export async function ensureOwned(bus: Bus, daemon: Daemon): Promise<void> {
-  for (const { make } of ownedBy(daemon)) await make(bus)
+/** Something that is there, but not as this version wants it. */
+export interface Outdated extends Owned {
+  readonly differences: readonly Difference[]
 }
 
-/** Adds the stream, or brings an older one up to date. */
-async function ensureStream(bus: Bus, config: StreamPlan['config']) {
-  if (await isMissing(() => bus.jsm.streams.info(config.name))) await bus.jsm.streams.add(config)
-  else await bus.jsm.streams.update(config.name, config)
+/** Makes the stream where it is missing. Two that do so at once make the same. */
+export async function ensureStream({ jsm }: Bus, { config }: StreamPlan): Promise<Difference[]> {
+  const found = await unlessMissing(() => jsm.streams.info(config.name))
+  if (found) return compareStream(found.config, config)
+  await jsm.streams.add(config)
+  return []
 }
 
 /** Adds or updates a durable pull consumer that delivers for ever: attempts are counted by the handlers. Waits for the stream until `signal`. */
@@ -159,16 +205,19 @@ export async function ensureConsumer(
   await untilThere(() => bus.jsm.consumers.add(stream, config), signal)
 }
 
-/** True where the stream or consumer that is looked at does not exist; throws what else is wrong. */
-export async function isMissing(look: () => Promise<unknown>): Promise<boolean> {
+/** What `look` finds, or undefined where that stream or consumer does not exist; throws what else is wrong. */
+export async function unlessMissing<T>(look: () => Promise<T>): Promise<T | undefined> {
   try {
-    await look()
-    return false
+    return await look()
   } catch (error) {
-    if (isNotFound(error)) return true
+    if (isNotFound(error)) return undefined
     throw error
   }
 }
+
+/** True where the stream or consumer that is looked at does not exist; throws what else is wrong. */
+export const isMissing = async (look: () => Promise<unknown>): Promise<boolean> =>
+  (await unlessMissing(look)) === undefined
 
 function isNotFound(error: unknown): boolean {
   return (

@@ -2,11 +2,13 @@
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
+import { existsSync } from 'node:fs'
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { connect } from 'node:net'
+import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { inheritedEnvironment, shellVariables } from '../../shared/config/environment.ts'
-import { renderNatsConf } from '../../shared/nats-conf.ts'
+import { daemonsAccount, renderNatsConf } from '../../shared/nats-conf.ts'
 import type { NatsUser } from '../../shared/nats-permissions.ts'
 import { ensurePrivateDirectory, natsFiles, operatorEnvFile, seedFile } from '../../shared/state.ts'
 import { type ChildEvent, type KeptChild, keepRunning } from './child.ts'
@@ -46,6 +48,7 @@ export async function startNatsServer(options: NatsServerOptions): Promise<NatsS
   await refuseSecondServer(files.lock, env)
   if (options.port && !(await isFree(options.port))) throw portTaken(options.port)
   const publicKeys = await ensureNatsKeys(options.stateRoot)
+  await takeOverStore(files.store)
   for (let tries = 1; ; tries++) {
     const wanted = options.port ?? (tries === 1 ? defaultPort : 0)
     const port = options.port || (await choosePort(wanted))
@@ -129,6 +132,13 @@ async function secondServer(lock: string): Promise<Error> {
   return new Error(
     `This state directory is already in use: ${lock} is held by ${holder}. Stop that one first, or choose another directory with --state.`,
   )
+}
+
+/** Before the daemons had an account of their own, everything lay in the server's unnamed one. */
+async function takeOverStore(store: string): Promise<void> {
+  const accounts = join(store, 'jetstream')
+  const [before, now] = [join(accounts, '$G'), join(accounts, daemonsAccount)]
+  if (existsSync(before) && !existsSync(now)) await rename(before, now)
 }
 
 async function writeConf(
