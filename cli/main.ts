@@ -2,6 +2,7 @@
 import { Command } from 'commander'
 import { version } from '../shared/version.ts'
 import { addAskingCommands } from './commands/asking.ts'
+import { addBusCommands } from './commands/bus.ts'
 import { examples } from './commands/examples.ts'
 import { addLocalCommands } from './commands/local.ts'
 import { addPeopleCommands } from './commands/people.ts'
@@ -40,6 +41,7 @@ addAskingCommands(program)
 addUidsCommands(program)
 addPeopleCommands(program)
 addReadingCommands(program)
+addBusCommands(program)
 
 try {
   refusePredecessorsFlags(process.argv.slice(2))

@@ -144,13 +144,17 @@ const rows: Record<Daemon, () => string[]> = {
   ],
 }
 
-/** Changes the streams and buckets that are there. No daemon may: whoever holds its key would hear and say everything. */
+/**
+ * Changes the streams and buckets that are there, and removes what cannot be changed. No daemon may: whoever holds its key
+ * would hear and say everything.
+ */
 const admin: NatsPermissions = {
   publish: [
     ...[api('INFO'), api('STREAM.NAMES'), api('STREAM.INFO.*')],
-    ...[...Object.values(streams), ...Object.values(buckets).map(bucketStream)].map((stream) =>
+    ...[...Object.values(streams), ...Object.values(buckets).map(bucketStream)].flatMap((stream) => [
       api(`STREAM.UPDATE.${stream}`),
-    ),
+      api(`STREAM.DELETE.${stream}`),
+    ]),
   ],
   subscribe: [`${inboxPrefix('admin')}.>`],
 }

@@ -182,7 +182,8 @@ export interface Outdated extends Owned {
 export async function ensureStream({ jsm }: Bus, { config }: StreamPlan): Promise<Difference[]> {
   const found = await unlessMissing(() => jsm.streams.info(config.name))
   if (found) return compareStream(found.config, config)
-  await jsm.streams.add(config)
+  // A copy: the client writes into what it is given.
+  await jsm.streams.add({ ...config })
   return []
 }
 

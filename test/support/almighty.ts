@@ -17,8 +17,11 @@ export async function connectAlmighty(stateRoot: string, url: string, reload: ()
   reload()
   let bus: Bus | undefined
   await eventually(async () => {
-    bus = await connectBus({ servers: [url], user: 'almighty', seedFile, once: true }).catch(() => undefined)
-    return bus !== undefined
+    bus ??= await connectBus({ servers: [url], user: 'almighty', seedFile, once: true }).catch(
+      () => undefined,
+    )
+    // A server that reads its configuration again may be without JetStream for a moment.
+    return (await bus?.jsm.getAccountInfo().catch(() => undefined)) !== undefined
   }, 'the server knows its administrator')
   if (!bus) throw new Error('not connected')
   return bus

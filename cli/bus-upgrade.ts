@@ -1,0 +1,74 @@
+/** `managed-tokens bus upgrade`: brings the streams and buckets that are there up to what this version wants, as the bus user `admin`. */
+import type { Bus } from '../shared/bus.ts'
+import {
+  compareStream,
+  type Difference,
+  describeDifference,
+  updatedConfig,
+} from '../shared/compare-stream.ts'
+import { type Owned, owned, unlessMissing } from '../shared/topology.ts'
+import { connectAs } from './connection.ts'
+import type { ConnectionOptions } from './way-to-bus.ts'
+
+export interface BusUpgradeOptions extends ConnectionOptions {
+  readonly dryRun?: boolean
+  readonly json?: boolean
+}
+
+/** How one stream or bucket stands. */
+export interface Standing {
+  readonly kind: Owned['kind']
+  readonly name: string
+  /** `missing`: its daemon makes it. `outdated`: it would be changed, and was not, as was wanted. */
+  readonly state: 'as-wanted' | 'changed' | 'outdated' | 'missing' | 'refused'
+  readonly differences: readonly Difference[]
+  /** The server's words, where it refused the change. */
+  readonly reason?: string
+}
+
+/** Exit code 0: everything is as wanted, or only looked at; 1: the server refused a change. */
+export async function busUpgrade(options: BusUpgradeOptions): Promise<number> {
+  await using bus = await connectAs('admin', options)
+  const standings: Standing[] = []
+  for (const one of owned) standings.push(await upgradeOne(bus, one, options.dryRun ?? false))
+  process.stdout.write(
+    options.json ? `${JSON.stringify({ streams: standings })}\n` : `${renderStandings(standings)}\n`,
+  )
+  return standings.some(({ state }) => state === 'refused') ? 1 : 0
+}
+
+async function upgradeOne({ jsm }: Bus, { kind, name, plan }: Owned, dryRun: boolean): Promise<Standing> {
+  const stream = plan.config.name
+  const found = await unlessMissing(() => jsm.streams.info(stream))
+  if (!found) return { kind, name, state: 'missing', differences: [] }
+  const differences = compareStream(found.config, plan.config)
+  const standing = { kind, name, differences }
+  if (differences.length === 0) return { ...standing, state: 'as-wanted' }
+  if (dryRun) return { ...standing, state: 'outdated' }
+  try {
+    await jsm.streams.update(stream, updatedConfig(found.config, differences))
+    return { ...standing, state: 'changed' }
+  } catch (error) {
+    return { ...standing, state: 'refused', reason: (error as Error).message }
+  }
+}
+
+/** For people: what was done, or would be. Pure. */
+export function renderStandings(standings: readonly Standing[]): string {
+  const lines = standings
+    .filter(({ state }) => state !== 'as-wanted')
+    .map((one) => `${one.kind} ${one.name} ${sentences[one.state](one)}`)
+  if (lines.length === 0) return 'Every stream and bucket is as this version wants it.'
+  const isLeft = standings.some(({ state }) => state === 'outdated')
+  return [...lines, ...(isLeft ? ['Nothing was changed: do it without --dry-run.'] : [])].join('\n')
+}
+
+const listOf = ({ differences }: Standing) => differences.map(describeDifference).join('; ')
+
+const sentences: Record<Exclude<Standing['state'], 'as-wanted'>, (standing: Standing) => string> = {
+  changed: (one) => `is changed: ${listOf(one)}`,
+  outdated: (one) => `would be changed: ${listOf(one)}`,
+  missing: () => 'is not there: its daemon makes it when it starts',
+  refused: (one) =>
+    `cannot be changed, says the server (${one.reason}): ${listOf(one)}. docs/operations.md (Upgrade) says what to do`,
+}
