@@ -55,20 +55,20 @@ async function upgradeOne({ jsm }: Bus, { kind, name, plan }: Owned, dryRun: boo
 
 /** For people: what was done, or would be. Pure. */
 export function renderStandings(standings: readonly Standing[]): string {
-  const lines = standings
-    .filter(({ state }) => state !== 'as-wanted')
-    .map((one) => `${one.kind} ${one.name} ${sentences[one.state](one)}`)
+  const lines = standings.flatMap(describeStanding)
   if (lines.length === 0) return 'Every stream and bucket is as this version wants it.'
   const isLeft = standings.some(({ state }) => state === 'outdated')
-  return [...lines, ...(isLeft ? ['Nothing was changed: do it without --dry-run.'] : [])].join('\n')
+  return [...lines, ...(isLeft ? ['Nothing was changed: leave --dry-run out to do it.'] : [])].join('\n')
 }
 
-const listOf = ({ differences }: Standing) => differences.map(describeDifference).join('; ')
-
-const sentences: Record<Exclude<Standing['state'], 'as-wanted'>, (standing: Standing) => string> = {
-  changed: (one) => `is changed: ${listOf(one)}`,
-  outdated: (one) => `would be changed: ${listOf(one)}`,
-  missing: () => 'is not there: its daemon makes it when it starts',
-  refused: (one) =>
-    `cannot be changed, says the server (${one.reason}): ${listOf(one)}. docs/operations.md (Upgrade) says what to do`,
+function describeStanding({ kind, name, state, differences, reason }: Standing): string[] {
+  const what = `${kind} ${name}`
+  const list = differences.map(describeDifference).join('; ')
+  if (state === 'as-wanted') return []
+  if (state === 'changed') return [`${what} is changed: ${list}`]
+  if (state === 'outdated') return [`${what} would be changed: ${list}`]
+  if (state === 'missing') return [`${what} is not there: its daemon makes it`]
+  return [
+    `${what} cannot be changed, says the server (${reason}): ${list}. docs/operations.md says what to do (Upgrade).`,
+  ]
 }

@@ -203,7 +203,14 @@ export async function ensureConsumer(
     max_ack_pending: maxAckPending,
     ...(filter ? { filter_subject: filter } : {}),
   }
-  await untilThere(() => bus.jsm.consumers.add(stream, config), signal)
+  const { consumers } = bus.jsm
+  const make = () =>
+    consumers.add(stream, config).catch((error) => {
+      // nats-server from 2.10 on does not make one anew that is there with other settings.
+      if (!isConsumerThere(error)) throw error
+      return consumers.update(stream, name, config)
+    })
+  await untilThere(make, signal)
 }
 
 /** What `look` finds, or undefined where that stream or consumer does not exist; throws what else is wrong. */
@@ -219,6 +226,11 @@ export async function unlessMissing<T>(look: () => Promise<T>): Promise<T | unde
 /** True where the stream or consumer that is looked at does not exist; throws what else is wrong. */
 export const isMissing = async (look: () => Promise<unknown>): Promise<boolean> =>
   (await unlessMissing(look)) === undefined
+
+/** The server's number for "consumer already exists", which the client has no name for. */
+const consumerExists = 10148
+const isConsumerThere = (error: unknown) =>
+  error instanceof JetStreamApiError && error.code === consumerExists
 
 function isNotFound(error: unknown): boolean {
   return (

@@ -1,0 +1,8 @@
+/** The keys of the bus against its walls, on a current nats-server. */
+import { dirname } from 'node:path'
+import { testBusWalls } from '../support/bus-walls/walls.ts'
+import { goProgram } from './support/real-programs.ts'
+
+process.env.PATH = `${dirname(goProgram('nats-server'))}:${process.env.PATH}`
+
+testBusWalls('2.12.9')
