@@ -1,5 +1,6 @@
 /** What was done with stolen keys, and must fail: each rejects where it succeeds. */
 import assert from 'node:assert/strict'
+import type { ConsumerConfig } from '@nats-io/jetstream'
 import type { NatsConnection } from '@nats-io/nats-core'
 import pino from 'pino'
 import { consume } from '../../../shared/consume.ts'
@@ -74,8 +75,6 @@ async function countOf({ almighty }: Walls, subject: string): Promise<number> {
   return (await almighty.jsm.streams.info(stream)).state.last_seq
 }
 
-const config = { ack_policy: 'none', filter_subject: 'run.finished' }
-
 export const attacks: Readonly<Record<string, (walls: Walls) => Promise<void>>> = {
   ...Object.fromEntries(repliesOfPeople),
 
@@ -96,9 +95,13 @@ export const attacks: Readonly<Record<string, (walls: Walls) => Promise<void>>> 
       for (const [durable, stream] of Object.entries(durables)) {
         if (durable.startsWith(user)) continue
         for (const prefix of prefixes)
-          for (const named of [{ durable_name: durable }, { name: durable }]) {
-            const body = { stream_name: stream, config: { ...config, ...named } }
-            await say(walls.bus[user].nc, `${prefix}.CONSUMER.CREATE.${stream}`, body)
+          for (const action of ['', 'update']) {
+            // Without `durable_name`, with which the server would look.
+            const { durable_name: name, ...as } = before[durable] ?? {}
+            const config = { ...as, name, max_ack_pending: 1, max_deliver: 1 }
+            await say(walls.bus[user].nc, `${prefix}.CONSUMER.CREATE.${stream}`, {
+              ...{ stream_name: stream, config, action },
+            })
           }
       }
     assert.deepEqual(await configurations(walls), before)
@@ -187,8 +190,8 @@ export const attacks: Readonly<Record<string, (walls: Walls) => Promise<void>>> 
 }
 
 /** Every durable consumer as it is configured. */
-async function configurations({ almighty }: Walls): Promise<Record<string, unknown>> {
-  const found: [string, unknown][] = []
+async function configurations({ almighty }: Walls): Promise<Record<string, ConsumerConfig>> {
+  const found: [string, ConsumerConfig][] = []
   for (const stream of new Set<StreamName>(Object.values(durables)))
     for await (const { name, config } of almighty.jsm.consumers.list(stream)) found.push([name, config])
   return Object.fromEntries(found)
