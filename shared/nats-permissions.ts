@@ -1,4 +1,5 @@
 /** Who may say and hear what on the bus: for each user just what its row of the design needs. Pure; checked by the server. */
+import { createHash } from 'node:crypto'
 import {
   type BucketName,
   bucketStream,
@@ -187,7 +188,7 @@ const looks = [
 ]
 
 const personPermissions = (person: Person): NatsPermissions => ({
-  publish: importsOf(person).services.map(({ to }) => to),
+  publish: [...importsOf(person).services.map(({ to }) => to), permissionsMark],
   // Under plain `_INBOX` are only what this person asked for with the `nats` program.
   subscribe: [...importsOf(person).streams, '_INBOX.>', `${inboxPrefix(person)}.>`],
 })
@@ -248,3 +249,12 @@ const writesBucket = (bucket: BucketName, keys = '>') => [
   ...sees(bucketStream(bucket)),
   `$KV.${bucket}.${keys}`,
 ]
+
+/**
+ * Nobody hears this. That a person may publish on it says that the permissions in force are these and no others: its last
+ * token is made from all of them.
+ */
+export const permissionsMark = `managed-tokens-permissions.${createHash('sha256')
+  .update(JSON.stringify([daemons.map(daemonPermissions), admin, people.map(importsOf)]))
+  .digest('hex')
+  .slice(0, 16)}`

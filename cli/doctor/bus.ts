@@ -9,6 +9,7 @@ import { NoNats, RefusedError, UsageError } from '../errors.ts'
 import type { ConnectionOptions } from '../way-to-bus.ts'
 import { type Check, type Finding, ok, problem, warning } from './check.ts'
 import { judgeNatsServer } from './programs.ts'
+import { lookAtWalls } from './walls.ts'
 
 /** Connecting and the answers, which are awaited together, take at most five seconds each. */
 const deadlineMs = 20_000
@@ -29,6 +30,7 @@ async function lookAtBus(site: Site | undefined, options: ConnectionOptions): Pr
       ...(site?.nats.servers ? [judgeNatsServer('nats', version)] : []),
       await lookAtJetStream(bus),
       await maySubscribe(bus),
+      ...(await lookAtWalls(bus)),
       ...(await Promise.all(daemons.map((daemon) => mayAsk(bus, daemon, questions[daemon])))),
     ]
   } catch (error) {

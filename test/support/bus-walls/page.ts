@@ -1,7 +1,7 @@
 /** The tables of docs/security.md, as tests compare them with what a server does. */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { jetStreamPrefix } from '../../../shared/nats-permissions.ts'
+import { jetStreamPrefix, permissionsMark } from '../../../shared/nats-permissions.ts'
 
 const page = readFileSync(join(import.meta.dirname, '../../../docs/security.md'), 'utf8')
 
@@ -40,7 +40,9 @@ export const mayPublish = (user: string): string[] =>
     .filter(([name]) => nameIn(name) === user)
     .flatMap(([, kind, subjects]) =>
       patternsIn(subjects).map((pattern) =>
-        kind === 'JetStream' ? `${jetStreamPrefix(user)}.${pattern}` : pattern,
+        kind === 'JetStream'
+          ? `${jetStreamPrefix(user)}.${pattern}`
+          : pattern.replace(/.*\.HASH$/, permissionsMark),
       ),
     )
 

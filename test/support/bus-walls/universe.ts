@@ -1,5 +1,5 @@
 /** Every subject that anybody might try on the bus: one example of each kind of ours, and every request of JetStream's API. */
-import { natsUsers } from '../../../shared/nats-permissions.ts'
+import { natsUsers, permissionsMark } from '../../../shared/nats-permissions.ts'
 import {
   type BucketName,
   bucketStream,
@@ -57,7 +57,14 @@ const messages: readonly string[] = [
 
 const requestsOfOurs: readonly string[] = [
   ...Object.values(requests),
-  ...['managed-tokens.other', '$SRV.PING', '$SRV.INFO.managed-tokens-storer', '$SRV.STATS'],
+  ...[
+    'managed-tokens.other',
+    'managed-tokens-permissions.x',
+    permissionsMark,
+    '$SRV.PING',
+    '$SRV.INFO.managed-tokens-storer',
+    '$SRV.STATS',
+  ],
 ]
 
 const replies: readonly string[] = [
