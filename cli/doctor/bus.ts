@@ -9,7 +9,7 @@ import { NoNats, RefusedError, UsageError } from '../errors.ts'
 import type { ConnectionOptions } from '../way-to-bus.ts'
 import { type Check, type Finding, ok, problem, warning } from './check.ts'
 import { judgeNatsServer } from './programs.ts'
-import { lookAtWalls } from './walls.ts'
+import { lookAtPermissions, lookAtStreams } from './walls.ts'
 
 /** Connecting and the answers, which are awaited together, take at most five seconds each. */
 const deadlineMs = 20_000
@@ -24,13 +24,17 @@ async function lookAtBus(site: Site | undefined, options: ConnectionOptions): Pr
     await using bus = await connectOperator(options)
     const { version = '' } = bus.nc.info ?? {}
     const server = bus.nc.getServer()
+    const jetStream = await lookAtJetStream(bus)
+    const permissions = await lookAtPermissions(bus)
     return [
       ok('nats', `${server} answers`),
       // The private server's version was judged as a program.
       ...(site?.nats.servers ? [judgeNatsServer('nats', version)] : []),
-      await lookAtJetStream(bus),
+      jetStream,
+      permissions,
       await maySubscribe(bus),
-      ...(await lookAtWalls(bus)),
+      // Without those, nobody is told of streams.
+      ...(jetStream.state !== 'problem' && permissions.state === 'ok' ? await lookAtStreams(bus) : []),
       ...(await Promise.all(daemons.map((daemon) => mayAsk(bus, daemon, questions[daemon])))),
     ]
   } catch (error) {
@@ -59,7 +63,7 @@ async function lookAtJetStream({ nc, jsm }: Bus): Promise<Finding> {
   } catch (error) {
     const { message } = error as Error
     if (/permission/i.test(message))
-      return problem('nats', 'this operator may not ask for the account’s JetStream', permissions)
+      return problem('nats', 'this operator may not ask for the account’s JetStream', permissionsFix)
     return problem(
       'nats',
       `JetStream is not there for this user’s account: ${cleanLine(message)}`,
@@ -106,10 +110,11 @@ async function maySubscribe({ nc }: Bus): Promise<Finding> {
   await nc.flush()
   for (const one of subscriptions) one.unsubscribe()
   if (refused.length === 0) return ok('nats', 'this operator may follow runs')
-  return problem('nats', `this operator may not subscribe to ${refused.join(', ')}`, permissions)
+  return problem('nats', `this operator may not subscribe to ${refused.join(', ')}`, permissionsFix)
 }
 
-const permissions = 'give the user the permissions of an operator (docs/bus.md, shared/nats-permissions.ts)'
+const permissionsFix =
+  'give the user the permissions of an operator (docs/bus.md, shared/nats-permissions.ts)'
 
 /** What each daemon answers at once. Two have nothing else to answer than that they are there. */
 const questions: Readonly<Record<Daemon, string>> = {
@@ -125,7 +130,7 @@ async function mayAsk(bus: Bus, daemon: Daemon, subject: string): Promise<Findin
   } catch (error) {
     if (!(error instanceof RefusedError)) throw error
     if (/permission/i.test(error.message))
-      return problem('nats', `this operator may not ask ${subject}`, permissions)
+      return problem('nats', `this operator may not ask ${subject}`, permissionsFix)
     // An answer such as "no run yet" comes from a daemon that is there.
     if (error.code === 'no-answer')
       return warning('nats', `no ${daemon} answers`, 'start it, or see its log for why it is gone')

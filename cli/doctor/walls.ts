@@ -1,4 +1,5 @@
 /** The walls of the bus: are the permissions those of this version, and the streams as they should be? */
+import { setImmediate } from 'node:timers/promises'
 import { PermissionViolationError } from '@nats-io/nats-core'
 import type { Bus } from '../../shared/bus.ts'
 import { compareStream, type Difference, describeDifference } from '../../shared/compare-stream.ts'
@@ -10,37 +11,36 @@ import { isAtLeast, readVersion } from './version.ts'
 /** From so full on a stream is told of. */
 const nearlyFull = 0.8
 
-/** Looks as an operator, who may see every stream. */
-export async function lookAtWalls(bus: Bus): Promise<Finding[]> {
-  const permissions = await lookAtPermissions(bus)
-  if (permissions.state !== 'ok') return [permissions]
-  const streams = await Promise.all(owned.map((one) => lookAtStream(bus, one)))
-  return [permissions, ...judgeStreams(streams.flat()), ...judgeRepublish(bus.nc.info?.version ?? '')]
-}
+/** Whoever may publish here has permissions that are none of ours. */
+const openDoor = 'managed-tokens-permissions.none'
 
-/** Only the permissions of this version let an operator publish on the mark that is made from them. */
-async function lookAtPermissions({ nc }: Bus): Promise<Finding> {
-  const isRefused = Promise.withResolvers<boolean>()
-  const watching = (async () => {
-    for await (const status of nc.status())
-      if (status.type === 'error' && status.error instanceof PermissionViolationError)
-        if (status.error.subject === permissionsMark) return isRefused.resolve(true)
-  })()
-  watching.catch(() => undefined)
+/** Only the permissions of this version let an operator publish on the mark that is made from them, and on no other. */
+export async function lookAtPermissions({ nc }: Bus): Promise<Finding> {
+  const refused = new Set<string>()
+  const status = nc.status()[Symbol.asyncIterator]()
   nc.publish(permissionsMark)
+  nc.publish(openDoor)
   // The server refuses before it answers this.
-  await nc.flush()
-  setImmediate(() => isRefused.resolve(false))
-  if (!(await isRefused.promise))
-    return ok(
-      'nats',
-      'the permissions in force are those of this version (docs/security.md: what they let through)',
-    )
+  const answered = nc.flush().then(() => setImmediate(undefined))
+  for (;;) {
+    const next = await Promise.race([answered, status.next()])
+    if (!next || next.done) break
+    if (next.value.type === 'error' && next.value.error instanceof PermissionViolationError)
+      refused.add(next.value.error.subject)
+  }
+  if (refused.has(openDoor) && !refused.has(permissionsMark))
+    return ok('nats', 'the permissions in force are those of this version (docs/security.md)')
   return problem(
     'nats',
-    'the permissions in force on the bus are not those of this version: keys may be good for more than they should',
-    'put deploy/nats/permissions.conf of this version in place (docs/operations.md, Upgrade)',
+    'the permissions in force are not those of this version: a key may be good for more than it should',
+    'put its deploy/nats/permissions.conf in place (docs/operations.md, Upgrade)',
   )
+}
+
+/** Looks as an operator, who may see every stream. */
+export async function lookAtStreams(bus: Bus): Promise<Finding[]> {
+  const looks = await Promise.all(owned.map((one) => lookAtStream(bus, one)))
+  return [...judgeStreams(looks.flat()), ...judgeRepublish(bus.nc.info?.version ?? '')]
 }
 
 interface Look {

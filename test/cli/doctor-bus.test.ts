@@ -36,7 +36,14 @@ describe('the doctor, of JetStream', () => {
         config,
         `listen: "127.0.0.1:${port}"
 jetstream { store_dir: "${join(directory, 'store')}" }
-accounts { A { jetstream: enabled }, B { ${account}\nusers: [ { nkey: ${key} } ] } }
+accounts {
+  ELSEWHERE { jetstream: enabled }
+  DAEMONS { ${account}\nexports: [ { service: "$JS.API.INFO" } ] }
+  OPERATOR {
+    imports: [ { service: { account: DAEMONS, subject: "$JS.API.INFO" }, to: "managed-tokens-js.INFO" } ]
+    users: [ { nkey: ${key} } ]
+  }
+}
 `,
       )
       const server = spawn('nats-server', ['-c', config], { stdio: ['ignore', 'ignore', 'pipe'] })
@@ -52,5 +59,9 @@ accounts { A { jetstream: enabled }, B { ${account}\nusers: [ { nkey: ${key} } ]
         lines.join('\n'),
       )
       assert.equal(lines.filter((line) => /JetStream|streams/.test(line)).length, 1)
+      // These accounts are not as ours, and their user may say everything.
+      assert.ok(
+        lines.some((line) => line.startsWith('problem the permissions in force are not those of this')),
+      )
     })
 })

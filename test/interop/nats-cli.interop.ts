@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { after, before, test } from 'node:test'
 import { promisify } from 'node:util'
+import { seedFile } from '../../shared/state.ts'
 import { daemons } from '../../shared/subjects.ts'
 import { eventually } from '../support/latch.ts'
 import { patience } from '../support/patience.ts'
@@ -39,11 +40,13 @@ test('a run is asked for with an empty body, and its facts are heard', async () 
   assert.match((await heard).stdout, /"tokenId"/)
 })
 
+const prefix = ['--js-api-prefix', 'managed-tokens-js']
+
 test('the streams are listed, with the last fact of each entry in TOKENS', async () => {
-  const { stdout } = await nats('stream', 'ls', '--names')
+  const { stdout } = await nats('stream', 'ls', '--names', ...prefix)
   for (const name of ['TOKENS', 'REFRESH', 'STORE', 'PUSH', 'NOTIFY', 'DEAD'])
     assert.match(stdout, new RegExp(`^${name}$`, 'm'))
-  const last = await nats('stream', 'get', 'TOKENS', '--last-for', 'token.ready.dune.production')
+  const last = await nats('stream', 'get', 'TOKENS', '--last-for', 'token.ready.dune.production', ...prefix)
   assert.match(last.stdout, /"entry":\s*"dune_production"/)
 })
 
@@ -53,6 +56,10 @@ test('the four daemons are micro services', async () => {
     const { stdout } = await nats('micro', 'ls')
     return daemons.every((daemon) => stdout.includes(`managed-tokens-${daemon}`))
   }, 'all four are listed')
+  const info = await nats('micro', 'info', 'managed-tokens-refresher')
+  assert.match(info.stdout, /managed-tokens\.run/)
+  const stats = await nats('micro', 'stats', 'managed-tokens-notifier')
+  assert.match(stats.stdout, /status/)
 })
 
 test('an unknown service is refused with the nearest known one', async () => {
@@ -63,7 +70,24 @@ test('an unknown service is refused with the nearest known one', async () => {
 test('an operator can publish no fact and read no sealed token', async () => {
   await assert.rejects(nats('pub', 'token.ready.dune.production', '{}'), /permissions violation/i)
   await assert.rejects(
-    nats('kv', 'get', 'sealed', 'dune=5Fproduction', '--timeout', '2s'),
+    nats('kv', 'get', 'sealed', 'dune=5Fproduction', '--timeout', '2s', ...prefix),
     /permissions violation|deadline/i,
   )
+})
+
+test('an operator sees what is wrong in DEAD, and makes no consumer there', async () => {
+  const { stdout } = await nats('stream', 'info', 'DEAD', ...prefix)
+  assert.match(stdout, /dead\.>/)
+  await assert.rejects(
+    nats('consumer', 'add', 'DEAD', 'mine', '--pull', '--defaults', '--timeout', '2s', ...prefix),
+    /permissions violation|deadline/i,
+  )
+})
+
+test('the admin removes a stream, and its daemon makes it again', async () => {
+  const as = ['--nkey', seedFile(pipeline.site.layout.state, 'admin'), '--inbox-prefix', '_INBOX_admin']
+  const created = async () => (await pipeline.bus.jsm.streams.info('NOTIFY')).created
+  const before = await created()
+  await nats('stream', 'rm', 'NOTIFY', '--force', ...as)
+  await eventually(async () => (await created().catch(() => before)) !== before, 'another NOTIFY')
 })
