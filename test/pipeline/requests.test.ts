@@ -21,6 +21,8 @@ const mu2e = 'mu2e_production'
 const nova = 'nova_analysis'
 /** Only a bound for what hangs (milliseconds). */
 const patient = { timeout: 30_000 }
+/** Where people reach JetStream, as the README says. */
+const apiPrefix = 'managed-tokens-js'
 const nodes = ['dunegpvm01', 'mu2egpvm01', 'sharedgpvm01'].map((name) => `${name}.sandbox.test`)
 
 describe('on a bus that runs', { timeout: 400_000 }, () => {
@@ -93,7 +95,7 @@ describe('on a bus that runs', { timeout: 400_000 }, () => {
 
     it('lists the streams and the daemons', async () => {
       await using nc = await connectPlainly()
-      const jsm = await jetstreamManager(nc, { checkAPI: false })
+      const jsm = await jetstreamManager(nc, { apiPrefix, checkAPI: false })
       const names: string[] = []
       for await (const name of jsm.streams.names()) names.push(name)
       for (const name of ['TOKENS', 'REFRESH', 'STORE', 'PUSH', 'NOTIFY', 'DEAD'])
@@ -151,7 +153,7 @@ describe('on a bus that runs', { timeout: 400_000 }, () => {
 
     it('cannot tell the daemons a fact, give them work, or open a bucket', async () => {
       await using nc = await connectPlainly()
-      const jsm = await jetstreamManager(nc, { checkAPI: false })
+      const jsm = await jetstreamManager(nc, { apiPrefix, checkAPI: false })
       const before = (await jsm.streams.info('TOKENS')).state.last_seq
       for (const subject of [
         'token.ready.dune.production',

@@ -7,6 +7,7 @@ import { describe, it } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { consume } from '../../shared/consume.ts'
 import { failure, Permanent } from '../../shared/errors.ts'
+import { daemonsAccount } from '../../shared/nats-conf.ts'
 import { natsFiles } from '../../shared/state.ts'
 import { consumers, streams } from '../../shared/subjects.ts'
 import { workOnTarget } from '../../shared/target.ts'
@@ -239,7 +240,7 @@ describe('a consumer that the server must hear of, or hear from', {
       { bus, log: silent, timing: quick },
     )
     const { store } = natsFiles(queue.nats.stateRoot)
-    const stream = join(store, 'jetstream', '$G', 'streams', streams.tokens)
+    const stream = join(store, 'jetstream', daemonsAccount, 'streams', streams.tokens)
     await rm(stream, { recursive: true, maxRetries: 10 })
     const before = looks.callCount()
     await queue.crash()
