@@ -62,5 +62,5 @@ const noticeOf = (letter: DeadLetter, subject: string): Notice => ({
   id: ['dead', encodeToken(subject), letter.sequence, encodeToken(letter.at)].join('.'),
   title: `message ${letter.sequence} on ${cleanLine(letter.subject)} could not be handled`,
   message: cleanLine(letter.reason),
-  action: `Look at it within 30 days: nats stream view DEAD --subject ${subject}`,
+  action: `Look at it within 30 days: nats stream get DEAD --last-for ${subject} --js-api-prefix managed-tokens-js`,
 })

@@ -25,7 +25,7 @@ export function noticeOfUndelivered(letter: DeadLetter): Notice | undefined {
     code: 'notification-failed',
     // Whole within the 200 characters of a line.
     action:
-      'Mend the way there: managed-tokens notify test (-e EXPERIMENT) says when it works. Not told again today. All of them, for 30 days: nats stream view DEAD --subject dead.notify.notifier-outbox',
+      'Mend it: managed-tokens notify test (-e EXPERIMENT) says when it works. Told once a day. The last: nats stream get DEAD --last-for dead.notify.notifier-outbox --js-api-prefix managed-tokens-js',
     notBy: letter.subject,
   }
 }

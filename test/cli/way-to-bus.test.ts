@@ -40,6 +40,15 @@ describe('the command line’s way to the bus', () => {
     assert.equal(findWayToBus('refresher', { state }, {}, production).seedFile, seedFile(state, 'refresher'))
   })
 
+  it('finds under --state the seed of whoever a command works as, whatever NATS_NKEY says', () => {
+    const own = write(join(root, 'other.nk'))
+    for (const user of ['responder', 'admin'] as const) {
+      write(seedFile(state, user))
+      const { seedFile: found } = findWayToBus(user, { state }, { NATS_NKEY: own }, production)
+      assert.equal(found, seedFile(state, user))
+    }
+  })
+
   it('takes NATS_NKEY for the operator alone', () => {
     const own = write(join(root, 'own.nk'))
     assert.equal(findWayToBus('operator', { state }, { NATS_NKEY: own }, production).seedFile, own)

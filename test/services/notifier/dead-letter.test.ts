@@ -62,7 +62,7 @@ describe('a dead letter', () => {
       assert.equal(subject, 'managed-tokens: message 7 on token.ready.dune.production could not be handled')
       assert.match(
         text,
-        /^managed-tokens: message 7 on .* could not be handled\n +why: +not JSON Bcc: x\n +to do: .*nats stream view DEAD --subject dead\.tokens\.notifier\n/,
+        /^managed-tokens: message 7 on .* could not be handled\n +why: +not JSON Bcc: x\n +to do: .*nats stream get DEAD --last-for dead\.tokens\.notifier --js-api-prefix managed-tokens-js\n/,
       )
       if (html) assert.match(html, /message 7 on .* could not be handled: not JSON Bcc: x</)
       assert.doesNotMatch(`${text}${subject}${id}${html}`, /secret|[\p{Cc}--\n]/v)
@@ -135,7 +135,8 @@ describe('a message that was given up', () => {
     assert.equal(await titleOf('https://hooks.lab.example/a'), '')
   })
   it('says all of what to do, with the command at its end', async () => {
-    const command = 'nats stream view DEAD --subject dead.notify.notifier-outbox'
+    const command =
+      'nats stream get DEAD --last-for dead.notify.notifier-outbox --js-api-prefix managed-tokens-js'
     for (const { body } of await tell('notify.slack.admin')) {
       assert.ok(body.rows?.every(({ action }) => action.endsWith(command)))
       assert.match(body.text, new RegExp(` to do: .*${command}$`, 'm'))
