@@ -1,11 +1,12 @@
 /** Everything the store of a JetStream server that has stopped holds, as clients get it: a server without users, started on a copy for the moment. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { cp, mkdtemp, readFile, rm } from 'node:fs/promises'
+import { cp, mkdtemp, readFile, rename, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { jetstreamManager } from '@nats-io/jetstream'
 import { connect } from '@nats-io/transport-node'
+import { daemonsAccount } from '../../shared/nats-conf.ts'
 import { natsFiles } from '../../shared/state.ts'
 import { eventually } from './latch.ts'
 
@@ -20,6 +21,8 @@ export interface StoredMessage {
 export async function dumpStreams(stateRoot: string): Promise<StoredMessage[]> {
   const store = await mkdtemp(join(tmpdir(), 'mt-store-'))
   await cp(natsFiles(stateRoot).store, store, { recursive: true })
+  // Who has no user is in the unnamed account.
+  await rename(join(store, 'jetstream', daemonsAccount), join(store, 'jetstream', '$G'))
   // The server chooses its port by itself and says so in a file, once it listens.
   const words = ['-a', '127.0.0.1', '-p', '-1', '--ports_file_dir', store, '-js', '-sd', store]
   const server = spawn('setpriv', ['--pdeathsig', 'KILL', 'nats-server', ...words], { stdio: 'ignore' })
