@@ -1,7 +1,7 @@
 /** `managed-tokens keys`: the keys of everybody on the bus and of sealing, for a site that runs its own nats-server. */
 import { keyVariable } from '../shared/nats-conf.ts'
 import { natsUsers } from '../shared/nats-permissions.ts'
-import { sealingPublicKeyFile, seedFile } from '../shared/state.ts'
+import { sealingPublicKeyFile, seedFile, trustedSignersFile } from '../shared/state.ts'
 import { ensureNatsKeys, ensureSealingKeys } from './up/credentials.ts'
 import { ensureStateRoot } from './up/state-root.ts'
 
@@ -20,6 +20,6 @@ export async function printKeys(root: string, json: boolean): Promise<void> {
       : variables.map(([name, key]) => `${name}=${key}\n`).join(''),
   )
   process.stderr.write(
-    `managed-tokens: seeds are in ${seedFile(root, 'refresher')} and beside it, tokens are sealed to ${sealingPublicKeyFile(root)}\n`,
+    `managed-tokens: seeds are in ${seedFile(root, 'refresher')} and beside it, tokens are sealed to ${sealingPublicKeyFile(root)} and signed by ${trustedSignersFile(root)}\n`,
   )
 }

@@ -4,44 +4,12 @@
  */
 import { randomUUID } from 'node:crypto'
 import type { KV } from '@nats-io/kv'
-import { attempt } from './compare-and-set.ts'
-import { ClaimLost, type Failure } from './errors.ts'
+import { attempt, writeAt } from './compare-and-set.ts'
+import { ClaimLost } from './errors.ts'
 import { timestamp } from './messages.ts'
 import { type PatienceOptions, patiently } from './patiently.ts'
-import type { Outgoing } from './publish.ts'
-import { z } from './zod.ts'
-
-/** How a run ended at a target. Kept whole, so that work that comes back is answered with the same facts. */
-export type Ending =
-  | { readonly run: string; readonly kind: 'done'; readonly messages: readonly Outgoing[] }
-  | { readonly run: string; readonly kind: 'failed'; readonly failure: Failure }
-
-/** The value of a key in the bucket `targets`. Times are RFC 3339. */
-export interface TargetRecord {
-  readonly entry: string
-  /** Credd or node; absent for the entry's own refresh. */
-  readonly target?: string
-  /** The newest run that claimed this target. */
-  readonly run: string
-  /** Random id of the claim. */
-  readonly holder: string
-  readonly attempts: number
-  /** The failure of this run was published. */
-  readonly reported?: boolean
-  /** When that was. */
-  readonly reportedAt?: string
-  readonly lastAttempt: string
-  readonly lastSuccess?: string
-  /** When the token that lies there ends. */
-  readonly expiry?: string
-  readonly ended?: Ending
-}
-
-/** What readers rely on; everything else in a record belongs to its writer. */
-export const targetRecord = z.looseObject({
-  run: z.string(),
-  entry: z.string(),
-}) as unknown as z.ZodType<TargetRecord>
+import { readValue } from './read-value.ts'
+import { type Ending, ofTarget, type TargetRecord, targetRecord } from './target-record.ts'
 
 export type ClaimDecision =
   | { readonly kind: 'take'; readonly attempts: number }
@@ -77,22 +45,20 @@ export async function takeClaim(
 ): Promise<Claimed> {
   const holder = randomUUID()
   for (;;) {
-    const found = await patiently(() => readRecord(kv, key), patience)
-    if (found && found.record.holder === holder)
-      return { kind: 'taken', claim: claimOf(kv, key, found.record, found.revision) }
-    const decision = decideClaim(found?.record, subject.run)
+    const { value: known, revision: last } = await patiently(() => readRecord(kv, key), patience)
+    if (known?.holder === holder) return { kind: 'taken', claim: claimOf(kv, key, known, last) }
+    const decision = decideClaim(known, subject.run)
     if (decision.kind !== 'take') return decision
-    const { reported: _, reportedAt: __, ...before } = found?.record ?? {}
-    const sameRun = found?.record.run === subject.run
+    const { reported: _, reportedAt: __, ...before } = known ?? {}
     const record: TargetRecord = {
       ...before,
-      ...(sameRun && found ? reportOf(found.record) : {}),
+      ...(known?.run === subject.run ? reportOf(known) : {}),
       ...subject,
       holder,
       attempts: decision.attempts,
       lastAttempt: timestamp(),
     }
-    const revision = await patiently(() => compareAndSet(kv, key, record, found?.revision ?? 0), patience)
+    const revision = await patiently(() => compareAndSet(kv, key, record, last), patience)
     if (revision !== undefined) return { kind: 'taken', claim: claimOf(kv, key, record, revision) }
   }
 }
@@ -110,17 +76,17 @@ function claimOf(kv: KV, key: string, record: TargetRecord, revision: number): C
       return current
     },
     async check() {
-      const found = await readRecord(kv, key)
-      if (found?.record.holder !== current.holder) throw new ClaimLost(`another holder has ${key} now`)
+      const { value: found } = await readRecord(kv, key)
+      if (found?.holder !== current.holder) throw new ClaimLost(`another holder has ${key} now`)
     },
     async change(change) {
       const next = { ...current, ...change }
       let written = await compareAndSet(kv, key, next, expected)
       while (written === undefined) {
         // Our own write may have been stored although its answer was lost.
-        const found = await readRecord(kv, key)
-        if (found?.record.holder !== current.holder) throw new ClaimLost(`another holder has ${key} now`)
-        written = await compareAndSet(kv, key, next, found.revision)
+        const { value: found, revision: last } = await readRecord(kv, key)
+        if (found?.holder !== current.holder) throw new ClaimLost(`another holder has ${key} now`)
+        written = await compareAndSet(kv, key, next, last)
       }
       current = next
       expected = written
@@ -128,17 +94,11 @@ function claimOf(kv: KV, key: string, record: TargetRecord, revision: number): C
   }
 }
 
-async function readRecord(
-  kv: KV,
-  key: string,
-): Promise<{ record: TargetRecord; revision: number } | undefined> {
-  const found = await kv.get(key)
-  if (found?.operation !== 'PUT') return undefined
-  return { record: found.json<TargetRecord>(), revision: found.revision }
+async function readRecord(kv: KV, key: string) {
+  const { value, revision } = await readValue(kv, key, targetRecord)
+  return { value: value && ofTarget(value, key), revision }
 }
 
 /** The new revision, or undefined when somebody was faster. */
-function compareAndSet(kv: KV, key: string, value: object, revision: number): Promise<number | undefined> {
-  const data = JSON.stringify(value)
-  return attempt(() => (revision === 0 ? kv.create(key, data) : kv.update(key, data, revision)))
-}
+const compareAndSet = (kv: KV, key: string, value: object, revision: number): Promise<number | undefined> =>
+  attempt(() => writeAt(kv, key, JSON.stringify(value), revision))

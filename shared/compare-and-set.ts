@@ -1,6 +1,7 @@
 /** Compare-and-set on the bus: telling a lost race from a real error, and changing a value that others change too. */
 import { JetStreamApiCodes, JetStreamApiError } from '@nats-io/jetstream'
 import type { KV } from '@nats-io/kv'
+import { readValue } from './read-value.ts'
 import type { z } from './zod.ts'
 
 /** True when a write expected another last sequence than the server has. */
@@ -22,9 +23,13 @@ export async function attempt<T>(write: () => Promise<T>): Promise<T | undefined
   }
 }
 
+/** Writes where the key still has that revision (0: where nothing lies), and returns the new one. */
+export const writeAt = (kv: KV, key: string, text: string, revision: number): Promise<number> =>
+  revision === 0 ? kv.create(key, text) : kv.update(key, text, revision)
+
 /**
- * Changes the JSON value of `key`, and returns what is there then. `change` gets what is there (undefined: nothing) and may
- * be asked several times, while others are faster; what it answers unchanged is left as it is.
+ * Changes the JSON value of `key`, and returns what is there then. `change` gets what is there (undefined: nothing that can be
+ * read) and may be asked several times, while others are faster; what it answers unchanged is left as it is.
  */
 export async function changeValue<T>(
   kv: KV,
@@ -33,13 +38,9 @@ export async function changeValue<T>(
   change: (before: T | undefined) => T | undefined | Promise<T | undefined>,
 ): Promise<T | undefined> {
   for (;;) {
-    const found = await kv.get(key)
-    const isThere = found?.operation === 'PUT'
-    const before = isThere ? schema.parse(found.json()) : undefined
+    const { value: before, revision } = await readValue(kv, key, schema)
     const next = await change(before)
     if (next === before) return next
-    const value = JSON.stringify(next)
-    const write = () => (isThere ? kv.update(key, value, found.revision) : kv.create(key, value))
-    if ((await attempt(write)) !== undefined) return next
+    if ((await attempt(() => writeAt(kv, key, JSON.stringify(next), revision))) !== undefined) return next
   }
 }

@@ -17,6 +17,7 @@ import { ensureDaemonState, natsFiles, seedFile, stateRootOf } from './state.ts'
 import type { Daemon } from './subjects.ts'
 import { markStarted, watchConnection } from './telemetry/health.ts'
 import { openTelemetry } from './telemetry/telemetry.ts'
+import { tellUnreadable } from './tell-unreadable.ts'
 import { ensureOwned, type Outdated } from './topology.ts'
 import { onTrustProblem } from './trust.ts'
 
@@ -75,6 +76,7 @@ export async function runDaemon(
   onTrustProblem(({ file, why }) => log.warn({ file }, `not trusted: ${file} ${why}`))
   try {
     await using stack = new AsyncDisposableStack()
+    stack.use(tellUnreadable(log))
     const stateDirectory = await ensureDaemonState(stateRoot, daemon)
     const connected = connect(daemon, config.current(), stateRoot, servers, log)
     const bus = await Promise.race([connected, stopped])

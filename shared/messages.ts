@@ -4,6 +4,7 @@
  * `schema` is refused.
  */
 import { type ReasonCode, reasons } from './reasons.ts'
+import { runId } from './run-id.ts'
 import { z } from './zod.ts'
 
 /** Major and minor version of the messages below. A minor may only add optional fields. */
@@ -15,8 +16,8 @@ const versioned = {
     .regex(/^1\.\d+$/, 'this program reads schema 1.x')
     .describe('`<major>.<minor>` of the message.'),
 }
-const time = z.iso.datetime({ offset: true })
-const runId = z.ulid().describe('ULID of the run; later runs have greater ids.')
+/** When something was or will be: RFC 3339. */
+export const time = z.iso.datetime({ offset: true })
 
 export const reasonCode = z
   .enum(Object.keys(reasons) as [ReasonCode, ...ReasonCode[]])

@@ -310,6 +310,15 @@ export const reasons = {
     cause: 'here',
     permanent: true,
   },
+  'seal-refused': {
+    means:
+      'the sealed token is not signed by one of `sealing.trustedSigners`, or is not the one that was asked for',
+    action:
+      'Compare sealing.trustedSigners (or signing.pub) of the distributor with signing.pub beside the refresher’s keys; then start a run.',
+    turn: 'administrators',
+    cause: 'configuration',
+    permanent: true,
+  },
   'node-unreachable': {
     means: 'no route to the node, or it does not answer',
     action: 'Check that the node is up and its ssh port open.',

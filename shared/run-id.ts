@@ -1,8 +1,22 @@
 /** Run ids: ULIDs that order runs, each greater than the last one whatever the clock says. */
 import type { KV } from '@nats-io/kv'
 import { decodeTime, incrementBase32, ulid } from 'ulid'
-import { attempt } from './compare-and-set.ts'
+import { attempt, writeAt } from './compare-and-set.ts'
+import { readText } from './read-value.ts'
 import { latestRunKey } from './subjects.ts'
+import { z } from './zod.ts'
+
+/** So far may somebody's clock be ahead of ours (milliseconds). A run of the year 9999 would supersede all later ones for ever. */
+export const mostAheadMs = 24 * 60 * 60_000
+
+/** A run's id as others say it. Only capitals: small letters would come after every id of ours. */
+export const runId = z
+  .string()
+  .regex(/^[0-7][0-9A-HJKMNP-TV-Z]{25}$/, { error: 'not the id of a run', abort: true })
+  .refine((id) => decodeTime(id) <= Date.now() + mostAheadMs, 'the id of a run more than 24 hours from now')
+  .describe('ULID of the run; later runs have greater ids.')
+
+export const isRunId = (text: string): boolean => runId.safeParse(text).success
 
 /** A ULID for `now` (milliseconds), or the smallest one after `last` where the clock is behind. Pure but for randomness. */
 export function nextRunId(last: string | undefined, now: number): string {
@@ -14,14 +28,8 @@ export function nextRunId(last: string | undefined, now: number): string {
 /** Mints the next id by compare-and-set in `runs`, so that two refreshers never mint out of order. */
 export async function mintRunId(runs: KV, now: () => number = Date.now): Promise<string> {
   for (;;) {
-    const latest = await runs.get(latestRunKey)
-    const last = latest?.operation === 'PUT' ? latest.string() : undefined
+    const { value: last, revision } = await readText(runs, latestRunKey, runId)
     const id = nextRunId(last, now())
-    const minted = await attempt(() =>
-      latest?.operation === 'PUT'
-        ? runs.update(latestRunKey, id, latest.revision)
-        : runs.create(latestRunKey, id),
-    )
-    if (minted !== undefined) return id
+    if ((await attempt(() => writeAt(runs, latestRunKey, id, revision))) !== undefined) return id
   }
 }

@@ -1,15 +1,19 @@
-/** Seals tokens to the distributor's public key (NATS xkeys), so that none is ever readable on the bus. */
-import { fromCurveSeed } from '@nats-io/nkeys'
-import { sealOnce } from './curve-seal.ts'
-import { reasonCode } from './messages.ts'
+/**
+ * Seals tokens to the distributor's public key (NATS xkeys), so that none is ever readable on the bus, and signs them, so that
+ * nobody else's are ever pushed.
+ */
+import { createCurve, fromCurveSeed, fromPublic, fromSeed } from '@nats-io/nkeys'
+import { reasonCode, time } from './messages.ts'
+import { runId } from './run-id.ts'
+import { isTokenWord } from './token-word.ts'
 import { z } from './zod.ts'
 
-const time = z.iso.datetime({ offset: true })
 const purpose = z.string().describe('As configured; absent: the one without.').optional()
+const token = z.string().refine(isTokenWord, 'not one word of printable ASCII')
 
 /** A bearer token for nodes, or why it could not be made. */
 export const sealedBearer = z.union([
-  z.object({ purpose, token: z.string(), expiry: time }),
+  z.object({ purpose, token, expiry: time }),
   z.object({
     purpose,
     failure: z.object({
@@ -24,10 +28,10 @@ export type SealedBearer = z.infer<typeof sealedBearer>
 const sealedObject = z.object({
   entry: z.string(),
   service: z.string(),
-  run: z.string(),
+  run: runId,
   tokenId: z.string(),
   expiry: time,
-  token: z.string().describe('The vault token; absent where nodes must not have it.').optional(),
+  token: token.describe('The vault token; absent where nodes must not have it.').optional(),
   bearers: z.array(sealedBearer).optional(),
 })
 const holdsSomething = ({ token, bearers }: z.infer<typeof sealedObject>) =>
@@ -41,19 +45,83 @@ const sealedValue = z.object({
   box: z.base64(),
 })
 
-/** Seals `content` with a fresh sender key: a static one could open its own seals. Throws when the public key is not a curve key. */
-export function seal(content: SealedContent, recipient: string): string {
-  const { sender, box } = sealOnce(new TextEncoder().encode(JSON.stringify(content)), recipient)
-  return JSON.stringify({ sender, box: Buffer.from(box).toString('base64') })
+/** What lies in the box. Who has signed it is for the distributor alone to see. */
+const signedContent = z.object({
+  content: z.string().describe('The content as JSON, as it was signed.'),
+  signer: z.string().describe('Public key of the refresher’s signing pair.'),
+  signature: z.base64(),
+})
+
+/** Who seals for whom. */
+export interface Sealing {
+  /** The distributor's public curve key. */
+  readonly recipient: string
+  /** The seed of the refresher's signing pair, an account's by its kind: a user's could be made to sign by a false nats-server. */
+  readonly signingSeed: Uint8Array
 }
 
-/** Opens a sealed value, or answers null when it was not sealed to this seed, was changed, or does not hold what it should. */
-export function unseal(value: string, seed: Uint8Array): SealedContent | null {
+/**
+ * Signs `content`, and seals it with a fresh sender key: a static one could open its own seals. Throws where the keys are of
+ * another kind, or a token is not one word.
+ */
+export function seal(content: SealedContent, { recipient, signingSeed }: Sealing): string {
+  const text = JSON.stringify(sealedContent.parse(content))
+  const signing = fromSeed(signingSeed)
+  const signature = Buffer.from(signing.sign(Buffer.from(text))).toString('base64')
+  const signed: z.infer<typeof signedContent> = { content: text, signer: signing.getPublicKey(), signature }
+  const sender = createCurve()
+  const box = sender.seal(Buffer.from(JSON.stringify(signed)), recipient)
+  return JSON.stringify({ sender: sender.getPublicKey(), box: Buffer.from(box).toString('base64') })
+}
+
+/** Who opens, and whom it believes: old and new keys side by side while one is being changed. */
+export interface Opening {
+  readonly seeds: readonly Uint8Array[]
+  /** Public keys. */
+  readonly trustedSigners: readonly string[]
+}
+
+/** What was sealed, or why it is not to be used: a clause for people. */
+export type Opened = { readonly content: SealedContent } | { readonly why: string }
+
+/** Opens a sealed value. Never throws. */
+export function unseal(value: string, { seeds, trustedSigners }: Opening): Opened {
+  const opened = open(value, seeds)
+  if (!opened) return { why: 'it is not sealed to a key of this distributor' }
+  const { data: signed } = signedContent.safeParse(parseJson(opened))
+  if (!signed) return { why: 'it is not signed' }
+  if (!trustedSigners.includes(signed.signer)) return { why: 'its signer is none of sealing.trustedSigners' }
+  if (!isSignedBy(signed)) return { why: 'its signature is not its signer’s' }
+  const { data: content } = sealedContent.safeParse(parseJson(signed.content))
+  return content ? { content } : { why: 'what was signed is no token of ours' }
+}
+
+function open(value: string, seeds: readonly Uint8Array[]): string | undefined {
+  const { data } = sealedValue.safeParse(parseJson(value))
+  if (!data) return undefined
+  const box = Buffer.from(data.box, 'base64')
+  for (const seed of seeds)
+    try {
+      const opened = fromCurveSeed(seed).open(box, data.sender)
+      if (opened) return Buffer.from(opened).toString('utf8')
+    } catch {
+      // No box, no sender, or no curve seed: the next one may fit.
+    }
+  return undefined
+}
+
+function isSignedBy({ content, signer, signature }: z.infer<typeof signedContent>): boolean {
   try {
-    const { sender, box } = sealedValue.parse(JSON.parse(value))
-    const opened = fromCurveSeed(seed).open(Buffer.from(box, 'base64'), sender)
-    return opened && sealedContent.parse(JSON.parse(new TextDecoder().decode(opened)))
+    return fromPublic(signer).verify(Buffer.from(content), Buffer.from(signature, 'base64'))
   } catch {
-    return null
+    return false
+  }
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
   }
 }

@@ -31,6 +31,12 @@ export const sealingPublicKeyFile = (root: string) => join(root, 'sealing.pub')
 /** The secret curve seed that opens sealed tokens, mode 0600. */
 export const sealingSeedFile = (root: string) => join(root, 'distributor', 'sealing.seed')
 
+/** The secret seed that the refresher signs with, mode 0600. */
+export const signingSeedFile = (root: string) => join(root, 'refresher', 'signing.seed')
+
+/** The public keys of those whose tokens are pushed, one a line; readable by all. */
+export const trustedSignersFile = (root: string) => join(root, 'signing.pub')
+
 /** Files of the private nats-server. */
 export function natsFiles(root: string) {
   const directory = join(root, 'nats')

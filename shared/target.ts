@@ -1,7 +1,7 @@
 /** The shape of all work on a target: claim, act, check the claim again, record the ending, and only then report. */
 import type { KV } from '@nats-io/kv'
 import { isBusError } from './bus-errors.ts'
-import { type Claim, type TargetRecord, takeClaim } from './claim.ts'
+import { type Claim, takeClaim } from './claim.ts'
 import type { Retry } from './config/site.ts'
 import type { Received } from './consume.ts'
 import { backoffMs } from './ends.ts'
@@ -9,6 +9,7 @@ import { ClaimLost, type Failure, failure, Permanent, RetryLater, Transient } fr
 import { timestamp } from './messages.ts'
 import { patiently } from './patiently.ts'
 import type { Outgoing } from './publish.ts'
+import type { TargetRecord } from './target-record.ts'
 import { noteOutcome } from './telemetry/outcome.ts'
 
 /** What acting on a target brought: the facts to publish, and when the token that now lies there ends. */

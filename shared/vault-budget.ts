@@ -5,9 +5,9 @@ import type { Logger } from 'pino'
 import { attempt } from './compare-and-set.ts'
 import type { Site } from './config/site.ts'
 import { patiently } from './patiently.ts'
-import { readJson } from './read-json.ts'
+import { valueIn } from './read-value.ts'
 import { vaultBudgetKey } from './subjects.ts'
-import { type Allowance, believable, rateAt, slowDown, takeInTurn } from './vault-rate.ts'
+import { type Allowance, allowance, believable, rateAt, slowDown, takeInTurn } from './vault-rate.ts'
 
 export interface VaultBudget {
   /**
@@ -97,9 +97,6 @@ export function openVaultBudget(
   }
 
   function allowanceIn(found: KvEntry | null): Allowance | undefined {
-    if (found?.operation !== 'PUT') return undefined
-    const read = believable(readJson(found), Date.now())
-    if (!read) log?.warn({ key: vaultBudgetKey }, 'the allowance of Vault cannot be read: it begins anew')
-    return read
+    return believable(found ? valueIn(found, allowance) : undefined, Date.now())
   }
 }

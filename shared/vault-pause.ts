@@ -10,7 +10,7 @@ import type { Site } from './config/site.ts'
 import { RetryLater, Transient } from './errors.ts'
 import { timestamp } from './messages.ts'
 import { patiently } from './patiently.ts'
-import { readJson } from './read-json.ts'
+import { valueIn } from './read-value.ts'
 import { vaultPauseKey } from './subjects.ts'
 import type { VaultBudget } from './vault-budget.ts'
 import { z } from './zod.ts'
@@ -59,7 +59,7 @@ export function openVaultPause(
   }
 
   function leftOf(found: KvEntry): number {
-    const { data } = found.operation === 'PUT' ? pause.safeParse(readJson(found)) : {}
+    const data = valueIn(found, pause)
     if (!data) return 0
     const isNew = seen?.revision !== found.revision
     if (isNew) seen = { revision: found.revision, at: performance.now() }

@@ -4,18 +4,18 @@ import { entryName, type SiteEntry, serviceName } from '../../sandbox/entry.ts'
 import type { Bus } from '../../shared/bus.ts'
 import { type PushItem, schemaVersion, timestamp } from '../../shared/messages.ts'
 import type { Work } from '../../shared/publish.ts'
-import { seal } from '../../shared/seal.ts'
+import { type Sealing, seal } from '../../shared/seal.ts'
 import { buckets, pushSubject, sealedKey, streams } from '../../shared/subjects.ts'
 import type { Pair } from './pairs.ts'
 
 const hourMs = 3_600_000
 
-/** Seals each entry's token once, to the public key, and returns the items to publish. */
+/** Seals each entry's token once, and returns the items to publish. */
 export async function pushItems(
   refresher: Bus,
   run: string,
   pairs: readonly Pair[],
-  sealTo: string,
+  sealing: Sealing,
 ): Promise<Work[]> {
   const expiry = timestamp(new Date(Date.now() + 100 * hourMs))
   const deadline = timestamp(new Date(Date.now() + hourMs))
@@ -24,7 +24,7 @@ export async function pushItems(
   const facts = await Promise.all(
     [...tokens].map(async ([entry, token]) => {
       const { tokenId, key, content } = describe(entry, token)
-      const revision = await sealed.put(key, seal({ ...content, run, expiry }, sealTo))
+      const revision = await sealed.put(key, seal({ ...content, run, expiry }, sealing))
       return [entry, { tokenId, key, revision, expiry, deadline }] as const
     }),
   )

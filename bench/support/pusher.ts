@@ -1,15 +1,16 @@
 /** The distributor by itself on a sandbox site, fed with pushes of sealed tokens as they come from the bus. */
-import { readFileSync, rmSync } from 'node:fs'
+import { rmSync } from 'node:fs'
 import { entryName } from '../../sandbox/entry.ts'
 import type { SandboxSite } from '../../sandbox/site.ts'
 import type { Bus } from '../../shared/bus.ts'
-import type { TargetRecord } from '../../shared/claim.ts'
 import type { TokenFailed, TokenPushed } from '../../shared/messages.ts'
 import type { NatsUser } from '../../shared/nats-permissions.ts'
 import { publishAll } from '../../shared/publish.ts'
 import { nextRunId } from '../../shared/run-id.ts'
-import { natsFiles, sealingPublicKeyFile } from '../../shared/state.ts'
+import { readSealing } from '../../shared/sealing-keys.ts'
+import { natsFiles } from '../../shared/state.ts'
 import { buckets, pushSubject } from '../../shared/subjects.ts'
+import type { TargetRecord } from '../../shared/target-record.ts'
 import { ensureTopology } from '../../shared/topology.ts'
 import { startDaemon, startServer } from './daemon.ts'
 import type { Pair } from './pairs.ts'
@@ -41,7 +42,7 @@ export async function startPusher(site: SandboxSite): Promise<Pusher> {
   ]
   await ensureTopology(refresher, 'refresher', { streams: [], buckets: [] })
   stack.use(await startDaemon('distributor', site, server.url))
-  const sealTo = readFileSync(sealingPublicKeyFile(state), 'utf8').trim()
+  const sealing = await readSealing({ previousSeedFiles: [] }, state)
   const failures: TokenFailed[] = []
   let onPushed: (event: TokenPushed) => void = () => undefined
   await listen<TokenPushed>(operator, 'token.pushed.*.*', (event) => onPushed(event))
@@ -61,7 +62,7 @@ export async function startPusher(site: SandboxSite): Promise<Pusher> {
       }
       const late = setTimeout(() => done.reject(new Error(tellMissing(missing, failures))), patienceMs)
       try {
-        await publishAll(distributor, await pushItems(refresher, run, pairs, sealTo))
+        await publishAll(distributor, await pushItems(refresher, run, pairs, sealing))
         await done.promise
       } finally {
         clearTimeout(late)

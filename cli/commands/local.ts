@@ -111,7 +111,7 @@ function addKeys(program: Command): void {
     .command('keys')
     .summary('make the keys of a bus of your own, and print the public ones')
     .description(
-      'Make the seeds of every NATS user and of sealing where they are missing, and print the public keys of the users as ' +
+      'Make the seeds of every NATS user, of sealing and of signing where they are missing, and print the public keys of the users as ' +
         'lines for the environment of nats-server. "managed-tokens up" with its private server does this by itself.',
     )
     .option('--state <DIR>', 'where they are (default: $MANAGED_TOKENS_STATE or /var/lib/managed-tokens)')

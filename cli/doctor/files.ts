@@ -2,7 +2,7 @@
 import { accessSync, constants, type Stats, statSync } from 'node:fs'
 import type { Site } from '../../shared/config/site.ts'
 import { natsUsers } from '../../shared/nats-permissions.ts'
-import { sealingSeedFile, seedFile, stateDirectory } from '../../shared/state.ts'
+import { sealingSeedFile, seedFile, signingSeedFile, stateDirectory } from '../../shared/state.ts'
 import { type Check, type Finding, ok, problem, warning } from './check.ts'
 
 const deadlineMs = 5_000
@@ -78,6 +78,8 @@ const seedsOf = (site: Site | undefined, root: string) =>
   [
     ...natsUsers.map((user) => site?.nats.seedFile?.replaceAll('{{.Daemon}}', user) ?? seedFile(root, user)),
     site?.sealing.seedFile ?? sealingSeedFile(root),
+    ...(site?.sealing.previousSeedFiles ?? []),
+    site?.sealing.signingKeyFile ?? signingSeedFile(root),
   ].filter((file) => !file.startsWith(systemdCredentials))
 
 /** Credentials of units belong to root, and reach their daemon by an access list that the mode does not show. */

@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { link, readFile, rm, writeFile } from 'node:fs/promises'
-import { createCurve, createUser, type KeyPair, Prefix } from '@nats-io/nkeys'
+import { createAccount, createCurve, createUser, type KeyPair, Prefix } from '@nats-io/nkeys'
 import { writeFileAtomic } from '../../shared/atomic-file.ts'
 import { type NatsUser, natsUsers } from '../../shared/nats-permissions.ts'
 import { publicKeyOf } from '../../shared/nkey.ts'
@@ -11,7 +11,9 @@ import {
   sealingPublicKeyFile,
   sealingSeedFile,
   seedFile,
+  signingSeedFile,
   stateDirectory,
+  trustedSignersFile,
 } from '../../shared/state.ts'
 
 /** Makes what is missing and returns the users' public nkeys (`U…`). Throws with the file's name when a key cannot be read. */
@@ -26,18 +28,22 @@ export async function ensureNatsKeys(stateRoot: string): Promise<Record<NatsUser
   return keys as Record<NatsUser, string>
 }
 
-/** Makes the distributor's curve pair when there is none; the public half is written beside the daemons' directories. */
+/**
+ * Makes the distributor's curve pair and the refresher's signing pair when there is none; the public halves are written beside
+ * the daemons' directories.
+ */
 export async function ensureSealingKeys(stateRoot: string): Promise<void> {
   await ensurePrivateDirectory(stateDirectory(stateRoot, 'distributor'))
-  const file = sealingSeedFile(stateRoot)
-  await writeNewFile(file, () => seedOf(createCurve()), 0o600)
-  // Always the seed's own half: with the one of a seed that was removed, nothing could be opened.
-  await writeFileAtomic(
-    sealingPublicKeyFile(stateRoot),
-    `${await readPublicKey(file, Prefix.Curve)}\n`,
-    0o644,
-  )
+  await ensurePrivateDirectory(stateDirectory(stateRoot, 'refresher'))
+  const [seed, signingSeed] = [sealingSeedFile(stateRoot), signingSeedFile(stateRoot)]
+  await writeNewFile(seed, () => seedOf(createCurve()), 0o600)
+  await writeNewFile(signingSeed, () => seedOf(createAccount()), 0o600)
+  // Always the seeds' own halves: with those of seeds that were removed, nothing could be opened.
+  await writePublic(sealingPublicKeyFile(stateRoot), await readPublicKey(seed, Prefix.Curve))
+  await writePublic(trustedSignersFile(stateRoot), await readPublicKey(signingSeed, Prefix.Account))
 }
+
+const writePublic = (file: string, key: string) => writeFileAtomic(file, `${key}\n`, 0o644)
 
 const seedOf = (pair: KeyPair) => new TextDecoder().decode(pair.getSeed())
 

@@ -1,19 +1,18 @@
 /** Pushes one entry's token to one node: opens the seal, compares it with what was asked for, pushes; answers with `token.pushed`. */
-import type { KV, KvEntry } from '@nats-io/kv'
-import { isBusError } from '../../shared/bus-errors.ts'
+import type { KV } from '@nats-io/kv'
 import type { Entry, Site } from '../../shared/config/site.ts'
 import type { Received } from '../../shared/consume.ts'
 import { failure, Permanent } from '../../shared/errors.ts'
 import { findEntry } from '../../shared/find-entry.ts'
 import type { Tickets } from '../../shared/kinit.ts'
 import { type PushItem, schemaVersion, type TokenPushed, timestamp } from '../../shared/messages.ts'
-import { type PatienceOptions, patiently } from '../../shared/patiently.ts'
 import type { Fact, Outgoing } from '../../shared/publish.ts'
 import type { SealedContent } from '../../shared/seal.ts'
-import { pushSubject, sealedKey, tokenSubject } from '../../shared/subjects.ts'
+import { pushSubject, tokenSubject } from '../../shared/subjects.ts'
 import { type Acted, workOnTarget } from '../../shared/target.ts'
 import { deliveryOf } from './delivery.ts'
 import { filesFor } from './files.ts'
+import { openToken } from './open-token.ts'
 import { type PushToNodeDeps, pushToNode } from './push-to-node.ts'
 import { retriesOfPush } from './retries.ts'
 import type { PlacedFile } from './transport.ts'
@@ -75,54 +74,6 @@ async function push(
   logPushed(received.log, item, files, content)
   if (missing) throw new Permanent(missing)
   return { messages: [pushedEvent(item, content, warning)], expiry: content.expiry }
-}
-
-/**
- * The token of the asked revision, or the newest one of the entry where that revision is gone, cannot be opened or is over.
- * Throws Permanent `seal-missing`.
- */
-export async function openToken(
-  item: Pick<PushItem, 'revision'>,
-  entry: Pick<Entry, 'name' | 'service'>,
-  { sealed, unseal }: Pick<PushDeps, 'sealed' | 'unseal'>,
-  patience: PatienceOptions = {},
-): Promise<SealedContent> {
-  const key = sealedKey(entry.name)
-  const asked = await patiently(() => readRevision(sealed, key, item.revision), patience)
-  const content =
-    opened(asked, entry, unseal) ?? opened(await patiently(() => sealed.get(key), patience), entry, unseal)
-  if (content) return content
-  throw new Permanent(
-    failure('seal-missing', `The sealed token of ${entry.name} is gone or cannot be opened.`),
-  )
-}
-
-/** A revision of another key is as good as none; a bus that is away says nothing of it. */
-async function readRevision(sealed: KV, key: string, revision: number): Promise<KvEntry | null> {
-  try {
-    return await sealed.get(key, { revision })
-  } catch (error) {
-    if (isBusError(error)) throw error
-    return null
-  }
-}
-
-function opened(
-  found: KvEntry | null,
-  entry: Pick<Entry, 'name' | 'service'>,
-  unseal: Unsealing,
-): SealedContent | null {
-  const content = found?.operation === 'PUT' ? unseal(found.string(), entry.name) : null
-  return content && isWhatWasAsked(content, entry) ? content : null
-}
-
-/** Whose token it is was sealed with it: another entry's or service's is never pushed. Pure. */
-export function isWhatWasAsked(content: SealedContent, entry: Pick<Entry, 'name' | 'service'>): boolean {
-  return (
-    content.entry === entry.name &&
-    content.service === entry.service &&
-    Date.parse(content.expiry) > Date.now()
-  )
 }
 
 /** The line that people look for: what lies where, and until when. */

@@ -1,5 +1,4 @@
 /** The distributor: opens sealed tokens and puts them on every node, many at once, a few at a time for each node. */
-import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Entry, Site } from '../../shared/config/site.ts'
 import { consume } from '../../shared/consume.ts'
@@ -8,7 +7,7 @@ import { openTickets } from '../../shared/kinit.ts'
 import { type PushItem, pushItem, tokenReady, tokenStored } from '../../shared/messages.ts'
 import { serveRequests } from '../../shared/micro.ts'
 import { failedEvent } from '../../shared/report.ts'
-import { sealingSeedFile } from '../../shared/state.ts'
+import { readOpening } from '../../shared/sealing-keys.ts'
 import { buckets, consumers, streams } from '../../shared/subjects.ts'
 import { awaitTopology } from '../../shared/topology.ts'
 import { openCircuitBreaker, wayTo } from './circuit-breaker.ts'
@@ -25,7 +24,6 @@ await runDaemon('distributor', async ({ bus, log, site, stateRoot, stateDirector
     streams: [streams.tokens],
     buckets: [buckets.targets, buckets.sealed],
   })
-  const seed = await readFile(site().sealing.seedFile ?? sealingSeedFile(stateRoot), 'utf8')
   const targets = await bus.bucket(buckets.targets)
   const limits = openConcurrencyLimits(() => site().distributor.perNode)
   const breaker = openCircuitBreaker()
@@ -39,7 +37,7 @@ await runDaemon('distributor', async ({ bus, log, site, stateRoot, stateDirector
     ),
     ...{ limits, breaker },
     staging: await emptyStaging(join(stateDirectory, 'staging')),
-    unseal: openUnsealing(new TextEncoder().encode(seed.trim())),
+    unseal: openUnsealing(await readOpening(site().sealing, stateRoot)),
   }
   const entryOf = openEntries(site)
   const wayOf = ({ entry, node }: PushItem) => wayTo({ entry: entryOf(entry) ?? strange, node })

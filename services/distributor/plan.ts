@@ -1,6 +1,5 @@
 /** Makes one push of each node of an entry out of `token.ready`, or of the last `token.stored` where pushes wait for that. */
 import type { KV } from '@nats-io/kv'
-import type { TargetRecord } from '../../shared/claim.ts'
 import type { Site } from '../../shared/config/site.ts'
 import type { Received } from '../../shared/consume.ts'
 import { findEntry } from '../../shared/find-entry.ts'
@@ -12,7 +11,9 @@ import {
   timestamp,
 } from '../../shared/messages.ts'
 import type { Outgoing, Work } from '../../shared/publish.ts'
+import { readValue } from '../../shared/read-value.ts'
 import { pushSubject, storeSubject, streams } from '../../shared/subjects.ts'
+import { targetRecord } from '../../shared/target-record.ts'
 
 export interface PlanDeps {
   readonly site: () => Site
@@ -35,9 +36,8 @@ export async function planStored(
 ): Promise<readonly Outgoing[]> {
   if (site().distributor.pushAfter !== 'stored') return []
   for (const credd of body.ready.credds) {
-    const record = await targets.get(storeSubject(body, credd))
-    const ended = record?.operation === 'PUT' ? record.json<TargetRecord>().ended : undefined
-    if (ended?.run !== body.run || ended.kind !== 'done') return []
+    const { value: record } = await readValue(targets, storeSubject(body, credd), targetRecord)
+    if (record?.ended?.run !== body.run || record.ended.kind !== 'done') return []
   }
   return pushesOf(body.ready, site())
 }

@@ -1,17 +1,17 @@
 /** Opens seals, an entry's newest only once: opening takes milliseconds of the event loop, and every node of it asks anew. */
-import { type SealedContent, unseal } from '../../shared/seal.ts'
+import { type Opened, type Opening, unseal } from '../../shared/seal.ts'
 
-/** What the sealed value of this entry holds, or null where it cannot be opened. */
-export type Unsealing = (sealed: string, entry: string) => SealedContent | null
+/** What the sealed value of this entry holds, or why it is not to be used. */
+export type Unsealing = (sealed: string, entry: string) => Opened
 
-/** With the secret curve seed. Remembers one content for each entry: the last that was opened. */
-export function openUnsealing(seed: Uint8Array): Unsealing {
-  const last = new Map<string, { readonly sealed: string; readonly content: SealedContent }>()
+/** Remembers one content for each entry: the last that was opened. */
+export function openUnsealing(opening: Opening): Unsealing {
+  const last = new Map<string, { readonly sealed: string; readonly opened: Opened }>()
   return (sealed, entry) => {
     const known = last.get(entry)
-    if (known?.sealed === sealed) return known.content
-    const content = unseal(sealed, seed)
-    if (content) last.set(entry, { sealed, content })
-    return content
+    if (known?.sealed === sealed) return known.opened
+    const opened = unseal(sealed, opening)
+    if ('content' in opened) last.set(entry, { sealed, opened })
+    return opened
   }
 }

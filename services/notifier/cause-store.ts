@@ -1,6 +1,7 @@
 /** Counts the runs in a row in which something failed for one cause, in the bucket `failures`, by compare-and-set. */
 import type { KV } from '@nats-io/kv'
 import { changeValue } from '../../shared/compare-and-set.ts'
+import { readValue, valueIn } from '../../shared/read-value.ts'
 import { z } from '../../shared/zod.ts'
 import { type Affected, affected, joinAffected } from './affected.ts'
 import type { Cause } from './cause.ts'
@@ -82,15 +83,14 @@ function inRowOf(
 /** True where people have heard of this cause, and not yet that it is over. */
 export async function isCauseHeard(failures: KV, key: string | undefined): Promise<boolean> {
   if (!key) return false
-  const found = await failures.get(`${causePrefix}${key}`)
-  return found?.operation === 'PUT' && failureCount.safeParse(found.json()).data?.heard === true
+  return (await readValue(failures, `${causePrefix}${key}`, failureCount)).value?.heard === true
 }
 
 /** All causes that were ever counted, by key. */
 export async function readCauses(failures: KV): Promise<ReadonlyMap<string, CauseCount>> {
   const causes = new Map<string, CauseCount>()
   for await (const found of await failures.history({ key: `${causePrefix}>` })) {
-    const count = found.operation === 'PUT' ? causeCount.safeParse(found.json()).data : undefined
+    const count = valueIn(found, causeCount)
     if (count) causes.set(found.key.slice(causePrefix.length), count)
   }
   return causes

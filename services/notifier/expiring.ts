@@ -1,16 +1,18 @@
 /** Decides which tokens people are warned of: those that end soon and are not replaced, and again at each halving. Pure. */
-import type { TargetRecord } from '../../shared/claim.ts'
+
 import type { Entry, Site } from '../../shared/config/site.ts'
+import { time } from '../../shared/messages.ts'
+import type { TargetRecord } from '../../shared/target-record.ts'
 import { z } from '../../shared/zod.ts'
 
 /** The value of the key `warned.<target key>` in the bucket `failures`: people were warned, and not told that it is over. */
 export const warned = z.object({
   /** The end of the token people were warned of. */
-  expiry: z.string(),
+  expiry: time,
   /** How urgent it was, see {@link urgencyOf}. */
   urgency: z.int(),
   /** When they were warned first. */
-  since: z.string(),
+  since: time,
 })
 export type Warned = z.infer<typeof warned>
 

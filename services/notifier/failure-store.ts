@@ -1,6 +1,7 @@
 /** Keeps the counts of consecutive failures in the bucket `failures`, by compare-and-set. */
 import type { KV } from '@nats-io/kv'
 import { attempt, changeValue } from '../../shared/compare-and-set.ts'
+import { valueIn } from '../../shared/read-value.ts'
 import { encodeToken } from '../../shared/subjects.ts'
 import { beforeAllRuns } from './ledger.ts'
 import {
@@ -23,6 +24,9 @@ export interface Failing {
 /** Its key in the bucket. */
 export const failingKey = ({ entry, kind, name }: Failing) =>
   [encodeToken(entry), kind, ...(name ? [encodeToken(name)] : [])].join('.')
+
+/** Whether a count lies under this key of the bucket: no entry's name is without `_`. */
+export const isCount = (key: string): boolean => /^[^.]*=5F[^.]*\.(refresh|credd|node)\./.test(key)
 
 /** A count as it is now, and as it was. */
 export interface Counted {
@@ -80,7 +84,7 @@ const changeCount = (
 export async function readCounts(failures: KV): Promise<ReadonlyMap<string, FailureCount>> {
   const counts = new Map<string, FailureCount>()
   for await (const found of await failures.history()) {
-    const count = found.operation === 'PUT' ? failureCount.safeParse(found.json()).data : undefined
+    const count = isCount(found.key) ? valueIn(found, failureCount) : undefined
     if (count) counts.set(found.key, count)
   }
   return counts

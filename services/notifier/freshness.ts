@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { KV, KvWatchEntry } from '@nats-io/kv'
 import type { Logger } from 'pino'
 import type { Site } from '../../shared/config/site.ts'
+import { time } from '../../shared/messages.ts'
 import { encodeToken } from '../../shared/subjects.ts'
 import { currentPushErrors, currentSetupErrors } from '../../shared/telemetry/kept-metrics.ts'
 import { beforeScrape } from '../../shared/telemetry/scrape.ts'
@@ -13,8 +14,8 @@ import { z } from '../../shared/zod.ts'
 const seenRecord = z.object({
   entry: z.string(),
   target: z.string().optional(),
-  expiry: z.string().optional(),
-  lastSuccess: z.string().optional(),
+  expiry: time.optional(),
+  lastSuccess: time.optional(),
   ended: z
     .object({ messages: z.array(z.object({ body: z.object({ credds: z.array(z.string()).default([]) }) })) })
     .optional()

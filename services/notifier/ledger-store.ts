@@ -1,8 +1,10 @@
 /** Keeps the ledger in the bucket `runs`, one value per run and entry, by compare-and-set: replicas never lose an event. */
 import type { KV } from '@nats-io/kv'
-import { decodeTime, isValid } from 'ulid'
+import { decodeTime } from 'ulid'
 import { attempt, changeValue } from '../../shared/compare-and-set.ts'
 import { inParallel } from '../../shared/in-parallel.ts'
+import { readValue } from '../../shared/read-value.ts'
+import { isRunId } from '../../shared/run-id.ts'
 import { ledgerKey, runKey } from '../../shared/subjects.ts'
 import { hasEnded, type LedgerRow, type LedgerRun, ledgerRow, ledgerRun } from './ledger.ts'
 import { openRunList } from './open-runs.ts'
@@ -46,13 +48,12 @@ export async function openLedger(runs: KV): Promise<LedgerStore> {
 
   async function runIds(): Promise<string[]> {
     const ids: string[] = []
-    for await (const key of await runs.keys('*')) if (isValid(key)) ids.push(key)
+    for await (const key of await runs.keys('*')) if (isRunId(key)) ids.push(key)
     return ids.sort()
   }
 
   async function readRun(run: string): Promise<LedgerRun | undefined> {
-    const found = await runs.get(runKey(run))
-    return found?.operation === 'PUT' ? ledgerRun.parse(found.json()) : undefined
+    return (await readValue(runs, runKey(run), ledgerRun)).value
   }
 
   async function headOf(run: string): Promise<LedgerRun | undefined> {
@@ -62,14 +63,14 @@ export async function openLedger(runs: KV): Promise<LedgerStore> {
   }
 
   async function readRow(run: string, entry: string): Promise<LedgerRow | undefined> {
-    const found = await runs.get(ledgerKey(run, entry))
-    return found?.operation === 'PUT' ? ledgerRow.parse(found.json()) : undefined
+    return (await readValue(runs, ledgerKey(run, entry), ledgerRow)).value
   }
 
   async function rowHasEnded(run: string, entry: string): Promise<boolean> {
     if (ended.get(run)?.has(entry)) return true
     const row = await readRow(run, entry)
-    if (!row || !hasEnded(row)) return false
+    // One that somebody has overwritten will never end.
+    if (row && !hasEnded(row)) return false
     ended.set(run, (ended.get(run) ?? new Set()).add(entry))
     return true
   }

@@ -7,7 +7,9 @@ import {
   type TokenReady,
   type TokenStored,
   targetState,
+  time,
 } from '../../shared/messages.ts'
+import { runId } from '../../shared/run-id.ts'
 import { z } from '../../shared/zod.ts'
 
 const causeName = z.string().describe('What is at fault where it is not the target itself.').optional()
@@ -17,12 +19,12 @@ export const targetRow = z.object({
   kind: z.enum(['credd', 'node']),
   name: z.string(),
   state: targetState,
-  at: z.string().describe('When it came to this state.'),
+  at: time.describe('When it came to this state.'),
   code: z.string().optional(),
   message: z.string().optional(),
   action: z.string().optional(),
   causeName,
-  expiry: z.string().describe('When the token there ends.').optional(),
+  expiry: time.describe('When the token there ends.').optional(),
   warning: z.string().optional(),
   cause: z.literal('refresh').describe('Failed because the entry’s refresh did.').optional(),
 })
@@ -30,17 +32,17 @@ export type TargetRow = z.infer<typeof targetRow>
 
 /** One entry of a run: the value of the key `<run>.<entry>` in the bucket `runs`. */
 export const ledgerRow = z.object({
-  run: z.string(),
+  run: runId,
   entry: z.string(),
   service: z.string(),
   refresh: z.object({
     state: targetState,
-    at: z.string(),
+    at: time,
     code: z.string().optional(),
     message: z.string().optional(),
     action: z.string().optional(),
     causeName,
-    expiry: z.string().optional(),
+    expiry: time.optional(),
     reused: z.boolean().optional(),
   }),
   targets: z.array(targetRow),
@@ -49,14 +51,14 @@ export type LedgerRow = z.infer<typeof ledgerRow>
 
 /** The run itself: the value of the key `<run>` in the bucket `runs`. */
 export const ledgerRun = z.object({
-  run: z.string(),
-  started: z.string(),
-  deadline: z.string(),
+  run: runId,
+  started: time,
+  deadline: time,
   mode: runMode,
   entries: z.array(z.string()),
   traceId: z.string().optional(),
   spanId: z.string().describe('Where the run’s trace came by: what the clock brings hangs there.').optional(),
-  finished: z.string().optional(),
+  finished: time.optional(),
 })
 export type LedgerRun = z.infer<typeof ledgerRun>
 

@@ -1,7 +1,9 @@
 /** Keeps news in the bucket `runs` from when it is known until it is told, and remembers what was told: each once. */
 import type { KV } from '@nats-io/kv'
-import { attempt } from '../../shared/compare-and-set.ts'
+import { attempt, writeAt } from '../../shared/compare-and-set.ts'
 import { inParallel } from '../../shared/in-parallel.ts'
+import { time } from '../../shared/messages.ts'
+import { isKey, readText, readValue } from '../../shared/read-value.ts'
 import { z } from '../../shared/zod.ts'
 import { type News, news } from './news.ts'
 
@@ -14,11 +16,16 @@ const waitingPrefix = 'news.'
 const toldPrefix = 'told.'
 const batchKey = 'telling.now'
 
+/** The value of a key with news that wait. */
+const pieces = z.array(news)
+
+const batchId = z.ulid()
+
 /** What is being told now: whoever finds it goes on with it, under the same id. */
 const batch = z.object({
-  id: z.string(),
-  at: z.string(),
-  keys: z.array(z.string()).describe('Without their prefix.'),
+  id: batchId,
+  at: time,
+  keys: z.array(z.string().refine(isKey)).describe('Without their prefix.'),
 })
 export type KeptBatch = z.infer<typeof batch>
 
@@ -26,8 +33,7 @@ export type KeptBatch = z.infer<typeof batch>
 export async function addNews(runs: KV, id: string, pieces: readonly News[]): Promise<void> {
   for (let first = 0; first < pieces.length; first += together) {
     const key = `${id}.${first / together}`
-    const told = await runs.get(`${toldPrefix}${key}`)
-    if (told?.operation === 'PUT') continue
+    if ((await readText(runs, `${toldPrefix}${key}`, batchId)).value) continue
     const value = JSON.stringify(pieces.slice(first, first + together))
     await attempt(() => runs.create(`${waitingPrefix}${key}`, value))
   }
@@ -35,14 +41,15 @@ export async function addNews(runs: KV, id: string, pieces: readonly News[]): Pr
 
 /** The batch that is being told, or a new one of all the news there is; undefined where there is none. */
 export async function takeBatch(runs: KV, newId: () => string, at: string): Promise<KeptBatch | undefined> {
-  const found = await runs.get(batchKey)
-  if (found?.operation === 'PUT') return batch.parse(found.json())
+  const { value: found, revision } = await readValue(runs, batchKey, batch)
+  if (found) return found
   const keys: string[] = []
-  for await (const key of await runs.keys(`${waitingPrefix}>`)) keys.push(key.slice(waitingPrefix.length))
+  for await (const key of await runs.keys(`${waitingPrefix}>`))
+    if (isKey(key)) keys.push(key.slice(waitingPrefix.length))
   if (keys.length === 0) return undefined
   const taken: KeptBatch = { id: newId(), at, keys: keys.toSorted().slice(0, mostKeys) }
   // Another notifier may have been faster: its batch is found at the next look.
-  const written = await attempt(() => runs.create(batchKey, JSON.stringify(taken)))
+  const written = await attempt(() => writeAt(runs, batchKey, JSON.stringify(taken), revision))
   return written === undefined ? undefined : taken
 }
 
@@ -53,10 +60,9 @@ export async function takeBatch(runs: KV, newId: () => string, at: string): Prom
 export async function readBatch(runs: KV, { id, keys }: KeptBatch): Promise<News[] | undefined> {
   const found = await inParallel(keys, async (key) => {
     // In this order: a piece that is gone was marked as told before.
-    const value = await runs.get(`${waitingPrefix}${key}`)
-    const told = await runs.get(`${toldPrefix}${key}`)
-    if (told?.operation === 'PUT') return { toldBy: told.string(), pieces: [] }
-    return { pieces: value?.operation === 'PUT' ? z.array(news).parse(value.json()) : [] }
+    const { value = [] } = await readValue(runs, `${waitingPrefix}${key}`, pieces)
+    const { value: toldBy } = await readText(runs, `${toldPrefix}${key}`, batchId)
+    return toldBy ? { toldBy, pieces: [] } : { pieces: value }
   })
   if (found.some(({ toldBy }) => toldBy === id)) return undefined
   return found.flatMap(({ pieces }) => pieces)
@@ -68,7 +74,6 @@ export async function endBatch(runs: KV, { id, keys }: KeptBatch): Promise<void>
     await runs.put(`${toldPrefix}${key}`, id)
     await runs.delete(`${waitingPrefix}${key}`)
   })
-  const found = await runs.get(batchKey)
-  if (found?.operation !== 'PUT' || batch.parse(found.json()).id !== id) return
-  await attempt(() => runs.delete(batchKey, { previousSeq: found.revision }))
+  const { value: found, revision } = await readValue(runs, batchKey, batch)
+  if (found?.id === id) await attempt(() => runs.delete(batchKey, { previousSeq: revision }))
 }

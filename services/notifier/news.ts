@@ -1,13 +1,14 @@
 /** What people are told, piece by piece: what a run has brought is kept until it is told, and told as one. Pure. */
-import { type NewsKind, newsKind } from '../../shared/messages.ts'
+import { type NewsKind, newsKind, time } from '../../shared/messages.ts'
+import { runId } from '../../shared/run-id.ts'
 import { z } from '../../shared/zod.ts'
 import { affected } from './affected.ts'
 
 /** One piece of news. All texts are one clean line each; times are RFC 3339. */
 export const news = z.object({
   kind: newsKind,
-  run: z.string().describe('The run that brought it; of what no run brought, the last one.'),
-  at: z.string(),
+  run: runId.describe('The run that brought it; of what no run brought, the last one.'),
+  at: time,
   isTest: z.boolean().describe('Of a run that does not push: for the people of `notifications_test`.'),
   entry: z.string().optional().describe('Absent where it concerns no entry.'),
   service: z.string().optional(),
@@ -27,10 +28,7 @@ export const news = z.object({
   title: z.string().optional().describe('Of a notice: what there is to say.'),
   message: z.string().default(''),
   action: z.string().default(''),
-  since: z
-    .string()
-    .optional()
-    .describe('When the first run in a row failed; of silence, the last run’s end.'),
+  since: time.optional().describe('When the first run in a row failed; of silence, the last run’s end.'),
   runs: z.int().optional().describe('Runs in a row.'),
   ends: z
     .array(newsKind)
@@ -40,7 +38,7 @@ export const news = z.object({
     .string()
     .optional()
     .describe('Not told by the way of this subject: what could not be delivered there.'),
-  expiry: z.string().optional().describe('When the token there ends.'),
+  expiry: time.optional().describe('When the token there ends.'),
   traceId: z.string().optional(),
   spanId: z.string().optional(),
 })

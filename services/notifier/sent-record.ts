@@ -1,6 +1,7 @@
 /** What is kept of a message that goes out, in the bucket `runs`: written before and after, so that it goes out once. */
 import type { KV } from '@nats-io/kv'
 import { type Notification, timestamp } from '../../shared/messages.ts'
+import { readValue } from '../../shared/read-value.ts'
 import { encodeToken } from '../../shared/subjects.ts'
 import { z } from '../../shared/zod.ts'
 
@@ -25,8 +26,7 @@ export function openSentRecord(runs: KV, { id }: Pick<Notification, 'id'>): Sent
   const key = `sent.${encodeToken(id)}`
   return {
     async read() {
-      const found = await runs.get(key)
-      return found?.operation === 'PUT' ? sentRecord.parse(found.json()).state : undefined
+      return (await readValue(runs, key, sentRecord)).value?.state
     },
     async write(state) {
       await runs.put(key, JSON.stringify({ state, at: timestamp() }))

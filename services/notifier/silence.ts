@@ -1,14 +1,15 @@
 /** Decides when it is too long since a run has finished, and when that is over. Pure. */
 import type { Site } from '../../shared/config/site.ts'
+import { time } from '../../shared/messages.ts'
 import { z } from '../../shared/zod.ts'
 import type { LedgerRow, LedgerRun } from './ledger.ts'
 
 /** The value of the key `silence` in the bucket `failures`. */
 export const heardFrom = z.object({
   /** When the last run finished that counts; before the first one, when a notifier first looked. */
-  finished: z.string(),
+  finished: time,
   /** When people were told of the silence since then. */
-  toldAt: z.string().optional(),
+  toldAt: time.optional(),
 })
 export type HeardFrom = z.infer<typeof heardFrom>
 

@@ -2,7 +2,8 @@
  * Counts the runs in a row that a target failed in and decides when to speak: at the threshold, then counting starts again;
  * at once where only a person can help; and when it works again, to whom it was told. Pure.
  */
-import { newsKind } from '../../shared/messages.ts'
+import { newsKind, time } from '../../shared/messages.ts'
+import { runId } from '../../shared/run-id.ts'
 import { z } from '../../shared/zod.ts'
 
 /** The value of a target's key in the bucket `failures`. */
@@ -10,11 +11,11 @@ export const failureCount = z.object({
   /** Runs in a row, up to the threshold; starts again when it was told. */
   count: z.int(),
   /** When the first of the runs in a row failed; of a target that works, when it began to. */
-  since: z.string(),
+  since: time,
   /** Runs in a row since then, told or not; 0: it works. */
   runs: z.int(),
   /** The run that was counted last: an event seen twice counts once, and one that is late does not count. */
-  lastRun: z.string(),
+  lastRun: runId,
   /** The last run counted is one that people are told of. */
   told: z.boolean(),
   /** People were told of these runs in a row. */
@@ -22,13 +23,13 @@ export const failureCount = z.object({
   /** As what: notifiers of older versions do not say. */
   heardAs: z.array(z.enum(['failure', 'authentication'])).default([]),
   /** When they were told last that somebody has to act. */
-  urgentAt: z.string().optional(),
+  urgentAt: time.optional(),
   /** The key of what was at fault last; empty for what failed with its entry's refresh. Older notifiers do not say. */
   cause: z.string().optional(),
   /** What the run counted last has ended, where people had heard of it. */
   recovered: z
     .object({
-      since: z.string(),
+      since: time,
       runs: z.int(),
       ends: z.array(newsKind).default(['failure']),
       cause: z.string().optional(),

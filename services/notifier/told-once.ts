@@ -1,6 +1,7 @@
 /** Remembers in the bucket `failures` which problems administrators were told of last: the same ones are told once. */
 import { createHash } from 'node:crypto'
 import type { KV } from '@nats-io/kv'
+import { readValue } from '../../shared/read-value.ts'
 import { z } from '../../shared/zod.ts'
 
 const told = z.object({
@@ -18,8 +19,7 @@ export async function isToldFirst(
   problems: readonly string[],
   occasion: string,
 ): Promise<boolean> {
-  const found = await failures.get(key)
-  const before = found?.operation === 'PUT' ? told.parse(found.json()) : undefined
+  const { value: before } = await readValue(failures, key, told)
   const digest = problems.length > 0 ? digestOf(problems) : ''
   if (digest === (before?.problems ?? '') && occasion !== before?.run) return false
   await failures.put(key, JSON.stringify({ problems: digest, run: occasion }))

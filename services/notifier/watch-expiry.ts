@@ -1,13 +1,14 @@
 /** Watches how long tokens on nodes and in credds still live, and warns of those that are not replaced. */
 import type { KV } from '@nats-io/kv'
-import type { TargetRecord } from '../../shared/claim.ts'
 import type { Entry, Site } from '../../shared/config/site.ts'
 import { readTargets } from '../../shared/read-targets.ts'
+import { isKey, valueIn } from '../../shared/read-value.ts'
 import { encodeToken, refreshSubject } from '../../shared/subjects.ts'
+import type { TargetRecord } from '../../shared/target-record.ts'
 import { z } from '../../shared/zod.ts'
 import { type CauseCount, causeCount, causePrefix } from './cause-store.ts'
 import { decideWarning, entryOfTarget, type KeptTarget, type Warned, warned } from './expiring.ts'
-import { failingKey } from './failure-store.ts'
+import { failingKey, isCount } from './failure-store.ts'
 import type { News } from './news.ts'
 import { addNews } from './news-store.ts'
 import { schedulePeriodMs } from './schedule-period.ts'
@@ -54,16 +55,14 @@ async function readFailures(failures: KV) {
   const causes = new Map<string, CauseCount>()
   const warnings = new Map<string, Warned>()
   for await (const found of await failures.history()) {
-    if (found.operation !== 'PUT') continue
-    const value: unknown = found.json()
-    if (found.key.startsWith(warnedPrefix)) {
-      const one = warned.safeParse(value).data
+    if (found.key.startsWith(warnedPrefix) && isKey(found.key)) {
+      const one = valueIn(found, warned)
       if (one) warnings.set(found.key.slice(warnedPrefix.length), one)
     } else if (found.key.startsWith(causePrefix)) {
-      const one = causeCount.safeParse(value).data
+      const one = valueIn(found, causeCount)
       if (one) causes.set(found.key.slice(causePrefix.length), one)
-    } else {
-      const one = failureCount.safeParse(value).data
+    } else if (isCount(found.key)) {
+      const one = valueIn(found, failureCount)
       if (one) counts.set(found.key, one)
     }
   }

@@ -1,8 +1,9 @@
 /** Watches that runs finish: no event says that none does. What it knows is kept, so that a restart forgets nothing. */
 import type { KV } from '@nats-io/kv'
-import { attempt } from '../../shared/compare-and-set.ts'
+import { attempt, writeAt } from '../../shared/compare-and-set.ts'
 import { formatDuration } from '../../shared/config/duration.ts'
 import type { Site } from '../../shared/config/site.ts'
+import { readValue } from '../../shared/read-value.ts'
 import { encodeToken } from '../../shared/subjects.ts'
 import type { LedgerRow, LedgerRun } from './ledger.ts'
 import type { News } from './news.ts'
@@ -68,10 +69,10 @@ const nothingElse: Pick<News, 'isTest' | 'message' | 'action'> = { isTest: false
 /** The clock starts when a notifier looks for the first time. */
 async function read(failures: KV, now: string): Promise<{ value: HeardFrom; revision: number }> {
   for (;;) {
-    const found = await failures.get(key)
-    if (found?.operation === 'PUT') return { value: heardFrom.parse(found.json()), revision: found.revision }
+    const { value: known, revision: last } = await readValue(failures, key, heardFrom)
+    if (known) return { value: known, revision: last }
     const value: HeardFrom = { finished: now }
-    const revision = await attempt(() => failures.create(key, JSON.stringify(value)))
+    const revision = await attempt(() => writeAt(failures, key, JSON.stringify(value), last))
     if (revision !== undefined) return { value, revision }
   }
 }

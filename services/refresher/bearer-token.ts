@@ -6,6 +6,7 @@ import type { Entry } from '../../shared/config/site.ts'
 import { failure, Transient } from '../../shared/errors.ts'
 import { readClaims } from '../../shared/jwt-claims.ts'
 import { encodeToken } from '../../shared/subjects.ts'
+import { isTokenWord } from '../../shared/token-word.ts'
 import { z } from '../../shared/zod.ts'
 import {
   commonArguments,
@@ -44,16 +45,13 @@ export async function getBearerToken(
     if (!succeeded(outcome))
       throw htgettokenError({ ...entry, vaultServer: options.vaultServer, what: 'bearer token' }, outcome)
     const token = (await readFile(outFile, 'utf8')).trim()
-    if (!isOneWord(token))
+    if (!isTokenWord(token))
       throw new Transient(failure('unexpected', `htgettoken left no bearer token of ${entry.service}.`))
     return { token, expiry: bearerExpiry(token, bearer.minSeconds) }
   } finally {
     await rm(outFile, { force: true })
   }
 }
-
-/** On its way to the node a token is a line: anything else would be taken for the next file. */
-const isOneWord = (token: string) => /^[\x21-\x7e]+$/.test(token)
 
 /** htgettoken's argument list; scopes or an audience make it ask Vault for an exchanged token. Pure. */
 export function bearerArguments(

@@ -11,10 +11,11 @@ import { patiently } from '../../shared/patiently.ts'
 import type { Fact, Outgoing } from '../../shared/publish.ts'
 import { failedEvent } from '../../shared/report.ts'
 import type { RunCache } from '../../shared/run-cache.ts'
-import { seal } from '../../shared/seal.ts'
+import { type Sealing, seal } from '../../shared/seal.ts'
 import { refreshSubject, sealedKey, tokenSubject } from '../../shared/subjects.ts'
 import { type Acted, workOnTarget } from '../../shared/target.ts'
 import { timeStep } from '../../shared/telemetry/steps.ts'
+import { isTokenWord } from '../../shared/token-word.ts'
 import type { VaultPause } from '../../shared/vault-pause.ts'
 import { requestsOf } from '../../shared/vault-requests.ts'
 import { findVaultServer, type VaultServerOptions } from '../../shared/vault-server.ts'
@@ -33,8 +34,7 @@ export interface RefreshDeps {
   readonly vaultPause: VaultPause
   readonly answers: RunCache
   readonly ferryBearer?: FerryBearer
-  /** The distributor's public curve key. */
-  readonly sealTo: string
+  readonly sealing: Sealing
   /** Private directory with one vault token an entry. */
   readonly tokenDirectory: string
 }
@@ -140,6 +140,8 @@ function makeVaultToken(
 ): Promise<Pick<Made, 'token' | 'reused' | 'end'>> {
   return timeStep('get', entry.name, { service: entry.service }, async () => {
     const { token, reused } = await getVaultToken(entry, options)
+    if (!isTokenWord(token))
+      throw new Transient(failure('unexpected', `htgettoken left no vault token of ${entry.service}.`))
     return { token, reused, end: await tokenExpiry(options.vaultServer, token, options) }
   })
 }
@@ -159,7 +161,7 @@ async function announce(
     ...(entry.deliver.vault && { token }),
     ...(entry.deliver.bearers.length > 0 && { bearers: [...bearers] }),
   }
-  const sealed = seal(content, deps.sealTo)
+  const sealed = seal(content, deps.sealing)
   // Made anew it would cost Vault a login: the bus may be away meanwhile.
   const revision = await patiently(() => deps.sealed.put(key, sealed), received)
   const lacking = lackingUntold(item, entry, bearers)

@@ -3,13 +3,15 @@ import type { KV } from '@nats-io/kv'
 import type { Entry } from '../../shared/config/site.ts'
 import { type RunMode, runMode, runStarted } from '../../shared/messages.ts'
 import { readMessage } from '../../shared/parse-message.ts'
-import { latestRunKey, ledgerKey } from '../../shared/subjects.ts'
+import { readValue } from '../../shared/read-value.ts'
+import { isRunId, runId } from '../../shared/run-id.ts'
+import { ledgerKey } from '../../shared/subjects.ts'
 import { isWeaker } from '../../shared/weaker-run.ts'
 import { z } from '../../shared/zod.ts'
 
 /** What this needs of the notifier's ledger; it writes more. */
 export const ledgerHead = z.object({
-  run: z.string(),
+  run: runId,
   deadline: z.string().optional(),
   mode: runMode,
   entries: z.array(z.string()),
@@ -55,16 +57,14 @@ export async function findJoined(
 async function readHeads(runs: KV): Promise<z.infer<typeof ledgerHead>[]> {
   const heads: z.infer<typeof ledgerHead>[] = []
   for await (const key of await runs.keys('*')) {
-    if (key === latestRunKey) continue
-    const found = await runs.get(key)
-    const head = found?.operation === 'PUT' ? ledgerHead.safeParse(found.json()).data : undefined
+    if (!isRunId(key)) continue
+    const { value: head } = await readValue(runs, key, ledgerHead)
     if (head) heads.push(head)
   }
   return heads
 }
 
 async function isWaiting(runs: KV, run: string, entry: string): Promise<boolean> {
-  const found = await runs.get(ledgerKey(run, entry))
-  const row = found?.operation === 'PUT' ? ledgerEntry.safeParse(found.json()).data : undefined
+  const { value: row } = await readValue(runs, ledgerKey(run, entry), ledgerEntry)
   return row ? row.refresh.state === 'waiting' || row.targets.some(({ state }) => state === 'waiting') : false
 }

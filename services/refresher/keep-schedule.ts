@@ -7,22 +7,22 @@ import { uptime } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { KV } from '@nats-io/kv'
 import type { Logger } from 'pino'
-import { attempt } from '../../shared/compare-and-set.ts'
+import { attempt, writeAt } from '../../shared/compare-and-set.ts'
 import type { CronTimes, DueTimes } from '../../shared/cron-times.ts'
-import { timestamp } from '../../shared/messages.ts'
+import { time, timestamp } from '../../shared/messages.ts'
+import { readValue } from '../../shared/read-value.ts'
+import { runId } from '../../shared/run-id.ts'
 import { scheduleKey } from '../../shared/subjects.ts'
 import { z } from '../../shared/zod.ts'
 import { type Clocks, firstMemory, lookAtClocks, type ScheduleMemory } from './schedule.ts'
 
-const instant = z.iso.datetime({ offset: true })
-
 /** The value of `schedule.<name>` in the bucket `targets`. */
 const firingRecord = z.object({
-  due: instant.describe('The time of the schedule this was fired for.'),
-  at: instant.describe('When it was claimed, by the clock of whoever did.'),
+  due: time.describe('The time of the schedule this was fired for.'),
+  at: time.describe('When it was claimed, by the clock of whoever did.'),
   holder: z.string().describe('Random id of the replica that acts on it.'),
   /** What the holder wrote down about what it began, for whoever takes over. */
-  begun: z.string().optional(),
+  begun: runId.optional(),
   done: z.boolean(),
 })
 type FiringRecord = z.infer<typeof firingRecord>
@@ -179,18 +179,12 @@ export function openSchedule(options: ScheduleOptions): { look(): Promise<number
   }
 
   async function read(): Promise<Found | undefined> {
-    const found = await targets.get(key)
-    if (!found) return undefined
-    const record = found.operation === 'PUT' ? firingRecord.safeParse(found.json()).data : undefined
-    return { record, revision: found.revision }
+    const { value: record, revision } = await readValue(targets, key, firingRecord)
+    return revision === 0 ? undefined : { record, revision }
   }
 
   const write = (record: FiringRecord, revision: number) =>
-    attempt(() =>
-      revision === 0
-        ? targets.create(key, JSON.stringify(record))
-        : targets.update(key, JSON.stringify(record), revision),
-    )
+    attempt(() => writeAt(targets, key, JSON.stringify(record), revision))
 
   return { look }
 }

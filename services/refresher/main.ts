@@ -1,5 +1,4 @@
 /** The refresher: plans runs, makes a vault token per entry, seals it, and says that it is ready. */
-import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { ulid } from 'ulid'
 import type { Site } from '../../shared/config/site.ts'
@@ -11,7 +10,7 @@ import { refreshItem, runStarted } from '../../shared/messages.ts'
 import { serveRequests } from '../../shared/micro.ts'
 import { failedEvent } from '../../shared/report.ts'
 import { openRunCache } from '../../shared/run-cache.ts'
-import { sealingPublicKeyFile } from '../../shared/state.ts'
+import { readSealing } from '../../shared/sealing-keys.ts'
 import { buckets, consumers, requests, streams } from '../../shared/subjects.ts'
 import { awaitTopology } from '../../shared/topology.ts'
 import { openVaultBudget } from '../../shared/vault-budget.ts'
@@ -37,7 +36,7 @@ await runDaemon('refresher', async (context) => {
   const deps = {
     ...{ site, targets, uids, tickets, vaultPause },
     sealed: await bus.bucket(buckets.sealed),
-    sealTo: site().sealing.publicKey ?? (await readFile(sealingPublicKeyFile(stateRoot), 'utf8')).trim(),
+    sealing: await readSealing(site().sealing, stateRoot),
     answers: openRunCache(),
     ferryBearer: openFerryBearer({ site, tickets, vaultPause, directory: join(stateDirectory, 'ferry') }),
     tokenDirectory: join(stateDirectory, 'tokens'),

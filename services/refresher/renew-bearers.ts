@@ -2,11 +2,12 @@
 import type { KV } from '@nats-io/kv'
 import type { Logger } from 'pino'
 import type { Bus } from '../../shared/bus.ts'
-import type { TargetRecord } from '../../shared/claim.ts'
 import type { Site } from '../../shared/config/site.ts'
 import { tokenReady } from '../../shared/messages.ts'
+import { readValue } from '../../shared/read-value.ts'
 import { mintRunId } from '../../shared/run-id.ts'
 import { refreshSubject, streams } from '../../shared/subjects.ts'
+import { type TargetRecord, targetRecord } from '../../shared/target-record.ts'
 import { beginWith, type Firing } from './keep-schedule.ts'
 import { type RunDeps, startRun } from './run-request.ts'
 
@@ -39,8 +40,8 @@ async function findDue(
   for (const entry of entries) {
     if (entry.deliver.bearers.length === 0) continue
     const subject = refreshSubject(entry)
-    const found = await targets.get(subject)
-    if (found?.operation !== 'PUT' || !isDue(found.json<TargetRecord>(), nowMs)) continue
+    const { value: record } = await readValue(targets, subject, targetRecord)
+    if (!record || !isDue(record, nowMs)) continue
     if ((await bus.lastMessage(streams.refresh, subject)) === null) due.push(entry.name)
   }
   return due

@@ -1,9 +1,10 @@
 /** What the schedule does at its time: one run of everything, unless the last one of everything is still going on. */
 import type { KV } from '@nats-io/kv'
 import type { Logger } from 'pino'
-import { decodeTime, isValid } from 'ulid'
+import { decodeTime } from 'ulid'
 import type { Site } from '../../shared/config/site.ts'
-import { mintRunId } from '../../shared/run-id.ts'
+import { readValue } from '../../shared/read-value.ts'
+import { isRunId, mintRunId } from '../../shared/run-id.ts'
 import { ledgerHead } from './joined.ts'
 import { beginWith, type Firing } from './keep-schedule.ts'
 import { type RunDeps, startRun } from './run-request.ts'
@@ -37,9 +38,8 @@ export async function findUnfinishedFullRun(
 ): Promise<string | undefined> {
   const oldest = now - Math.max(lookBackMs, timeouts.globalMs)
   for await (const key of await runs.keys('*')) {
-    if (!isValid(key) || decodeTime(key) < oldest) continue
-    const found = await runs.get(key)
-    const head = found?.operation === 'PUT' ? ledgerHead.safeParse(found.json()).data : undefined
+    if (!isRunId(key) || decodeTime(key) < oldest) continue
+    const { value: head } = await readValue(runs, key, ledgerHead)
     if (!head || head.finished || !head.mode.push || !head.mode.notify) continue
     const isFull = entries.every(({ name }) => head.entries.includes(name))
     if (isFull && Date.parse(head.deadline ?? '') > now) return head.run

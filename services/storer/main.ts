@@ -3,15 +3,16 @@ import { mkdir } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { dirname, join } from 'node:path'
 import type { KV } from '@nats-io/kv'
-import { targetRecord } from '../../shared/claim.ts'
 import { consume } from '../../shared/consume.ts'
 import { runDaemon } from '../../shared/daemon.ts'
 import { openTickets } from '../../shared/kinit.ts'
 import { keepLease } from '../../shared/lease.ts'
 import { storeItem, tokenReady } from '../../shared/messages.ts'
 import { serveRequests } from '../../shared/micro.ts'
+import { readValue } from '../../shared/read-value.ts'
 import { ensurePrivateDirectory } from '../../shared/state.ts'
 import { buckets, consumers, streams } from '../../shared/subjects.ts'
+import { targetRecord } from '../../shared/target-record.ts'
 import { noteCredds } from '../../shared/telemetry/scrape.ts'
 import { awaitTopology } from '../../shared/topology.ts'
 import { openVaultBudget } from '../../shared/vault-budget.ts'
@@ -93,6 +94,5 @@ await runDaemon('storer', async ({ bus, log, site, stateDirectory, stack }) => {
 })
 
 async function readExpiry(targets: KV, key: string): Promise<string | undefined> {
-  const found = await targets.get(key)
-  return found?.operation === 'PUT' ? targetRecord.parse(found.json()).expiry : undefined
+  return (await readValue(targets, key, targetRecord)).value?.expiry
 }

@@ -219,7 +219,9 @@ export const siteFile = z.object({
   nats: natsSection.prefault({}).describe('How to reach NATS.'),
   schedule: scheduleSection.prefault({}).describe('When runs start by themselves.'),
   vault: vaultSection.prefault({}).describe('How Vault is asked.'),
-  sealing: sealingSection.prefault({}).describe('The key pair that keeps tokens unreadable on the bus.'),
+  sealing: sealingSection
+    .prefault({})
+    .describe('The key pairs that keep tokens unreadable on the bus, and others’ tokens off the nodes.'),
   telemetry: telemetrySection.prefault({}).describe('Metrics.'),
   refresher: refresherSection.prefault({}).describe('The refresher.'),
   storer: storerSection.prefault({}).describe('The storer.'),

@@ -90,7 +90,7 @@ export const vaultSection = z.strictObject({
 })
 export type VaultConfig = Readonly<z.output<typeof vaultSection>>
 
-/** The key pair that keeps tokens unreadable on the bus. */
+/** The key pairs that keep tokens unreadable on the bus, and others' tokens off the nodes. */
 export const sealingSection = z.strictObject({
   publicKey: z
     .string()
@@ -101,6 +101,24 @@ export const sealingSection = z.strictObject({
     .optional()
     .describe(
       "File with the distributor's secret curve seed. Default: `sealing.seed` in the distributor's state directory.",
+    ),
+  previousSeedFiles: z
+    .array(filePath)
+    .default([])
+    .describe('Seeds that the distributor opens with as well, while `seedFile` is being changed.'),
+  signingKeyFile: filePath
+    .optional()
+    .describe(
+      "File with the refresher's secret signing seed. Default: `signing.seed` in its state directory.",
+    ),
+  trustedSigners: z
+    .array(
+      z.string().regex(/^A[A-Z2-7]{55}$/, 'expected a public signing key (A and 55 capitals or digits 2-7)'),
+    )
+    .min(1, 'name at least one, or leave it out')
+    .optional()
+    .describe(
+      "Public signing keys that the distributor believes. Default: those in `signing.pub` in the state directory's root.",
     ),
 })
 export type SealingConfig = Readonly<z.output<typeof sealingSection>>

@@ -31,6 +31,13 @@ export const redeliveriesTotal = counter(
 /** What could not be handled, with the reason, in the stream DEAD. */
 export const deadLettersTotal = counter('dead_letters_total', 'Messages this daemon kept as dead letters.')
 
+/** Somebody has written what nobody of ours writes, or the store is damaged. */
+export const unreadableValuesTotal = counter(
+  'unreadable_values_total',
+  'Values in buckets that could not be read and were taken as absent, by bucket.',
+  ['bucket'],
+)
+
 /** External commands, in seconds, by program and outcome (`ok`, `exit`, `timeout`, `killed`, `missing`). */
 export const commandSeconds = histogram(
   'command_duration_seconds',

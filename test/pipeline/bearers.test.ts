@@ -9,6 +9,7 @@ import { writeFaults } from '../../sandbox/faults.ts'
 import { nodeTmp } from '../../sandbox/layout.ts'
 import { verifySite } from '../../sandbox/verify.ts'
 import { unseal } from '../../shared/seal.ts'
+import { readOpening } from '../../shared/sealing-keys.ts'
 import { findLeaks, scanFiles, tokensOf } from '../support/canary.ts'
 import { dumpStreams } from '../support/dump-streams.ts'
 import { makeDirectory, type Pipeline, startPipeline } from '../support/pipeline.ts'
@@ -107,16 +108,15 @@ describe('bearer tokens on nodes', { timeout: 400_000 }, () => {
 
   it('that are sealed without the vault token do not bring it to the distributor either', async () => {
     const { state } = pipe.site.layout
-    const seed = new TextEncoder().encode(
-      readFileSync(join(state, 'distributor', 'sealing.seed'), 'utf8').trim(),
-    )
+    const opening = await readOpening({ previousSeedFiles: [] }, state)
     const messages = await dumpStreams(state)
     const opened = messages
       .filter(({ stream, text }) => stream === 'KV_sealed' && text.includes('{'))
-      .map(({ text }) => unseal(text.slice(text.indexOf('{')), seed))
+      .map(({ text }) => unseal(text.slice(text.indexOf('{')), opening))
     assert.ok(opened.length >= 6, 'three entries in two runs')
-    for (const content of opened) {
-      assert.ok(content, 'the distributor can open it')
+    for (const one of opened) {
+      assert.ok('content' in one, 'the distributor can open it')
+      const { content } = one
       assert.equal(content.token !== undefined, content.entry !== 'nova_analysis')
       assert.equal(content.bearers?.length, 1)
     }

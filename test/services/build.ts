@@ -3,6 +3,7 @@ import { readEnvironment } from '../../shared/config/environment.ts'
 import { loadSiteFrom } from '../../shared/config/load.ts'
 import type { Entry, Site } from '../../shared/config/site.ts'
 import type { TokenReady } from '../../shared/messages.ts'
+import type { TargetRecord } from '../../shared/target-record.ts'
 
 /** A site of two entries, `dune_production` and `nova_production`; `extra` goes in front of the experiments. */
 export function siteOf(extra = '', role = ''): Site {
@@ -70,3 +71,8 @@ export function readyOf(more: Partial<TokenReady> = {}): TokenReady {
     ...more,
   }
 }
+
+/** What a target's claim leaves in the bucket `targets`. */
+export const recordOf = (run: string, more: object = {}): TargetRecord => ({
+  ...{ entry: dune.entry, run, holder: 'h', attempts: 1, lastAttempt: at(1), ...more },
+})

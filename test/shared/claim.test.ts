@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
-import { decideClaim, type TargetRecord, takeClaim } from '../../shared/claim.ts'
+import { decideClaim, takeClaim } from '../../shared/claim.ts'
 import { ClaimLost, failure } from '../../shared/errors.ts'
+import type { TargetRecord } from '../../shared/target-record.ts'
 import { makeRuns } from '../support/entry.ts'
 import { openRefreshQueue } from '../support/refresh-queue.ts'
 

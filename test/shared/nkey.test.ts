@@ -1,10 +1,14 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { createCurve, createUser, decode, fromPublic, Prefix } from '@nats-io/nkeys'
+import { createAccount, createCurve, createUser, decode, fromPublic, Prefix } from '@nats-io/nkeys'
 import { nkeyLogin, publicKeyOf } from '../../shared/nkey.ts'
 
 describe('a NATS key', () => {
-  const kinds = { 'a user': [createUser, Prefix.User], sealing: [createCurve, Prefix.Curve] } as const
+  const kinds = {
+    'a user': [createUser, Prefix.User],
+    sealing: [createCurve, Prefix.Curve],
+    signing: [createAccount, Prefix.Account],
+  } as const
   for (const [what, [create, kind]] of Object.entries(kinds))
     it(`of ${what} has the public half that NATS’ own library finds, and passes for no other kind`, () => {
       const pair = create()

@@ -3,17 +3,17 @@ import { after, before, beforeEach, describe, it } from 'node:test'
 import type { KV } from '@nats-io/kv'
 import { errors } from '@nats-io/nats-core'
 import fc from 'fast-check'
-import type { TargetRecord } from '../../shared/claim.ts'
 import { ClaimLost, failure, Permanent, RetryLater, Transient } from '../../shared/errors.ts'
+import type { Fact } from '../../shared/publish.ts'
+import { refreshSubject } from '../../shared/subjects.ts'
 import { type Acted, decideRetry, type TargetWork, workOnTarget } from '../../shared/target.ts'
+import type { TargetRecord } from '../../shared/target-record.ts'
 import { factOf, makeRuns } from '../support/entry.ts'
 import { latch } from '../support/latch.ts'
 import { openRefreshQueue, type RefreshQueue, silent } from '../support/refresh-queue.ts'
 
 const [older = '', run = ''] = makeRuns(2)
 const failed = failure('vault-unreachable', 'Vault does not answer.')
-const fact = factOf({ experiment: 'dune', role: 'production' }, { at: 'a certain time' })
-const messages = [fact]
 const backoff = { firstMs: 1_000, longestMs: 5_000 }
 const received = { signal: new AbortController().signal, log: silent }
 
@@ -21,12 +21,17 @@ describe('work on a target', () => {
   let queue: RefreshQueue
   let work: TargetWork
   let count = 0
+  let fact: Fact
+  let messages: readonly Fact[]
   before(async () => {
     queue = await openRefreshQueue()
   })
   after(() => queue[Symbol.asyncDispose]())
   beforeEach(() => {
-    const key = `refresh.e${++count}.production`
+    const name = { experiment: `e${++count}`, role: 'production' }
+    const key = refreshSubject(name)
+    fact = factOf(name, { run, entry: 'dune_production', at: 'a certain time' })
+    messages = [fact]
     work = { key, run, entry: 'dune_production', retry: { numRetries: 2, retrySleepMs: 70 }, backoff }
   })
   const recordOf = async () => (await queue.targets.get(work.key))?.json<TargetRecord>()

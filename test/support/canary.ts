@@ -27,12 +27,13 @@ export function keysOf(dir: string): Secret[] {
     name: `nkey seed of the ${user}`,
     value: readFileSync(join(state, user, 'nats.nk'), 'utf8').trim(),
   }))
-  const sealing = readFileSync(join(state, 'distributor', 'sealing.seed'), 'utf8').trim()
+  const seedIn = (...path: string[]) => readFileSync(join(state, ...path), 'utf8').trim()
   const slack = /SLACK_ALERTS_URL: \S+(\/services\/\S+)/.exec(readFileSync(config, 'utf8'))?.[1]
   if (!slack) throw new Error(`${config} has no Slack webhook to look for`)
   return [
     ...seeds,
-    { name: 'sealing seed', value: sealing },
+    { name: 'sealing seed', value: seedIn('distributor', 'sealing.seed') },
+    { name: 'signing seed', value: seedIn('refresher', 'signing.seed') },
     { name: 'path of the Slack webhook', value: slack },
   ]
 }
@@ -135,7 +136,12 @@ export function placesOfTokens(dir: string): string[] {
 export function placesOfKeys(dir: string): string[] {
   const { state, config } = layoutOf(dir)
   const users = readdirSync(state).map((user) => join(state, user, 'nats.nk'))
-  return [...users, join(state, 'distributor', 'sealing.seed'), config]
+  return [
+    ...users,
+    join(state, 'distributor', 'sealing.seed'),
+    join(state, 'refresher', 'signing.seed'),
+    config,
+  ]
 }
 
 /** Every leak in the directory of a site that has stopped, and in the files of /tmp. */

@@ -5,7 +5,7 @@ import { copyFileSync, mkdirSync, openSync } from 'node:fs'
 import { connect, createServer, type Socket } from 'node:net'
 import { join } from 'node:path'
 import type { SandboxSite } from '../../sandbox/site.ts'
-import { sealingPublicKeyFile, seedFile } from '../../shared/state.ts'
+import { sealingPublicKeyFile, seedFile, signingSeedFile } from '../../shared/state.ts'
 import { compileCache } from './compile-cache.ts'
 
 export interface Replica extends AsyncDisposable {
@@ -30,6 +30,7 @@ export async function startReplica(
   mkdirSync(join(state, 'refresher'), { recursive: true, mode: 0o700 })
   copyFileSync(seedFile(site.layout.state, 'refresher'), seedFile(state, 'refresher'))
   copyFileSync(sealingPublicKeyFile(site.layout.state), sealingPublicKeyFile(state))
+  copyFileSync(signingSeedFile(site.layout.state), signingSeedFile(state))
   const gate = await openGate(url, /^H?PUB refresh\./m, n)
   const log = openSync(join(site.layout.logs, `${name}.log`), 'a')
   const child = spawn(

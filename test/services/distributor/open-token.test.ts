@@ -1,23 +1,25 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { createCurve } from '@nats-io/nkeys'
-import { isWhatWasAsked, openToken } from '../../../services/distributor/handle.ts'
+import { isAsked, isNewer, openToken } from '../../../services/distributor/open-token.ts'
 import { openUnsealing } from '../../../services/distributor/unsealing.ts'
+import { Permanent } from '../../../shared/errors.ts'
+import type { ReasonCode } from '../../../shared/reasons.ts'
 import { type SealedContent, seal } from '../../../shared/seal.ts'
 import { sealedKey } from '../../../shared/subjects.ts'
+import { makeSealingPairs } from '../../support/sealing-pairs.ts'
 import { runIds } from '../build.ts'
 import { fakeKv } from '../fake-kv.ts'
 
-const curve = createCurve()
-const unseal = openUnsealing(curve.getSeed())
-const publicKey = curve.getPublicKey()
+const { sealing, opening } = makeSealingPairs()
+const unseal = openUnsealing(opening)
+const asked = { run: runIds[1], tokenId: 'id', revision: 1 }
 const entry = { name: 'dune_production', service: 'dune_production' }
 const soon = (ms: number) => new Date(Date.now() + ms).toISOString()
 const content = (token: string, more: Partial<SealedContent> = {}): SealedContent => ({
   ...{
     entry: entry.name,
     service: entry.service,
-    run: runIds[0],
+    run: runIds[1],
     tokenId: 'id',
     expiry: soon(60_000),
     token,
@@ -29,41 +31,65 @@ describe('opening a sealed token', () => {
   /** Puts seals one after another under one key, and asks for a revision. */
   const open = async (values: (string | SealedContent)[], revision: number, key = sealedKey(entry.name)) => {
     const sealed = fakeKv()
-    for (const value of values) sealed.put(key, typeof value === 'string' ? value : seal(value, publicKey))
-    return (await openToken({ revision }, entry, { sealed: sealed.kv, unseal })).token
+    for (const value of values) sealed.put(key, typeof value === 'string' ? value : seal(value, sealing))
+    return (await openToken({ ...asked, revision }, entry, { sealed: sealed.kv, unseal })).token
   }
-  const missing = (work: Promise<unknown>) =>
-    assert.rejects(work, { name: 'Permanent', message: /is gone or cannot be opened/ })
+  const refused = (work: Promise<unknown>, code: ReasonCode, message: RegExp) =>
+    assert.rejects(
+      work,
+      (error) => error instanceof Permanent && error.failure.code === code && message.test(error.message),
+    )
+  const newer = (token: string) => content(token, { run: runIds[2], tokenId: 'newer' })
+  const unusable = {
+    'is over': content('old', { expiry: soon(-1) }),
+    'is another’s': content('theirs', { entry: 'nova_production' }),
+    'is another service’s': content('theirs', { service: 'dune_analysis' }),
+    'is another token': content('other', { tokenId: 'another' }),
+    'is another run’s': content('other', { run: runIds[0] }),
+    'is garbage': 'garbage',
+    'was sealed to another key': seal(content('x'), {
+      ...sealing,
+      recipient: makeSealingPairs().sealing.recipient,
+    }),
+    'was signed by somebody else': seal(content('x'), {
+      ...sealing,
+      signingSeed: makeSealingPairs().sealing.signingSeed,
+    }),
+  }
 
   it('gives the revision that was asked for', async () => {
-    assert.equal(await open([content('first'), content('second')], 1), 'first')
+    assert.equal(await open([content('first'), newer('second')], 1), 'first')
   })
-  it('gives the newest where that revision is gone', async () => {
-    assert.equal(await open([content('first'), content('second')], 9), 'second')
+  it('gives a newer run’s where that revision is gone', async () => {
+    assert.equal(await open([content('first'), newer('second')], 9), 'second')
   })
-  it('gives the newest where that revision is over, is another’s or was sealed to another key', async () => {
-    const unusable = [
-      content('old', { expiry: soon(-1) }),
-      content('theirs', { entry: 'nova_production' }),
-      'garbage',
-    ]
-    for (const bad of [...unusable, seal(content('x'), createCurve().getPublicKey())])
-      assert.equal(await open([bad, content('second')], 1), 'second')
+  for (const [how, bad] of Object.entries(unusable)) {
+    it(`gives a newer run’s where that revision ${how}`, async () => {
+      assert.equal(await open([bad, newer('second')], 1), 'second')
+    })
+    it(`refuses the newest of the same run or an older one where that revision ${how}`, async () => {
+      for (const run of [runIds[0], runIds[1]])
+        await refused(
+          open([bad, content('unasked', { run, tokenId: 'other' })], 1),
+          how === 'is over' ? 'seal-missing' : 'seal-refused',
+          /^The sealed token of dune_production is /,
+        )
+    })
+  }
+  it('refuses an older revision of the same entry: its token is not the one that was asked for', async () => {
+    const older = content('revoked', { run: runIds[0], tokenId: 'older' })
+    await refused(open([older], 1), 'seal-refused', /not the one that was asked for/)
   })
-  it('refuses another entry’s seal, put under this one’s key', async () => {
-    await missing(open([content('theirs', { entry: 'nova_production', service: 'nova_production' })], 1))
-  })
-  it('refuses another service’s seal of this entry', async () => {
-    await missing(open([content('theirs', { service: 'dune_analysis' })], 1))
-  })
-  it('refuses one that is over', async () => missing(open([content('old', { expiry: soon(-1_000) })], 1)))
   it('refuses one that was changed on the way', async () => {
-    const value = JSON.parse(seal(content('x'), publicKey)) as { sender: string; box: string }
+    const value = JSON.parse(seal(content('x'), sealing)) as { sender: string; box: string }
     const box = Buffer.from(value.box, 'base64')
     box[box.length - 1] = (box.at(-1) ?? 0) ^ 1
-    await missing(open([JSON.stringify({ ...value, box: box.toString('base64') })], 1))
+    const changed = JSON.stringify({ ...value, box: box.toString('base64') })
+    await refused(open([changed], 1), 'seal-refused', /not sealed to a key of this distributor/)
   })
-  it('says that it is gone when there is none, and never what it found', async () => missing(open([], 1)))
+  it('says that it is gone when there is none', async () => {
+    await refused(open([], 1), 'seal-missing', /is gone/)
+  })
 })
 
 describe('what was asked for', () => {
@@ -73,8 +99,15 @@ describe('what was asked for', () => {
     'a token of another service': [{ service: 'nova_production' }, false],
     'a token that ended a second ago': [{ expiry: soon(-1_000) }, false],
     'a token with an end that is no time': [{ expiry: 'tomorrow' }, false],
+    'another token of the same run': [{ tokenId: 'another' }, false],
+    'the token of a newer run': [{ run: runIds[2] }, false],
   }
   for (const [what, [more, expected]] of Object.entries(table))
     it(`is ${expected ? '' : 'not '}${what}`, () =>
-      assert.equal(isWhatWasAsked(content('x', more), entry), expected))
+      assert.equal(isAsked(content('x', more), asked, entry), expected))
+
+  it('is stood in for by the token of a newer run alone', () => {
+    const stands = runIds.map((run) => isNewer(content('x', { run }), asked, entry))
+    assert.deepEqual(stands, [false, false, true])
+  })
 })

@@ -5,7 +5,7 @@ import { planReady, planStored } from '../../../services/distributor/plan.ts'
 import type { Received } from '../../../shared/consume.ts'
 import type { TokenReady, TokenStored } from '../../../shared/messages.ts'
 import { storeSubject } from '../../../shared/subjects.ts'
-import { dune, entryOf, ofRun, readyOf, runIds, siteOf } from '../build.ts'
+import { dune, entryOf, ofRun, readyOf, recordOf, runIds, siteOf } from '../build.ts'
 import { fakeKv } from '../fake-kv.ts'
 
 const received = <T>(body: T) => ({ body }) as Received<T>
@@ -59,18 +59,18 @@ describe('which pushes a stored token makes', () => {
   ) => {
     const targets = fakeKv()
     for (const [credd, ended] of Object.entries(records))
-      targets.put(storeSubject(dune, credd), { run: runIds[1], entry: dune.entry, ended })
+      targets.put(storeSubject(dune, credd), recordOf(runIds[1], { target: credd, ended }))
     const ready = readyOf({ ...ofRun(runIds[1]), credds: ['c1', 'c2'], mode })
     const body: TokenStored = { ...ready, credd: 'c2', ready }
     return planStored(received(body), { site: () => site, targets: targets.kv })
   }
-  const done = { run: runIds[1], kind: 'done' }
+  const done = { run: runIds[1], kind: 'done', messages: [] } as const
 
   it('is all when the last credd has it', async () =>
     assert.deepEqual(subjects(await plan({ c1: done, c2: done })), both))
   it('is none while another credd waits', async () => assert.deepEqual(await plan({ c2: done }), []))
   it('is none while another credd has only an older run’s', async () =>
-    assert.deepEqual(await plan({ c1: { run: runIds[0], kind: 'done' }, c2: done }), []))
+    assert.deepEqual(await plan({ c1: { ...done, run: runIds[0] }, c2: done }), []))
   it('is none when another credd failed', async () =>
     assert.deepEqual(await plan({ c1: { run: runIds[1], kind: 'failed' }, c2: done }), []))
   it('is none in test mode', async () =>

@@ -8,8 +8,8 @@ import {
   urgencyOf,
   type Warned,
 } from '../../../services/notifier/expiring.ts'
-import type { TargetRecord } from '../../../shared/claim.ts'
 import { pushSubject, storeSubject } from '../../../shared/subjects.ts'
+import type { TargetRecord } from '../../../shared/target-record.ts'
 import { at, dune, runIds, siteOf } from '../build.ts'
 
 const hour = 60

@@ -2,10 +2,10 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import pino from 'pino'
 import { isDue, renewalCron, startRenewal } from '../../../services/refresher/renew-bearers.ts'
-import type { TargetRecord } from '../../../shared/claim.ts'
 import type { RunStarted, TokenReady } from '../../../shared/messages.ts'
 import { latestRunKey } from '../../../shared/subjects.ts'
-import { at, readyOf, runIds, siteOf } from '../build.ts'
+import type { TargetRecord } from '../../../shared/target-record.ts'
+import { at, readyOf, recordOf, runIds, siteOf } from '../build.ts'
 import { fakeBus } from '../fake-bus.ts'
 import { fakeKv } from '../fake-kv.ts'
 
@@ -54,7 +54,7 @@ describe('a firing of the renewals', () => {
   const look = async (records: Record<string, object>, begun?: string, waiting: string[] = []) => {
     const { bus, published } = fakeBus(waiting)
     const [targets, runs] = [fakeKv(), fakeKv()]
-    for (const [key, record] of Object.entries(records)) targets.put(key, record)
+    for (const [key, record] of Object.entries(records)) targets.put(key, recordOf(runIds[0], record))
     runs.put(latestRunKey, runIds[0])
     const begins: string[] = []
     const kv = Object.assign(runs.kv, {

@@ -3,7 +3,6 @@ import { describe, it } from 'node:test'
 import { findJoined } from '../../../services/refresher/joined.ts'
 import { chooseEntries, type RunRequest } from '../../../services/refresher/run-request.ts'
 import { listServices } from '../../../services/refresher/services-request.ts'
-import type { TargetRecord } from '../../../shared/claim.ts'
 import { failure } from '../../../shared/errors.ts'
 import {
   encodeToken,
@@ -14,8 +13,9 @@ import {
   runKey,
   storeSubject,
 } from '../../../shared/subjects.ts'
+import type { TargetRecord } from '../../../shared/target-record.ts'
 import { isWeaker } from '../../../shared/weaker-run.ts'
-import { at, dune, ofRun, runIds, siteOf } from '../build.ts'
+import { at, dune, ofRun, recordOf, runIds, siteOf } from '../build.ts'
 import { fakeKv } from '../fake-kv.ts'
 
 describe('the entries a request names', () => {
@@ -144,9 +144,7 @@ describe('a weaker run', () => {
 
 describe('the answer about services', () => {
   const done = { run: runIds[1], kind: 'done', messages: [] } as const
-  const record = (more: Partial<TargetRecord>): TargetRecord => ({
-    ...{ entry: dune.entry, run: runIds[1], holder: 'h', attempts: 1, lastAttempt: at(1), ...more },
-  })
+  const record = (more: Partial<TargetRecord>) => recordOf(runIds[1], more)
   const ask = async (records: Record<string, TargetRecord>, role = '') => {
     const [targets, uids] = [fakeKv(), fakeKv()]
     for (const [key, value] of Object.entries(records)) targets.put(key, value)

@@ -1,0 +1,73 @@
+/** What the bucket `targets` says of a target: who has it, how it went there last, and what was told of that. */
+import type { Failure } from './errors.ts'
+import { reasonCode, time } from './messages.ts'
+import type { Outgoing } from './publish.ts'
+import { runId } from './run-id.ts'
+import { z } from './zod.ts'
+
+/** A fact about a token, as it was published: nothing else is ever published again from here. */
+const toldFact = z.object({
+  kind: z.literal('fact'),
+  subject: z.string().regex(/^token\.(ready|stored|pushed|failed)\.[^.\s*>]+\.[^.\s*>]+$/),
+  id: z.string().min(1),
+  body: z.looseObject({ run: runId, entry: z.string() }),
+})
+
+const failed = z.object({
+  ...{ code: reasonCode, message: z.string(), action: z.string() },
+  causeName: z.string().exactOptional(),
+  credds: z.array(z.string()).readonly().exactOptional(),
+})
+
+/** How a run ended at a target. Kept whole, so that work that comes back is answered with the same facts. */
+const ending = z
+  .discriminatedUnion('kind', [
+    z.object({ kind: z.literal('done'), run: runId, messages: z.array(toldFact).readonly() }),
+    z.object({ kind: z.literal('failed'), run: runId, failure: failed }),
+  ])
+  .refine(
+    (ended) => ended.kind === 'failed' || ended.messages.every(({ body }) => body.run === ended.run),
+    'facts of another run',
+  )
+export type Ending =
+  | { readonly run: string; readonly kind: 'done'; readonly messages: readonly Outgoing[] }
+  | { readonly run: string; readonly kind: 'failed'; readonly failure: Failure }
+
+/** The value of a key in the bucket `targets`. Times are RFC 3339. */
+export interface TargetRecord {
+  readonly entry: string
+  /** Credd or node; absent for the entry's own refresh. */
+  readonly target?: string
+  /** The newest run that claimed this target. */
+  readonly run: string
+  /** Random id of the claim. */
+  readonly holder: string
+  readonly attempts: number
+  /** The failure of this run was published. */
+  readonly reported?: boolean
+  /** When that was. */
+  readonly reportedAt?: string
+  readonly lastAttempt: string
+  readonly lastSuccess?: string
+  /** When the token that lies there ends. */
+  readonly expiry?: string
+  readonly ended?: Ending
+}
+
+/** What a later version writes besides is kept. */
+export const targetRecord = z.looseObject({
+  ...{ entry: z.string(), target: z.string().exactOptional(), run: runId, holder: z.string() },
+  ...{ attempts: z.int(), reported: z.boolean().exactOptional(), reportedAt: time.exactOptional() },
+  ...{ lastAttempt: time, lastSuccess: time.exactOptional(), expiry: time.exactOptional() },
+  ended: ending.exactOptional(),
+}) as unknown as z.ZodType<TargetRecord>
+
+/** The record as far as it is about the target under `key`: facts of another entry are never told again. Pure. */
+export function ofTarget(record: TargetRecord, key: string): TargetRecord {
+  const { ended, ...rest } = record
+  const [, experiment, role] = key.split('.')
+  const isOurs =
+    ended?.kind !== 'done' ||
+    ended.messages.every(({ subject }) => subject.endsWith(`.${experiment}.${role}`))
+  return isOurs ? record : rest
+}
