@@ -1,10 +1,43 @@
 /** An entry as this daemon's own configuration has it: nothing on the bus can point a token elsewhere. */
+import { quote } from './config/grammar.ts'
 import type { Entry, Site } from './config/site.ts'
 import { failure, Permanent } from './errors.ts'
+import type { Credds } from './find-credds.ts'
 
-/** Throws Permanent `entry-unknown` when the configuration has no such entry. */
-export function findEntry(site: Site, name: string): Entry {
-  const entry = site.entries.find((one) => one.name === name)
-  if (entry) return entry
-  throw new Permanent(failure('entry-unknown', `${name} is not in this daemon’s configuration ${site.file}.`))
+/** What every item and every fact says of its entry. */
+export interface AboutEntry {
+  readonly entry: string
+  readonly service: string
+  readonly experiment: string
+  readonly role: string
 }
+
+/** Throws Permanent `entry-unknown` when the configuration has no such entry, or has it with another experiment, role or service. */
+export function findEntry({ entries, file }: Pick<Site, 'entries' | 'file'>, about: AboutEntry): Entry {
+  const entry = entries.find((one) => one.name === about.entry)
+  if (!entry) throw unknown(`${quote(about.entry)} is not in this daemon’s configuration ${file}.`)
+  for (const what of ['experiment', 'role', 'service'] as const)
+    if (entry[what] !== about[what])
+      throw unknown(`${quote(about[what])} is not the ${what} of ${entry.name} in ${file}.`)
+  return entry
+}
+
+/** Throws Permanent `entry-unknown` when the entry has no such node. */
+export function mustBeNode(node: string, { name, nodes }: Entry, { file }: Pick<Site, 'file'>): void {
+  if (!nodes.includes(node)) throw unknown(`${quote(node)} is not a node of ${name} in ${file}.`)
+}
+
+/** Throws Permanent when the credd is none of the entry's: `entry-unknown` where they are configured, `credd-unknown` where a collector names them. */
+export function mustBeCredd(
+  credd: string,
+  { names, collector }: Credds,
+  { name }: Entry,
+  { file }: Pick<Site, 'file'>,
+): void {
+  if (names.includes(credd)) return
+  if (!collector) throw unknown(`${quote(credd)} is not a credd of ${name} in ${file}.`)
+  const message = `${collector} does not name ${quote(credd)} among the credds of ${name}.`
+  throw new Permanent(failure('credd-unknown', message, { causeName: collector }))
+}
+
+const unknown = (message: string) => new Permanent(failure('entry-unknown', message))

@@ -131,6 +131,14 @@ export const reasons = {
     cause: 'collector',
     permanent: true,
   },
+  'credd-unknown': {
+    means:
+      'the storer was asked for a credd that the collector does not name for the entry: gone since, or made up',
+    action: 'Check that its schedd runs and is known to the collector; else find out who writes on the bus.',
+    turn: 'administrators',
+    cause: 'collector',
+    permanent: true,
+  },
   'no-vault-server': {
     means: 'neither the configuration nor HTCondor names a Vault server',
     action: 'Set vaultServer in the configuration.',

@@ -1,10 +1,11 @@
 /** Do the servers that the refresher needs answer: KDC, collectors, Vault, FERRY? */
-import { findCredds } from '../../services/refresher/condor.ts'
+
 import { trustOf } from '../../services/refresher/ferry.ts'
 import { onWayToVault, vaultUrl } from '../../services/refresher/vault-api.ts'
 import type { Entry, Site } from '../../shared/config/site.ts'
 import { otherVaultPort, vaultPortSays } from '../../shared/config/vault-port.ts'
 import { type Failure, Permanent, Transient } from '../../shared/errors.ts'
+import { findCredds } from '../../shared/find-credds.ts'
 import { HttpError } from '../../shared/http-error.ts'
 import { type Answer, exchange } from '../../shared/https.ts'
 import type { Tickets } from '../../shared/kinit.ts'

@@ -2,8 +2,7 @@
 import type { KV } from '@nats-io/kv'
 import type { Entry, Site } from '../../shared/config/site.ts'
 import type { Received } from '../../shared/consume.ts'
-import { failure, Permanent } from '../../shared/errors.ts'
-import { findEntry } from '../../shared/find-entry.ts'
+import { findEntry, mustBeNode } from '../../shared/find-entry.ts'
 import type { Tickets } from '../../shared/kinit.ts'
 import { type PushItem, schemaVersion, type TokenPushed, timestamp } from '../../shared/messages.ts'
 import type { Fact, Outgoing } from '../../shared/publish.ts'
@@ -31,7 +30,8 @@ export interface PushDeps extends PushToNodeDeps {
 export async function handlePush(received: Received<PushItem>, deps: PushDeps): Promise<readonly Outgoing[]> {
   const item = received.body
   const site = deps.site()
-  const entry = findEntry(site, item.entry)
+  const entry = findEntry(site, item)
+  mustBeNode(item.node, entry, site)
   return workOnTarget(
     {
       key: pushSubject(item, item.node),
@@ -53,10 +53,6 @@ async function push(
   received: Received<PushItem>,
   deps: PushDeps,
 ): Promise<Acted> {
-  if (!entry.nodes.includes(item.node))
-    throw new Permanent(
-      failure('entry-unknown', `${item.node} is not a node of ${item.entry} in ${site.file}.`),
-    )
   const content = await openToken(item, entry, deps, received)
   const { token, bearers, missing } = deliveryOf(entry, content, Date.now())
   const files = filesFor(entry, item.uid, token, bearers)

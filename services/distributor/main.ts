@@ -6,9 +6,10 @@ import { runDaemon } from '../../shared/daemon.ts'
 import { openTickets } from '../../shared/kinit.ts'
 import { type PushItem, pushItem, tokenReady, tokenStored } from '../../shared/messages.ts'
 import { serveRequests } from '../../shared/micro.ts'
+import { onSubject } from '../../shared/on-subject.ts'
 import { failedEvent } from '../../shared/report.ts'
 import { readOpening } from '../../shared/sealing-keys.ts'
-import { buckets, consumers, streams } from '../../shared/subjects.ts'
+import { buckets, consumers, pushSubject, streams, tokenSubject } from '../../shared/subjects.ts'
 import { awaitTopology } from '../../shared/topology.ts'
 import { openCircuitBreaker, wayTo } from './circuit-breaker.ts'
 import { openConcurrencyLimits } from './concurrency-limit.ts'
@@ -48,7 +49,7 @@ await runDaemon('distributor', async ({ bus, log, site, stateRoot, stateDirector
       {
         stream: streams.push,
         consumer: consumers.distributor,
-        schemaOf: () => pushItem,
+        schemaOf: (subject) => onSubject(subject, pushItem, (item) => pushSubject(item, item.node)),
         handle: (received) => handlePush(received, deps),
         report: (item, failed, permanent) => failedEvent(item, 'push', item.node, failed, permanent),
         // The choice has a bound for each of two kinds of nodes.
@@ -72,7 +73,7 @@ await runDaemon('distributor', async ({ bus, log, site, stateRoot, stateDirector
         stream: streams.tokens,
         consumer: consumers.distributorPlan,
         filter: 'token.ready.*.*',
-        schemaOf: () => tokenReady,
+        schemaOf: (subject) => onSubject(subject, tokenReady, (fact) => tokenSubject('ready', fact)),
         handle: (received) => planReady(received, { site, targets }),
         concurrency: 1,
       },
@@ -86,7 +87,7 @@ await runDaemon('distributor', async ({ bus, log, site, stateRoot, stateDirector
         stream: streams.tokens,
         consumer: consumers.distributorPlanStored,
         filter: 'token.stored.*.*',
-        schemaOf: () => tokenStored,
+        schemaOf: (subject) => onSubject(subject, tokenStored, (fact) => tokenSubject('stored', fact)),
         handle: (received) => planStored(received, { site, targets }),
         concurrency: 1,
       },

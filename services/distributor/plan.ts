@@ -1,7 +1,9 @@
 /** Makes one push of each node of an entry out of `token.ready`, or of the last `token.stored` where pushes wait for that. */
 import type { KV } from '@nats-io/kv'
+import { quote } from '../../shared/config/grammar.ts'
 import type { Site } from '../../shared/config/site.ts'
 import type { Received } from '../../shared/consume.ts'
+import { failure, Permanent } from '../../shared/errors.ts'
 import { findEntry } from '../../shared/find-entry.ts'
 import {
   type PushItem,
@@ -35,6 +37,7 @@ export async function planStored(
   { site, targets }: PlanDeps,
 ): Promise<readonly Outgoing[]> {
   if (site().distributor.pushAfter !== 'stored') return []
+  mustAnswer(body.ready, body)
   for (const credd of body.ready.credds) {
     const { value: record } = await readValue(targets, storeSubject(body, credd), targetRecord)
     if (record?.ended?.run !== body.run || record.ended.kind !== 'done') return []
@@ -42,9 +45,17 @@ export async function planStored(
   return pushesOf(body.ready, site())
 }
 
+/** The event that a `token.stored` answers is of the same run and entry. */
+function mustAnswer(ready: TokenReady, { run, entry }: TokenStored): void {
+  if (ready.run !== run || ready.entry !== entry)
+    throw new Permanent(
+      failure('entry-unknown', `What was stored for ${quote(entry)} answers another run or entry.`),
+    )
+}
+
 function pushesOf(ready: TokenReady, site: Site): Work[] {
   if (!ready.mode.push) return []
-  return findEntry(site, ready.entry).nodes.map((node) => pushOf(ready, node))
+  return findEntry(site, ready).nodes.map((node) => pushOf(ready, node))
 }
 
 function pushOf(ready: TokenReady, node: string): Work {

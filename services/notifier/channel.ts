@@ -1,10 +1,12 @@
 /** Where a message goes: the transport, the hook and the server that the configuration names for its addressee. */
-import type { MailServer, Recipients, Site } from '../../shared/config/site.ts'
+import type { MailServer, Site } from '../../shared/config/site.ts'
 import type { Notification } from '../../shared/messages.ts'
+import { cleanLine } from '../../shared/outcome-text.ts'
 import type { Outcome } from './outcome.ts'
 import { postJson } from './post-json.ts'
 import { slackPayload } from './slack.ts'
 import type { Handover } from './smtp.ts'
+import { isMailed } from './ways.ts'
 import { alertsOf, isAlertmanager, webhookPayload } from './webhook.ts'
 
 export interface Channel {
@@ -18,16 +20,20 @@ export interface Channel {
 /** Slack takes one message a second and hook. */
 const hookEveryMs = 1_000
 
-/** The channel of a message, or why there is none. */
+/** The channel of a message, or why there is none: nothing goes to anybody whom the configuration does not name now. */
 export function findChannel(
   { channel, to }: Pick<Notification, 'channel' | 'to'>,
   site: Site,
 ): Channel | { readonly why: string } {
-  if (channel === 'email')
+  if (channel === 'email') {
+    if (!isMailed(to, site)) return { why: `${cleanLine(to)} is no address of the configuration.` }
     return site.email ? mailChannel(site.email) : { why: 'No mail server is configured (section email).' }
+  }
   const url = hookOf(channel, to, site)
   if (url !== undefined) return channel === 'slack' ? slackChannel(url) : webhookChannel(url)
-  return { why: `No ${channel === 'slack' ? 'Slack webhook' : 'webhook'} is configured for ${to}.` }
+  return {
+    why: `No ${channel === 'slack' ? 'Slack webhook' : 'webhook'} is configured for ${cleanLine(to)}.`,
+  }
 }
 
 function hookOf(channel: 'slack' | 'webhook', to: string, site: Site): string | undefined {
@@ -36,8 +42,11 @@ function hookOf(channel: 'slack' | 'webhook', to: string, site: Site): string | 
     const isKnown = channel === 'slack' && Object.hasOwn(site.experimentSlack, experiment)
     return isKnown ? site.experimentSlack[experiment] : undefined
   }
-  const recipients: Recipients = to === 'admin_test' ? site.notificationsTest : site.notifications
-  return channel === 'slack' ? recipients.slackUrl : recipients.webhookUrl
+  const recipients = new Map([
+    ['admin', site.notifications],
+    ['admin_test', site.notificationsTest],
+  ]).get(to)
+  return channel === 'slack' ? recipients?.slackUrl : recipients?.webhookUrl
 }
 
 const mailChannel = (server: MailServer): Channel => ({

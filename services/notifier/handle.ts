@@ -17,8 +17,9 @@ import {
   tokenReady,
   tokenStored,
 } from '../../shared/messages.ts'
+import { onSubject } from '../../shared/on-subject.ts'
 import type { Outgoing } from '../../shared/publish.ts'
-import { encodeToken } from '../../shared/subjects.ts'
+import { encodeToken, type TokenFact, tokenSubject } from '../../shared/subjects.ts'
 import { currentSpanRef } from '../../shared/telemetry/run-span.ts'
 import type { z } from '../../shared/zod.ts'
 import { announceConfigProblems } from './config-problems.ts'
@@ -57,7 +58,14 @@ type Event = z.infer<(typeof schemas)[Kind]>
 const kindOf = (subject: string) => subject.split('.').slice(0, 2).join('.') as Kind
 
 /** The schema of the facts on `subject`; undefined for one that is not known. */
-export const schemaOfFact = (subject: string): z.ZodType<Event> | undefined => schemas[kindOf(subject)]
+export function schemaOfFact(subject: string): z.ZodType<Event> | undefined {
+  const kind = kindOf(subject)
+  if (!Object.hasOwn(schemas, kind)) return undefined
+  const [family, fact] = kind.split('.') as ['run' | 'token', TokenFact]
+  return family === 'run'
+    ? schemas[kind]
+    : onSubject<Event>(subject, schemas[kind], (body) => tokenSubject(fact, body as TokenReady))
+}
 
 export type FactReceived = Received<Event>
 

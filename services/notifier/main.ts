@@ -1,7 +1,6 @@
 /** The notifier: keeps the ledger of runs, ends them, and tells the right people once. Needs no keytab and no token. */
 import { consume } from '../../shared/consume.ts'
 import { runDaemon } from '../../shared/daemon.ts'
-import { notification } from '../../shared/messages.ts'
 import { serveRequests } from '../../shared/micro.ts'
 import { buckets, consumers, requests, streams } from '../../shared/subjects.ts'
 import { awaitTopology } from '../../shared/topology.ts'
@@ -11,7 +10,7 @@ import { followFreshness } from './freshness.ts'
 import { schemaOfFact } from './handle.ts'
 import { openLedger } from './ledger-store.ts'
 import { measureFact, recallFinished } from './measure.ts'
-import { deliver } from './outbox.ts'
+import { deliver, schemaOfNotification } from './outbox.ts'
 import { createPacer } from './pacer.ts'
 import { handleAndTell, keepRounds } from './rounds.ts'
 import { readStatus } from './status-request.ts'
@@ -32,7 +31,7 @@ await runDaemon('notifier', async ({ bus, log, site, stack }) => {
       {
         stream: streams.notify,
         consumer: consumers.notifierOutbox,
-        schemaOf: () => notification,
+        schemaOf: schemaOfNotification,
         handle: (received) => deliver(received, outbox),
         concurrency: mostAtOnce,
         choose: chooseMessage,

@@ -7,15 +7,19 @@ import type { Site } from '../../shared/config/site.ts'
 import type { Received } from '../../shared/consume.ts'
 import { backoffMs } from '../../shared/ends.ts'
 import { failure, Permanent, RetryLater } from '../../shared/errors.ts'
-import type { Notification } from '../../shared/messages.ts'
+import { type Notification, notification } from '../../shared/messages.ts'
+import { onSubject } from '../../shared/on-subject.ts'
 import { patiently } from '../../shared/patiently.ts'
 import type { Outgoing } from '../../shared/publish.ts'
+import { notifySubject } from '../../shared/subjects.ts'
+import type { z } from '../../shared/zod.ts'
 import { findChannel } from './channel.ts'
 import { measureDelivery } from './measure.ts'
 import type { Outcome } from './outcome.ts'
 import type { Pacer } from './pacer.ts'
 import { openSentRecord } from './sent-record.ts'
 import type { Patience } from './smtp.ts'
+import { markAsWord } from './undelivered.ts'
 
 export interface OutboxDeps {
   readonly site: () => Site
@@ -32,6 +36,13 @@ export interface OutboxDeps {
 const dayMs = 24 * 60 * 60 * 1_000
 /** Wait between attempts (milliseconds). */
 const backoff = { firstMs: 1_000, longestMs: 5 * 60_000 }
+
+/** Of what comes on `notify.>`: on the subject of its addressee, marked or not. */
+export const schemaOfNotification = (subject: string): z.ZodType<Notification> =>
+  onSubject(subject, notification, ({ channel, to }) => {
+    const own = notifySubject(channel, to)
+    return subject === markAsWord(own) ? subject : own
+  })
 
 /** Handles `notify.<channel>.<addressee>`. What is given up goes to the dead letters. */
 export async function deliver(

@@ -29,5 +29,22 @@ export function waysToAdmins(
 export const mailsTo = (addresses: readonly string[], key: string): Way[] =>
   addresses.map((to) => ({ channel: 'email', to, key }))
 
+/** Whether the configuration has this address anywhere: mail goes to nobody else, whoever asks for it. */
+export function isMailed(
+  address: string,
+  {
+    notifications,
+    notificationsTest,
+    entries,
+  }: Pick<Site, 'notifications' | 'notificationsTest' | 'entries'>,
+): boolean {
+  const addresses = [
+    ...notifications.adminEmail,
+    ...notificationsTest.adminEmail,
+    ...entries.flatMap(({ emails }) => emails),
+  ]
+  return addresses.includes(address)
+}
+
 /** The name under which the outbox knows an experiment's Slack webhook. */
 export const experimentHook = (experiment: string) => `experiment:${experiment}`

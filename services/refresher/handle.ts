@@ -4,6 +4,7 @@ import type { KV } from '@nats-io/kv'
 import type { Entry, Site } from '../../shared/config/site.ts'
 import type { Received } from '../../shared/consume.ts'
 import { failure, Permanent, Transient } from '../../shared/errors.ts'
+import { type CollectorOptions, type Credds, findCredds } from '../../shared/find-credds.ts'
 import { findEntry } from '../../shared/find-entry.ts'
 import type { Tickets } from '../../shared/kinit.ts'
 import { type RefreshItem, schemaVersion, type TokenReady, timestamp } from '../../shared/messages.ts'
@@ -20,7 +21,6 @@ import type { VaultPause } from '../../shared/vault-pause.ts'
 import { requestsOf } from '../../shared/vault-requests.ts'
 import { findVaultServer, type VaultServerOptions } from '../../shared/vault-server.ts'
 import { type MadeBearers, makeBearers } from './bearers.ts'
-import { type CollectorOptions, type Credds, findCredds } from './condor.ts'
 import { type FerryBearer, findUid } from './ferry.ts'
 import { getVaultToken, type HtgettokenOptions, hasKeptToken } from './htgettoken.ts'
 import { lifeLeft, tokenExpiry } from './vault-api.ts'
@@ -51,7 +51,7 @@ export async function handleRefresh(
 ): Promise<readonly Outgoing[]> {
   const item = received.body
   const site = deps.site()
-  const entry = findEntry(site, item.entry)
+  const entry = findEntry(site, item)
   return workOnTarget(
     {
       key: refreshSubject(item),

@@ -8,10 +8,11 @@ import { runDaemon } from '../../shared/daemon.ts'
 import { openTickets } from '../../shared/kinit.ts'
 import { refreshItem, runStarted } from '../../shared/messages.ts'
 import { serveRequests } from '../../shared/micro.ts'
+import { onSubject } from '../../shared/on-subject.ts'
 import { failedEvent } from '../../shared/report.ts'
 import { openRunCache } from '../../shared/run-cache.ts'
 import { readSealing } from '../../shared/sealing-keys.ts'
-import { buckets, consumers, requests, streams } from '../../shared/subjects.ts'
+import { buckets, consumers, refreshSubject, requests, streams } from '../../shared/subjects.ts'
 import { awaitTopology } from '../../shared/topology.ts'
 import { openVaultBudget } from '../../shared/vault-budget.ts'
 import { openVaultPause } from '../../shared/vault-pause.ts'
@@ -50,7 +51,7 @@ await runDaemon('refresher', async (context) => {
       {
         stream: streams.refresh,
         consumer: consumers.refresher,
-        schemaOf: () => refreshItem,
+        schemaOf: (subject) => onSubject(subject, refreshItem, refreshSubject),
         handle: (received) => handleRefresh(received, deps),
         report: (item, failed, permanent) => failedEvent(item, 'refresh', undefined, failed, permanent),
         concurrency: site().refresher.concurrency,

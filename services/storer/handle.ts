@@ -9,12 +9,14 @@ import type { KV } from '@nats-io/kv'
 import type { Logger } from 'pino'
 import type { Entry, Site } from '../../shared/config/site.ts'
 import type { Received } from '../../shared/consume.ts'
-import { ClaimLost, type Failure, failure, RetryLater } from '../../shared/errors.ts'
-import { findEntry } from '../../shared/find-entry.ts'
+import { ClaimLost, type Failure, failure, RetryLater, Transient } from '../../shared/errors.ts'
+import { findCredds } from '../../shared/find-credds.ts'
+import { findEntry, mustBeCredd } from '../../shared/find-entry.ts'
 import type { Tickets } from '../../shared/kinit.ts'
 import type { Lease } from '../../shared/lease.ts'
 import { type StoreItem, schemaVersion, type TokenStored, timestamp } from '../../shared/messages.ts'
 import type { Fact, Outgoing } from '../../shared/publish.ts'
+import type { RunCache } from '../../shared/run-cache.ts'
 import { storeSubject, tokenSubject } from '../../shared/subjects.ts'
 import { type Acted, workOnTarget } from '../../shared/target.ts'
 import { timeStep } from '../../shared/telemetry/steps.ts'
@@ -39,6 +41,8 @@ export interface StoreDeps {
   readonly staging: Staging
   readonly hasOwnNames: (options: CondorVersionOptions) => Promise<boolean>
   readonly vaultPause: VaultPause
+  /** What collectors said. */
+  readonly answers: RunCache
   /** Held by every storer command of this host user. */
   readonly lockFile: string
 }
@@ -55,7 +59,8 @@ export async function handleStore(
 ): Promise<readonly Outgoing[]> {
   const item = received.body
   const site = deps.site()
-  const entry = findEntry(site, item.entry)
+  const entry = findEntry(site, item)
+  const unsure = await checkCredd(item, entry, site, received, deps)
   return workOnTarget(
     {
       key: storeSubject(item, item.credd),
@@ -67,8 +72,35 @@ export async function handleStore(
     },
     deps.targets,
     received,
-    () => store(item, entry, site, received, deps),
+    () => (unsure ? Promise.reject(unsure) : store(item, entry, site, received, deps)),
   )
+}
+
+/**
+ * Throws Permanent where the item's credd is none of the entry's: of those configured, else of the collector's own answer.
+ * Returns what stood in the way of asking the collector: then it is not known.
+ */
+async function checkCredd(
+  { run, credd, ready }: StoreItem,
+  entry: Entry,
+  site: Site,
+  { signal, log }: Pick<Received<unknown>, 'signal' | 'log'>,
+  { answers }: Pick<StoreDeps, 'answers'>,
+): Promise<Transient | undefined> {
+  findEntry({ ...site, entries: [entry] }, ready)
+  try {
+    const credds = await findCredds(entry, {
+      condorStatus: site.refresher.condorStatus,
+      timeoutMs: site.timeouts.kerberosMs,
+      ...{ signal, log },
+      once: (question, ask) => answers.once(run, question, ask),
+    })
+    mustBeCredd(credd, credds, entry, site)
+    return undefined
+  } catch (error) {
+    if (error instanceof Transient && !signal.aborted) return error
+    throw error
+  }
 }
 
 async function store(

@@ -9,9 +9,11 @@ import { openTickets } from '../../shared/kinit.ts'
 import { keepLease } from '../../shared/lease.ts'
 import { storeItem, tokenReady } from '../../shared/messages.ts'
 import { serveRequests } from '../../shared/micro.ts'
+import { onSubject } from '../../shared/on-subject.ts'
 import { readValue } from '../../shared/read-value.ts'
+import { openRunCache } from '../../shared/run-cache.ts'
 import { ensurePrivateDirectory } from '../../shared/state.ts'
-import { buckets, consumers, streams } from '../../shared/subjects.ts'
+import { buckets, consumers, storeSubject, streams, tokenSubject } from '../../shared/subjects.ts'
 import { targetRecord } from '../../shared/target-record.ts'
 import { noteCredds } from '../../shared/telemetry/scrape.ts'
 import { awaitTopology } from '../../shared/topology.ts'
@@ -51,6 +53,7 @@ await runDaemon('storer', async ({ bus, log, site, stateDirectory, stack }) => {
     vaultPause: openVaultPause(targets, site, { budget: openVaultBudget(targets, site, log), log }),
     tickets: stack.use(await openTickets(join(stateDirectory, 'tickets'))),
     hasOwnNames: askOwnNames(),
+    answers: openRunCache(),
     lane: openLane(),
   }
 
@@ -61,7 +64,7 @@ await runDaemon('storer', async ({ bus, log, site, stateDirectory, stack }) => {
       {
         stream: streams.store,
         consumer: consumers.storer,
-        schemaOf: () => storeItem,
+        schemaOf: (subject) => onSubject(subject, storeItem, (item) => storeSubject(item, item.credd)),
         handle: (received) => handleStore(received, deps),
         report: (item, failed, permanent) => reportStore(item, failed, permanent, site()),
         concurrency: besideTheLane,
@@ -80,10 +83,11 @@ await runDaemon('storer', async ({ bus, log, site, stateDirectory, stack }) => {
         stream: streams.tokens,
         consumer: consumers.storerPlan,
         filter: 'token.ready.*.*',
-        schemaOf: () => tokenReady,
-        handle: (received) => {
+        schemaOf: (subject) => onSubject(subject, tokenReady, (fact) => tokenSubject('ready', fact)),
+        handle: async (received) => {
+          const stores = await planReady(received, site, (key) => readExpiry(targets, key))
           noteCredds(received.body.entry, received.body.credds)
-          return planReady(received, site, (key) => readExpiry(targets, key))
+          return stores
         },
         concurrency: 1,
       },

@@ -15,7 +15,7 @@ export async function planReady(
   site: () => Site,
   readExpiry: ReadExpiry = async () => undefined,
 ): Promise<readonly Outgoing[]> {
-  const { credds } = findEntry(site(), body.entry)
+  const { credds } = findEntry(site(), body)
   const wanted = body.credds.filter((credd) => !credds || credds.includes(credd))
   return Promise.all(
     wanted.map(async (credd) => storeOf(body, credd, await readExpiry(storeSubject(body, credd)))),

@@ -1,11 +1,11 @@
 /** The credds of an entry: the configured ones, or those its collector names. */
 import type { Logger } from 'pino'
-import { type CommandOutcome, runCommand } from '../../shared/command.ts'
-import { commandEnvironment, environment } from '../../shared/config/environment.ts'
-import { creddName } from '../../shared/config/grammar.ts'
-import type { Entry } from '../../shared/config/site.ts'
-import { failure, Permanent, Transient } from '../../shared/errors.ts'
-import { cleanLine } from '../../shared/outcome-text.ts'
+import { type CommandOutcome, runCommand } from './command.ts'
+import { commandEnvironment, environment } from './config/environment.ts'
+import { creddName } from './config/grammar.ts'
+import type { Entry } from './config/site.ts'
+import { failure, Permanent, Transient } from './errors.ts'
+import { cleanLine } from './outcome-text.ts'
 
 export interface CollectorOptions {
   readonly condorStatus: string

@@ -4,10 +4,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
 import pino from 'pino'
-import { findCredds, sortNames } from '../../../services/refresher/condor.ts'
-import type { Permanent } from '../../../shared/errors.ts'
-import { openRunCache } from '../../../shared/run-cache.ts'
-import { entryOf } from '../build.ts'
+import type { Permanent } from '../../shared/errors.ts'
+import { findCredds, sortNames } from '../../shared/find-credds.ts'
+import { openRunCache } from '../../shared/run-cache.ts'
+import { entryOf } from '../services/build.ts'
 
 /** A condor_status that runs `body`; its words are kept in a file, one a line. */
 function condorStatus(t: TestContext, body: string) {
