@@ -42,11 +42,18 @@ export async function serveRequests(
     description: descriptions[daemon],
     queue: daemon,
   })
+  let answering = 0
   for (const { name, subject, answer } of endpoints)
     service.addEndpoint(name, {
       subject,
       handler: (error, message) => {
         if (error) return
+        if (answering >= mostAtOnce) {
+          const body = JSON.stringify({ error: { code: 'too-many-requests', message: tooMany } })
+          message.respondError(429, tooMany, body)
+          return
+        }
+        answering += 1
         answerWith(answer, message.data)
           .then((body) => message.respond(JSON.stringify(body)))
           .catch((failed: unknown) => {
@@ -55,6 +62,9 @@ export async function serveRequests(
             message.respondError(statusOf[code] ?? 400, text, body)
           })
           .catch((unsaid: unknown) => log.error({ err: unsaid }, 'a request could not be answered'))
+          .finally(() => {
+            answering -= 1
+          })
       },
     })
   // Who hears that we are ready may ask at once.
@@ -67,7 +77,15 @@ export async function serveRequests(
 }
 
 /** As in HTTP; what is not here is about what was asked. */
-const statusOf: Readonly<Record<string, number>> = { unexpected: 500, 'bus-not-ready': 503 }
+const statusOf: Readonly<Record<string, number>> = {
+  unexpected: 500,
+  'bus-not-ready': 503,
+  'too-many-requests': 429,
+}
+
+/** Requests that a daemon has in hand: the work that it is there for must not wait for its answers. */
+const mostAtOnce = 100
+const tooMany = 'Too many requests are being answered: ask again in a moment.'
 
 /** Where an asker may want an answer: its inbox, or where an import leads back to it. Elsewhere an answer would be a message of ours. */
 const answerable = /^(_R_\.|_INBOX(_[a-z]+)?\.)/

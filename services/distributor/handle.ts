@@ -2,6 +2,7 @@
 import type { KV } from '@nats-io/kv'
 import type { Entry, Site } from '../../shared/config/site.ts'
 import type { Received } from '../../shared/consume.ts'
+import { Permanent } from '../../shared/errors.ts'
 import { findEntry, mustBeNode } from '../../shared/find-entry.ts'
 import type { Tickets } from '../../shared/kinit.ts'
 import { type PushItem, schemaVersion, type TokenPushed, timestamp } from '../../shared/messages.ts'

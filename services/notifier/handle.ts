@@ -12,6 +12,7 @@ import {
   runFinished,
   runStarted,
   runUids,
+  type TokenReady,
   tokenFailed,
   tokenPushed,
   tokenReady,

@@ -1,11 +1,13 @@
 /** A weaker run never takes over from a fuller one that is under way: its answer names the entries it leaves alone. */
+import { isDeepStrictEqual } from 'node:util'
 import type { KV } from '@nats-io/kv'
 import type { Entry } from '../../shared/config/site.ts'
+import { inParallel } from '../../shared/in-parallel.ts'
 import { type RunMode, runMode, runStarted } from '../../shared/messages.ts'
 import { readMessage } from '../../shared/parse-message.ts'
 import { readValue } from '../../shared/read-value.ts'
 import { isRunId, runId } from '../../shared/run-id.ts'
-import { ledgerKey } from '../../shared/subjects.ts'
+import { ledgerKey, runKey } from '../../shared/subjects.ts'
 import { isWeaker } from '../../shared/weaker-run.ts'
 import { z } from '../../shared/zod.ts'
 
@@ -22,9 +24,12 @@ const ledgerEntry = z.object({
   targets: z.array(z.object({ state: z.string() })),
 })
 
+/** So soon a notifier writes down that a run has started (milliseconds); without one, nobody knows how it stands. */
+const unwrittenMs = 10_000
+
 /** What is known of the run that was started last: its plan may not be in the ledger yet, or no notifier there to write it. */
-const startedPlan = runStarted.transform(({ run, deadline, mode, entries }) => ({
-  ...{ run, deadline, mode },
+const startedPlan = runStarted.transform(({ run, at, deadline, mode, entries }) => ({
+  ...{ run, at, deadline, mode },
   entries: entries.map(({ entry }) => entry),
 }))
 
@@ -54,6 +59,34 @@ export async function findJoined(
   return joined
 }
 
+/**
+ * The last run, where it is the same as the one that is asked for now and its entries all wait yet: a second one would do the
+ * same. Undefined where there is none.
+ */
+export async function findIdentical(
+  entries: readonly Entry[],
+  mode: RunMode,
+  runs: KV,
+  askLast: () => Promise<Uint8Array | undefined>,
+  now: Date = new Date(),
+): Promise<string | undefined> {
+  const startedLast = await askLast()
+  const last = startedLast && readMessage(startedPlan, startedLast)
+  if (!last || Date.parse(last.deadline) <= now.getTime()) return undefined
+  const isSame =
+    isDeepStrictEqual(last.mode, mode) &&
+    isDeepStrictEqual(
+      last.entries,
+      entries.map(({ name }) => name),
+    )
+  if (!isSame) return undefined
+  const { value: head, revision } = await readValue(runs, runKey(last.run), ledgerHead)
+  if (revision === 0) return now.getTime() - Date.parse(last.at) < unwrittenMs ? last.run : undefined
+  if (!head || head.finished) return undefined
+  const rows = await inParallel(last.entries, (entry) => readRow(runs, last.run, entry))
+  return rows.every((row) => row?.refresh.state === 'waiting') ? last.run : undefined
+}
+
 async function readHeads(runs: KV): Promise<z.infer<typeof ledgerHead>[]> {
   const heads: z.infer<typeof ledgerHead>[] = []
   for await (const key of await runs.keys('*')) {
@@ -64,7 +97,10 @@ async function readHeads(runs: KV): Promise<z.infer<typeof ledgerHead>[]> {
   return heads
 }
 
+const readRow = async (runs: KV, run: string, entry: string) =>
+  (await readValue(runs, ledgerKey(run, entry), ledgerEntry)).value
+
 async function isWaiting(runs: KV, run: string, entry: string): Promise<boolean> {
-  const { value: row } = await readValue(runs, ledgerKey(run, entry), ledgerEntry)
+  const row = await readRow(runs, run, entry)
   return row ? row.refresh.state === 'waiting' || row.targets.some(({ state }) => state === 'waiting') : false
 }

@@ -22,7 +22,7 @@ import { beginWith, keepSchedule } from './keep-schedule.ts'
 import { planRun } from './plan.ts'
 import { refreshUids, startUidRefresh } from './refresh-uids.ts'
 import { renewalCron, startRenewal } from './renew-bearers.ts'
-import { startRun } from './run-request.ts'
+import { openRunRequests } from './run-request.ts'
 import { startScheduledRun } from './scheduled-run.ts'
 import { listServices } from './services-request.ts'
 
@@ -83,7 +83,7 @@ await runDaemon('refresher', async (context) => {
         {
           name: 'run',
           subject: requests.run,
-          answer: (body) => startRun(body, 'request', runDeps),
+          answer: openRunRequests(runDeps),
         },
         {
           name: 'services',

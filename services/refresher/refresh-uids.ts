@@ -36,12 +36,20 @@ const uidsRequest = z.strictObject({})
 /** Answers `managed-tokens.uids.refresh` at once with the id that `run.uids` will carry. Throws RequestError for any wish. */
 export async function startUidRefresh(body: unknown, deps: RefreshUidsDeps): Promise<{ id: string }> {
   parseRequest(uidsRequest, body)
+  const underWay = asking.get(deps)
+  if (underWay) return { id: underWay }
   const id = ulid()
-  refreshUids(id, 'request', deps).catch((error: unknown) => {
-    if (!deps.signal.aborted) deps.log.error({ err: error, run: id }, 'the UIDs could not be refreshed')
-  })
+  asking.set(deps, id)
+  refreshUids(id, 'request', deps)
+    .catch((error: unknown) => {
+      if (!deps.signal.aborted) deps.log.error({ err: error, run: id }, 'the UIDs could not be refreshed')
+    })
+    .finally(() => asking.delete(deps))
   return { id }
 }
+
+/** What was asked for and is under way: whoever asks meanwhile gets the same id, and FERRY no second question. */
+const asking = new WeakMap<RefreshUidsDeps, string>()
 
 /** Asks for every account without `desiredUIDOverride`, stores what is good, and says how it went. */
 export const refreshUids = (

@@ -14,17 +14,24 @@ import { runSubject, streams } from '../../shared/subjects.ts'
 import { inRootSpan } from '../../shared/telemetry/root-span.ts'
 import { setStage } from '../../shared/telemetry/stages.ts'
 import { z } from '../../shared/zod.ts'
-import { findJoined } from './joined.ts'
+import { findIdentical, findJoined } from './joined.ts'
+import { openRunLimit, type RunLimit } from './run-limit.ts'
+
+/** Far more than a site has (entries), and than a name has (characters). */
+const [mostNames, longestName] = [10_000, 200]
+const name = z.string().max(longestName)
 
 /** The body of `managed-tokens.run`; all of it may be left out. */
 export const runRequest = z.strictObject({
-  experiment: z.string().optional().describe('Only the entries of this experiment.'),
-  services: z.array(z.string()).optional().describe('Only these entries.'),
+  experiment: name.optional().describe('Only the entries of this experiment.'),
+  services: z.array(name).max(mostNames).optional().describe('Only these entries.'),
   push: z.boolean().default(true).describe('`false`: the predecessor’s test mode, nodes are left alone.'),
   notify: z.boolean().default(true).describe('`false`: nobody is told of failures.'),
 })
 export type RunRequest = z.output<typeof runRequest>
 
+/** More unknown names than these help nobody: the nearest to each has to be looked for. */
+const toldNames = 10
 /** More problems of a broken configuration than these help nobody. */
 const toldProblems = 20
 
@@ -45,6 +52,38 @@ export interface RunDeps {
 }
 
 /**
+ * Answers `managed-tokens.run`, one request after the other: whoever asks for the same run at the same time gets the same one,
+ * and there is a limit to how many. Throws as {@link startRun} does.
+ */
+export function openRunRequests(
+  deps: RunDeps,
+  limit: RunLimit = openRunLimit(),
+): (body: unknown) => Promise<RunAnswer> {
+  let asked: Promise<unknown> = Promise.resolve()
+  const answer = async (body: unknown): Promise<RunAnswer> => {
+    const { wanted, mode } = readRequest(body, deps)
+    const same = await findIdentical(wanted, mode, deps.runs, () => askLast(deps.bus))
+    if (same) return { run: same, entries: wanted.map(({ name }) => name), joined: {} }
+    limit.take()
+    return startRun(body, 'request', deps)
+  }
+  return (body) => {
+    const answered = asked.then(() => answer(body))
+    asked = answered.catch(() => undefined)
+    return answered
+  }
+}
+
+const askLast = async (bus: Bus) => (await bus.lastMessage(streams.tokens, runSubject('started')))?.data
+
+function readRequest(body: unknown, { freshSite }: RunDeps) {
+  const { push, notify, ...wishes } = parseRequest(runRequest, body)
+  const site = freshSite()
+  const mode: RunMode = { push, notify }
+  return { site, mode, wanted: chooseEntries(site, wishes) }
+}
+
+/**
  * Starts a run: all that has to be published for that is its plan, `run.started`. Throws RequestError for a wrong body or
  * an unknown entry. `mint` makes the run's id; the same one again starts nothing twice.
  */
@@ -55,12 +94,8 @@ export async function startRun(
   mint: () => Promise<string> = () => mintRunId(deps.runs),
 ): Promise<RunAnswer> {
   const begun = performance.now()
-  const request = parseRequest(runRequest, body)
-  const site = deps.freshSite()
-  const wanted = chooseEntries(site, request)
-  const mode: RunMode = { push: request.push, notify: request.notify }
-  const askLast = async () => (await deps.bus.lastMessage(streams.tokens, runSubject('started')))?.data
-  const joined = await findJoined(wanted, mode, deps.runs, askLast)
+  const { wanted, mode, site } = readRequest(body, deps)
+  const joined = await findJoined(wanted, mode, deps.runs, () => askLast(deps.bus))
   const entries = wanted.filter(({ name }) => !(name in joined))
   const run = await mint()
   const started = startedEvent(run, trigger, mode, entries, site, deps.problems?.() ?? [])
@@ -74,13 +109,11 @@ export function chooseEntries(
   site: Pick<Site, 'entries'>,
   { experiment, services }: Partial<RunRequest>,
 ): readonly Entry[] {
-  const names = site.entries.map(({ name }) => name)
-  const unknown = (services ?? []).filter((name) => !names.includes(name.toLowerCase()))
-  if (unknown.length > 0)
-    throw new RequestError(
-      'unknown-service',
-      unknown.map((name) => `No service ${name}${nearest(name, names)}`).join(' '),
-    )
+  const names = site.entries.map((entry) => entry.name)
+  const asked = services && new Set(services.map((one) => one.toLowerCase()))
+  const known = new Set(names)
+  const unknown = [...(asked ?? [])].filter((one) => !known.has(one))
+  if (unknown.length > 0) throw new RequestError('unknown-service', describeUnknown(unknown, names))
   const experiments = [...new Set(site.entries.map((entry) => entry.experiment))]
   if (experiment !== undefined && !experiments.includes(experiment.toLowerCase()))
     throw new RequestError(
@@ -90,7 +123,7 @@ export function chooseEntries(
   const chosen = site.entries.filter(
     (entry) =>
       (experiment === undefined || entry.experiment === experiment.toLowerCase()) &&
-      (services === undefined || services.some((name) => name.toLowerCase() === entry.name)),
+      (asked === undefined || asked.has(entry.name)),
   )
   const isNarrowed = experiment !== undefined || services !== undefined
   if (isNarrowed && chosen.length === 0)
@@ -101,6 +134,12 @@ export function chooseEntries(
         : 'The list services is empty: name some, or leave it out for all.',
     )
   return chosen
+}
+
+function describeUnknown(unknown: readonly string[], names: readonly string[]): string {
+  const told = unknown.slice(0, toldNames).map((one) => `No service ${one}${nearest(one, names)}`)
+  const more = unknown.length - told.length
+  return [...told, ...(more > 0 ? [`And ${more} more that are unknown.`] : [])].join(' ')
 }
 
 const nearest = (name: string, known: readonly string[]) =>

@@ -142,7 +142,9 @@ describe('on a bus that runs', { timeout: 400_000 }, () => {
         (await refused('managed-tokens.status', '{"run":"01J00000000000000000000000"}')).code,
         'unknown-run',
       )
-      const rude = JSON.stringify({ services: ['dune_production\r\nx: y\0', 'x'.repeat(600_000)] })
+      const long = JSON.stringify({ services: ['x'.repeat(600_000)] })
+      assert.match((await refused('managed-tokens.run', long)).message, /^services\.0: Too big/)
+      const rude = JSON.stringify({ services: ['dune_production\r\nx: y\0'] })
       assert.match(
         (await refused('managed-tokens.run', rude)).message,
         /^No service dune_production x: y; did you mean/,

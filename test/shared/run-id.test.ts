@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
-import { mintRunId, nextRunId } from '../../shared/run-id.ts'
+import { isRunId, mintRunId, mostAheadMs, nextRunId } from '../../shared/run-id.ts'
 import { z } from '../../shared/zod.ts'
 import { openRefreshQueue } from '../support/refresh-queue.ts'
 
@@ -57,6 +57,27 @@ describe('run ids', () => {
       assert.equal(new Set(order).size, 20)
     } finally {
       await second.nc.close()
+    }
+  })
+
+  it('are believed up to a day ahead of our clock, and not in small letters', () => {
+    const from = (ahead: number) => nextRunId(undefined, Date.now() + ahead)
+    const minute = 60_000
+    for (const ahead of [-365 * 24 * hour, 0, hour, mostAheadMs - minute]) assert.ok(isRunId(from(ahead)))
+    const poisoned = [from(mostAheadMs + minute), '7ZZZZZZZZZZZZZZZZZZZZZZZZZ', from(0).toLowerCase()]
+    for (const id of [...poisoned, '8ZZZZZZZZZZZZZZZZZZZZZZZZZ', `${from(0)}0`, '', 'latest'])
+      assert.ok(!isRunId(id), id)
+  })
+
+  it('are minted whatever lies in the place of the last one, and go on from there', async () => {
+    await using queue = await openRefreshQueue()
+    const runs = await queue.bus.bucket('runs')
+    for (const garbage of ['7ZZZZZZZZZZZZZZZZZZZZZZZZZ', '', '\u0000', '{"run":1}']) {
+      const revision = await runs.put('latest', garbage)
+      const id = await mintRunId(runs)
+      assert.ok(isRunId(id))
+      assert.ok((await mintRunId(runs)) > id)
+      assert.ok(((await runs.get('latest'))?.revision ?? 0) > revision)
     }
   })
 })

@@ -27,7 +27,7 @@ describe('which pushes a token makes', () => {
   it('refuses an entry that is not configured here', async () => {
     await assert.rejects(
       plan({ entry: 'other_production' }),
-      /other_production is not in this daemon’s configuration/,
+      /"other_production" is not in this daemon’s configuration/,
     )
   })
   it('sends no token and no setting', async () => {

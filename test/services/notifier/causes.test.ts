@@ -383,9 +383,10 @@ describe('a cause', () => {
     }
   })
   it('is told on one occasion of a run, however many count at once, and over on one', async () => {
+    const run = newRun()
     const cause = { kind: 'node', name: 'n1', key: 'node.away.n1' } as const
     const thing = { entry: 'dune_pro', service: 'dune_pro', where: 'node', name: 'n1' } as const
-    const of = (by: string) => ({ run: 'r', at: now(), threshold: 1, by, affected: affectedOf([thing], []) })
+    const of = (by: string) => ({ run, at: now(), threshold: 1, by, affected: affectedOf([thing], []) })
     const occasions = ['a', 'b', 'c', 'd']
     const told = await Promise.all(occasions.map((by) => recordCauseFailure(on.failures, cause, of(by), [])))
     assert.equal(told.filter((one) => one).length, 1)

@@ -2,12 +2,13 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import type { KV } from '@nats-io/kv'
 import pino from 'pino'
-import { deliver, type OutboxDeps } from '../../../services/notifier/outbox.ts'
+import { deliver, type OutboxDeps, schemaOfNotification } from '../../../services/notifier/outbox.ts'
 import { createPacer } from '../../../services/notifier/pacer.ts'
 import type { Site } from '../../../shared/config/site.ts'
 import type { Received } from '../../../shared/consume.ts'
 import { Permanent, RetryLater } from '../../../shared/errors.ts'
 import type { Notification } from '../../../shared/messages.ts'
+import { notifySubject } from '../../../shared/subjects.ts'
 import { at, ofRun, runIds, siteOf } from '../build.ts'
 import { type FakeKv, fakeKv } from '../fake-kv.ts'
 import { type HttpAnswer, startHttpServer } from './http-server.ts'
@@ -104,6 +105,38 @@ describe('the outbox', () => {
         String(await ended(deliver(received({ ...post, channel, to }), nothing))),
         /^No .*webhook is configured for (admin|experiment:constructor|admin_test)\.$/,
       )
+  })
+
+  it('sends nothing to anybody whom the configuration does not name now', async () => {
+    await using smtp = await startMailServer()
+    const site = {
+      ...mailSite(smtp.port),
+      ...{ notifications: slackSite('https://hooks.slack.test/admin').notifications },
+    }
+    for (const to of ['evil@example.org', 'dune@lab.example, evil@example.org', 'DUNE@lab.example', ''])
+      assert.match(
+        String(await ended(deliver(received({ ...mail, to, id: `run.${to}` }), outboxOf(site).deps))),
+        /is no address of the configuration\.$/,
+      )
+    for (const to of ['', 'admins', 'https://evil.example.org/', 'experiment:evil', '__proto__'])
+      assert.match(
+        String(await ended(deliver(received({ ...post, to }), outboxOf(site).deps))),
+        /^No Slack webhook is configured for /,
+      )
+    assert.equal(smtp.mails.length, 0)
+  })
+
+  it('takes a message on the subject of its addressee, marked as a word alone or not, and on no other', () => {
+    const isTaken = (subject: string) => schemaOfNotification(subject).safeParse(mail).success
+    const own = notifySubject('email', mail.to)
+    for (const subject of [own, `${own}.undelivered`]) assert.ok(isTaken(subject), subject)
+    for (const subject of [
+      'notify.x',
+      `${own}.x`,
+      notifySubject('slack', mail.to),
+      notifySubject('email', 'e@x.y'),
+    ])
+      assert.ok(!isTaken(subject), subject)
   })
 
   it('tries for a day by the message’s own time, once more at its end, then gives up with the last reason', async () => {
