@@ -16,6 +16,7 @@ import { checkKeytabs, checkState, checkUser } from './files.ts'
 import { checkNodes } from './nodes.ts'
 import { checkPeople } from './people.ts'
 import { checkPrograms } from './programs.ts'
+import { checkSealing } from './sealing.ts'
 import { checkCollectors, checkFerry, checkPrincipals, checkVaults } from './servers.ts'
 import { checkTrust } from './trust.ts'
 
@@ -49,6 +50,7 @@ function listChecks(site: Site | undefined, tickets: Tickets, options: DoctorOpt
     ...(site
       ? [
           ...checkKeytabs(site),
+          checkSealing(site, stateRootOf(options.state, environment)),
           ...checkPrincipals(site, tickets),
           ...checkVaults(site),
           ...checkCollectors(site),

@@ -7,7 +7,7 @@ import { parse } from 'yaml'
 import { smallProcess } from '../../cli/up/small-process.ts'
 import { readEnvironment } from '../../shared/config/environment.ts'
 import { loadSite } from '../../shared/config/load.ts'
-import { defaultStateRoot, sealingPublicKeyFile } from '../../shared/state.ts'
+import { defaultStateRoot, sealingPublicKeyFile, trustedSignersFile } from '../../shared/state.ts'
 import { type Daemon, daemons } from '../../shared/subjects.ts'
 import { compose, mountsOf, read, root } from './compose-file.ts'
 
@@ -45,6 +45,7 @@ describe('compose.yaml', () => {
       const { secrets = [] } = serviceOf(daemon)
       const expected = [site.nats.seedFile?.replaceAll('{{.Daemon}}', daemon)]
       if (daemon === 'distributor') expected.push(site.sealing.seedFile)
+      if (daemon === 'refresher') expected.push(site.sealing.signingKeyFile)
       assert.deepEqual(
         secrets.map((name) => `/run/secrets/${name}`),
         expected,
@@ -85,6 +86,11 @@ describe('compose.yaml', () => {
   it('lets the refresher seal to the key that the distributor opens with', () => {
     const mount = mountsOf(serviceOf('refresher')).get(sealingPublicKeyFile(defaultStateRoot))
     assert.deepEqual(mount, { from: './deploy/compose/secrets/sealing.pub', readOnly: true })
+  })
+
+  it('lets the distributor trust the key that the refresher signs with', () => {
+    const mount = mountsOf(serviceOf('distributor')).get(trustedSignersFile(defaultStateRoot))
+    assert.deepEqual(mount, { from: './deploy/compose/secrets/signing.pub', readOnly: true })
   })
 
   it('names other containers as they are called here', () => {

@@ -7,7 +7,13 @@ import { parse } from 'yaml'
 import { smallProcess } from '../../cli/up/small-process.ts'
 import { readEnvironment } from '../../shared/config/environment.ts'
 import { searchPath } from '../../shared/config/find.ts'
-import { defaultStateRoot, sealingSeedFile, seedFile } from '../../shared/state.ts'
+import {
+  defaultStateRoot,
+  sealingSeedFile,
+  seedFile,
+  signingSeedFile,
+  trustedSignersFile,
+} from '../../shared/state.ts'
 import { daemons } from '../../shared/subjects.ts'
 import { read, root } from './compose-file.ts'
 
@@ -22,7 +28,7 @@ const valuesOf = (text: string, key: string) =>
 
 const configuration = parse(/```yaml install configuration\n([\s\S]*?)```/.exec(page)?.[1] ?? '') as {
   nats: { seedFile: string }
-  sealing: { seedFile: string }
+  sealing: { seedFile: string; signingKeyFile: string }
   telemetry: { metricsPort: number }
 }
 
@@ -55,6 +61,19 @@ describe('systemd units', () => {
     assert.equal(from, sealingSeedFile(credentials))
     assert.equal(configuration.sealing.seedFile, `/run/credentials/managed-tokens@distributor.service/${id}`)
     assert.doesNotMatch(unit, /sealing/)
+  })
+
+  it('hand the seed that signs tokens to the refresher alone, and its public half is where the distributor looks', () => {
+    const dropIn = read('deploy/systemd/managed-tokens@refresher.service.d/signing.conf')
+    const [id = '', from = ''] = valuesOf(dropIn, 'LoadCredential')[0]?.split(':') ?? []
+    assert.equal(from, signingSeedFile(credentials))
+    assert.equal(
+      configuration.sealing.signingKeyFile,
+      `/run/credentials/managed-tokens@refresher.service/${id}`,
+    )
+    assert.doesNotMatch(unit, /signing/)
+    const [, to = ''] = /install -m 0644 \S+\/signing\.pub (\S+)/.exec(page) ?? []
+    assert.equal(to, trustedSignersFile(defaultStateRoot))
   })
 
   it('start daemons as small as "up" does', () => {

@@ -90,7 +90,10 @@ export async function startPipeline({ traces = false, ...options }: PipelineOpti
   const facts = createRecorder<Heard>()
   for (const subject of ['token.>', 'run.*'])
     bus.nc.subscribe(subject, {
-      callback: (_error, message) => facts.add({ subject: message.subject, body: message.json() }),
+      callback(_error, message) {
+        const body = readBody(message.string())
+        if (body) facts.add({ subject: message.subject, body })
+      },
     })
   await bus.nc.flush()
 
@@ -147,12 +150,22 @@ function lastWords(logs: string): string {
   return files.map((file) => `${file}:\n${readFileSync(file, 'utf8').slice(-500)}`).join('\n')
 }
 
+/** Somebody may have published what is no fact. */
+function readBody(text: string): Heard['body'] | undefined {
+  try {
+    const body: unknown = JSON.parse(text)
+    return typeof body === 'object' && body !== null ? (body as Heard['body']) : undefined
+  } catch {
+    return undefined
+  }
+}
+
 async function readFacts({ jsm }: Bus, run: string): Promise<Heard[]> {
   const { state } = await jsm.streams.info(streams.tokens)
   const found: Heard[] = []
   for (let seq = state.first_seq; seq <= state.last_seq; seq++) {
     const message = await jsm.streams.getMessage(streams.tokens, { seq })
-    const body = message?.json<Heard['body']>()
+    const body = message && readBody(message.string())
     if (message && body?.run === run) found.push({ subject: message.subject, body })
   }
   return found
