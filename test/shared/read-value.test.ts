@@ -4,7 +4,7 @@ import type { KvEntry } from '@nats-io/kv'
 import fc from 'fast-check'
 import { changeValue } from '../../shared/compare-and-set.ts'
 import { isKey, readValue, valueIn } from '../../shared/read-value.ts'
-import { targetRecord } from '../../shared/target-record.ts'
+import { ofTarget, targetRecord } from '../../shared/target-record.ts'
 import { tellUnreadable } from '../../shared/tell-unreadable.ts'
 import { z } from '../../shared/zod.ts'
 import { fakeKv } from '../services/fake-kv.ts'
@@ -99,6 +99,12 @@ describe('the record of a target', () => {
     'of a run in small letters': [{ ...record, run: run.toLowerCase() }, false],
     'with an end that is no time': [{ ...record, expiry: 'never' }, false],
   }
+  it('says of its own target how a run ended there, and nothing of another entry’s', () => {
+    const found = targetRecord.parse(done([fact]))
+    assert.equal(ofTarget(found, 'push.dune.production.node1_lab_example').ended?.kind, 'done')
+    for (const key of ['push.nova.production.node1_lab_example', 'refresh.dune.analysis', 'push'])
+      assert.equal(ofTarget(found, key).ended, undefined, key)
+  })
   for (const [how, [value, isOurs]] of Object.entries(table))
     it(`${how} is ${isOurs ? '' : 'not '}read`, () => {
       const { success, data } = targetRecord.safeParse(value)
