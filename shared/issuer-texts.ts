@@ -13,9 +13,9 @@ export interface IssuerVerdict {
 /** Which of the plugin's paths was read: tokens with all rights of the login, or one traded for fewer. */
 export type SecretPath = 'creds' | 'sts'
 
-/** Of Go's network library: the issuer could not be asked, or gave a server's error. */
+/** Of Go's network library: the issuer could not be asked, for whatever reason, or gave a server's error. */
 const isAway =
-  /no such host|server misbehaving|i\/o timeout|context (?:deadline exceeded|canceled)|Client\.Timeout|connection (?:refused|reset)|broken pipe|no route to host|network is unreachable|\bEOF\b|TLS handshake|x509: |\btls: |^(?:error making new provider: )?(?:408|429|5\d\d)\b|: (?:408|429|5\d\d) [A-Z]/
+  /(?:Get|Post) "[^"]*": (?!unsupported protocol scheme|http: no Host)|no such host|server misbehaving|name resolution|i\/o timeout|context (?:deadline exceeded|canceled)|Client\.Timeout|connection (?:refused|reset)|broken pipe|no route to host|network is unreachable|\bEOF\b|TLS handshake|x509: |\btls: |^(?:error making new provider: )?(?:408|429|5\d\d)\b|: (?:408|429|5\d\d) [A-Z]/
 
 /** How the plugin reports an error of its own that is none of Vault's. */
 const isIssuers =
@@ -23,7 +23,7 @@ const isIssuers =
 
 /** The verdict in what stands behind the status; undefined where that says nothing of an issuer. */
 export function judgeIssuer(errors: string, path: SecretPath): IssuerVerdict | undefined {
-  if (/^token expired/.test(errors))
+  if (/^\W*token (?:is |has )?expired/i.test(errors))
     return { code: path === 'sts' ? 'bearer-life-refused' : 'issuer-unreachable' }
   const [, issuer, problem] = /server "([^"]*)" has configuration problems: ([\s\S]*)/.exec(errors) ?? []
   if (issuer !== undefined) return { code: judgeProblem(problem ?? ''), issuer }
@@ -46,8 +46,8 @@ const judgeProblem = (problem: string): ReasonCode =>
 
 /** Error codes of OAuth 2.0, in the plugin's own form and in that of Go's library; one for each client secret. */
 const oauthErrors = (errors: string): string[] =>
-  [...errors.matchAll(/server rejected request: (\w*)|oauth2: "(\w*)"/g)].map(
-    ([, code, quoted]) => code ?? quoted ?? '',
+  [...errors.matchAll(/server rejected request: (\w*)|oauth2: "(\w*)"/g)].map(([, code, quoted]) =>
+    (code ?? quoted ?? '').toLowerCase(),
   )
 
 const isExchange = (errors: string, path: SecretPath) =>

@@ -38,14 +38,28 @@ const starts: readonly (readonly [start: string, VaultStep])[] = [
   ['failure (?:opening for write|creating file|writing file|renaming)', 'other'],
 ]
 
+/** What a wrapper of a site puts before each line, such as a date, or htgettoken its name. */
+const prefix = '[^\\n\\t]{0,60}?'
+
 /** An answer begins its line, and goes on in lines that Go's lists of errors and Vault's quotations of an issuer begin like this. */
 const answers = starts.map(
   ([start, step]) =>
-    [new RegExp(`^(?:htgettoken: )?${start}(.*(?:\\n(?:[\\t*].*|Response: .*|))*)`, 'gm'), step] as const,
+    [
+      new RegExp(
+        `^(?:${prefix}[\\s\\]:>|])?${start}(.*(?:\\n(?:${prefix}\\t.*|\\*.*|Response: .*|))*)`,
+        'gm',
+      ),
+      step,
+    ] as const,
 )
 
+/** Colours, and the ends of lines as terminals and Windows have them. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: these are what has to go
+const decoration = /\u001b\[[0-9;]*m|\r(?=\n|$)/g
+
 /** All answers; where none is told in a known form, the whole text is one. */
-export function vaultAnswers(printed: string): readonly VaultAnswer[] {
+export function vaultAnswers(output: string): readonly VaultAnswer[] {
+  const printed = output.replace(decoration, '')
   const found = answers.flatMap(([pattern, step]) =>
     [...printed.matchAll(pattern)].map((match) => ({ at: match.index, answer: answerOf(match, step) })),
   )

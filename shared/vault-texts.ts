@@ -62,35 +62,51 @@ interface Answered {
   readonly errors: string
 }
 
-const numbers = new Map(Object.entries(STATUS_CODES).map(([number, name]) => [name, Number(number)]))
+/** What a status is called, in small letters; some proxies write theirs otherwise. */
+const numbers = new Map(
+  [...Object.entries(STATUS_CODES), ['504', 'Gateway Time-out'], ['408', 'Request Time-out']].map(
+    ([number, name = '']) => [name.toLowerCase(), Number(number)],
+  ),
+)
+
+const answered = new RegExp(
+  `^HTTPError: (?:HTTP Error )?(\\d{3})?:? ?(${[...numbers.keys()].join('|')})?:?\\s*([\\s\\S]*)$`,
+  'i',
+)
 
 /** `HTTPError: Bad Request: token expired`, and with the number in other releases; a status without a name is a KeyError. */
 function readStatus(said: string): Answered | undefined {
   const [, nameless] = /^KeyError: (\d{3})$/.exec(said) ?? []
   if (nameless) return { status: Number(nameless), errors: '' }
-  const form = /^HTTPError: (?:HTTP Error )?(\d{3})?:? ?((?:[A-Z][A-Za-z-]+(?: (?=[A-Z]))?)*):?\s*([\s\S]*)$/
-  const [whole, number, name = '', errors = ''] = form.exec(said) ?? []
+  const [whole, number, name = '', errors = ''] = answered.exec(said) ?? []
   if (whole === undefined) return undefined
-  return { status: Number(number ?? numbers.get(name) ?? 0), errors }
+  return { status: Number(number ?? numbers.get(name.toLowerCase()) ?? 0), errors }
 }
 
 function judgeStatus(answer: VaultAnswer, { status, errors }: Answered): IssuerVerdict | undefined {
   const { step, url } = answer
   if (status === 429) return { code: 'rate-limited' }
+  if (isPage(errors) || passing.has(status)) return { code: 'vault-unreachable' }
   if (step === 'read' || step === 'keep') {
     const path = url.includes('/sts/') ? 'sts' : 'creds'
     const ofIssuer = status === 400 || status >= 500 ? judgeIssuer(stripList(errors), path) : undefined
     if (ofIssuer) return ofIssuer
     if (status === 404) return { code: errors === '' ? 'authentication-needed' : 'issuer-misconfigured' }
   }
-  if (status >= 500 || status === 412) return { code: 'vault-unreachable' }
+  if (status >= 500) return { code: 'vault-unreachable' }
   if (status === 403) return { code: 'permission-denied' }
   if (step === 'login') return { code: 'vault-login-refused' }
   return status === 401 || /missing client token/.test(errors) ? { code: 'permission-denied' } : undefined
 }
 
+/** Vault answers in JSON: a proxy, or another server in Vault's place, in HTML. */
+const isPage = (errors: string) => /^<(?:!doctype|html|head|body|h1)\b/i.test(errors)
+
+/** Of the client's errors those that pass: it took too long, came too early, or to a standby. */
+const passing: ReadonlySet<number> = new Set([408, 412, 425])
+
 /** What Vault puts before the errors of a 500. */
-const stripList = (errors: string) => errors.replace(/^\d+ errors? occurred:\n?\s*\* /, '')
+const stripList = (errors: string) => errors.replace(/^\d+ errors? occurred:\s*(?:[^\n\t]*\t)?\s*\* /, '')
 
 /** Of Kerberos itself, before Vault was asked. The first match counts. */
 const ticketTexts: readonly (readonly [RegExp, ReasonCode])[] = [
@@ -105,10 +121,11 @@ const judgeTicket = (said: string): ReasonCode =>
 /** Of Python's network and file libraries. The first match counts. None can be a host, a credkey or a path. */
 const connectionTexts: readonly (readonly [RegExp, ReasonCode])[] = [
   [/No space left on device|Disk quota exceeded/i, 'disk-full-here'],
+  [/ProxyError|Cannot connect to proxy|Tunnel connection failed/, 'proxy-failed'],
   [/UNEXPECTED_EOF_WHILE_READING|SSLEOFError|SSLZeroReturnError/, 'vault-unreachable'],
   [/SSLError|\[SSL: |CERTIFICATE_VERIFY_FAILED|certificate verify failed|x509: /i, 'vault-tls'],
   [
-    /Connection refused|Name or service not known|No address associated|Failed to resolve|no ip address found|No route to host|Network is unreachable|timed out|Connection reset|Connection aborted|Temporary failure|RemoteDisconnected|MaxRetryError|JSONDecodeError/i,
+    /Connection refused|Name or service not known|No address associated|Failed to resolve|no ip address found|No route to host|Network is unreachable|timed out|Connection reset|Connection aborted|Temporary failure|RemoteDisconnected|BadStatusLine|IncompleteRead|ProtocolError|MaxRetryError|JSONDecodeError/i,
     'vault-unreachable',
   ],
 ]
@@ -146,5 +163,6 @@ export const vaultWords: Partial<Record<ReasonCode, string>> = {
   'rate-limited': 'Vault asks for a pause',
   'vault-unreachable': 'Vault cannot be reached',
   'vault-tls': 'Vault’s certificate was not accepted',
+  'proxy-failed': 'the proxy on the way to Vault refuses, or is away',
   'disk-full-here': 'there is no space to write it here',
 }

@@ -333,6 +333,88 @@ const table: Record<string, Row> = {
     ...tls,
   ],
 
+  // The same in other letters, and through other hands.
+  'a token that is over, in other letters': [
+    said(`${read}HTTPError: BAD REQUEST: Token is expired.`),
+    ...issuerAway,
+  ],
+  'a life that is too long, in other letters': [
+    said(`${exchange}HTTPError: 400 Bad Request: Token expired.`),
+    ...(['bearer-life-refused', 'final'] as const),
+    ...([administrators, /Lower minSeconds/] as const),
+  ],
+  'a login that is not there, in other letters': [
+    said(`${read}HTTPError: NOT FOUND: `),
+    ...(['authentication-needed', 'final'] as const),
+    ...login1st,
+  ],
+  'a login that is refused, in other letters': [
+    said(`${read}HTTPError: Bad Request: refresh failed: server rejected request: Invalid_Grant`),
+    ...(['authentication-needed', 'final'] as const),
+    ...login1st,
+  ],
+  'Vault does not know the issuer, said alone': [
+    said(`${read}HTTPError: Bad Request: server configuration does not exist`),
+    ...issuerWrong,
+  ],
+  'the issuer limits Vault while the login is used': [
+    said(
+      `${read}HTTPError: Bad Request: refresh failed: oauth2: cannot fetch token: 429 Too Many Requests\nResponse: slow`,
+    ),
+    ...issuerAway,
+  ],
+  'the issuer’s name is not resolved for now': [
+    said(read + server(`${wellKnown}dial tcp: lookup issuer.example: Temporary failure in name resolution`)),
+    ...issuerAway,
+  ],
+  'the issuer closes its connections': [
+    said(read + server(`${wellKnown}http2: server sent GOAWAY and closed the connection`)),
+    ...issuerAway,
+  ],
+  'the issuer’s address is no web address': [
+    said(read + server('Get "issuer.example": unsupported protocol scheme ""')),
+    ...issuerWrong,
+  ],
+  'a proxy does not find Vault': [said(`${read}HTTPError: Not Found: <html>\n<h1>nginx</h1>`), ...away],
+  'a proxy does not let us through': [said(`${read}HTTPError: Forbidden: <!DOCTYPE html>`), ...away],
+  'a proxy has no patience, and its own words': [said(`${read}HTTPError: Gateway Time-out`), ...away],
+  'a server that has no patience': [said(`${read}HTTPError: Request Timeout: `), ...away],
+  'half an answer': [said(`${read}IncompleteRead: IncompleteRead(0 bytes read)`), ...away],
+  'an answer that is none': [said(`${login}BadStatusLine: HTTP/0`), ...away],
+  'a proxy that refuses to connect': [
+    said(
+      login +
+        network(
+          "ProxyError('Cannot connect to proxy.', OSError('Tunnel connection failed: 407 Proxy Authentication Required'))",
+        ),
+    ),
+    ...(['proxy-failed', 'tried again'] as const),
+    ...([administrators, /Check the proxy/] as const),
+  ],
+  'lines with a date before them': [
+    said(`2026-11-02 12:00:01 [dune] ${read}HTTPError: Not Found: `),
+    ...(['authentication-needed', 'final'] as const),
+    ...login1st,
+  ],
+  'lines with a wrapper’s name before each': [
+    said(
+      `${exchange}HTTPError: Internal Server Error: ${list('server rejected request: invalid_target')}`.replaceAll(
+        /^/gm,
+        'wrapper: ',
+      ),
+    ),
+    ...scopes,
+  ],
+  'lines in colour, as a terminal ends them': [
+    said(
+      `\u001b[31m${exchange}HTTPError: Internal Server Error: ${list('server rejected request: access_denied')}\u001b[0m`.replaceAll(
+        '\n',
+        '\r\n',
+      ),
+    ),
+    ...scopes,
+  ],
+
   // The last answer decides.
   'a kept token that was refused, and nobody has logged in': [
     said(`${lookup}HTTPError: Forbidden: ${denied}`, `${read}HTTPError: Not Found: `),
@@ -406,7 +488,7 @@ describe('why htgettoken failed', () => {
     for (const [outcome] of asked)
       assert.match(
         `${outcome.stdout}${outcome.stderr}`,
-        /Not Found: ?\n|refresh failed: [\s\S]*invalid_grant/,
+        /Not Found: ?\n|refresh failed: [\s\S]*invalid_grant/i,
       )
   })
 
