@@ -1,6 +1,7 @@
 /** Counts the runs in a row in which something failed for one cause, in the bucket `failures`, by compare-and-set. */
 import type { KV } from '@nats-io/kv'
 import { changeValue } from '../../shared/compare-and-set.ts'
+import { readBucket } from '../../shared/read-bucket.ts'
 import { readValue, valueIn } from '../../shared/read-value.ts'
 import { z } from '../../shared/zod.ts'
 import { type Affected, affected, joinAffected } from './affected.ts'
@@ -89,7 +90,7 @@ export async function isCauseHeard(failures: KV, key: string | undefined): Promi
 /** All causes that were ever counted, by key. */
 export async function readCauses(failures: KV): Promise<ReadonlyMap<string, CauseCount>> {
   const causes = new Map<string, CauseCount>()
-  for await (const found of await failures.history({ key: `${causePrefix}>` })) {
+  for (const found of (await readBucket(failures, `${causePrefix}>`)).values()) {
     const count = valueIn(found, causeCount)
     if (count) causes.set(found.key.slice(causePrefix.length), count)
   }

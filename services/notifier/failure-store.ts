@@ -1,6 +1,7 @@
 /** Keeps the counts of consecutive failures in the bucket `failures`, by compare-and-set. */
 import type { KV } from '@nats-io/kv'
 import { attempt, changeValue } from '../../shared/compare-and-set.ts'
+import { readBucket } from '../../shared/read-bucket.ts'
 import { valueIn } from '../../shared/read-value.ts'
 import { encodeToken } from '../../shared/subjects.ts'
 import { beforeAllRuns } from './ledger.ts'
@@ -83,7 +84,7 @@ const changeCount = (
 /** All counts in one pass, by key: most targets of a run have none. */
 export async function readCounts(failures: KV): Promise<ReadonlyMap<string, FailureCount>> {
   const counts = new Map<string, FailureCount>()
-  for await (const found of await failures.history()) {
+  for (const found of (await readBucket(failures)).values()) {
     const count = isCount(found.key) ? valueIn(found, failureCount) : undefined
     if (count) counts.set(found.key, count)
   }

@@ -1,6 +1,7 @@
 /** Watches how long tokens on nodes and in credds still live, and warns of those that are not replaced. */
 import type { KV } from '@nats-io/kv'
 import type { Entry, Site } from '../../shared/config/site.ts'
+import { readBucket } from '../../shared/read-bucket.ts'
 import { readTargets } from '../../shared/read-targets.ts'
 import { isKey, valueIn } from '../../shared/read-value.ts'
 import { encodeToken, refreshSubject } from '../../shared/subjects.ts'
@@ -54,7 +55,7 @@ async function readFailures(failures: KV) {
   const counts = new Map<string, FailureCount>()
   const causes = new Map<string, CauseCount>()
   const warnings = new Map<string, Warned>()
-  for await (const found of await failures.history()) {
+  for (const found of (await readBucket(failures)).values()) {
     if (found.key.startsWith(warnedPrefix) && isKey(found.key)) {
       const one = valueIn(found, warned)
       if (one) warnings.set(found.key.slice(warnedPrefix.length), one)

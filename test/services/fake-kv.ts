@@ -31,6 +31,12 @@ export function fakeKv(): FakeKv {
         ),
       ),
     keys: async () => new Set(entries.map(({ key }) => key)),
+    ...{ stream: 'KV_fake', fullKeyName: (key: string) => key },
+    jsm: {
+      streams: {
+        info: async () => ({ state: { subjects: Object.fromEntries(entries.map(({ key }) => [key, 1])) } }),
+      },
+    },
     history: async () => [...new Map(entries.map((one) => [one.key, one])).values()].map(entryOf),
     put: async (key: string, value: string) => put(key, value),
     async create(key: string, value: string) {

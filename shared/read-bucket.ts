@@ -1,0 +1,29 @@
+/**
+ * Every value of a bucket in one pass, which ends by itself while others go on writing. The client's `history` does so only
+ * when it meets a moment in which nobody has written anything: in a busy run it does not come back.
+ */
+import type { Bucket, KV, KvEntry } from '@nats-io/kv'
+
+/** The keys that `filter` (NATS wildcards) names, each with its value as it was when asked or newer; deleted ones too. */
+export async function readBucket(kv: KV, filter = '>'): Promise<ReadonlyMap<string, KvEntry>> {
+  const found = new Map<string, KvEntry>()
+  const unread = await keysOf(kv, filter)
+  if (unread.size === 0) return found
+  for await (const entry of await kv.history({ key: filter })) {
+    found.set(entry.key, entry)
+    unread.delete(entry.key)
+    if (unread.size === 0) break
+  }
+  return found
+}
+
+/** As the server knows them at this moment. */
+async function keysOf(kv: KV, filter: string): Promise<Set<string>> {
+  // What opens a bucket makes one of these, and its type does not say so.
+  const bucket = kv as Bucket
+  const prefixLength = bucket.fullKeyName('>').length - 1
+  const { state } = await bucket.jsm.streams.info(bucket.stream, {
+    subjects_filter: bucket.fullKeyName(filter),
+  })
+  return new Set(Object.keys(state.subjects ?? {}).map((subject) => subject.slice(prefixLength)))
+}
