@@ -9,6 +9,7 @@ import { getText } from '../../shared/https.ts'
 import { readUid, writeUid } from '../../shared/known-uids.ts'
 import { cleanLine } from '../../shared/outcome-text.ts'
 import { patiently } from '../../shared/patiently.ts'
+import { reasons } from '../../shared/reasons.ts'
 import { ferryRequestSeconds } from '../../shared/telemetry/kept-metrics.ts'
 import type { Trusting } from '../../shared/web-agents.ts'
 import { z } from '../../shared/zod.ts'
@@ -66,7 +67,8 @@ export async function askFerry(
   const url = new URL(`https://${ferry.host}:${ferry.port}/getUserInfo`)
   url.searchParams.set('username', account)
   try {
-    const token = ferry.hostCert && ferry.hostKey ? undefined : await bearer?.(signal)
+    const token =
+      ferry.hostCert && ferry.hostKey ? undefined : await bearer?.(signal).catch(blameNoExperiment)
     const started = performance.now()
     const answer = await getText(url, {
       ...(await trustOf(ferry)),
@@ -77,13 +79,20 @@ export async function askFerry(
     ferryRequestSeconds.observe((performance.now() - started) / 1_000)
     return uidIn(answer, account)
   } catch (error) {
-    if (error instanceof Permanent || isBusError(error)) throw error
+    // What is at fault where there is no bearer token is said there already: Vault, a KDC, the configuration.
+    if (error instanceof Permanent || error instanceof Transient || isBusError(error)) throw error
     const { kind, message } = error as HttpError
     const why = `FERRY did not say the UID of ${account}: ${cleanLine(message)}`
     if (kind === 'proxy') throw new Transient(failure('proxy-failed', `${why}.`))
     const advice = kind === 'tls' ? ': check its certificate, and what ferry.caPath names' : ''
     throw new Transient(failure('ferry-unreachable', `${why}${advice}.`))
   }
+}
+
+/** A login that is missing for FERRY's own service is nothing that the people of the entry's experiment can see to. */
+function blameNoExperiment(error: unknown): never {
+  if (!(error instanceof Permanent) || reasons[error.failure.code].turn !== 'experiment') throw error
+  throw new Error(`${error.message.replace(/\.$/, '')}: log in with htgettoken for ferry.serviceExperiment`)
 }
 
 /** Whom FERRY is trusted by, and the certificate that it is asked with. */
@@ -93,11 +102,15 @@ export async function trustOf({ caPath, hostCert, hostKey }: NonNullable<Site['f
   return { caPath, client: { cert, key } }
 }
 
-/** The UID in FERRY's answer. Throws Permanent with FERRY's own words otherwise. Pure. */
+/** The UID in FERRY's answer. Throws Permanent with FERRY's own words, or Transient where it is no answer of FERRY's. Pure. */
 export function uidIn(answer: string, account: string, now = Date.now()): number {
   const info = userInfo.safeParse(safeJson(answer)).data
-  if (info?.ferry_status !== 'success' || !info.ferry_output) {
-    const words = cleanLine(info?.ferry_error.join('; ') ?? '') || 'an answer that cannot be read'
+  if (!info)
+    throw new Transient(
+      failure('ferry-unreachable', `FERRY did not say the UID of ${account}: its answer cannot be read.`),
+    )
+  if (info.ferry_status !== 'success' || !info.ferry_output) {
+    const words = cleanLine(info.ferry_error.join('; ')) || 'an answer that cannot be read'
     throw new Permanent(failure('uid-unknown', `FERRY does not know the UID of ${account}: ${words}.`))
   }
   const { uid, banned = false, status = true, expirationdate } = info.ferry_output

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { findUid, uidIn } from '../../../services/refresher/ferry.ts'
-import type { Permanent } from '../../../shared/errors.ts'
+import { errorOf, failure, type Permanent, type Transient } from '../../../shared/errors.ts'
+import { reasons } from '../../../shared/reasons.ts'
 import { encodeToken } from '../../../shared/subjects.ts'
 import { at, entryOf, siteOf } from '../build.ts'
 import { fakeKv } from '../fake-kv.ts'
@@ -71,9 +72,6 @@ describe('the UID in FERRY’s answer', () => {
     'a negative UID': [answer({ ...good, uid: -1 }), 'uid-unknown', /cannot be read/],
     'half a UID': [answer({ ...good, uid: 1.5 }), 'uid-unknown', /cannot be read/],
     'no output': [answer(undefined), 'uid-unknown', /cannot be read/],
-    HTML: ['<html>503</html>', 'uid-unknown', /cannot be read/],
-    nothing: ['', 'uid-unknown', /cannot be read/],
-    'a list': ['[]', 'uid-unknown', /cannot be read/],
     'hostile words': [
       answer({}, 'failure', [`\u001b[31mx\r\nBcc: y ${'z'.repeat(10_000)}`]),
       'uid-unknown',
@@ -91,6 +89,15 @@ describe('the UID in FERRY’s answer', () => {
         },
       )
     })
+})
+
+describe('an answer that is none of FERRY’s', () => {
+  for (const [what, text] of Object.entries({ HTML: '<html>503</html>', nothing: '', 'a list': '[]' }))
+    it(`may be one later: ${what}`, () =>
+      assert.throws(
+        () => uidIn(text, 'dunepro'),
+        ({ name, failure: { code } }: Transient) => name === 'Transient' && code === 'ferry-unreachable',
+      ))
 })
 
 describe('the UID of an account', () => {
@@ -119,6 +126,28 @@ describe('the UID of an account', () => {
     await assert.rejects(findUid(withoutUid(), site, fakeKv().kv, signal), {
       name: 'Transient',
       message: /FERRY did not say/,
+    })
+  })
+
+  const withFerry = siteOf('ferry: { host: 127.0.0.1, port: 1 }')
+  const asked = (thrown: Error) =>
+    findUid(withoutUid(), withFerry, fakeKv().kv, signal, () => Promise.reject(thrown))
+  for (const code of [
+    'kdc-unreachable',
+    'vault-unreachable',
+    'kinit-no-keytab',
+    'issuer-unreachable',
+  ] as const)
+    it(`fails for what left FERRY’s own service without a token: ${code}`, async () => {
+      const thrown = errorOf(failure(code, 'No token for FERRY.', { causeName: 'v.example' }))
+      await assert.rejects(asked(thrown), thrown)
+    })
+  it('asks nobody of the experiment for the login of FERRY’s own service', async () => {
+    const thrown = errorOf(failure('authentication-needed', 'No vault token for lab_ferry: no login.'))
+    await assert.rejects(asked(thrown), ({ failure: { code, message } }: Transient) => {
+      assert.equal(reasons[code].turn, 'administrators')
+      assert.match(message, /^FERRY did not say .* lab_ferry: no login: log in with htgettoken/)
+      return true
     })
   })
 })
