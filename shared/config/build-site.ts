@@ -19,6 +19,7 @@ export interface SiteParts {
 export function buildSite({ path, hash, file, entries, variables }: SiteParts): Site {
   const { timeouts, workerType } = file
   const logfile = file.logs['token-push']?.logfile
+  const devEnvironmentLabel = variables.MANAGED_TOKENS_DEV_ENVIRONMENT_LABEL ?? file.devEnvironmentLabel
   const site: Site = {
     file: path,
     hash,
@@ -42,7 +43,7 @@ export function buildSite({ path, hash, file, entries, variables }: SiteParts): 
     // The predecessor sends at the first failure when the key is absent or 0.
     errorCountToSendMessage: Math.max(1, file.errorCountToSendMessage),
     disableNotifications: file.disableNotifications,
-    devEnvironmentLabel: variables.MANAGED_TOKENS_DEV_ENVIRONMENT_LABEL ?? file.devEnvironmentLabel,
+    devEnvironmentLabel,
     ...(file.ferry ? { ferry: present(file.ferry) } : {}),
     ...(file.email ? { email: mailServer(file.email) } : {}),
     notifications: {
@@ -57,7 +58,12 @@ export function buildSite({ path, hash, file, entries, variables }: SiteParts): 
     ...(logfile === undefined ? {} : { logDirectory: dirname(logfile) }),
     ...(file.tracing?.url && isWebUrl(file.tracing.url) ? { tracingUrl: file.tracing.url } : {}),
     ...(file.prometheus?.host
-      ? { prometheus: { host: file.prometheus.host, jobname: file.prometheus.jobname } }
+      ? {
+          prometheus: {
+            host: file.prometheus.host,
+            jobname: jobOf(file.prometheus.jobname, devEnvironmentLabel),
+          },
+        }
       : {}),
     ...(file.loki?.host ? { loki: loki(file.loki.host, file.loki.response_header_timeout) } : {}),
     ...present({ dbLocation: file.dbLocation }),
@@ -77,6 +83,9 @@ export function buildSite({ path, hash, file, entries, variables }: SiteParts): 
 /** It ends up among words for htgettoken, so it has to be one. */
 const authoritiesIn = ({ X509_CERT_DIR }: Environment) =>
   absolutePath.safeParse(X509_CERT_DIR).success ? X509_CERT_DIR : undefined
+
+/** As the predecessor names it: what is no production stands beside it at the same Pushgateway. */
+const jobOf = (jobname: string, label: string) => (label === 'production' ? jobname : `${jobname}_${label}`)
 
 const loki = (host: string, responseHeaderTimeoutMs: number | undefined): Site['loki'] & object => ({
   host,

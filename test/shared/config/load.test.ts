@@ -220,6 +220,14 @@ test('the environment names the installation before the file does', (t) => {
   )
 })
 
+test('the Pushgateway’s job names an installation that is not production', (t) => {
+  const file = writeSite(t, siteText('prometheus: {host: push.lab.example}'))
+  const jobOf = (label?: string) =>
+    loadSite(file, readEnvironment(label ? { MANAGED_TOKENS_DEV_ENVIRONMENT_LABEL: label } : {})).site
+      .prometheus?.jobname
+  assert.deepEqual([jobOf(), jobOf('development')], ['managed_tokens', 'managed_tokens_development'])
+})
+
 test('warnings say what stays in force', (t) => {
   const { warnings } = load(
     t,
