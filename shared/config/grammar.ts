@@ -78,8 +78,10 @@ export const collectorHost = named('a collector (host, host:port or host:port?so
 })
 
 /** `host`, `host:port` or `https://host[:port]`: Vault is only ever asked over TLS. */
-export const vaultServer = named('a Vault server (host, host:port or https://host[:port])', (text) =>
-  isHostAndPort(text.replace(/^https:\/\//, '')),
+export const vaultServer = named(
+  'a Vault server (host, host:port or https://host[:port])',
+  (text) => isHostAndPort(text.replace(/^https:\/\//, '')),
+  (text) => text.replace(/(?<=[^/])\/$/, ''),
 )
 
 /** A login name on the nodes; also a part of keytab paths. */

@@ -53,6 +53,10 @@ const forms: Record<string, Form> = {
     file: json({ condorScheddConstraint: 'IsJobsub =?= True\n\t&& Memory > 1\n' }),
     ...{ name: 'managedTokens.json', see: constraint, is: 'IsJobsub =?= True && Memory > 1' },
   },
+  'a Vault server as a browser shows it': {
+    top: 'vaultServer: https://vault.lab.example:8200/',
+    ...{ see: (_, entry) => entry.vaultServer, is: 'https://vault.lab.example:8200' },
+  },
   'a constraint of 1,500 letters': {
     top: `condorScheddConstraint: '${longConstraint}'`,
     see: constraint,
