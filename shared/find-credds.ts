@@ -5,7 +5,7 @@ import { commandEnvironment, environment } from './config/environment.ts'
 import { creddName } from './config/grammar.ts'
 import type { Entry } from './config/site.ts'
 import { failure, Permanent, Transient } from './errors.ts'
-import { cleanLine } from './outcome-text.ts'
+import { cleanLine, lastLine } from './outcome-text.ts'
 
 export interface CollectorOptions {
   readonly condorStatus: string
@@ -48,6 +48,7 @@ export async function findCredds(entry: Entry, options: CollectorOptions): Promi
 
 /** In the order of the configuration, until one answers. Throws when none does, so that nobody remembers that as an answer. */
 async function askCollectors(entry: Entry, options: CollectorOptions): Promise<Credds> {
+  const asked: string[] = []
   for (const collector of entry.collectors) {
     const outcome = await askCollector(entry, collector, options)
     if (outcome.kind === 'exited' && outcome.exitCode === 0) {
@@ -60,14 +61,21 @@ async function askCollectors(entry: Entry, options: CollectorOptions): Promise<C
         )
       return credds
     }
-    options.log?.warn({ collector }, 'a collector does not answer: the next one is asked')
+    const why = whyNot(outcome)
+    options.log?.warn({ collector, why }, 'a collector does not answer: the next one is asked')
+    asked.push(`${collector} (${why})`)
   }
+  // Without the entry's name: all that asked the same get this answer.
   throw new Transient(
-    failure(
-      'collector-unreachable',
-      `No collector answers for ${entry.name}: asked ${entry.collectors.join(', ') || 'none'}.`,
-    ),
+    failure('collector-unreachable', `No collector answers: asked ${asked.join(', ') || 'none'}.`),
   )
+}
+
+/** A constraint that is none, or a program that is not there, is no collector's fault, and nobody else would say so. */
+function whyNot(outcome: CommandOutcome): string {
+  if (outcome.kind === 'missing') return `condor_status ${outcome.reason}`
+  if (outcome.kind !== 'exited') return 'no answer in time'
+  return lastLine(outcome.stderr) || lastLine(outcome.stdout) || 'condor_status said nothing'
 }
 
 function askCollector(entry: Entry, collector: string, options: CollectorOptions): Promise<CommandOutcome> {

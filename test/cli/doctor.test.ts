@@ -102,7 +102,7 @@ describe('managed-tokens doctor', () => {
       /No Kerberos ticket for dunepro\S+ .*: no KDC answers → Check the network and the KDCs/,
     )
     assert.match(saysAndFix, /localhost:\d+: the connection was reset → Check the Vault server/)
-    assert.match(saysAndFix, /No collector answers for dune_production: asked collector\.sandbox\.test/)
+    assert.match(saysAndFix, /No collector answers: asked collector\.sandbox\.test/)
     assert.match(
       saysAndFix,
       /mu2egpvm01\.sandbox\.test: nothing listens on the node’s ssh port → Check sshd on the node/,

@@ -130,6 +130,21 @@ describe('the credds of an entry', () => {
       code('Transient', 'collector-unreachable'),
     )
   })
+  for (const [what, body, why] of [
+    [
+      'condor_status complains of the constraint',
+      'echo "Error: bad constraint" >&2; exit 1',
+      'Error: bad constraint',
+    ],
+    ['condor_status says nothing', 'exit 1', 'condor_status said nothing'],
+  ] as const)
+    it(`are not known when ${what}, and the message says so`, async (t) => {
+      const { options } = condorStatus(t, body)
+      await assert.rejects(findCredds(entryOf(), options), {
+        message: `No collector answers: asked collector.lab.example (${why}).`,
+      })
+    })
+
   it('may be known later when condor_status is not there', async () => {
     const options = {
       condorStatus: '/nowhere/condor_status',
