@@ -17,16 +17,20 @@ import { timeStep } from './telemetry/steps.ts'
 
 /** What kinit says (MIT Kerberos 1.20), and which reason that is. The first match counts. */
 const texts: readonly (readonly [RegExp, ReasonCode])[] = [
-  [/Cannot contact any KDC|Cannot find KDC|Cannot resolve.*KDC|unreachable/i, 'kdc-unreachable'],
-  [/Clock skew too great/i, 'clock-skew'],
+  [/No space left on device|Disk quota exceeded/i, 'disk-full-here'],
+  [
+    /Cannot contact any KDC|Cannot find KDC|Cannot resolve.*KDC|unreachable|Resource temporarily unavailable|service is not available/i,
+    'kdc-unreachable',
+  ],
+  [/Clock skew too great|not yet valid/i, 'clock-skew'],
   [/not found in Kerberos database|Realm not local/i, 'kinit-unknown-principal'],
   [/has expired|have been revoked|locked out/i, 'kinit-expired-principal'],
   [
-    /Key table file|key table format|(No such file or directory|Permission denied|Is a directory) while getting initial/i,
+    /Key table file|key table format|(No such file or directory|Permission denied|Is a directory) while getting initial|Pre-authentication failed: (No such file|Permission denied)/i,
     'kinit-no-keytab',
   ],
   [
-    /Preauthentication failed|Password incorrect|no suitable keys|Key table entry not found|Decrypt integrity/i,
+    /Preauthentication failed|Password incorrect|no suitable keys|Key table entry not found|No key table entry|Decrypt integrity|encryption type/i,
     'kinit-wrong-keytab',
   ],
 ]

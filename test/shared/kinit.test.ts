@@ -40,6 +40,13 @@ describe('what kinit of MIT Kerberos 1.20 says', () => {
     'Preauthentication failed': 'kinit-wrong-keytab',
     'Keytab contains no suitable keys for x@FNAL.GOV': 'kinit-wrong-keytab',
     'Password incorrect': 'kinit-wrong-keytab',
+    'Pre-authentication failed: Permission denied': 'kinit-no-keytab',
+    'Pre-authentication failed: No key table entry found for x@FNAL.GOV': 'kinit-wrong-keytab',
+    'KDC has no support for encryption type': 'kinit-wrong-keytab',
+    'Resource temporarily unavailable': 'kdc-unreachable',
+    'A service is not available that is required to process the request': 'kdc-unreachable',
+    'Ticket not yet valid': 'clock-skew',
+    'Failed to store credentials: Disk quota exceeded (filename: /x)': 'disk-full-here',
     'Something new': 'kinit-failed',
   }
   for (const [text, code] of Object.entries(said))
