@@ -159,8 +159,7 @@ function checkExperiments(file: SiteFile, folded: Folded, report: Report) {
           `${experiment}_${role} has no destinationNodes: its token is pushed nowhere — expected a list of nodes, or [] if that is meant`,
         )
       }
-      const twice = destinationNodes.filter((node, index) => destinationNodes.indexOf(node) < index)
-      for (const node of new Set(twice))
+      for (const node of repeated(destinationNodes))
         report(
           'warning',
           [...here, 'destinationNodes'],
@@ -168,4 +167,10 @@ function checkExperiments(file: SiteFile, folded: Folded, report: Report) {
         )
     }
   }
+}
+
+/** What a list has more than once. */
+function repeated(list: readonly string[]): ReadonlySet<string> {
+  const seen = new Set<string>()
+  return new Set(list.filter((one) => seen.size === seen.add(one).size))
 }

@@ -11,8 +11,9 @@ import {
   type Scalar,
 } from 'yaml'
 import { z } from '../zod.ts'
+import { aliasTargets } from './aliases.ts'
 import { quote } from './grammar.ts'
-import { keyText, mergedPairs } from './merged-pairs.ts'
+import { keyText, mergedPairs, TooMuch } from './merged-pairs.ts'
 import { nearest } from './problem.ts'
 import { innermost, readScalar } from './scalar.ts'
 import { mapForm } from './union.ts'
@@ -40,6 +41,9 @@ export interface Folded {
   hasBelow(path: Path): boolean
 }
 
+/** Values that a file may have, those behind an alias counted each time: of a few lines they could be billions. */
+const mostValues = 500_000
+
 export const showPath = (path: Path) => path.map(String).join('.')
 const indexOf = (path: Path) => path.map(String).join('\0')
 
@@ -55,6 +59,7 @@ export function fold(
 ): Folded {
   const findings: Finding[] = []
   const keys = new Map<string, Place>()
+  const parents = new Set<string>()
   const values = new Map<string, Place>()
   const start: Place = { line: 1, column: 1 }
 
@@ -65,15 +70,24 @@ export function fold(
     return line > 0 ? { line, column: col } : start
   }
   const lost = new Set<unknown>()
+  const targets = aliasTargets(document)
+  let followed = 0
   const follow = (node: unknown): unknown => {
+    followed += 1
+    if (followed > mostValues) throw new TooMuch()
     if (!isAlias(node)) return node
-    const target = node.resolve(document)
+    const target = targets.get(node)
     if (target === undefined && !lost.has(node)) {
       lost.add(node)
       const message = `nothing before this is called &${node.source} — expected an anchor of that name`
       findings.push({ severity: 'error', ...(placeOf(node) ?? start), path: '', message })
     }
     return target
+  }
+
+  const noteKey = (path: Path, place: Place) => {
+    keys.set(indexOf(path), place)
+    parents.add(indexOf(path.slice(0, -1)))
   }
 
   const find = (places: Map<string, Place>, path: Path): Place => {
@@ -116,7 +130,7 @@ export function fold(
         continue
       }
       first.set(field.name, place)
-      keys.set(indexOf(here), place)
+      noteKey(here, place)
       values.set(indexOf(here), placeOf(pair.value) ?? place)
       const value = foldNode(follow(pair.value), field.schema, here)
       if (value !== undefined) result[field.name] = value
@@ -165,7 +179,7 @@ export function fold(
       return foldMap(node as { items: Pair[] }, path, (key, place) => {
         // The one name that validation would pass over in silence.
         if (key !== '__proto__') return { name: key.toLowerCase(), schema, required: true }
-        keys.set(indexOf([...path, key]), place)
+        noteKey([...path, key], place)
         const message = `${quote(key)} cannot be a name — expected letters and digits`
         findings.push({ severity: 'error', ...place, path: showPath([...path, key]), message })
         return undefined
@@ -218,6 +232,6 @@ export function fold(
     keyPlace: (path) => find(keys, path),
     valuePlace: (path) => find(values, path),
     isWritten: (path) => keys.has(indexOf(path)),
-    hasBelow: (path) => keys.keys().some((key) => key.startsWith(`${indexOf(path)}\0`)),
+    hasBelow: (path) => parents.has(indexOf(path)),
   }
 }

@@ -1,12 +1,13 @@
 /** One configuration file, read, checked and resolved into a frozen {@link Site}; all that is wrong with it is said at once. */
 import { createHash } from 'node:crypto'
-import { readFileSync } from 'node:fs'
+import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs'
 import { buildSite } from './build-site.ts'
 import { checkFile } from './check-file.ts'
 import { checkAcross } from './cross-checks.ts'
 import { type Environment, environment } from './environment.ts'
 import { preferredByPredecessor, twoFiles } from './find.ts'
 import { type Finding, fold } from './fold.ts'
+import { TooMuch } from './merged-pairs.ts'
 import type { Origins } from './origin.ts'
 import { ConfigError, type Problem } from './problem.ts'
 import { readDocument } from './read-document.ts'
@@ -36,23 +37,55 @@ const besides = (file: string, other: string): Problem => ({
 /** SHA-256 (hex) of the file's bytes. */
 export const hashOf = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex')
 
+/** Bytes of the largest file that is read: 100,000 nodes fit. */
+const largestFile = 4 * 1024 * 1024
+
 /** The file's bytes. Throws {@link ConfigError}. */
 export function readSiteFile(file: string): Buffer {
   try {
-    return readFileSync(file)
+    return readBounded(file)
   } catch (error) {
+    if (error instanceof ConfigError) throw error
     const { code } = error as NodeJS.ErrnoException
-    throw new ConfigError([
-      {
-        severity: 'error',
+    throw refuseWhole(
+      file,
+      unreadable[code ?? ''] ?? `cannot be read (${code ?? 'unknown reason'}) — expected a readable file`,
+    )
+  }
+}
+
+/** Opened without waiting, as a pipe would have it. */
+function readBounded(file: string): Buffer {
+  const descriptor = openSync(file, constants.O_RDONLY | constants.O_NONBLOCK)
+  try {
+    const found = fstatSync(descriptor)
+    if (!found.isFile() && !found.isDirectory())
+      throw refuseWhole(file, 'this is a pipe, a socket or a device — expected a file')
+    if (found.size > largestFile)
+      throw refuseWhole(
         file,
-        line: 1,
-        column: 1,
-        path: '',
-        message:
-          unreadable[code ?? ''] ?? `cannot be read (${code ?? 'unknown reason'}) — expected a readable file`,
-      },
-    ])
+        `the file has ${found.size} bytes, more than the ${largestFile} that are read — expected a configuration as in docs/configuration.md`,
+      )
+    return readFileSync(descriptor)
+  } finally {
+    closeSync(descriptor)
+  }
+}
+
+/** What is wrong with a file as a whole. */
+const refuseWhole = (file: string, message: string) =>
+  new ConfigError([{ severity: 'error', file, line: 1, column: 1, path: '', message }])
+
+/** Follows the aliases of a few lines no further than a file may go that says all of it. */
+function foldWithin<T>(file: string, read: () => T): T {
+  try {
+    return read()
+  } catch (error) {
+    if (!(error instanceof TooMuch)) throw error
+    throw refuseWhole(
+      file,
+      'the file says too much: aliases (*name) and merged maps (<<) inside each other are counted each time — expected fewer of them',
+    )
   }
 }
 
@@ -72,7 +105,7 @@ export function loadSiteFrom(file: string, bytes: Buffer, variables: Environment
   note(findings)
   if (problems.length > 0) throw refuse(problems)
 
-  const folded = fold(document, lines, siteFile, ownSections)
+  const folded = foldWithin(file, () => fold(document, lines, siteFile, ownSections))
   const checked = checkFile(folded)
   note(folded.findings)
   note(checked.findings)

@@ -1,12 +1,21 @@
 /** The pairs of a YAML map with its merge keys (`<<`) followed, which the parser leaves alone in YAML 1.2. */
 import { isMap, isScalar, isSeq, type Pair } from 'yaml'
 
+/** Maps that one may merge in, those that these merge in counted. */
+const mostMerged = 1_000
+
+/** The file says more than can be read. */
+export class TooMuch extends Error {
+  override readonly name = 'TooMuch'
+}
+
 /** An alias's target, anything else itself. */
 export type Follow = (node: unknown) => unknown
 
 /** A map's own pairs, then those it merges in with `<<` and does not have itself (in any case of its keys). */
 export function mergedPairs(map: { items: Pair[] }, follow: Follow, seen = new Set<unknown>()): Pair[] {
   if (seen.has(map)) return []
+  if (seen.size >= mostMerged) throw new TooMuch()
   seen.add(map)
   const isMerge = (pair: Pair) => isScalar(pair.key) && pair.key.value === '<<'
   const own = map.items.filter((pair) => !isMerge(pair))

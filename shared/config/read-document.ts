@@ -1,6 +1,15 @@
 /** The file's bytes as a YAML (or JSON) document with places; what is no YAML is said in our own words. */
 import { type Buffer, isUtf8 } from 'node:buffer'
-import { type Document, isMap, LineCounter, parseDocument, type YAMLError } from 'yaml'
+import {
+  type Document,
+  isMap,
+  isScalar,
+  LineCounter,
+  parseDocument,
+  visit,
+  type YAMLError,
+  type YAMLMap,
+} from 'yaml'
 import type { Finding } from './fold.ts'
 
 export interface ReadDocument {
@@ -11,7 +20,6 @@ export interface ReadDocument {
 
 // The parser's own messages quote the file, which may hold a webhook URL: only its codes are used.
 const sentences: Partial<Record<YAMLError['code'], string>> = {
-  DUPLICATE_KEY: 'this key stands in the map twice — keep one',
   BAD_INDENT: 'wrong indentation — expected the entries of one map or list to start in one column',
   TAB_AS_INDENT: 'a tab indents this line — expected spaces',
   MULTIPLE_DOCS: 'a second document starts here — expected one document in the file',
@@ -23,6 +31,8 @@ const sentences: Partial<Record<YAMLError['code'], string>> = {
     'not valid YAML: a second ": " in this line — expected quotes around a text that holds ": "',
   BAD_DQ_ESCAPE:
     'not valid YAML: unknown escape between double quotes — expected single quotes or \\\\ for a backslash',
+  RESOURCE_EXHAUSTION:
+    'too many maps and lists inside each other — expected a configuration as in docs/configuration.md',
   BAD_SCALAR_START: 'not valid YAML: a text cannot start with this character — expected quotes around it',
 }
 
@@ -44,7 +54,8 @@ export function readDocument(bytes: Buffer): ReadDocument {
   const document = parseDocument(text, {
     lineCounter: lines,
     prettyErrors: false,
-    uniqueKeys: true,
+    // The library's own search compares every key with every other: repeatedKeys() does not.
+    uniqueKeys: false,
     logLevel: 'error',
   })
   if (!isUtf8(bytes)) {
@@ -59,6 +70,9 @@ export function readDocument(bytes: Buffer): ReadDocument {
     .map(({ code, pos }) =>
       error(pos[0], sentences[code] ?? 'not valid YAML here — expected "key: value" lines, or JSON'),
     )
+  if (findings.length === 0)
+    for (const offset of repeatedKeys(document))
+      findings.push(error(offset, 'this key stands in the map twice — keep one'))
   if (findings.length === 0 && document.contents === null) {
     findings.push(
       error(0, 'the file is empty — expected at least keytabPath, kerberosPrincipalPattern and experiments'),
@@ -72,6 +86,21 @@ export function readDocument(bytes: Buffer): ReadDocument {
     )
   }
   return { document, lines, findings }
+}
+
+/** Where keys stand that their map has already. */
+function repeatedKeys(document: Document): number[] {
+  const offsets: number[] = []
+  const search = ({ items }: YAMLMap) => {
+    const seen = new Set<unknown>()
+    for (const { key } of items) {
+      const name = isScalar(key) ? key.value : key
+      if (seen.has(name)) offsets.push((isScalar(key) && key.range?.[0]) || 0)
+      seen.add(name)
+    }
+  }
+  visit(document, { Map: (_key, map) => search(map) })
+  return offsets
 }
 
 /** `---` at the end opens a second document in which nothing stands. */

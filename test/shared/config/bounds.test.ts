@@ -1,0 +1,95 @@
+/** No file costs more than its size: sixteen times the lines take sixteen times as long, and a few lines never stand for billions. */
+import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
+import { truncateSync } from 'node:fs'
+import { describe, it } from 'node:test'
+import { loadSite, loadSiteFrom } from '../../../shared/config/load.ts'
+import { ConfigError } from '../../../shared/config/problem.ts'
+import { noEnvironment, problemsOf, siteText, writeSite } from './site-text.ts'
+
+const times = (count: number, one: (index: number) => string) =>
+  Array.from({ length: count }, (_, index) => one(index))
+const nodes = (list: string) => siteText().replace('[node1.lab.example]', list)
+const experiment = (name: string, role: string) =>
+  `  ${name}:\n    emails: [a@lab.example]\n    roles: ${role}\n`
+
+/** Texts of `n` lines, or words; and how many show a cost that grows faster than they do. */
+const texts: Readonly<Record<string, [few: number, text: (n: number) => string]>> = {
+  nodes: [2_500, (n) => nodes(`"${times(n, (one) => `n${one}.lab.example`).join(' ')}"`)],
+  'keys that nobody knows': [1_000, (n) => siteText(times(n, (one) => `unheard${one}: 1`).join('\n'))],
+  'experiments without anything': [
+    200,
+    (n) => `${siteText()}\n${times(n, (one) => `  e${one}:`).join('\n')}`,
+  ],
+  'experiments with an alias each': [
+    60,
+    (n) =>
+      `${siteText()}\n${times(n, (one) => experiment(`e${one}`, one === 0 ? '&roles { production: { account: a } }' : '*roles')).join('')}`,
+  ],
+  'aliases that lead nowhere': [400, (n) => nodes(`[${times(n, (one) => `*nowhere${one}`).join(', ')}]`)],
+}
+
+/** Milliseconds of the processor for one reading, the least of some: neither what else the machine does is counted, nor compiling. */
+function costOf(text: string, readings: number): number {
+  const bytes = Buffer.from(text)
+  return Math.min(
+    ...Array.from({ length: readings }, () => {
+      const before = process.cpuUsage()
+      try {
+        loadSiteFrom('site.yml', bytes, noEnvironment)
+      } catch (error) {
+        if (!(error instanceof ConfigError)) throw error
+      }
+      const { user, system } = process.cpuUsage(before)
+      return (user + system) / 1_000
+    }),
+  )
+}
+
+describe('a configuration', () => {
+  for (const [what, [few, text]] of Object.entries(texts))
+    it(`costs no more than its size: ${what}`, () => {
+      const small = costOf(text(few), 10)
+      const large = costOf(text(16 * few), 2)
+      assert.ok(large < 3 * 16 * small, `${small} ms, and 16 times as much ${large} ms`)
+    })
+
+  const refused: Readonly<Record<string, [text: string, message: RegExp]>> = {
+    'lists that stand for billions of nodes': [
+      nodes('[]') +
+        times(20, (one) =>
+          experiment(
+            `e${one}`,
+            one === 0
+              ? `&roles {${times(1_000, (role) => `r${role}: ${role === 0 ? `&role { account: a, destinationNodes: [${times(100, (node) => `n${node}.lab.example`)}] }` : '*role'}`)}}`
+              : '*roles',
+          ),
+        ).join(''),
+      /the file says too much/,
+    ],
+    'maps that merge each other, twenty thousand deep': [
+      `${times(20_000, (one) => `k${one}: &a${one} { ${one === 0 ? '' : `<<: *a${one - 1}, `}x${one}: 1 }`).join('\n')}\nexperiments: *a19999`,
+      /the file says too much/,
+    ],
+    'lists in lists without end': [`x: ${'['.repeat(100_000)}`, /too many maps and lists inside each other/],
+    'maps in maps without end': [
+      `${'{"a":'.repeat(50_000)}1${'}'.repeat(50_000)}`,
+      /too many maps and lists/,
+    ],
+  }
+  for (const [what, [text, message]] of Object.entries(refused))
+    it(`is refused in a sentence: ${what}`, (t) =>
+      assert.match(problemsOf(t, text)[0]?.message ?? '', message))
+
+  it('is refused in a sentence where it is larger than any site’s', (t) => {
+    const file = writeSite(t, siteText())
+    truncateSync(file, 5 * 1024 * 1024)
+    assert.throws(() => loadSite(file, noEnvironment), /5242880 bytes, more than the 4194304/)
+  })
+
+  it('is refused in a sentence where it is a pipe, without waiting for a writer', (t) => {
+    const file = `${writeSite(t, siteText())}.fifo`
+    execFileSync('mkfifo', [file])
+    assert.throws(() => loadSite(file, noEnvironment), /a pipe, a socket or a device/)
+  })
+})
