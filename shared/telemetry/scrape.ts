@@ -64,13 +64,14 @@ const pick = (labels: Labels, names: readonly string[]): Labels =>
  */
 function configuredIn({ entries }: Pick<Site, 'entries'>): (labels: Labels) => boolean {
   const named = new Map<string, Entry[]>()
+  const nodesOf = new Map(entries.map((entry) => [entry, new Set(entry.nodes)]))
   for (const entry of entries)
     for (const name of new Set([entry.name, entry.service]))
       named.set(name, [...(named.get(name) ?? []), entry])
   return ({ service, node, credd }) =>
     (service === undefined ? entries : (named.get(String(service)) ?? [])).some(
       (entry) =>
-        (node === undefined || entry.nodes.includes(String(node))) &&
+        (node === undefined || nodesOf.get(entry)?.has(String(node))) &&
         (credd === undefined || creddsOf(entry)?.includes(String(credd)) !== false),
     )
 }

@@ -9,6 +9,7 @@ import type { Logger } from 'pino'
 import type { Site } from '../config/site.ts'
 import { type Daemon, daemons } from '../subjects.ts'
 import { version } from '../version.ts'
+import { boundConnections } from './bound-connections.ts'
 import { watchEventLoop } from './event-loop.ts'
 import { readReadiness } from './health.ts'
 import { contentType, scrape } from './scrape.ts'
@@ -26,13 +27,15 @@ export async function serveTelemetry(
 ): Promise<TelemetryServer> {
   const { metricsHost, metricsPort } = site().telemetry
   if (metricsPort === undefined) return { async [Symbol.asyncDispose]() {} }
-  const server = createServer((asked, answer) => {
+  const readMetrics = shareReading(() => scrape(site()))
+  const server = createServer({ connectionsCheckingInterval: 1_000 }, (asked, answer) => {
     const path = asked.url?.split('?')[0]
-    if (path === '/metrics') void sendMetrics(answer, site())
+    if (path === '/metrics') void sendMetrics(answer, readMetrics)
     else if (path === '/healthz') sendJson(answer, 200, { alive: true, daemon, version })
     else if (path === '/readyz') sendReadiness(answer, daemon)
     else answer.writeHead(404).end('Here are /metrics, /healthz and /readyz.\n')
   })
+  boundConnections(server)
   const port = metricsPort === 0 ? 0 : metricsPort + daemons.indexOf(daemon)
   try {
     server.listen(port, metricsHost)
@@ -55,9 +58,20 @@ export async function serveTelemetry(
   }
 }
 
-async function sendMetrics(answer: ServerResponse, site: Pick<Site, 'entries'>): Promise<void> {
+/** One reading at a time, which all who ask meanwhile get. */
+function shareReading(read: () => Promise<string>): () => Promise<string> {
+  let underWay: Promise<string> | undefined
+  return () => {
+    underWay ??= read().finally(() => {
+      underWay = undefined
+    })
+    return underWay
+  }
+}
+
+async function sendMetrics(answer: ServerResponse, read: () => Promise<string>): Promise<void> {
   try {
-    const text = await scrape(site)
+    const text = await read()
     answer.writeHead(200, { 'Content-Type': contentType }).end(text)
   } catch {
     answer.writeHead(500).end()
