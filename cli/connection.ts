@@ -6,6 +6,7 @@ import { findConfigFile } from '../shared/config/find.ts'
 import { loadSite } from '../shared/config/load.ts'
 import { type NatsConfig, natsSection } from '../shared/config/sections.ts'
 import type { NatsUser } from '../shared/nats-permissions.ts'
+import { cleanLine, cleanTexts } from '../shared/outcome-text.ts'
 import { NoNats, RefusedError, silence, UsageError } from './errors.ts'
 import { type ConnectionOptions, findWayToBus } from './way-to-bus.ts'
 
@@ -40,7 +41,7 @@ async function connectInTime(options: BusOptions): Promise<Bus> {
   } catch (error) {
     // Whoever answers too late is hung up on.
     connecting.then((late) => late[Symbol.asyncDispose]()).catch(() => {})
-    throw new NoNats(options, (error as Error).message)
+    throw new NoNats(options, cleanLine((error as Error).message))
   } finally {
     clearTimeout(timer)
   }
@@ -58,24 +59,25 @@ function configuredNats(file: string | undefined): NatsConfig | undefined {
 
 /** Nobody listens there, or the bus or a daemon has got stuck. */
 function noAnswer(subject: string, error: Error): RefusedError {
+  const said = cleanLine(error.message)
   const isAlone = error instanceof errors.NoRespondersError || error instanceof errors.RequestError
   return isAlone
     ? new RefusedError(
         'no-answer',
-        `Nobody answers on ${subject} (${error.message}): are the daemons running? Try "managed-tokens up".`,
+        `Nobody answers on ${subject} (${said}): are the daemons running? Try "managed-tokens up".`,
       )
     : new RefusedError(
         'bus-not-ready',
-        `No answer on ${subject} in time (${error.message}): the bus or a daemon is not ready. Try again in a moment; "managed-tokens doctor" says which.`,
+        `No answer on ${subject} in time (${said}): the bus or a daemon is not ready. Try again in a moment; "managed-tokens doctor" says which.`,
       )
 }
 
-/** A daemon's answer, within five seconds unless told otherwise. Throws RefusedError with the daemon's own words, or UsageError when nobody answers. */
+/** A daemon's answer with its texts cleaned, within five seconds unless told otherwise. Throws RefusedError with the daemon's own words, or UsageError when nobody answers. */
 export async function ask<T>({ nc }: Bus, subject: string, body: object, timeout = answerMs): Promise<T> {
   const answer = await nc.request(subject, JSON.stringify(body), { timeout }).catch((error: Error) => {
     throw noAnswer(subject, error)
   })
-  const parsed = answer.json<T & { error?: { code: string; message: string } }>()
+  const parsed = cleanTexts(answer.json<T & { error?: { code: string; message: string } }>())
   if (parsed.error) throw new RefusedError(parsed.error.code, parsed.error.message)
   return parsed
 }

@@ -14,6 +14,7 @@ import {
   tokenReady,
   tokenStored,
 } from '../shared/messages.ts'
+import { cleanTexts } from '../shared/outcome-text.ts'
 import { readMessage } from '../shared/parse-message.ts'
 import { requests, subjectTemplate } from '../shared/subjects.ts'
 import { ask } from './connection.ts'
@@ -44,7 +45,7 @@ export function listenForRuns(bus: Bus): RunFollower {
     listen(subscription).catch((error: Error) => {
       refused = new RefusedError(
         'no-permission',
-        `This user may not look on at runs (${error.message}): give it the permissions of an operator (docs/bus.md), or leave --watch out.`,
+        `This user may not look on at runs (${cleanTexts(error.message)}): give it the permissions of an operator (docs/bus.md), or leave --watch out.`,
       )
       arrived.resolve()
     })
@@ -115,7 +116,7 @@ export function readNews(subject: string, data: Uint8Array): RunNews | undefined
   if (!Object.hasOwn(known, template)) return undefined
   const { kind, schema } = known[template as keyof typeof known]
   const body = readMessage<RunNews['body']>(schema, data)
-  return body && ({ kind, body } as RunNews)
+  return body && ({ kind, body: cleanTexts(body) } as RunNews)
 }
 
 async function askLedger(bus: Bus, run: string): Promise<'finished' | 'under-way' | 'no-answer'> {

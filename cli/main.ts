@@ -8,9 +8,13 @@ import { addLocalCommands } from './commands/local.ts'
 import { addPeopleCommands } from './commands/people.ts'
 import { addReadingCommands } from './commands/reading.ts'
 import { addUidsCommands } from './commands/uids.ts'
+import { guardOutput } from './guard-output.ts'
 import { refusePredecessorsFlags } from './predecessor-flags.ts'
 import { refuseEmpty } from './refuse-empty.ts'
 import { reportError } from './report-error.ts'
+
+guardOutput(process.stdout)
+guardOutput(process.stderr)
 
 const program = new Command('managed-tokens')
   .description('Keeps the grid credentials of experiments fresh, on every node and in every credd.')

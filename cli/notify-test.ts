@@ -6,6 +6,7 @@ import { findConfigFile } from '../shared/config/find.ts'
 import { loadSite } from '../shared/config/load.ts'
 import type { Site } from '../shared/config/site.ts'
 import { timestamp } from '../shared/messages.ts'
+import { cleanTexts } from '../shared/outcome-text.ts'
 import { UsageError } from './errors.ts'
 import { adviceOn, type TestMessage, testMessages } from './notify-messages.ts'
 
@@ -33,7 +34,7 @@ export async function notifyTest({ config, experiment, json }: NotifyTestOptions
   const results = await Promise.all(
     messages.map((message) =>
       send(message, site, pacer).then((outcome) => {
-        const result = resultOf(message, outcome)
+        const result = cleanTexts(resultOf(message, outcome))
         if (!json) process.stdout.write(`${describe(result)}\n`)
         return result
       }),

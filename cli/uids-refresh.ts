@@ -1,5 +1,6 @@
 /** `managed-tokens uids refresh`: has FERRY asked for every UID now, and waits for what came of it. */
 import { type RunUids, runUids } from '../shared/messages.ts'
+import { cleanTexts } from '../shared/outcome-text.ts'
 import { readMessage } from '../shared/parse-message.ts'
 import { requests, runSubject } from '../shared/subjects.ts'
 import { ask, connectOperator } from './connection.ts'
@@ -36,7 +37,7 @@ export async function findOutcome(
 ): Promise<RunUids | undefined> {
   for await (const { data } of facts) {
     const outcome = readMessage(runUids, data)
-    if (outcome?.run === id) return outcome
+    if (outcome?.run === id) return cleanTexts(outcome)
   }
   return undefined
 }

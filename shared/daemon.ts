@@ -13,6 +13,7 @@ import type { Site } from './config/site.ts'
 import { openSiteSource, type SiteSource } from './config/source.ts'
 import { followConfig, reloadSite } from './follow-config.ts'
 import { keepOwned } from './keep-owned.ts'
+import { controlsShownBut } from './outcome-text.ts'
 import { ensureDaemonState, natsFiles, seedFile, stateRootOf } from './state.ts'
 import type { Daemon } from './subjects.ts'
 import { markStarted, watchConnection } from './telemetry/health.ts'
@@ -149,7 +150,7 @@ function openConfig(daemon: Daemon, file: string | undefined): SiteSource {
 }
 
 function refuse(message: string): never {
-  process.stderr.write(`${message}\n`)
+  process.stderr.write(`${controlsShownBut(/\n/)(message)}\n`)
   process.exit(2)
 }
 

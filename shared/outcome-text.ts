@@ -1,4 +1,7 @@
-/** Makes a short, clean line for people out of what a program printed: no control characters, no tokens, bounded. */
+/**
+ * What programs and the bus say, made fit for people: a short line without control characters or tokens; and, whatever
+ * else is shown, nothing in it that a terminal would obey.
+ */
 
 /** Of what a program said (characters). */
 const longestLine = 200
@@ -21,8 +24,7 @@ export function cleanLine(text: string, longest = longestLine): string {
     .replace(escapes, '')
     .replace(/[\t-\r\u0085\u2028\u2029]+/g, ' ')
     // Without a space, or a token with one of them in it would be two words, and only the first of them a secret.
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what has to go
-    .replace(/[\u0000-\u001f\u007f-\u009f]+/g, '')
+    .replace(/[\p{Cc}\p{Cf}\p{Cs}]+/gu, '')
     .replace(secrets, '[secret]')
     .trim()
   return line.length > longest ? `${line.slice(0, longest - 1).replace(/[\ud800-\udbff]$/, '')}…` : line
@@ -32,3 +34,33 @@ export function cleanLine(text: string, longest = longestLine): string {
 export function lastLine(text: string): string {
   return cleanLine(text.split('\n').findLast((line) => line.trim() !== '') ?? '')
 }
+
+/** Of a text on the bus: a reason with what a program said, and what to do (characters). */
+const longestText = 1_000
+
+/** The same value with each text in it, keys too, as a clean line. */
+export function cleanTexts<T>(value: T): T {
+  if (typeof value === 'string') return cleanLine(value, longestText) as T
+  if (typeof value !== 'object' || value === null) return value
+  if (Array.isArray(value)) return value.map(cleanTexts) as T
+  const entries = Object.entries(value).map(([key, inner]) => [cleanLine(key), cleanTexts(inner)])
+  return Object.fromEntries(entries) as T
+}
+
+/** Characters that a terminal obeys, or that change how others are read: controls, marks of direction, half characters. */
+const obeyed = '[\\p{Cc}\\p{Cf}\\p{Cs}]'
+
+/**
+ * Makes a function that shows these as `\uXXXX`, as JSON has them: what is JSON means the same afterwards. Sequences that
+ * match `kept` stay.
+ */
+export function controlsShownBut(kept: RegExp): (text: string) => string {
+  const either = new RegExp(`(${kept.source})|${obeyed}`, 'gu')
+  return (text) => text.replace(either, (found, stays?: string) => stays ?? escapeUnits(found))
+}
+
+const escapeUnits = (text: string) =>
+  text
+    .split('')
+    .map((unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
+    .join('')

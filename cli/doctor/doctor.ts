@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { environment } from '../../shared/config/environment.ts'
 import type { Site } from '../../shared/config/site.ts'
 import { openTickets, type Tickets } from '../../shared/kinit.ts'
+import { cleanTexts } from '../../shared/outcome-text.ts'
 import { stateRootOf } from '../../shared/state.ts'
 import { refuseOddServers } from '../connection.ts'
 import { type View, viewOf } from '../view.ts'
@@ -67,7 +68,8 @@ function listChecks(site: Site | undefined, tickets: Tickets, options: DoctorOpt
 async function report(known: readonly Finding[], checks: readonly Check[], json: boolean): Promise<number> {
   const results: Finding[] = []
   const view = viewOf(process.stdout)
-  const take = (finding: Finding) => {
+  const take = (found: Finding) => {
+    const finding = cleanTexts(found)
     results.push(finding)
     if (!json) process.stdout.write(`${renderFinding(finding, view)}\n`)
   }

@@ -5,6 +5,7 @@
 import { closeSync, mkdirSync, openSync } from 'node:fs'
 import { join } from 'node:path'
 import pino, { type DestinationStream } from 'pino'
+import { controlsShownBut } from '../outcome-text.ts'
 import type { Daemon } from '../subjects.ts'
 import { openDropCount } from './dropped.ts'
 
@@ -31,7 +32,7 @@ export function openLogOutput(daemon: Daemon, { directory, pretty = false }: Out
   if (pretty) {
     const stream = pino.transport({ target: 'pino-pretty' })
     return {
-      write: (line) => stream.write(line),
+      write: (line) => stream.write(forPretty(line)),
       reopen() {},
       async flush() {},
       async [Symbol.asyncDispose]() {},
@@ -56,6 +57,12 @@ export function openLogOutput(daemon: Daemon, { directory, pretty = false }: Out
     [Symbol.asyncDispose]: flush,
   }
 }
+
+const showControls = controlsShownBut(/(?!)/)
+
+/** The library prints texts as they are, not as JSON has them. */
+export const forPretty = (line: string) =>
+  `${JSON.stringify(JSON.parse(line, (_key, value) => (typeof value === 'string' ? showControls(value) : value)))}\n`
 
 function checkFile(directory: string, name: string): string {
   const file = join(directory, name)

@@ -1,6 +1,7 @@
 /** One pino logger per daemon: a line of JSON for each thing worth saying, with the trace, run and entry it belongs to. */
 import { trace } from '@opentelemetry/api'
 import pino, { type DestinationStream, type Logger } from 'pino'
+import { controlsShownBut } from '../outcome-text.ts'
 import type { Daemon } from '../subjects.ts'
 import { currentWork } from './work-context.ts'
 
@@ -17,6 +18,8 @@ export function createLog(daemon: Daemon, output: DestinationStream = pino.desti
       formatters: { level: (label: string) => ({ level: label }) },
       serializers: { err: describeError },
       mixin: whereItBelongs,
+      // JSON leaves alone what only some terminals obey.
+      hooks: { streamWrite: controlsShownBut(/\n/) },
     },
     output,
   )

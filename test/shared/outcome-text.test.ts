@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
-import { cleanLine, lastLine } from '../../shared/outcome-text.ts'
+import { cleanLine, cleanTexts, lastLine } from '../../shared/outcome-text.ts'
 
 const esc = '\u001b'
 
@@ -26,6 +26,7 @@ describe('a line for people', () => {
     ['loses titles of windows', `${esc}]0;owned\u0007failed`, 'failed'],
     ['is one line', 'one\r\ntwo\nthree\u2028four\u0085five', 'one two three four five'],
     ['has no control characters', 'a\u0000b\u0007c\u007fd\u009b', 'abcd'],
+    ['reads in one direction', 'a\u202eb\u2066c\u200fd', 'abcd'],
     ['finds a token that a control character cuts in two', 'hvs.AB\u0000CD', '[secret]'],
   ] as const)
     it(says, () => assert.equal(cleanLine(text), expected))
@@ -56,6 +57,15 @@ describe('a line for people', () => {
   it('never ends in half a character', () => {
     assert.ok(cleanLine('😀'.repeat(300)).isWellFormed())
   })
+})
+
+describe('the texts of a message', () => {
+  it('are clean lines, keys too, whatever else it holds', () =>
+    assert.deepEqual(cleanTexts({ [`a${esc}[2J`]: ['b\nc', { d: 'x'.repeat(5_000) }], e: 1, f: null }), {
+      a: ['b c', { d: `${'x'.repeat(999)}…` }],
+      e: 1,
+      f: null,
+    }))
 })
 
 describe('the last line of an output', () => {
