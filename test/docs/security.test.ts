@@ -1,19 +1,36 @@
-/** What docs/security.md says that tests show is shown, and its table leads to sections that are there. */
+/** docs/security.md: what it says that tests show is shown by tests that are there, in every section. */
 import assert from 'node:assert/strict'
+import { globSync, readFileSync } from 'node:fs'
+import { basename, join } from 'node:path'
 import { test } from 'node:test'
 import { assertShown, readSections } from './shown-by.ts'
 
-const threats = readSections('docs/security.md')
+const root = join(import.meta.dirname, '../..')
+const page = readFileSync(join(root, 'docs/security.md'), 'utf8')
+const files = new Set(
+  globSync('test/**/*.{test,soak,interop}.ts', { cwd: root }).map((file) => basename(file)),
+)
+const isTest = (item: string) => item.startsWith('`test/')
 
-for (const { title, items } of threats)
+for (const { title, items } of readSections('docs/security.md').filter(({ items }) => items.some(isTest)))
   test(`${title}: the tests are there`, () => {
-    for (const item of items.filter((one) => one.startsWith('`test/'))) assertShown(item)
+    for (const item of items.filter(isTest)) assertShown(item)
   })
 
-test('every threat but those that nothing can stop names its tests', () => {
-  const unshown = threats.filter(({ items }) => !items.some((one) => one.startsWith('`test/')))
+test('every file of tests that a table names is there', () => {
+  const named = [...page.matchAll(/[\w-]+\.(?:test|soak|interop)\.ts/g)].map(([name]) => name)
+  assert.ok(named.length > 10)
   assert.deepEqual(
-    unshown.map(({ title }) => title),
+    named.filter((name) => !files.has(name)),
+    [],
+  )
+})
+
+test('every threat names its tests, but what nothing can stop', () => {
+  const threats = page.split(/^## /m).slice(1)
+  const unshown = threats.filter((threat) => !/[\w-]+\.(?:test|soak|interop)\.ts/.test(threat))
+  assert.deepEqual(
+    unshown.map((threat) => threat.split('\n')[0]),
     ['A stolen refresher'],
   )
 })
