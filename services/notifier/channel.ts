@@ -2,10 +2,10 @@
 import type { MailServer, Site } from '../../shared/config/site.ts'
 import type { Notification } from '../../shared/messages.ts'
 import { cleanLine } from '../../shared/outcome-text.ts'
+import type { Handover } from './handover.ts'
 import type { Outcome } from './outcome.ts'
 import { postJson } from './post-json.ts'
 import { slackPayload } from './slack.ts'
-import type { Handover } from './smtp.ts'
 import { isMailed } from './ways.ts'
 import { alertsOf, isAlertmanager, webhookPayload } from './webhook.ts'
 

@@ -14,11 +14,11 @@ import type { Outgoing } from '../../shared/publish.ts'
 import { notifySubject } from '../../shared/subjects.ts'
 import type { z } from '../../shared/zod.ts'
 import { findChannel } from './channel.ts'
+import type { Patience } from './handover.ts'
 import { measureDelivery } from './measure.ts'
 import type { Outcome } from './outcome.ts'
 import type { Pacer } from './pacer.ts'
 import { openSentRecord } from './sent-record.ts'
-import type { Patience } from './smtp.ts'
 import { markAsWord } from './undelivered.ts'
 
 export interface OutboxDeps {

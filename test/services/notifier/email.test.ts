@@ -13,7 +13,7 @@ import type { Outcome } from '../../../services/notifier/outcome.ts'
 import type { MailServer } from '../../../shared/config/site.ts'
 import type { Notification } from '../../../shared/messages.ts'
 import { ofRun } from '../build.ts'
-import { listen, startMailServer } from './mail-server.ts'
+import { type Listening, listen, startMailServer } from './mail-server.ts'
 
 const message: Notification = {
   ...{ ...ofRun(), channel: 'email', to: 'dune@lab.example', id: 'run.email.dune@lab.example' },
@@ -71,18 +71,16 @@ describe('a mail', () => {
     await using rude = await listen(createServer((socket) => socket.end()))
     assert.equal(brief(await sendMail(message, at(rude.port), { patience })), 'later server')
   })
-  it('is tried again when the server says a word now and then, for ever', async () => {
-    const timers: NodeJS.Timeout[] = []
-    const server = createServer((socket) => {
-      socket.on('error', () => undefined)
-      socket.write('220-hello\r\n')
-      timers.push(setInterval(() => socket.write('220-wait\r\n'), 20))
+  for (const [when, answers] of Object.entries({
+    'instead of a greeting': [],
+    'instead of what it can do': ['220 hello'],
+    'instead of what became of the mail': ['220 hello', '250 hello', '250 ok', '250 ok', '354 go on'],
+  }))
+    it(`is tried again when the server says a word now and then, for ever, ${when}`, async () => {
+      await using tarpit = await startTarpit(answers)
+      const soon = { patience: { untilAgreedMs: 300, forDataMs: 300 } }
+      assert.equal(brief(await sendMail(message, at(tarpit.port), soon)), 'later server')
     })
-    await using tarpit = await listen(server)
-    const soon = { patience: { ...patience, untilAgreedMs: 150 } }
-    assert.equal(brief(await sendMail(message, at(tarpit.port), soon)), 'later server')
-    timers.forEach(clearInterval)
-  })
   it('may be looked through for long once the server has it: asked again, it would come twice', async () => {
     const untilAgreedMs = 2_000
     await using slow = await listen(
@@ -107,6 +105,17 @@ describe('a mail', () => {
     const aboutToSend = () => Promise.reject(new Error('the bus is away'))
     await assert.rejects(sendMail(message, at(server.port), { patience, aboutToSend }), /the bus is away/)
     assert.deepEqual(server.mails, [])
+  })
+  it('is written down as sent when the server agrees to take it, and not where it does not', async () => {
+    await using server = await startMailServer({ to: [550, undefined] })
+    let times = 0
+    const aboutToSend = async () => {
+      times += 1
+    }
+    assert.equal(brief(await sendMail(message, at(server.port), { patience, aboutToSend })), 'refused')
+    assert.equal(times, 0)
+    assert.equal(brief(await sendMail(message, at(server.port), { patience, aboutToSend })), 'delivered')
+    assert.equal(times, 1)
   })
   it('says who did not take it, in a line', async () => {
     await using server = await listen(
@@ -226,3 +235,26 @@ describe('a mail over TLS', () => {
     assert.deepEqual(server.mails, [])
   })
 })
+
+/** Says these lines, one for each of ours, and from then on that it is not ready yet. */
+async function startTarpit(lines: readonly string[]): Promise<Listening> {
+  const timers = new Set<NodeJS.Timeout>()
+  const server = createServer((socket) => {
+    const left = [...lines]
+    const answer = () => {
+      const line = left.shift()
+      if (line !== undefined) socket.write(`${line}\r\n`)
+      else timers.add(setInterval(() => socket.write('220-wait\r\n'), 20))
+    }
+    socket.on('error', () => undefined).on('data', answer)
+    answer()
+  })
+  const listening = await listen(server)
+  return {
+    ...listening,
+    async [Symbol.asyncDispose]() {
+      timers.forEach(clearInterval)
+      await listening[Symbol.asyncDispose]()
+    },
+  }
+}
