@@ -12,14 +12,14 @@ export interface AskOptions extends Trusting {
 }
 
 export interface SendOptions extends AskOptions {
-  readonly method: 'POST' | 'PUT'
+  readonly method: 'POST'
   readonly content: string | Uint8Array
 }
 
 export interface Answer {
   readonly status: number
   readonly headers: IncomingHttpHeaders
-  /** After a POST or PUT that was taken nobody waits for it, and of another answer to one it is the beginning. */
+  /** After a POST that was taken nobody waits for it, and of another answer to one it is the beginning. */
   readonly body: string
 }
 

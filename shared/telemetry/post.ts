@@ -3,7 +3,6 @@ import { exchange } from '../https.ts'
 import type { Delivery } from './batcher.ts'
 
 export interface Body {
-  readonly method?: 'POST' | 'PUT'
   readonly contentType: string
   readonly content: string | Uint8Array
   readonly headers?: Readonly<Record<string, string>>
@@ -15,20 +14,23 @@ const longestMs = 60_000
 /** Never throws: an end that is away, silent or busy (408, 429, 5xx) is `later`, any other refusal is final. */
 export async function post(
   url: string,
-  { method = 'POST', contentType, content, headers = {} }: Body,
+  { contentType, content, headers = {} }: Body,
   signal: AbortSignal,
 ): Promise<Delivery> {
   try {
     const { status } = await exchange(new URL(url), {
-      ...{ method, content, signal, timeoutMs: longestMs },
+      ...{ method: 'POST', content, signal, timeoutMs: longestMs },
       headers: { ...headers, 'Content-Type': contentType },
     })
     if (status >= 200 && status < 300) return 'taken'
-    return status < 400 || status >= 500 || [408, 429].includes(status) ? 'later' : 'refused'
+    return status < 400 || isBusy(status) ? 'later' : 'refused'
   } catch {
     return 'later'
   }
 }
+
+/** A refusal that says nothing about what was sent. */
+export const isBusy = (status: number): boolean => status >= 500 || [408, 429].includes(status)
 
 /** A host, a host with a port, or a URL, with `path` where it has none of its own. */
 export function urlOf(host: string, path: string): string {

@@ -1,13 +1,17 @@
 /** Pushes this daemon's metrics to a Pushgateway, under a grouping key of its own, or daemons would erase one another. */
+import type { IncomingMessage } from 'node:http'
 import { hostname } from 'node:os'
 import type { Logger } from 'pino'
+import { Pushgateway } from 'prom-client'
 import type { Site } from '../config/site.ts'
 import type { Daemon } from '../subjects.ts'
+import { wayTo } from '../web-agents.ts'
 import type { Delivery } from './batcher.ts'
 import { openDropCount } from './dropped.ts'
 import { watchEventLoop } from './event-loop.ts'
-import { post, urlOf } from './post.ts'
-import { contentType, scrape } from './scrape.ts'
+import { isBusy, urlOf } from './post.ts'
+import { registry } from './registry.ts'
+import { contentType, refreshSeries } from './scrape.ts'
 
 /** Before the first push, between two, and how long one may take (milliseconds). */
 const usualTiming = { firstMs: 1_000, everyMs: 15_000, timeoutMs: 2_000 }
@@ -28,8 +32,8 @@ export function openPushgateway(
   log: Logger,
   timing = usualTiming,
 ): Pusher {
-  const url = groupUrl(host, jobname, daemon, hostname())
-  const tell = tellChanges(new URL(url), log)
+  const url = new URL(groupUrl(host, jobname, daemon, hostname()))
+  const tell = tellChanges(url, log)
   const countDropped = openDropCount('metrics', 'pushgateway')
   let pushing: Promise<void> | undefined
   watchEventLoop()
@@ -42,11 +46,8 @@ export function openPushgateway(
   }
 
   async function pushOnce(timeoutMs: number): Promise<void> {
-    const deadline = new AbortController()
-    const timer = setTimeout(() => deadline.abort(), timeoutMs).unref()
-    const content = await scrape(site())
-    const delivery = await post(url, { method: 'PUT', contentType, content }, deadline.signal)
-    clearTimeout(timer)
+    await refreshSeries(site())
+    const delivery = await pushTo(url, AbortSignal.timeout(timeoutMs))
     if (delivery !== 'taken') countDropped(1)
     tell(delivery)
   }
@@ -62,6 +63,28 @@ export function openPushgateway(
       await pushOnce(1_000)
     },
   }
+}
+
+/** Never throws. The signal ends it at any point, also where an answer has begun. */
+async function pushTo(url: URL, signal: AbortSignal): Promise<Delivery> {
+  try {
+    const { agent } = await wayTo(url)
+    const { promise: tooLate, reject } = Promise.withResolvers<never>()
+    signal.addEventListener('abort', reject, { once: true })
+    // The whole path: the library can write no job with a slash in it, which is in base64 and under another label.
+    const options = { path: url.pathname, headers: { 'Content-Type': contentType }, agent, signal }
+    const gateway = new Pushgateway(url.href, { ...options, requireJobName: false }, registry)
+    const { resp } = await Promise.race([gateway.push({ jobName: '' }), tooLate])
+    return verdictOf((resp as IncomingMessage).statusCode)
+  } catch (error) {
+    return verdictOf(Number(/^push failed with status (\d+)/.exec(String((error as Error).message))?.[1]))
+  }
+}
+
+/** Without an answer there is no status. Pure. */
+function verdictOf(status = Number.NaN): Delivery {
+  if (status >= 200 && status < 300) return 'taken'
+  return status >= 400 && !isBusy(status) ? 'refused' : 'later'
 }
 
 /** One line for each change: a Pushgateway that is away for a night is no news every fifteen seconds. */

@@ -1,9 +1,5 @@
 /** The one registry of this process, and how metrics are declared in it: name, help, labels. */
-// By themselves: the package's index would load Node's cluster and HTTP modules, and with them 20 MB.
-import Counter from 'prom-client/lib/counter.js'
-import Gauge from 'prom-client/lib/gauge.js'
-import Histogram from 'prom-client/lib/histogram.js'
-import Registry from 'prom-client/lib/registry.js'
+import { Counter, Gauge, Histogram, Registry } from 'prom-client'
 
 export const registry = new Registry()
 const registers = [registry]

@@ -21,8 +21,14 @@ export function beforeScrape(show: () => void): Disposable {
 
 type Labels = Readonly<Partial<Record<string, string | number>>>
 
-/** The text of `/metrics`. Series of entries, services, nodes and configured credds that are gone are removed first. */
+/** The text of `/metrics`. */
 export async function scrape(site: Pick<Site, 'entries'>): Promise<string> {
+  await refreshSeries(site)
+  return registry.metrics()
+}
+
+/** Before the registry is read: series of entries, services, nodes and configured credds that are gone are removed. */
+export async function refreshSeries(site: Pick<Site, 'entries'>): Promise<void> {
   for (const show of hooks) show()
   const names = new Set(site.entries.map(({ name }) => name))
   forgetSteps((entry) => names.has(entry))
@@ -32,7 +38,6 @@ export async function scrape(site: Pick<Site, 'entries'>): Promise<string> {
     for (const { labels } of (await metric.get()).values)
       if (!isConfigured(labels)) metric.remove(pick(labels, metric.labelNames))
   }
-  return registry.metrics()
 }
 
 /** Of entries whose credds the collector names: those of the last token, by entry. */

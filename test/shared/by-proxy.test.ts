@@ -53,7 +53,8 @@ describe('by way of a proxy', () => {
   it('hooks and telemetry go the same way', async () => {
     assert.deepEqual((await askTheWeb(env, 'webhook', url)).answer, { end: 'delivered' })
     assert.equal((await askTheWeb(env, 'push', url)).answer, 'taken')
-    assert.deepEqual(proxy.asked, [...connected(), ...connected()])
+    assert.equal((await askTheWeb(env, 'pushgateway', url)).answer, 0)
+    assert.deepEqual(proxy.asked, [...connected(), ...connected(), ...connected()])
   })
 
   it('http goes by the proxy for http', async () => {

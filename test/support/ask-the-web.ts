@@ -1,4 +1,5 @@
 /** Asks as the daemons do, once, in a process of its own with an environment of its own, and prints what came of it. */
+import pino from 'pino'
 import { sendMail } from '../../services/notifier/email.ts'
 import { postJson } from '../../services/notifier/post-json.ts'
 import { connectBus } from '../../shared/bus.ts'
@@ -21,6 +22,13 @@ const ways: Readonly<Record<string, () => Promise<unknown>>> = {
   get: () => getText(address, { caPath: file, timeoutMs }),
   webhook: () => postJson(url, {}, { name: 'Slack' }),
   push: () => post(url, { contentType: 'text/plain', content: 'x' }, AbortSignal.timeout(timeoutMs)),
+  pushgateway: async () => {
+    const { openPushgateway } = await import('../../shared/telemetry/pushgateway.ts')
+    const quiet = pino({ level: 'silent' })
+    const site = () => ({ entries: [] })
+    await openPushgateway('storer', { host: url, jobname: 'j' }, site, quiet).push()
+    return dropped('pushgateway')
+  },
   mail: () =>
     sendMail(mail, {
       ...{ from: 'tokens@lab.example', tls: 'starttls' },
@@ -30,6 +38,12 @@ const ways: Readonly<Record<string, () => Promise<unknown>>> = {
     await using bus = await connectBus({ servers: [url], user: 'operator', seedFile: file ?? '', once: true })
     return bus.nc.info?.tls_required
   },
+}
+
+async function dropped(sink: string): Promise<number | undefined> {
+  const { droppedTotal } = await import('../../shared/telemetry/metrics.ts')
+  const { values } = await droppedTotal.get()
+  return values.find(({ labels }) => labels.sink === sink)?.value
 }
 
 const warnings: string[] = []
