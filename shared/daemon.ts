@@ -60,6 +60,15 @@ export async function runDaemon(
   daemon: Daemon,
   start: (context: DaemonContext) => Promise<void>,
 ): Promise<void> {
+  await runUntilStopped(daemon, start)
+  // What still tries a far end that never answers must not keep us.
+  setTimeout(() => process.exit(), 100).unref()
+}
+
+async function runUntilStopped(
+  daemon: Daemon,
+  start: (context: DaemonContext) => Promise<void>,
+): Promise<void> {
   const options = readOptions(daemon)
   const stopped = untilStopped()
   const config = openConfig(daemon, options.config)

@@ -33,8 +33,8 @@ type Known = (typeof known)[number]
 export interface Environment extends Readonly<Partial<Record<Known, string>>> {
   /** What HTCondor's programs read: `CONDOR_CONFIG`, and `_condor_<NAME>`, each of which overrides a setting. */
   readonly condor: Readonly<Record<string, string>>
-  /** Names of the OpenTelemetry variables that are set; its SDK reads the values itself. */
-  readonly otel: readonly string[]
+  /** The OpenTelemetry variables that are set; its SDK reads the most of them itself. */
+  readonly otel: Readonly<Partial<Record<string, string>>>
 }
 
 /** What of `variables` the program knows. An empty value counts as not set. */
@@ -45,7 +45,7 @@ export function readEnvironment(variables: NodeJS.ProcessEnv): Environment {
     condor: Object.freeze(
       Object.fromEntries(set.filter(([name]) => name === 'CONDOR_CONFIG' || name.startsWith('_condor_'))),
     ),
-    otel: Object.freeze(set.map(([name]) => name).filter((name) => name.startsWith('OTEL_'))),
+    otel: Object.freeze(Object.fromEntries(set.filter(([name]) => name.startsWith('OTEL_')))),
   })
 }
 

@@ -8,8 +8,8 @@ import { createLog } from './log.ts'
 import { openLogOutput } from './log-output.ts'
 import { copyTo, openLogSinks } from './log-sinks.ts'
 import { buildInfo } from './metrics.ts'
+import { startOtlp } from './otlp.ts'
 import { startAtZero } from './start-at-zero.ts'
-import { startTraces } from './traces.ts'
 
 export interface TelemetryOptions {
   readonly daemon: Daemon
@@ -34,8 +34,8 @@ export async function openTelemetry({ daemon, site, pretty, useLoki }: Telemetry
   process.on('SIGHUP', reopen)
   stack.defer(() => void process.off('SIGHUP', reopen))
   const sinks = await openLogSinks(daemon, first, { useLoki })
-  const log = createLog(daemon, copyTo(output, sinks))
-  const traces = await startTraces(daemon, first)
+  const otlp = await startOtlp(daemon, first)
+  const log = createLog(daemon, copyTo(output, [...sinks, ...otlp.sinks]))
   beginHealth(daemon)
   buildInfo.set({ version, daemon }, 1)
   startAtZero(daemon)
@@ -45,7 +45,7 @@ export async function openTelemetry({ daemon, site, pretty, useLoki }: Telemetry
     stack.use(await serveTelemetry(daemon, site, log))
   }
   // At the same time: each of them may wait two seconds for its far end.
-  const away = [...sinks, traces, ...(await openPusher(daemon, site, log))]
+  const away = [...sinks, otlp, ...(await openPusher(daemon, site, log))]
   stack.defer(async () => {
     await Promise.all(away.map((one) => one[Symbol.asyncDispose]()))
   })

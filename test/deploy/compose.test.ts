@@ -79,7 +79,7 @@ describe('compose.yaml', () => {
       assert.deepEqual(cap_drop, ['ALL'])
       const { condor, otel, ...known } = readEnvironment(environment)
       assert.deepEqual(known, environment)
-      assert.deepEqual([condor, otel], [{}, []])
+      assert.deepEqual([condor, otel], [{}, {}])
     })
   }
 

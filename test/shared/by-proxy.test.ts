@@ -54,7 +54,8 @@ describe('by way of a proxy', () => {
     assert.deepEqual((await askTheWeb(env, 'webhook', url)).answer, { end: 'delivered' })
     assert.equal((await askTheWeb(env, 'push', url)).answer, 'taken')
     assert.equal((await askTheWeb(env, 'pushgateway', url)).answer, 0)
-    assert.deepEqual(proxy.asked, [...connected(), ...connected(), ...connected()])
+    assert.equal((await askTheWeb(env, 'spans', url)).answer, 0)
+    assert.deepEqual(proxy.asked, [...connected(), ...connected(), ...connected(), ...connected()])
   })
 
   it('http goes by the proxy for http', async () => {

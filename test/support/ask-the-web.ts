@@ -29,6 +29,15 @@ const ways: Readonly<Record<string, () => Promise<unknown>>> = {
     await openPushgateway('storer', { host: url, jobname: 'j' }, site, quiet).push()
     return dropped('pushgateway')
   },
+  spans: async () => {
+    const { trace } = await import('@opentelemetry/api')
+    const { startOtlp } = await import('../../shared/telemetry/otlp.ts')
+    const site = { devEnvironmentLabel: 'test', telemetry: { traceRatio: 1 }, tracingUrl: url }
+    const otlp = await startOtlp('storer', site, {})
+    trace.getTracer('test').startSpan('span').end()
+    await otlp[Symbol.asyncDispose]()
+    return dropped('otlp')
+  },
   mail: () =>
     sendMail(mail, {
       ...{ from: 'tokens@lab.example', tls: 'starttls' },

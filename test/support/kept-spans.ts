@@ -1,9 +1,7 @@
 /** The spans that this process ends, kept in memory. */
 import type { Attributes, Link, SpanStatus } from '@opentelemetry/api'
-import { context, propagation, trace } from '@opentelemetry/api'
-import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks'
-import { W3CTraceContextPropagator } from '@opentelemetry/core'
-import { TracerProvider } from '@opentelemetry/sdk-trace'
+import { NodeSDK } from '@opentelemetry/sdk-node'
+import { forgetSdk } from './forget-sdk.ts'
 
 export interface KeptSpan {
   readonly name: string
@@ -16,7 +14,9 @@ export interface KeptSpan {
 /** Traces this process until it is disposed; one at a time. */
 export function keepSpans(): { readonly spans: KeptSpan[] } & AsyncDisposable {
   const spans: KeptSpan[] = []
-  const provider = new TracerProvider({
+  const sdk = new NodeSDK({
+    autoDetectResources: false,
+    ...{ logRecordProcessors: [], metricReaders: [] },
     spanProcessors: [
       {
         onStart() {},
@@ -28,14 +28,12 @@ export function keepSpans(): { readonly spans: KeptSpan[] } & AsyncDisposable {
       },
     ],
   })
-  trace.setGlobalTracerProvider(provider)
-  context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable())
-  propagation.setGlobalPropagator(new W3CTraceContextPropagator())
+  sdk.start()
   return {
     spans,
     async [Symbol.asyncDispose]() {
-      await provider.shutdown()
-      for (const api of [trace, context, propagation]) api.disable()
+      await sdk.shutdown()
+      forgetSdk()
     },
   }
 }

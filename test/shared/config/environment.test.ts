@@ -23,7 +23,7 @@ test('only variables the program knows are taken over; an empty one counts as no
     PATH: '/bin',
     KRB5_CONFIG: '/etc/krb5.own',
     condor: { _condor_COLLECTOR_HOST: 'c.lab.example' },
-    otel: ['OTEL_EXPORTER_OTLP_ENDPOINT'],
+    otel: { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://t.lab.example' },
   })
   assert.ok(Object.isFrozen(environment) && Object.isFrozen(environment.condor))
 })

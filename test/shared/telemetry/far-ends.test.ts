@@ -3,19 +3,19 @@ import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { after, before, describe, it } from 'node:test'
-import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http'
-import { TracerProvider } from '@opentelemetry/sdk-trace'
+import { trace } from '@opentelemetry/api'
 import pino from 'pino'
 import { createLog } from '../../../shared/telemetry/log.ts'
 import { copyTo } from '../../../shared/telemetry/log-sinks.ts'
 import { openLoki } from '../../../shared/telemetry/loki.ts'
 import { droppedTotal } from '../../../shared/telemetry/metrics.ts'
-import { openOtlpLogs, otlpLogsUrl } from '../../../shared/telemetry/otlp-logs.ts'
+import { startOtlp } from '../../../shared/telemetry/otlp.ts'
+import { logsAddress } from '../../../shared/telemetry/otlp-addresses.ts'
 import { groupUrl, openPushgateway } from '../../../shared/telemetry/pushgateway.ts'
-import { batchOf } from '../../../shared/telemetry/tracing-sdk.ts'
 import { inWork } from '../../../shared/telemetry/work-context.ts'
 import { makeEntry } from '../../support/entry.ts'
-import { type FarEnd, hanging, nobody, slow } from '../../support/far-ends.ts'
+import { type FarEnd, hanging, nobody, slow, working } from '../../support/far-ends.ts'
+import { forgetSdk } from '../../support/forget-sdk.ts'
 
 interface Got {
   readonly method: string
@@ -24,6 +24,7 @@ interface Got {
   readonly body: string
 }
 
+const untraced = { devEnvironmentLabel: 'sandbox', telemetry: { traceRatio: 1 } }
 const quiet = pino({ level: 'silent' })
 
 describe('far ends that work', () => {
@@ -77,14 +78,15 @@ describe('far ends that work', () => {
   })
 
   it('an OTLP collector gets the same lines as records, where the variables ask for it', async () => {
-    const variables: Record<string, string> = {
-      OTEL_EXPORTER_OTLP_ENDPOINT: `http://${host}/`,
-      OTEL_EXPORTER_OTLP_HEADERS: 'x-scope=lab',
-    }
-    const sink = openOtlpLogs('storer', { devEnvironmentLabel: 'sandbox' }, (name) => variables[name])
-    assert.ok(sink)
-    createLog('storer', copyTo({ write() {} }, [sink])).warn({ code: 'disk-full' }, 'no room')
-    await sink[Symbol.asyncDispose]()
+    await using stack = new AsyncDisposableStack()
+    stack.defer(forgetSdk)
+    // The exporter reads it by itself.
+    process.env.OTEL_EXPORTER_OTLP_HEADERS = 'x-scope=lab'
+    stack.defer(() => void delete process.env.OTEL_EXPORTER_OTLP_HEADERS)
+    const variables = { OTEL_EXPORTER_OTLP_ENDPOINT: `http://${host}/` }
+    const otlp = await startOtlp('storer', untraced, { ...variables, OTEL_TRACES_EXPORTER: 'none' })
+    createLog('storer', copyTo({ write() {} }, otlp.sinks)).warn({ code: 'disk-full' }, 'no room')
+    await otlp[Symbol.asyncDispose]()
     const push = got.pop()
     assert.equal(push?.url, '/v1/logs')
     assert.equal(push?.headers['x-scope'], 'lab')
@@ -122,11 +124,7 @@ describe('far ends that work', () => {
     ],
   }
   for (const [name, [variables, url]] of Object.entries(logsUrls))
-    it(`OTLP lines go ${name}`, () =>
-      assert.equal(
-        otlpLogsUrl((key) => variables[key]),
-        url,
-      ))
+    it(`OTLP lines go ${name}`, () => assert.equal(logsAddress(variables), url))
 
   it('a Pushgateway gets the metrics under a group of each daemon’s own', async () => {
     const site = () => ({ entries: [makeEntry()] })
@@ -207,11 +205,6 @@ describe('far ends that do not', { concurrency: true }, () => {
       await using end = await open()
       const before = await dropped()
       const loki = openLoki('storer', { host: end.host }, 'sandbox')
-      const provider = new TracerProvider({
-        spanProcessors: [
-          batchOf(new OTLPTraceExporter({ url: `http://${end.host}/v1/traces`, timeoutMillis: 1_000 })),
-        ],
-      })
       const pushgateway = openPushgateway(
         'storer',
         { host: end.host, jobname: 'j' },
@@ -219,20 +212,46 @@ describe('far ends that do not', { concurrency: true }, () => {
         quiet,
       )
       const log = createLog('storer', copyTo({ write() {} }, [loki]))
-      const tracer = provider.getTracer('test')
-      for (let n = 0; n < 500; n++) {
-        log.info({ n, filler: 'x'.repeat(20_000) }, 'a line')
-        if (n % 10 === 0) tracer.startSpan('span').end()
-      }
+      for (let n = 0; n < 500; n++) log.info({ n, filler: 'x'.repeat(20_000) }, 'a line')
       assert.ok(loki.held() <= 4 * 1024 * 1024, 'memory is bounded')
-      await Promise.all([
-        loki[Symbol.asyncDispose](),
-        provider.shutdown(),
-        pushgateway[Symbol.asyncDispose](),
-      ])
+      await Promise.all([loki[Symbol.asyncDispose](), pushgateway[Symbol.asyncDispose]()])
       const after = await dropped()
-      for (const what of ['logs loki', 'traces otlp', 'metrics pushgateway'])
+      for (const what of ['logs loki', 'metrics pushgateway'])
         assert.ok((after[what] ?? 0) > (before[what] ?? 0), `${what} are counted`)
+    })
+})
+
+describe('collectors', () => {
+  const ends: Record<string, [open: () => Promise<FarEnd>, lost: boolean]> = {
+    'one that works gets it all': [working, false],
+    ...Object.fromEntries(
+      Object.entries(badEnds).map(([name, open]) => [
+        `${name}: all spans and lines are dropped and counted, and not waited for`,
+        [open, true] as const,
+      ]),
+    ),
+  }
+  // Batch after batch, one that never answers would take a minute.
+  for (const [name, [open, lost]] of Object.entries(ends))
+    it(name, { timeout: 40_000 }, async () => {
+      // To one that takes nothing, more than may wait.
+      const items = lost ? 10_000 : 3_000
+      await using end = await open()
+      await using stack = new AsyncDisposableStack()
+      stack.defer(forgetSdk)
+      const before = await dropped()
+      const url = `http://${end.host}`
+      const logs = { OTEL_EXPORTER_OTLP_LOGS_ENDPOINT: `${url}/v1/logs` }
+      const otlp = await startOtlp('storer', { ...untraced, tracingUrl: url }, logs)
+      const log = createLog('storer', copyTo({ write() {} }, otlp.sinks))
+      for (let n = 0; n < items; n++) {
+        log.info({ n }, 'a line')
+        trace.getTracer('test').startSpan('span').end()
+      }
+      await otlp[Symbol.asyncDispose]()
+      const after = await dropped()
+      for (const what of ['logs otlp', 'traces otlp'])
+        assert.equal((after[what] ?? 0) - (before[what] ?? 0), lost ? items : 0, what)
     })
 })
 

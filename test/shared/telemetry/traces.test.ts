@@ -1,13 +1,15 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { context, propagation, ROOT_CONTEXT, SpanKind, trace } from '@opentelemetry/api'
+import { context, ROOT_CONTEXT, SpanKind, trace } from '@opentelemetry/api'
 import { SamplingDecision } from '@opentelemetry/sdk-trace'
+import { samplerOf } from '../../../shared/telemetry/otel-sdk.ts'
+import { startOtlp } from '../../../shared/telemetry/otlp.ts'
+import { tracesUrl } from '../../../shared/telemetry/otlp-addresses.ts'
 import { noteOutcome } from '../../../shared/telemetry/outcome.ts'
 import { ownAttributes } from '../../../shared/telemetry/resource.ts'
 import { inRootSpan } from '../../../shared/telemetry/root-span.ts'
 import { currentSpanRef, inSpanAbout } from '../../../shared/telemetry/run-span.ts'
-import { startTraces, tracesUrl } from '../../../shared/telemetry/traces.ts'
-import { samplerOf } from '../../../shared/telemetry/tracing-sdk.ts'
+import { forgetSdk } from '../../support/forget-sdk.ts'
 import { keepSpans } from '../../support/kept-spans.ts'
 
 const place = (digit: string) => ({ traceId: digit.repeat(32), spanId: digit.repeat(16) })
@@ -24,27 +26,28 @@ describe('the address of traces', () => {
 
 describe('whether anything is traced', () => {
   const site = { devEnvironmentLabel: 'sandbox', telemetry: { traceRatio: 1 } }
-  const variables: Record<string, [readonly string[], boolean, tracingUrl?: string]> = {
-    'not without a word': [[], false],
-    'by the address in the file': [[], true, 'http://c.lab.example:4318'],
-    'by the common address': [['OTEL_EXPORTER_OTLP_ENDPOINT'], true],
-    'by an address of their own': [['OTEL_EXPORTER_OTLP_TRACES_ENDPOINT'], true],
+  const nobody = 'http://127.0.0.1:9'
+  const variables: Record<string, [Record<string, string>, boolean, tracingUrl?: string]> = {
+    'not without a word': [{}, false],
+    'by the address in the file': [{}, true, nobody],
+    'by the common address': [{ OTEL_EXPORTER_OTLP_ENDPOINT: nobody }, true],
+    'by an address of their own': [{ OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: nobody }, true],
     'not by an address for lines or metrics': [
-      ['OTEL_EXPORTER_OTLP_LOGS_ENDPOINT', 'OTEL_EXPORTER_OTLP_METRICS_ENDPOINT'],
+      { OTEL_EXPORTER_OTLP_LOGS_ENDPOINT: nobody, OTEL_EXPORTER_OTLP_METRICS_ENDPOINT: nobody },
       false,
     ],
     'not by what a connection would be like': [
-      ['OTEL_EXPORTER_OTLP_HEADERS', 'OTEL_EXPORTER_OTLP_TRACES_PROTOCOL'],
+      { OTEL_EXPORTER_OTLP_HEADERS: 'x=y', OTEL_EXPORTER_OTLP_TRACES_PROTOCOL: 'http/json' },
       false,
     ],
+    'not where they are switched off': [{ OTEL_TRACES_EXPORTER: 'none' }, false, nobody],
+    'not where all is switched off': [{ OTEL_SDK_DISABLED: 'true' }, false, nobody],
   }
   for (const [name, [set, wanted, tracingUrl]] of Object.entries(variables))
     it(name, async () => {
       await using stack = new AsyncDisposableStack()
-      stack.use(await startTraces('storer', { ...site, ...(tracingUrl && { tracingUrl }) }, set))
-      stack.defer(() => {
-        for (const api of [trace, context, propagation]) api.disable()
-      })
+      stack.use(await startOtlp('storer', { ...site, ...(tracingUrl && { tracingUrl }) }, set))
+      stack.defer(forgetSdk)
       assert.equal(trace.getTracer('test').startSpan('never ended').isRecording(), wanted)
     })
 })
