@@ -41,14 +41,14 @@ export function startSdk(
 ): Otlp {
   const ledgers = { traces: traces && openLedger('traces'), logs: logs && openLedger('logs') }
   const isJson = site.tracingUrl !== undefined || protocolOf(variables) === 'http/json'
+  const spanProcessors = traces && ledgers.traces ? spansTo(traces, isJson, ledgers.traces, variables) : []
+  const logRecordProcessors = logs && ledgers.logs ? linesTo(logs, ledgers.logs, variables) : []
   const sdk = new NodeSDK({
     resource: defaultResource().merge(resourceFromAttributes(ownAttributes(daemon, site))),
     resourceDetectors: [resourceAttributesEnvDetector, serviceNameEnvDetector],
     // OTEL_TRACES_SAMPLER is read by the SDK where we name none.
     ...(variables.OTEL_TRACES_SAMPLER ? {} : { sampler: samplerOf(site.telemetry.traceRatio) }),
-    spanProcessors: traces && ledgers.traces ? spansTo(traces, isJson, ledgers.traces, variables) : [],
-    logRecordProcessors: logs && ledgers.logs ? linesTo(logs, ledgers.logs, variables) : [],
-    metricReaders: [],
+    ...{ spanProcessors, logRecordProcessors, metricReaders: [] },
   })
   sdk.start()
   return {
@@ -56,7 +56,9 @@ export function startSdk(
     async [Symbol.asyncDispose]() {
       const { promise: tooLong, resolve } = Promise.withResolvers<void>()
       const timer = setTimeout(resolve, lastChanceMs)
-      await Promise.race([sdk.shutdown().catch(() => undefined), tooLong])
+      // Each by itself: the SDK's own end is over with the first that fails.
+      const ends = [...spanProcessors, ...logRecordProcessors].map((one) => one.shutdown())
+      await Promise.race([Promise.allSettled([...ends, sdk.shutdown()]), tooLong])
       clearTimeout(timer)
       for (const ledger of Object.values(ledgers)) if (ledger) ledger.close()
     },

@@ -24,7 +24,7 @@ interface Got {
   readonly body: string
 }
 
-const untraced = { devEnvironmentLabel: 'sandbox', telemetry: { traceRatio: 1 } }
+const installation = { devEnvironmentLabel: 'sandbox', telemetry: { traceRatio: 1 } }
 const quiet = pino({ level: 'silent' })
 
 describe('far ends that work', () => {
@@ -84,7 +84,7 @@ describe('far ends that work', () => {
     process.env.OTEL_EXPORTER_OTLP_HEADERS = 'x-scope=lab'
     stack.defer(() => void delete process.env.OTEL_EXPORTER_OTLP_HEADERS)
     const variables = { OTEL_EXPORTER_OTLP_ENDPOINT: `http://${host}/` }
-    const otlp = await startOtlp('storer', untraced, { ...variables, OTEL_TRACES_EXPORTER: 'none' })
+    const otlp = await startOtlp('storer', installation, { ...variables, OTEL_TRACES_EXPORTER: 'none' })
     createLog('storer', copyTo({ write() {} }, otlp.sinks)).warn({ code: 'disk-full' }, 'no room')
     await otlp[Symbol.asyncDispose]()
     const push = got.pop()
@@ -231,9 +231,9 @@ describe('collectors', () => {
       ]),
     ),
   }
-  // Batch after batch, one that never answers would take a minute.
+  // Batch after batch, one that never answers would take most of a minute.
   for (const [name, [open, lost]] of Object.entries(ends))
-    it(name, { timeout: 40_000 }, async () => {
+    it(name, { timeout: 30_000 }, async () => {
       // To one that takes nothing, more than may wait.
       const items = lost ? 10_000 : 3_000
       await using end = await open()
@@ -242,7 +242,7 @@ describe('collectors', () => {
       const before = await dropped()
       const url = `http://${end.host}`
       const logs = { OTEL_EXPORTER_OTLP_LOGS_ENDPOINT: `${url}/v1/logs` }
-      const otlp = await startOtlp('storer', { ...untraced, tracingUrl: url }, logs)
+      const otlp = await startOtlp('storer', { ...installation, tracingUrl: url }, logs)
       const log = createLog('storer', copyTo({ write() {} }, otlp.sinks))
       for (let n = 0; n < items; n++) {
         log.info({ n }, 'a line')
@@ -253,6 +253,27 @@ describe('collectors', () => {
       for (const what of ['logs otlp', 'traces otlp'])
         assert.equal((after[what] ?? 0) - (before[what] ?? 0), lost ? items : 0, what)
     })
+})
+
+it('lines arrive at a daemon’s end where spans are refused', async () => {
+  const server = createServer((request, response) => {
+    const status = request.url === '/v1/logs' ? 200 : 400
+    request.resume().once('end', () => response.writeHead(status).end('{}'))
+  }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  await using stack = new AsyncDisposableStack()
+  stack.defer(forgetSdk)
+  stack.defer(() => void server.close().closeAllConnections())
+  const before = await dropped()
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  const otlp = await startOtlp('storer', installation, { OTEL_EXPORTER_OTLP_ENDPOINT: url })
+  const log = createLog('storer', copyTo({ write() {} }, otlp.sinks))
+  for (let n = 0; n < 5_000; n++) log.info({ n }, 'a line')
+  trace.getTracer('test').startSpan('span').end()
+  await otlp[Symbol.asyncDispose]()
+  const after = await dropped()
+  assert.equal((after['traces otlp'] ?? 0) - (before['traces otlp'] ?? 0), 1)
+  assert.equal((after['logs otlp'] ?? 0) - (before['logs otlp'] ?? 0), 0)
 })
 
 async function dropped(): Promise<Record<string, number>> {
