@@ -4,7 +4,6 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import type { Logger } from 'pino'
 import { type Bus, connectBus } from './bus.ts'
-import { collectGarbage } from './collect-garbage.ts'
 import { describeDifference } from './compare-stream.ts'
 import { environment } from './config/environment.ts'
 import { findConfigFile, preferredByPredecessor, twoFiles } from './config/find.ts'
@@ -114,7 +113,6 @@ async function runUntilStopped(
     markStarted()
     log.info('ready')
     process.send?.('ready')
-    collectGarbage()
     await stopped
     log.info('stopping')
     setTimeout(() => void bus.nc.close(), hangUpMs).unref()

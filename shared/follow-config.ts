@@ -1,7 +1,6 @@
 /** Every daemon uses the newest good configuration when a run starts, and says so where it is not the planner's. */
 import type { Logger } from 'pino'
 import type { Bus } from './bus.ts'
-import { collectGarbage } from './collect-garbage.ts'
 import { formatProblem } from './config/problem.ts'
 import { needsRestart } from './config/restart.ts'
 import type { Site } from './config/site.ts'
@@ -16,7 +15,6 @@ export function reloadSite(config: SiteSource, log: Logger): Site {
   const { changed, problems } = config.reload()
   if (changed) {
     log.info({ configHash: config.current().hash }, 'a new configuration is in force')
-    collectGarbage()
     const keys = needsRestart(before, config.current())
     if (keys.length > 0)
       log.warn({ keys }, 'these keys were changed and count only once this daemon is started again')

@@ -1,7 +1,6 @@
 /** Tells all the news there is as one message for each addressee, and puts those into the outbox. */
 import type { KV } from '@nats-io/kv'
 import { ulid } from 'ulid'
-import { collectGarbage } from '../../shared/collect-garbage.ts'
 import { formatProblem } from '../../shared/config/problem.ts'
 import type { Site } from '../../shared/config/site.ts'
 import { cleanLine } from '../../shared/outcome-text.ts'
@@ -22,9 +21,6 @@ export interface TellDeps {
   readonly publish: (messages: readonly Outgoing[]) => Promise<void>
 }
 
-/** A run that brings more has left much behind, and what it makes of that is large (pieces of news). */
-const many = 200
-
 /**
  * Tells what there is to tell; nothing where there is none. A notifier that dies meanwhile leaves its batch to the next one,
  * which makes the same messages under the same ids: the outbox takes each once.
@@ -34,7 +30,6 @@ export async function tellNews(deps: TellDeps, now: Date): Promise<void> {
   const batch = await takeBatch(runs, () => ulid(now.getTime()), now.toISOString())
   if (!batch) return
   const news = await readBatch(runs, batch)
-  if (news && news.length > many) collectGarbage()
   if (news) await inSpanAbout('tell people', news, async () => publish(await messagesOf(batch, news, deps)))
   await endBatch(runs, batch)
 }
