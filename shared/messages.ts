@@ -188,7 +188,6 @@ export type TokenFailed = z.infer<typeof tokenFailed>
 
 /** How a target of a run can stand; the last four are ends. */
 export const targetState = z.enum(['waiting', 'done', 'failed', 'superseded', 'unfinished'])
-export type TargetState = z.infer<typeof targetState>
 
 /** `run.finished`: every target has ended, or the deadline has passed. */
 export const runFinished = z.object({

@@ -46,9 +46,6 @@ const withoutRootDot = (text: string) => (/^[^.]+(\.[^.]+)+\.$/.test(text) ? tex
 /** A DNS name or an IPv4 address; the dot that may end a full name is taken off. */
 export const hostName = named('a host name (DNS name or IPv4 address)', isHostName, withoutRootDot)
 
-/** A host with an optional port. */
-export const hostAndPort = named('a host name, with or without :port', isHostAndPort)
-
 /**
  * A credd or schedd by HTCondor's name: `host`, or `name@host` where a host has several; with the port where HTCondor shall
  * not look it up. `undefined` and `error` are what HTCondor's programs print in the place of a name that is not there.

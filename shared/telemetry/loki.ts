@@ -11,8 +11,8 @@ export interface LogLine {
   readonly line: string
 }
 
-/** Buffer and batch of everything that takes lines away (bytes): some seconds of ten thousand lines each. */
-export const lineLimits = {
+/** Buffer and batch (bytes): some seconds of ten thousand lines each. */
+const lineLimits = {
   maxBytes: 4 * 1024 * 1024,
   batchBytes: 512 * 1024,
   batchItems: 2_000,
@@ -41,7 +41,7 @@ export function openLoki(
 }
 
 /** Lines of one millisecond get nanoseconds in their order, or Loki would mix them. Pure. */
-export function lokiBody(stream: Readonly<Record<string, string>>, lines: readonly LogLine[]): string {
+function lokiBody(stream: Readonly<Record<string, string>>, lines: readonly LogLine[]): string {
   let last = 0
   let within = 0
   const values = lines.map(({ at, line }) => {
