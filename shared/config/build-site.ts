@@ -31,13 +31,10 @@ export function buildSite({ path, hash, file, entries, variables }: SiteParts): 
       pingMs: timeouts.pingTimeout,
       pushMs: timeouts.pushTimeout,
       ferryRequestMs: timeouts.ferryRequestTimeout,
-      dbMs: timeouts.dbTimeout,
     },
     retries: {
-      kerberos: retry(workerType.getKerberosTickets),
       get: retry(workerType.getToken),
       store: retry(workerType.storeAndGetToken),
-      ping: retry(workerType.pingAggregator),
       push: retry(workerType.pushTokens),
     },
     // The predecessor sends at the first failure when the key is absent or 0.
@@ -66,7 +63,6 @@ export function buildSite({ path, hash, file, entries, variables }: SiteParts): 
         }
       : {}),
     ...(file.loki?.host ? { loki: loki(file.loki.host, file.loki.response_header_timeout) } : {}),
-    ...present({ dbLocation: file.dbLocation }),
     nats: file.nats,
     schedule: file.schedule,
     vault: { ...file.vault, ...present({ caPath: file.vault.caPath ?? authoritiesIn(variables) }) },

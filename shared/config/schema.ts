@@ -39,7 +39,7 @@ const timeouts = z.object({
     .describe('How long each address of a node may take to answer.'),
   pushTimeout: positiveDuration.prefault('30s').describe('One push to one node.'),
   ferryRequestTimeout: positiveDuration.prefault('30s').describe('One request to FERRY.'),
-  dbTimeout: positiveDuration.prefault('10s').describe('One access to the stored UIDs.'),
+  dbTimeout: positiveDuration.prefault('10s').describe('Accepted, unused: UIDs are stored on the bus.'),
 })
 
 const retry = z.object({
@@ -53,7 +53,9 @@ const retry = z.object({
 })
 
 const workerType = z.object({
-  getKerberosTickets: retry.prefault({}).describe('kinit.'),
+  getKerberosTickets: retry
+    .prefault({})
+    .describe('Accepted, unused: a kinit that failed is tried again with the step it is for.'),
   getToken: retry.prefault({}).describe('htgettoken.'),
   storeAndGetToken: retry.prefault({}).describe('condor_vault_storer.'),
   storeAndGetTokenInteractive: retry

@@ -99,15 +99,12 @@ export interface Site {
     readonly pingMs: number
     readonly pushMs: number
     readonly ferryRequestMs: number
-    readonly dbMs: number
   }
   readonly retries: {
-    readonly kerberos: Retry
     /** htgettoken (`workerType.getToken`). */
     readonly get: Retry
     /** condor_vault_storer (`workerType.storeAndGetToken`). */
     readonly store: Retry
-    readonly ping: Retry
     readonly push: Retry
   }
   /** Failures in a row before somebody hears of them; at least 1. */
@@ -143,8 +140,6 @@ export interface Site {
   /** The Pushgateway; host or URL. */
   readonly prometheus?: { readonly host: string; readonly jobname: string }
   readonly loki?: { readonly host: string; readonly responseHeaderTimeoutMs?: number }
-  /** The predecessor's SQLite file, from which known UIDs can be taken over. */
-  readonly dbLocation?: string
   readonly nats: NatsConfig
   readonly schedule: ScheduleConfig
   readonly vault: VaultConfig

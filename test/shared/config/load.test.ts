@@ -74,10 +74,9 @@ test('the site has every setting in milliseconds, and nothing where nothing is s
     pingMs: 8_000,
     pushMs: 45_000,
     ferryRequestMs: 12_000,
-    dbMs: 10_000,
   })
   assert.deepEqual(site.retries.push, { numRetries: 4, retrySleepMs: 50_000 })
-  assert.deepEqual(site.retries.kerberos, { numRetries: 1, retrySleepMs: 2_000 })
+  assert.deepEqual(site.retries.store, { numRetries: 1, retrySleepMs: 2_000 })
   assert.equal(site.errorCountToSendMessage, 4)
   assert.equal(site.devEnvironmentLabel, 'rehearsal')
   assert.equal(site.ferry?.caPath, 'certificates/authorities')
@@ -101,7 +100,6 @@ test('the least file there can be has the defaults of the predecessor', (t) => {
     pingMs: 10_000,
     pushMs: 30_000,
     ferryRequestMs: 30_000,
-    dbMs: 10_000,
   })
   for (const retry of Object.values(site.retries)) assert.deepEqual(retry, { numRetries: 0, retrySleepMs: 0 })
   assert.equal(site.errorCountToSendMessage, 1)
