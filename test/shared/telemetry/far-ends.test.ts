@@ -12,6 +12,8 @@ import { droppedTotal } from '../../../shared/telemetry/metrics.ts'
 import { startOtlp } from '../../../shared/telemetry/otlp.ts'
 import { logsAddress } from '../../../shared/telemetry/otlp-addresses.ts'
 import { groupUrl, openPushgateway } from '../../../shared/telemetry/pushgateway.ts'
+import { inRootSpan } from '../../../shared/telemetry/root-span.ts'
+import { currentSpanRef, type SpanRef } from '../../../shared/telemetry/run-span.ts'
 import { inWork } from '../../../shared/telemetry/work-context.ts'
 import { makeEntry } from '../../support/entry.ts'
 import { type FarEnd, hanging, nobody, slow, working } from '../../support/far-ends.ts'
@@ -105,6 +107,29 @@ describe('far ends that work', () => {
     const keys = resource.attributes.map(({ key }: { key: string }) => key)
     for (const key of ['service.name', 'deployment.environment', 'deployment.environment.name'])
       assert.ok(keys.includes(key), key)
+  })
+
+  it('an OTLP collector learns of each line in which trace it was written', async () => {
+    await using stack = new AsyncDisposableStack()
+    stack.defer(forgetSdk)
+    const otlp = await startOtlp('storer', installation, { OTEL_EXPORTER_OTLP_ENDPOINT: `http://${host}` })
+    const log = createLog('storer', copyTo({ write() {} }, otlp.sinks))
+    let here: SpanRef | undefined
+    await inRootSpan('some work', '01RUN', async () => {
+      here = currentSpanRef()
+      log.info('inside')
+    })
+    log.info('outside')
+    await otlp[Symbol.asyncDispose]()
+    const lines = got.splice(0).find(({ url }) => url === '/v1/logs')
+    const records = JSON.parse(lines?.body ?? '').resourceLogs[0].scopeLogs[0].logRecords
+    assert.ok(here)
+    assert.deepEqual(
+      records.map(({ traceId, spanId }: Partial<SpanRef>) => ({ traceId, spanId })),
+      [here, { traceId: undefined, spanId: undefined }],
+    )
+    const { attributes } = records[0]
+    assert.ok(!attributes.some(({ key }: { key: string }) => key === 'traceId'), 'said once')
   })
 
   const logsUrls: Record<string, [Record<string, string>, string | undefined]> = {
