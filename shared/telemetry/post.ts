@@ -5,7 +5,6 @@ import type { Delivery } from './batcher.ts'
 export interface Body {
   readonly contentType: string
   readonly content: string | Uint8Array
-  readonly headers?: Readonly<Record<string, string>>
 }
 
 /** Whoever asks has a shorter deadline of its own (milliseconds). */
@@ -14,13 +13,13 @@ const longestMs = 60_000
 /** Never throws: an end that is away, silent or busy (408, 429, 5xx) is `later`, any other refusal is final. */
 export async function post(
   url: string,
-  { contentType, content, headers = {} }: Body,
+  { contentType, content }: Body,
   signal: AbortSignal,
 ): Promise<Delivery> {
   try {
     const { status } = await exchange(new URL(url), {
       ...{ method: 'POST', content, signal, timeoutMs: longestMs },
-      headers: { ...headers, 'Content-Type': contentType },
+      headers: { 'Content-Type': contentType },
     })
     if (status >= 200 && status < 300) return 'taken'
     return status < 400 || isBusy(status) ? 'later' : 'refused'
