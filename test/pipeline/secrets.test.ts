@@ -54,7 +54,7 @@ describe('after a run in which some things failed', { timeout: 400_000 }, () => 
     for (const service of ['dune_production', 'mu2e_production'])
       for (const kind of ['vault', 'bearer'])
         assert.ok(kinds.includes(`${kind} token (${service})`), `a ${kind} token of ${service}`)
-    assert.equal(keys.length, 7)
+    assert.equal(keys.length, 8)
     for (const place of ['logs', 'traces', 'mail', 'slack'])
       assert.ok(readdirSync(join(dir, place)).length > 0, place)
   })
