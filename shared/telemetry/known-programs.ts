@@ -5,6 +5,7 @@ export const knownPrograms: Readonly<Record<Daemon, readonly string[]>> = {
   refresher: ['kinit', 'htgettoken', 'condor_status', 'condor_config_val'],
   storer: [
     ...['kinit', 'flock', 'condor_vault_storer', 'condor_store_cred', 'condor_version', 'condor_config_val'],
+    'condor_status',
   ],
   distributor: ['kinit', 'ssh', 'rsync'],
   notifier: [],

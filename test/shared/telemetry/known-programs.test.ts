@@ -6,6 +6,7 @@ import { type Daemon, daemons } from '../../../shared/subjects.ts'
 import { knownPrograms } from '../../../shared/telemetry/known-programs.ts'
 
 const root = resolve(import.meta.dirname, '../../..')
+
 /** The text of every module that a daemon loads. */
 function readModules(daemon: Daemon): string[] {
   const texts = new Map<string, string>()
@@ -13,7 +14,9 @@ function readModules(daemon: Daemon): string[] {
     if (texts.has(file)) return
     const text = readFileSync(file, 'utf8')
     texts.set(file, text)
-    for (const [, path = ''] of text.matchAll(/(?:from |import\()'(\.[^']+\.ts)'/g))
+    // Types are gone when it runs.
+    const loaded = text.replace(/^import type [^']*'[^']+'/gm, '')
+    for (const [, path = ''] of loaded.matchAll(/(?:from |import\()'(\.[^']+\.ts)'/g))
       read(resolve(dirname(file), path))
   }
   read(resolve(root, `services/${daemon}/main.ts`))
