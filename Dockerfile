@@ -6,7 +6,14 @@ RUN apt-get update \
   && apt-get install -y --no-install-recommends ca-certificates krb5-user openssh-client rsync util-linux \
   && rm -rf /var/lib/apt/lists/*
 
-RUN useradd --system --uid 10001 --home-dir /var/lib/managed-tokens --create-home managed-tokens
+# A user for each daemon, and one for the command line; of their group, which each finds its state with.
+RUN groupadd --system --gid 10000 managed-tokens \
+  && useradd --system --uid 10000 --gid managed-tokens --home-dir /var/lib/managed-tokens managed-tokens \
+  && useradd --system --uid 10001 --gid managed-tokens --home-dir /var/lib/managed-tokens managed-tokens-refresher \
+  && useradd --system --uid 10002 --gid managed-tokens --home-dir /var/lib/managed-tokens managed-tokens-storer \
+  && useradd --system --uid 10003 --gid managed-tokens --home-dir /var/lib/managed-tokens managed-tokens-distributor \
+  && useradd --system --uid 10004 --gid managed-tokens --home-dir /var/lib/managed-tokens managed-tokens-notifier \
+  && install -d -g managed-tokens -m 0770 /var/lib/managed-tokens
 
 WORKDIR /opt/managed-tokens
 COPY package.json package-lock.json .npmrc ./

@@ -13,6 +13,7 @@ openssl openssl
 busybox busybox
 tcsh tcsh
 mount mount
+systemd-analyze systemd
 python3 python3
 /usr/lib/python3/dist-packages/gssapi python3-gssapi'
 

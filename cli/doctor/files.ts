@@ -23,7 +23,7 @@ export function checkUser(uid: number | undefined): Check {
   }
 }
 
-/** Each keytab: there, readable by this user only. */
+/** Each keytab: there, readable by this user, and by nobody but whom its group names. */
 export function checkKeytabs({ entries }: Site): Check[] {
   return [...new Set(entries.map(({ keytab }) => keytab))].map((file) => ({
     about: 'keytab',
@@ -40,9 +40,10 @@ function lookAtKeytab(file: string): Finding {
     return problem(
       'keytab',
       `${file} cannot be read by this user`,
-      `chown it to the daemons’ user; chmod 600`,
+      `chown it to the daemons’ user, or to the group managed-tokens-keytabs; chmod 640`,
     )
-  return openToOthers('keytab', file, stats, 0o600) ?? ok('keytab', file)
+  const open = openToOthers('keytab', file, stats, { mode: 0o600, group: 0o040 })
+  return open ?? ok('keytab', stats.mode & 0o040 ? `${file}, also for group ${stats.gid}` : file)
 }
 
 /** The state directory with the daemons' keys. */
@@ -58,17 +59,32 @@ function lookAtState(site: Site | undefined, root: string): Finding[] {
     ]
   if (stats === 'hidden' || !stats.isDirectory())
     return [problem('state', `${root} is no directory this user can enter`, 'give another one with --state')]
-  const found = [
-    ...othersCanWrite(root, stats),
-    ...natsUsers.flatMap((user) => lookAtPrivate(stateDirectory(root, user), 0o700)),
-    ...seedsOf(site, root).flatMap((file) => lookAtPrivate(file, 0o600)),
-    ...tokenRoots(site),
-  ]
-  return found.length > 0 ? found : [ok('state', `${root}, for this user only`)]
+  // Root itself sees both alike.
+  const isOfUnits = stats.uid === 0 && process.getuid?.() !== 0
+  const found = [...othersCanWrite(root, stats), ...(isOfUnits ? ofUnits(root) : ofOneUser(site, root))]
+  const whose = isOfUnits ? 'with a directory for each daemon' : 'for this user only'
+  return found.length > 0 ? found : [ok('state', `${root}, ${whose}`)]
 }
 
+/** Made by units: each directory belongs to its daemon’s user, and what is in it is not for this one to see. */
+const ofUnits = (root: string) =>
+  natsUsers.flatMap((user) => {
+    const directory = stateDirectory(root, user)
+    const stats = statOf(directory)
+    return stats === 'missing' || stats === 'hidden' || (stats.mode & 0o077) === 0
+      ? []
+      : [isOpen('state', directory, stats, 0o700)]
+  })
+
+/** Made by "up", or by one user for all. */
+const ofOneUser = (site: Site | undefined, root: string) => [
+  ...natsUsers.flatMap((user) => lookAtPrivate(stateDirectory(root, user), 0o700)),
+  ...seedsOf(site, root).flatMap((file) => lookAtPrivate(file, 0o600)),
+  ...tokenRoots(site),
+]
+
 function othersCanWrite(root: string, stats: Stats): Finding[] {
-  const own = notOurs('state', root, stats)
+  const own = stats.uid === 0 ? undefined : notOurs('state', root, stats)
   if (own) return [own]
   if ((stats.mode & 0o022) === 0) return []
   return [problem('state', `others may write in ${root} (mode ${octal(stats)})`, `chmod go-w ${root}`)]
@@ -92,7 +108,7 @@ function lookAtPrivate(path: string, mode: number): Finding[] {
   const cause =
     stats === 'hidden'
       ? problem('state', `${path} cannot be looked at by this user`, 'work as the user of the daemons')
-      : openToOthers('state', path, stats, mode)
+      : openToOthers('state', path, stats, { mode })
   return cause ? [cause] : []
 }
 
@@ -110,14 +126,20 @@ function tokenRoots(site: Site | undefined): Finding[] {
     )
 }
 
-/** A finding when somebody else owns the file or may read it. */
-function openToOthers(about: string, file: string, stats: Stats, mode: number): Finding | undefined {
+/** A finding when somebody else owns the file or may read it; what `group` says is its group's. */
+function openToOthers(
+  about: string,
+  file: string,
+  stats: Stats,
+  { mode, group = 0 }: { readonly mode: number; readonly group?: number },
+): Finding | undefined {
   const own = notOurs(about, file, stats)
   if (own) return own
-  if ((stats.mode & 0o077) === 0) return undefined
-  const fix = `chmod ${mode.toString(8)} ${file}`
-  return problem(about, `${file} is open to others (mode ${octal(stats)})`, fix)
+  return (stats.mode & 0o077 & ~group) === 0 ? undefined : isOpen(about, file, stats, mode)
 }
+
+const isOpen = (about: string, file: string, stats: Stats, mode: number) =>
+  problem(about, `${file} is open to others (mode ${octal(stats)})`, `chmod ${mode.toString(8)} ${file}`)
 
 function notOurs(about: string, file: string, stats: Stats): Finding | undefined {
   const uid = process.getuid?.()

@@ -26,6 +26,7 @@ const known = [
   'TERM',
   'NO_COLOR',
   'NODE_COMPILE_CACHE',
+  'LOGS_DIRECTORY',
 ] as const
 
 type Known = (typeof known)[number]

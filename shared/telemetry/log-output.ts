@@ -27,6 +27,17 @@ export interface OutputOptions {
   readonly pretty?: boolean
 }
 
+/**
+ * The directory of the configuration, or of systemd's (`LOGS_DIRECTORY`) where that is below it: then each daemon has one that
+ * no other may write to.
+ */
+export function logDirectoryOf(
+  configured: string | undefined,
+  ofUnit: string | undefined,
+): string | undefined {
+  return configured !== undefined && ofUnit?.startsWith(`${configured}/`) ? ofUnit : configured
+}
+
 /** Opens it. Throws a sentence for people where the file cannot be written. */
 export function openLogOutput(daemon: Daemon, { directory, pretty = false }: OutputOptions): LogOutput {
   if (pretty) {

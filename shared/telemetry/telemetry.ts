@@ -1,11 +1,12 @@
 /** All that a daemon says about itself, opened in one place: log, traces, metrics, health. None of it is ever waited for. */
 import type { Logger } from 'pino'
+import { environment } from '../config/environment.ts'
 import type { Site } from '../config/site.ts'
 import type { Daemon } from '../subjects.ts'
 import { version } from '../version.ts'
 import { beginHealth } from './health.ts'
 import { createLog } from './log.ts'
-import { openLogOutput } from './log-output.ts'
+import { logDirectoryOf, openLogOutput } from './log-output.ts'
 import { copyTo, openLogSinks } from './log-sinks.ts'
 import { buildInfo } from './metrics.ts'
 import { startOtlp } from './otlp.ts'
@@ -29,7 +30,12 @@ export interface Telemetry extends AsyncDisposable {
 export async function openTelemetry({ daemon, site, pretty, useLoki }: TelemetryOptions): Promise<Telemetry> {
   const first = site()
   await using stack = new AsyncDisposableStack()
-  const output = stack.use(openLogOutput(daemon, { directory: first.logDirectory, pretty }))
+  const output = stack.use(
+    openLogOutput(daemon, {
+      directory: logDirectoryOf(first.logDirectory, environment.LOGS_DIRECTORY),
+      pretty,
+    }),
+  )
   const reopen = () => output.reopen()
   process.on('SIGHUP', reopen)
   stack.defer(() => void process.off('SIGHUP', reopen))

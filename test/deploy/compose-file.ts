@@ -16,6 +16,7 @@ export interface ComposeService {
   readonly healthcheck: { readonly test: readonly string[] }
   readonly read_only?: boolean
   readonly cap_drop?: readonly string[]
+  readonly user?: string
 }
 
 export interface ComposeFile {

@@ -5,7 +5,7 @@ import { dirname, join, relative } from 'node:path'
 import { describe, it } from 'node:test'
 import manifest from '../../package.json' with { type: 'json' }
 import { daemons } from '../../shared/subjects.ts'
-import { read, root } from './compose-file.ts'
+import { compose, read, root } from './compose-file.ts'
 
 const dockerfile = read('Dockerfile')
 const copied = [...dockerfile.matchAll(/^COPY (.+) \S+$/gm)].flatMap(([, names = '']) => names.split(' '))
@@ -57,6 +57,15 @@ describe('Dockerfile', () => {
     assert.match(dockerfile, /^FROM node:(\d+)\.\d+\.\d+-\w+-slim$/m)
     assert.ok(Number(/^FROM node:(\d+)/m.exec(dockerfile)?.[1]) >= 24)
     assert.match(dockerfile, /^USER managed-tokens$/m)
+  })
+
+  it('has the user that compose.yaml starts each daemon as, and no other is in two containers', () => {
+    for (const daemon of daemons) {
+      const [uid = '', gid = ''] = compose.services[daemon]?.user?.split(':') ?? []
+      assert.match(dockerfile, new RegExp(`--uid ${uid} --gid managed-tokens .* managed-tokens-${daemon}\\b`))
+      assert.match(dockerfile, new RegExp(`--gid ${gid} managed-tokens\\b`))
+    }
+    assert.equal(new Set(daemons.map((daemon) => compose.services[daemon]?.user)).size, daemons.length)
   })
 
   it('has the version of the package in compose.yaml', () => {

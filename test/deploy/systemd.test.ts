@@ -1,12 +1,15 @@
 /** The units start what is in the repository, as small as "up" does, with the credentials that the page has the configuration name. */
 import assert from 'node:assert/strict'
-import { existsSync } from 'node:fs'
+import { spawnSync } from 'node:child_process'
+import { cpSync, existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { parse } from 'yaml'
 import { smallProcess } from '../../cli/up/small-process.ts'
 import { readEnvironment } from '../../shared/config/environment.ts'
 import { searchPath } from '../../shared/config/find.ts'
+import { siteJsonSchema } from '../../shared/config/json-schema.ts'
 import {
   defaultStateRoot,
   sealingSeedFile,
@@ -72,24 +75,85 @@ describe('systemd units', () => {
       `/run/credentials/managed-tokens@refresher.service/${id}`,
     )
     assert.doesNotMatch(unit, /signing/)
-    const [, to = ''] = /install -m 0644 \S+\/signing\.pub (\S+)/.exec(page) ?? []
+    const [, to = ''] = /install -g managed-tokens -m 0640 \S+\/signing\.pub (\S+)/.exec(page) ?? []
     assert.equal(to, trustedSignersFile(defaultStateRoot))
   })
 
-  it('start daemons as small as "up" does', () => {
+  it('start daemons as small as "up" does, at home in their own state', () => {
     const environment = valuesOf(unit, 'Environment')
+    const own = `${defaultStateRoot}/%i`
     assert.deepEqual(
       environment.sort(),
-      Object.entries(smallProcess(defaultStateRoot))
+      Object.entries({ ...smallProcess(own), HOME: own })
         .map(([name, value]) => `${name}=${value}`)
         .sort(),
     )
   })
 
+  it('give each daemon a user that the page makes, a state directory and a log directory that nobody else enters', () => {
+    assert.deepEqual(valuesOf(unit, 'User'), ['managed-tokens-%i'])
+    assert.match(
+      page,
+      /for daemon in refresher storer distributor notifier; do\n {2}id "managed-tokens-\$daemon" \|\| useradd/,
+    )
+    for (const [kind, mode] of [
+      ['StateDirectory', '0700'],
+      ['LogsDirectory', '0700'],
+    ] as const) {
+      assert.deepEqual(valuesOf(unit, kind), ['managed-tokens/%i'])
+      assert.deepEqual(valuesOf(unit, `${kind}Mode`), [mode])
+    }
+  })
+
+  it('let three of four read keytabs, and the page has the group that may', () => {
+    const [, members = ''] =
+      /^for name in "\$user" (.*); do\n {2}usermod -aG managed-tokens,managed-tokens-keytabs/m.exec(page) ??
+      []
+    assert.deepEqual(
+      members.split(' '),
+      daemons.filter((daemon) => daemon !== 'notifier').map((daemon) => `managed-tokens-${daemon}`),
+    )
+    const dropIn = read('deploy/systemd/managed-tokens@notifier.service.d/no-keytabs.conf')
+    assert.match(valuesOf(dropIn, 'InaccessiblePaths')[0] ?? '', /-\/etc\/managed-tokens\/keytabs/)
+  })
+
+  it('let the storer alone write the vault tokens where the configuration has them by default', () => {
+    const [directory] = valuesOf(
+      read('deploy/systemd/managed-tokens@storer.service.d/vault-tokens.conf'),
+      'StateDirectory',
+    )
+    const described = parse(JSON.stringify(siteJsonSchema())) as {
+      properties: Record<string, { default?: string }>
+    }
+    assert.equal(`/var/lib/${directory}`, described.properties.serviceCreddVaultTokenPathRoot?.default)
+  })
+
+  for (const name of ['nats-server.service', ...daemons.map((daemon) => `managed-tokens@${daemon}.service`)])
+    it(`are exposed by 2.0 at most, as systemd judges it: ${name}`, (t) => {
+      const directory = mkdtempSync(join(tmpdir(), 'units-'))
+      t.after(() => rmSync(directory, { recursive: true }))
+      cpSync(join(root, 'deploy/systemd'), directory, { recursive: true })
+      const template = join(directory, name.replace(/@.*\./, '@.'))
+      const file = join(directory, name)
+      if (template !== file) cpSync(template, file)
+      const judged = spawnSync('systemd-analyze', ['security', '--offline=true', '--threshold=20', file], {
+        encoding: 'utf8',
+      })
+      assert.match(
+        judged.stdout,
+        /Overall exposure level for .*: [\d.]+ OK/,
+        `${judged.error ?? ''}${judged.stderr}`,
+      )
+      assert.equal(judged.status, 0, judged.stdout)
+    })
+
   it('as the page has them changed for another user rotate that user’s files', () => {
-    const [, from = ''] = /sed -i "s\/(su [^/]*)\/su \$user \$group\/"/.exec(page) ?? []
-    assert.match(read('deploy/logrotate/managed-tokens-daemons'), new RegExp(`^ +${from}$`, 'm'))
-    assert.equal(valuesOf(unit, 'User')[0], 'managed-tokens')
+    assert.match(page, /sed -i "s\/su managed-tokens-\$daemon \/su \$user \/"/)
+    for (const daemon of daemons)
+      assert.match(
+        read('deploy/logrotate/managed-tokens-daemons'),
+        new RegExp(`^ +su managed-tokens-${daemon} managed-tokens$`, 'm'),
+      )
   })
 
   it('and the page name only variables that the daemons read', () => {
@@ -105,12 +169,12 @@ describe('systemd units', () => {
       wanted,
       daemons.map((daemon) => `managed-tokens@${daemon}.service`),
     )
-    const [logs] = valuesOf(unit, 'LogsDirectory')
-    const [, rotated = ''] = /^((?:\/.*\n)+)\{$/m.exec(read('deploy/logrotate/managed-tokens-daemons')) ?? []
+    const [logs = ''] = valuesOf(unit, 'LogsDirectory')
+    const rotated = read('deploy/logrotate/managed-tokens-daemons').match(/^\/.*$/gm)
     // No pattern: logrotate takes a file once only, and those of the predecessor are somebody else's.
     assert.deepEqual(
-      rotated.trim().split('\n'),
-      daemons.map((daemon) => `/var/log/${logs}/${daemon}.log`),
+      rotated,
+      daemons.map((daemon) => `/var/log/${logs.replace('%i', daemon)}/${daemon}.log`),
     )
     for (const [index, daemon] of daemons.entries())
       assert.ok(

@@ -9,7 +9,7 @@ import { test } from 'node:test'
 import { parse } from 'yaml'
 import { startSite } from '../../sandbox/site.ts'
 import { verifySite } from '../../sandbox/verify.ts'
-import { daemons } from '../../shared/subjects.ts'
+import { type Daemon, daemons } from '../../shared/subjects.ts'
 import { patience } from '../support/patience.ts'
 import { makeDirectory } from '../support/pipeline.ts'
 import { type FreshDebian, makeFreshDebian } from './support/fresh-debian.ts'
@@ -20,8 +20,10 @@ import { goProgram, run } from './support/real-programs.ts'
 const root = join(import.meta.dirname, '..', '..')
 const page = readFileSync(join(root, 'docs/operations.md'), 'utf8')
 
+type Kind = 'install' | 'predecessor' | 'move' | 'upgrade'
+
 /** The fenced blocks that the page marks as commands of `kind`, by language; those in a list are set in. */
-const blocksOf = (kind: 'install' | 'predecessor' | 'move') =>
+const blocksOf = (kind: Kind) =>
   [...page.matchAll(/^( *)```(sh|yaml) (\w+)(?: (\w+))?\n([\s\S]*?)^ *```$/gm)]
     .filter(([, , , found]) => found === kind)
     .map(([, indent = '', , , name = '', text = '']) => ({
@@ -29,7 +31,7 @@ const blocksOf = (kind: 'install' | 'predecessor' | 'move') =>
       text: text.replaceAll(`\n${indent}`, '\n').trim(),
     }))
 
-const blockOf = (kind: 'install' | 'predecessor' | 'move', name: string) => {
+const blockOf = (kind: Kind, name: string) => {
   const found = blocksOf(kind).find((one) => one.name === name)
   assert.ok(found, `the page has a block ${kind} ${name}`)
   return found.text
@@ -42,11 +44,68 @@ interface Machine {
   prepare(debian: FreshDebian): string
   /** The configuration as a file, of the site's and what the page has added. */
   configure(site: string, added: string): { readonly file: string; readonly text: string }
+  /** Lines about the processes that are found. */
+  readonly runningAs: string[]
   /** Commands of the page before the first run. */
   readonly beforeRuns: string
   /** And after all, with a look at what came of them. */
   readonly afterwards: string
   check(said: string): void
+}
+
+const lookAtProcesses = `set +x
+for process in /proc/[0-9]*; do
+  [ "$(cat $process/comm)" != runuser ] || continue
+  main=$(tr '\\0' '\\n' <$process/cmdline | grep -o 'services/[a-z]*/main\\.ts$' || true)
+  [ -z "$main" ] || echo "running as $(stat -c %U $process): $main"
+done
+set -x`
+
+const ownUser = (daemon: Daemon) => `managed-tokens-${daemon}`
+const runs = (user: string, daemon: Daemon) => `${user}: services/${daemon}/main.ts`
+const eachItsOwn = daemons.map((daemon) => runs(ownUser(daemon), daemon))
+
+/** As whoever has got into one daemon: what may it read of the others? */
+const lookForOthers = `set +x
+for daemon in refresher storer distributor notifier; do
+  for other in refresher storer distributor notifier operator service-credd-vault-tokens; do
+    if runuser -u "managed-tokens-$daemon" -- ls "/var/lib/managed-tokens/$other" >/dev/null 2>&1; then echo "$daemon enters $other"; fi
+  done
+  if runuser -u "managed-tokens-$daemon" -- sh -c "cat $keytabs/*" >/dev/null 2>&1; then echo "$daemon reads keytabs"; fi
+  if runuser -u "managed-tokens-$daemon" -- sh -c 'cat /etc/managed-tokens/managedTokens.*' >/dev/null; then echo "$daemon reads the configuration"; fi
+  if runuser -u "managed-tokens-$daemon" -- touch /var/lib/managed-tokens/x /etc/managed-tokens/x /var/log/managed-tokens/x 2>/dev/null; then echo "$daemon writes beside its own"; fi
+done
+set -x`
+
+const withKeytabs = daemons.filter((daemon) => daemon !== 'notifier')
+
+function checkForOthers(said: string): void {
+  const found = said.match(/^\w+ (?:enters|reads|writes) .*$/gm)
+  assert.deepEqual(
+    found?.sort(),
+    [
+      ...daemons.map((daemon) => `${daemon} enters ${daemon}`),
+      'storer enters service-credd-vault-tokens',
+      ...daemons.map((daemon) => `${daemon} reads the configuration`),
+      ...withKeytabs.map((daemon) => `${daemon} reads keytabs`),
+    ].sort(),
+  )
+}
+
+/** The page’s way from the predecessor’s user to four, with a run at its end. */
+function usersOfTheirOwn(): string[] {
+  return [
+    'user=managed-tokens storer=managed-tokens-storer',
+    blockOf('install', 'users'),
+    blockOf('upgrade', 'users'),
+    blockOf('move', 'tokens').replace(
+      /^from=.*$/m,
+      'from=/var/lib/managed-tokens/service-credd-vault-tokens',
+    ),
+    blockOf('install', 'start'),
+    blockOf('install', 'ready'),
+    'runuser -u "$user" -- managed-tokens run --watch',
+  ]
 }
 
 const machines: Readonly<Record<string, Machine>> = {
@@ -58,12 +117,15 @@ const machines: Readonly<Record<string, Machine>> = {
       return ''
     },
     configure: (site, added) => ({ file: 'managedTokens.yml', text: `${site}\n${added}` }),
+    runningAs: eachItsOwn,
     beforeRuns: blockOf('move', 'tokens'),
-    afterwards: `ls /root
-cd "$root"; echo "kept: $(stat -c '%U %a %n' "vt_u$(id -u managed-tokens)-credd9.example-dune_production")"`,
+    afterwards: `ls /root/service-credd-vault-tokens
+cd "$root"; echo "kept: $(stat -c '%U %a %n' "vt_u$(id -u managed-tokens-storer)-credd9.example-dune_production")"
+${lookForOthers}`,
     check(said) {
-      assert.match(said, /^kept: managed-tokens 600 /m)
-      assert.doesNotMatch(said, /^service-credd-vault-tokens$/m)
+      assert.match(said, /^kept: managed-tokens-storer 600 /m)
+      assert.doesNotMatch(said, /^vt_u4711/m)
+      checkForOthers(said)
     },
   },
   'where the predecessor is': {
@@ -79,9 +141,14 @@ cd "$root"; echo "kept: $(stat -c '%U %a %n' "vt_u$(id -u managed-tokens)-credd9
       file: 'managedTokens.json',
       text: JSON.stringify({ ...parse(site), ...parse(added), schedule: { cron: false } }),
     }),
+    runningAs: [
+      ...daemons.map((daemon) => runs(daemon === 'notifier' ? ownUser(daemon) : 'rexbatch', daemon)),
+      ...eachItsOwn,
+    ],
     beforeRuns: blockOf('move', ''),
-    afterwards: lookAsPredecessor,
+    afterwards: [lookAsPredecessor, ...usersOfTheirOwn(), lookAtProcesses, lookForOthers].join('\n'),
     check(said) {
+      checkForOthers(said)
       assert.match(said, /^Took over the UIDs of \d accounts?/m)
       assert.match(said, /^Took over 1 count of failures in a row\.$/m)
       assert.match(said, /^the predecessor goes on$/m)
@@ -103,7 +170,6 @@ for (const [where, machine] of Object.entries(machines))
           keytabPath: machine.keytabs,
           serviceCreddVaultTokenPathRoot: '/var/lib/managed-tokens/service-credd-vault-tokens',
           logs: { 'token-push': { logfile: '/var/log/managed-tokens/token-push.log' } },
-          storer: { lockFile: '/var/lib/managed-tokens/storer.lock' },
         },
       }),
     )
@@ -149,7 +215,7 @@ for (const [where, machine] of Object.entries(machines))
           `${before[name] ?? ''}\n${withPorts(insteadOf[name] ?? text, ports)}\n${after[name] ?? ''}`,
       ),
       lookAtProcesses,
-      machine.afterwards,
+      withPorts(machine.afterwards, ports),
     ].join('\n')
     const { exitCode, output } = await debian.run(script, {
       env: { REPOSITORY: '/srv/managed-tokens.git' },
@@ -161,7 +227,7 @@ for (const [where, machine] of Object.entries(machines))
     assert.match(said, /Subjects: dead\.>/, 'nats reaches the bus')
     assert.deepEqual(
       [...said.matchAll(/^running as (.*)$/gm)].map(([, who]) => who).sort(),
-      [...daemons].sort().map((daemon) => `${machine.user}: services/${daemon}/main.ts`),
+      machine.runningAs.sort(),
     )
     machine.check(said)
     const wrong = (await verifySite({ dir: site.dir })).filter(({ problems }) => problems.length > 0)
@@ -181,14 +247,6 @@ const withPorts = (text: string, ports: ReadonlyMap<string, number>) =>
 const setPorts = (ports: ReadonlyMap<string, number>) =>
   `sed -i 's/"0.0.0.0:4222"/"127.0.0.1:${ports.get('4222')}"/; s/:8222"/:${ports.get('8222')}"/' /etc/nats/nats-server.conf`
 
-const lookAtProcesses = `set +x
-for process in /proc/[0-9]*; do
-  [ "$(cat $process/comm)" != runuser ] || continue
-  main=$(tr '\\0' '\\n' <$process/cmdline | grep -o 'services/[a-z]*/main\\.ts$' || true)
-  [ -z "$main" ] || echo "running as $(stat -c %U $process): $main"
-done
-set -x`
-
 /** The stand-ins of HTCondor and htgettoken write down what they are asked, as whoever runs them. */
 function openToOthers(directory: string): void {
   chmodSync(dirname(directory), 0o755)
@@ -204,7 +262,7 @@ const lastLines = (text: string, count: number) => text.split('\n').slice(-count
 function journals(directory: string): string {
   return run('sh', [
     '-c',
-    'tail -n 5 "$1"/var/log/*.journal "$1"/var/log/managed-tokens/*.log || true',
+    'tail -n 5 "$1"/var/log/*.journal "$1"/var/log/managed-tokens/*/*.log || true',
     'sh',
     directory,
   ])

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Stands in for systemctl where no systemd runs: starts what a unit says, as the unit says, without the sandboxing.
-# usage: systemctl daemon-reload | enable [--now] UNIT | restart UNIT
+# usage: systemctl daemon-reload | enable [--now] UNIT | restart UNIT | stop UNIT...
 set -eu
 units=/etc/systemd/system
 
@@ -20,18 +20,19 @@ start_service() {
   case $unit in *@*) template=${unit%@*}@ ;; esac
   files=$units/$template.service
   for drop_in in "$units/$template.service.d"/*.conf "$units/$unit.service.d"/*.conf; do [ ! -e "$drop_in" ] || files="$files $drop_in"; done
-  user=$(value "$files" User | tail -n 1)
+  user=$(value "$files" User | tail -n 1 | sed "s/%i/$instance/")
   group=$(value "$files" Group | tail -n 1)
   : "${group:=$(id -gn "$user")}"
   credentials=/run/credentials/$unit.service
-  for directory in $(value "$files" StateDirectory); do own "/var/lib/$directory" "$(value "$files" StateDirectoryMode)"; done
-  for directory in $(value "$files" LogsDirectory); do own "/var/log/$directory" "$(value "$files" LogsDirectoryMode)"; done
+  for directory in $(value "$files" StateDirectory | sed "s/%i/$instance/"); do own "/var/lib/$directory" "$(value "$files" StateDirectoryMode)"; done
+  logs=
+  for directory in $(value "$files" LogsDirectory | sed "s/%i/$instance/"); do own "/var/log/$directory" "$(value "$files" LogsDirectoryMode)"; logs=/var/log/$directory; done
   for credential in $(value "$files" LoadCredential | sed "s/%i/$instance/g"); do
     # systemd leaves them to root, with an access list for the user.
-    install -d -g "$group" -m 0550 "$credentials"
-    install -g "$group" -m 0440 "${credential#*:}" "$credentials/${credential%%:*}"
+    install -d -o "$user" -m 0500 "$credentials"
+    install -o "$user" -m 0400 "${credential#*:}" "$credentials/${credential%%:*}"
   done
-  environment=$(value "$files" Environment)
+  environment="LOGS_DIRECTORY=$logs $(value "$files" Environment | sed "s/%i/$instance/")"
   for file in $(value "$files" EnvironmentFile | sed 's/^-//'); do [ ! -e "$file" ] || environment="$environment $(cat "$file")"; done
   command=$(value "$files" ExecStart | sed "s/%i/$instance/g")
   home=$(getent passwd "$user" | cut -d: -f6)
@@ -40,8 +41,20 @@ start_service() {
   echo "started $unit"
 }
 
+is_daemon() { cat "$1/cmdline" 2>/dev/null | tr '\0' '\n' | grep -q 'services/[a-z]*/main\.ts$'; }
+
+# stop_daemons: all of them, to their end
+stop_daemons() {
+  for process in /proc/[0-9]*; do
+    is_daemon "$process" || continue
+    kill "${process#/proc/}" 2>/dev/null || true
+    while is_daemon "$process"; do sleep 0.1; done
+  done
+}
+
 case $1 in
   daemon-reload) ;;
+  stop) stop_daemons ;;
   enable)
     [ "$2" = --now ] || exit 0
     case $3 in
