@@ -13,7 +13,6 @@ openssl openssl
 busybox busybox
 tcsh tcsh
 mount mount
-systemd-analyze systemd
 python3 python3
 /usr/lib/python3/dist-packages/gssapi python3-gssapi'
 

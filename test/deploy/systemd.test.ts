@@ -1,8 +1,6 @@
 /** The units start what is in the repository, as small as "up" does, with the credentials that the page has the configuration name. */
 import assert from 'node:assert/strict'
-import { spawnSync } from 'node:child_process'
-import { cpSync, existsSync, mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { parse } from 'yaml'
@@ -127,25 +125,6 @@ describe('systemd units', () => {
     }
     assert.equal(`/var/lib/${directory}`, described.properties.serviceCreddVaultTokenPathRoot?.default)
   })
-
-  for (const name of ['nats-server.service', ...daemons.map((daemon) => `managed-tokens@${daemon}.service`)])
-    it(`are exposed by 2.0 at most, as systemd judges it: ${name}`, (t) => {
-      const directory = mkdtempSync(join(tmpdir(), 'units-'))
-      t.after(() => rmSync(directory, { recursive: true }))
-      cpSync(join(root, 'deploy/systemd'), directory, { recursive: true })
-      const template = join(directory, name.replace(/@.*\./, '@.'))
-      const file = join(directory, name)
-      if (template !== file) cpSync(template, file)
-      const judged = spawnSync('systemd-analyze', ['security', '--offline=true', '--threshold=20', file], {
-        encoding: 'utf8',
-      })
-      assert.match(
-        judged.stdout,
-        /Overall exposure level for .*: [\d.]+ OK/,
-        `${judged.error ?? ''}${judged.stderr}`,
-      )
-      assert.equal(judged.status, 0, judged.stdout)
-    })
 
   it('as the page has them changed for another user rotate that user’s files', () => {
     assert.match(page, /sed -i "s\/su managed-tokens-\$daemon \/su \$user \/"/)
