@@ -19,7 +19,7 @@ import { timeStep } from './telemetry/steps.ts'
 const texts: readonly (readonly [RegExp, ReasonCode])[] = [
   [/No space left on device|Disk quota exceeded/i, 'disk-full-here'],
   [
-    /Cannot contact any KDC|Cannot find KDC|Cannot resolve.*KDC|unreachable|Resource temporarily unavailable|service is not available/i,
+    /Cannot contact any KDC|Cannot find KDC|Cannot resolve.{0,200}KDC|unreachable|Resource temporarily unavailable|service is not available/i,
     'kdc-unreachable',
   ],
   [/Clock skew too great|not yet valid/i, 'clock-skew'],

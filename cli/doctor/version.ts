@@ -4,7 +4,7 @@ export type Version = readonly [major: number, minor: number, patch: number]
 
 /** The first `a.b.c` in what a program prints. */
 export function readVersion(text: string): Version | undefined {
-  const found = /(\d+)\.(\d+)\.(\d+)/.exec(text)
+  const found = /(\d{1,9})\.(\d{1,9})\.(\d{1,9})/.exec(text)
   return found ? [Number(found[1]), Number(found[2]), Number(found[3])] : undefined
 }
 

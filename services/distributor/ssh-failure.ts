@@ -134,7 +134,7 @@ function describe(code: ReasonCode | undefined, before: string): string | undefi
 
 /** sshd says the same of a ticket that it does not take and of an account that it does not know. */
 function describeRefusal(before: string): string {
-  const offered = /: Permission denied \(([^)]*)\)/.exec(before)?.[1]
+  const offered = /: Permission denied \(([^)]{0,200})\)/.exec(before)?.[1]
   if (offered !== undefined && !offered.includes('gssapi'))
     return `its sshd takes no Kerberos login, only ${cleanLine(offered)}`
   return 'sshd refused the login: the node’s keytab or the account’s .k5login does not fit, or there is no such account'

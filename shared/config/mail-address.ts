@@ -14,7 +14,7 @@ export function parseAddresses(text: string): readonly NamedAddress[] | undefine
       .split(/[\s,;]+/)
       .filter(Boolean)
       .map((address) => ({ name: '', address }))
-  const unquoted = text.replace(/"(?:[^"\\]|\\.)*"/g, '')
+  const unquoted = text.replace(/"(?:[^"\\]|\\.){0,1000}"/g, '')
   const [opened, closed] = [unquoted.split('<').length - 1, unquoted.split('>').length - 1]
   const found = addressparser(text)
   // The parser forgives much, and would lose the second address of `A <a@b> <c@d>`.

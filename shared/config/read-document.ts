@@ -107,4 +107,9 @@ function repeatedKeys(document: Document): number[] {
 const isNoMereEnd =
   (text: string) =>
   ({ code, pos }: YAMLError) =>
-    code !== 'MULTIPLE_DOCS' || !/^---\s*(?:#.*\s*)*$/.test(text.slice(pos[0]))
+    code !== 'MULTIPLE_DOCS' ||
+    text
+      .slice(pos[0])
+      .replace(/^---/, '')
+      .split('\n')
+      .some((line) => !/^\s*(?:#|$)/.test(line))

@@ -31,7 +31,13 @@ export function readScalar(node: Scalar, schema: z.core.$ZodType, isOurs: boolea
 
 /** Breaks become blanks, as in YAML's own folding; the ends are trimmed where there was a break (`>`, `|`, JSON made by jsonnet). */
 const oneLine = (value: unknown) =>
-  typeof value === 'string' && /[\t\r\n]/.test(value) ? value.replace(/\s*[\t\r\n]\s*/g, ' ').trim() : value
+  typeof value === 'string' && /[\t\r\n]/.test(value)
+    ? value
+        .split(/[\t\r\n]/)
+        .map((line) => line.trim())
+        .filter(Boolean)
+        .join(' ')
+    : value
 
 function wordsOf(text: string, list: z.core.$ZodType): readonly string[] {
   const hasAddresses = z.globalRegistry.get(list)?.words === 'addresses'

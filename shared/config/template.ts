@@ -13,7 +13,7 @@ export interface TemplateFields {
 
 export const templateFieldNames = ['Account', 'DesiredUID', 'Experiment', 'Role', 'Service'] as const
 
-const action = /\{\{(.*?)\}\}/gs
+const action = /\{\{(.{0,200}?)\}\}/gs
 const field = /^-?\s*\.([A-Za-z]\w*)\s*-?$/
 
 /** The fields an entry gives to its templates. `desiredUid` overrides the configured one (it may come from FERRY). */
