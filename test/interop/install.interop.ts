@@ -169,6 +169,7 @@ for (const [where, machine] of Object.entries(machines))
           ...patience,
           keytabPath: machine.keytabs,
           serviceCreddVaultTokenPathRoot: '/var/lib/managed-tokens/service-credd-vault-tokens',
+          storer: { lockFile: '/var/lib/managed-tokens/storer/storer.lock' },
           logs: { 'token-push': { logfile: '/var/log/managed-tokens/token-push.log' } },
         },
       }),
