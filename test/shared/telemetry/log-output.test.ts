@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, describe, it } from 'node:test'
 import { createLog } from '../../../shared/telemetry/log.ts'
-import { openLogOutput } from '../../../shared/telemetry/log-output.ts'
+import { logDirectoryOf, openLogOutput } from '../../../shared/telemetry/log-output.ts'
 import { eventually } from '../../support/latch.ts'
 
 const directory = mkdtempSync(join(tmpdir(), 'mt-log-'))
@@ -41,4 +41,25 @@ describe('a daemon’s log file', () => {
       /storer\.log cannot be written \(E\w+\): let this user write .*logs\.token-push\.logfile/,
     )
   })
+})
+
+describe('the directory of a log file', () => {
+  const cases: Readonly<
+    Record<string, [configured: string | undefined, ofUnit: string | undefined, expected: string | undefined]>
+  > = {
+    'is the configured one': ['/var/log/managed-tokens', undefined, '/var/log/managed-tokens'],
+    'is the unit’s own below it': [
+      '/var/log/managed-tokens',
+      '/var/log/managed-tokens/storer',
+      '/var/log/managed-tokens/storer',
+    ],
+    'is the configured one where the unit’s is elsewhere': [
+      '/srv/log',
+      '/var/log/managed-tokens/storer',
+      '/srv/log',
+    ],
+    'is none where no file is configured': [undefined, '/var/log/managed-tokens/storer', undefined],
+  }
+  for (const [what, [configured, ofUnit, expected]] of Object.entries(cases))
+    it(what, () => assert.equal(logDirectoryOf(configured, ofUnit), expected))
 })
