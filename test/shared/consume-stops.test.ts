@@ -166,7 +166,9 @@ describe('stops, crashes and what comes back', () => {
               atWork.open()
               await mayEnd.opened
             }
-            return { messages: [factOf(received.body, { entry: received.body.entry }, received.subject)] }
+            return {
+              messages: [factOf(received.body, { entry: received.body.entry, run }, received.subject)],
+            }
           },
         ),
     })

@@ -279,7 +279,7 @@ describe('how the work on a message ends', () => {
       'refresh.a.production: not JSON in UTF-8',
       'refresh.b.production: not JSON in UTF-8',
       'refresh.c.production: schema: this program reads schema 1.x',
-      'refresh.d.production: run: Invalid ULID',
+      'refresh.d.production: run: not the id of a run',
       'refresh.e.production: message: Invalid input: expected object, received null',
     ])
   })
