@@ -70,15 +70,16 @@ describe('deployment', () => {
 
   it('logrotate turns the daemons’ files over and tells the daemons', () => {
     const logs = join(directory, 'logs')
-    mkdirSync(logs)
-    chmodSync(logs, 0o755)
-    writeFileSync(join(logs, 'storer.log'), 'a line\n')
+    const own = join(logs, 'storer')
+    mkdirSync(own, { recursive: true })
+    for (const one of [logs, own]) chmodSync(one, 0o755)
+    writeFileSync(join(own, 'storer.log'), 'a line\n')
     writeFileSync(join(logs, 'token-push.log'), 'the predecessor’s\n')
     const told = join(directory, 'told')
     const text = readFileSync(join(deploy, 'logrotate/managed-tokens-daemons'), 'utf8')
       .replaceAll('/var/log/managed-tokens', logs)
-      .replace('su managed-tokens managed-tokens', 'su root root')
-      .replace(/systemctl (.*)/, `echo "$1" > ${told}`)
+      .replace(/su managed-tokens-\w+ managed-tokens/g, 'su root root')
+      .replace(/systemctl (.*)/g, `echo "$1" >> ${told}`)
     const conf = join(directory, 'logrotate.conf')
     writeFileSync(conf, text, { mode: 0o644 })
     // The predecessor's, which names its own file, says nothing against ours.
@@ -91,13 +92,13 @@ describe('deployment', () => {
       },
     )
     run('logrotate', ['--force', '--state', join(directory, 'logrotate.state'), theirs, conf])
-    assert.equal(readFileSync(join(logs, 'storer.log.1'), 'utf8'), 'a line\n')
-    const names = readdirSync(logs).sort()
+    assert.equal(readFileSync(join(own, 'storer.log.1'), 'utf8'), 'a line\n')
+    const names = [...readdirSync(own), ...readdirSync(logs)].sort()
     assert.deepEqual(
       names.map((name) => name.replace(/-\d{8}$/, '-DATE')),
-      ['storer.log.1', 'token-push.log-DATE'],
+      ['storer', 'storer.log.1', 'token-push.log-DATE'],
     )
-    assert.match(readFileSync(told, 'utf8'), /^kill .*HUP '?managed-tokens@\*\.service/)
+    assert.match(readFileSync(told, 'utf8'), /^kill .*HUP managed-tokens@storer\.service$/m)
   })
 
   it('a current nats-server reads the shipped configuration as it is', () => {
