@@ -59,14 +59,17 @@ function lookAtState(site: Site | undefined, root: string): Finding[] {
     ]
   if (stats === 'hidden' || !stats.isDirectory())
     return [problem('state', `${root} is no directory this user can enter`, 'give another one with --state')]
-  // Root itself sees both alike.
-  const isOfUnits = stats.uid === 0 && process.getuid?.() !== 0
-  const found = [...othersCanWrite(root, stats), ...(isOfUnits ? ofUnits(root) : ofOneUser(site, root))]
+  const isOfUnits = site?.nats.seedFile?.startsWith(systemdCredentials)
+  const own = isOfUnits ? [] : [notOurs('state', root, stats)].filter((one) => one !== undefined)
+  const found = [
+    ...(own.length > 0 ? own : othersCanWrite(root, stats)),
+    ...(isOfUnits ? ofUnits(root) : ofOneUser(site, root)),
+  ]
   const whose = isOfUnits ? 'with a directory for each daemon' : 'for this user only'
   return found.length > 0 ? found : [ok('state', `${root}, ${whose}`)]
 }
 
-/** Made by units: each directory belongs to its daemon’s user, and what is in it is not for this one to see. */
+/** Started by units: each directory belongs to its daemon’s user, and what is in it is not for this one to see. */
 const ofUnits = (root: string) =>
   natsUsers.flatMap((user) => {
     const directory = stateDirectory(root, user)
@@ -84,8 +87,6 @@ const ofOneUser = (site: Site | undefined, root: string) => [
 ]
 
 function othersCanWrite(root: string, stats: Stats): Finding[] {
-  const own = stats.uid === 0 ? undefined : notOurs('state', root, stats)
-  if (own) return [own]
   if ((stats.mode & 0o022) === 0) return []
   return [problem('state', `others may write in ${root} (mode ${octal(stats)})`, `chmod go-w ${root}`)]
 }

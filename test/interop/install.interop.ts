@@ -3,7 +3,7 @@
  * over TLS, found well by the doctor and doing a run; the predecessor keeps all that it needs.
  */
 import assert from 'node:assert/strict'
-import { chmodSync, cpSync, mkdirSync, readFileSync } from 'node:fs'
+import { appendFileSync, chmodSync, cpSync, mkdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { test } from 'node:test'
 import { parse } from 'yaml'
@@ -255,6 +255,10 @@ function openToOthers(directory: string): void {
   for (const name of ['credds', 'held', 'holds']) {
     mkdirSync(join(directory, name), { recursive: true })
     run('chmod', ['-R', 'a+rwX', join(directory, name)])
+  }
+  for (const name of ['calls.jsonl', 'misuse.jsonl', 'together.jsonl']) {
+    appendFileSync(join(directory, name), '')
+    chmodSync(join(directory, name), 0o666)
   }
 }
 
