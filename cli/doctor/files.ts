@@ -60,9 +60,9 @@ function lookAtState(site: Site | undefined, root: string): Finding[] {
   if (stats === 'hidden' || !stats.isDirectory())
     return [problem('state', `${root} is no directory this user can enter`, 'give another one with --state')]
   const isOfUnits = site?.nats.seedFile?.startsWith(systemdCredentials)
-  const own = isOfUnits ? [] : [notOurs('state', root, stats)].filter((one) => one !== undefined)
+  const strange = isOfUnits ? undefined : notOurs('state', root, stats)
   const found = [
-    ...(own.length > 0 ? own : othersCanWrite(root, stats)),
+    ...(strange ? [strange] : othersCanWrite(root, stats)),
     ...(isOfUnits ? ofUnits(root) : ofOneUser(site, root)),
   ]
   const whose = isOfUnits ? 'with a directory for each daemon' : 'for this user only'
