@@ -50,7 +50,11 @@ describe('pushes to a real node that another of its users watches', () => {
         if (isFull) fill(join(directory, 'filler'))
         const failed = await node.push(content, { transport }).then(() => undefined, codeOf)
         rmSync(join(directory, 'filler'), { force: true })
-        assert.equal(failed, isFull ? 'disk-full' : undefined, `push ${push}`)
+        // rsync is ended by a full disk, now and then before its reason has come through.
+        const isExpected = isFull
+          ? failed === 'disk-full' || (transport === 'rsync' && failed === 'push-failed')
+          : failed === undefined
+        assert.ok(isExpected, `push ${push}, ${isFull ? 'on a full disk' : 'with room'}: ${failed}`)
         if (!isFull) last = content
         assert.deepEqual(node.read(), { first: last, second: last })
       }
