@@ -72,7 +72,7 @@ for daemon in refresher storer distributor notifier; do
     if runuser -u "managed-tokens-$daemon" -- ls "/var/lib/managed-tokens/$other" >/dev/null 2>&1; then echo "$daemon enters $other"; fi
   done
   if runuser -u "managed-tokens-$daemon" -- sh -c "cat $keytabs/*" >/dev/null 2>&1; then echo "$daemon reads keytabs"; fi
-  if runuser -u "managed-tokens-$daemon" -- sh -c 'cat /etc/managed-tokens/managedTokens.*' >/dev/null; then echo "$daemon reads the configuration"; fi
+  if runuser -u "managed-tokens-$daemon" -- cat $(echo /etc/managed-tokens/managedTokens.*) >/dev/null; then echo "$daemon reads the configuration"; fi
   if runuser -u "managed-tokens-$daemon" -- touch /var/lib/managed-tokens/x /etc/managed-tokens/x /var/log/managed-tokens/x 2>/dev/null; then echo "$daemon writes beside its own"; fi
 done
 set -x`
@@ -102,6 +102,8 @@ function usersOfTheirOwn(): string[] {
       /^from=.*$/m,
       'from=/var/lib/managed-tokens/service-credd-vault-tokens',
     ),
+    // The stand-in for credds keeps what it was given as whoever gave it.
+    'chmod -R a+rwX "$SITE"/credds "$SITE"/held "$SITE"/holds',
     blockOf('install', 'start'),
     blockOf('install', 'ready'),
     'runuser -u "$user" -- managed-tokens run --watch',
@@ -219,7 +221,7 @@ for (const [where, machine] of Object.entries(machines))
       withPorts(machine.afterwards, ports),
     ].join('\n')
     const { exitCode, output } = await debian.run(script, {
-      env: { REPOSITORY: '/srv/managed-tokens.git' },
+      env: { REPOSITORY: '/srv/managed-tokens.git', SITE: site.dir },
       timeoutMs: 3_600_000,
     })
     assert.equal(exitCode, 0, `${lastLines(output, 80)}\n${journals(debian.directory)}`)
