@@ -254,7 +254,7 @@ const setPorts = (ports: ReadonlyMap<string, number>) =>
 function openToOthers(directory: string): void {
   chmodSync(dirname(directory), 0o755)
   run('chmod', ['a+rwX', directory])
-  for (const name of ['credds', 'held', 'holds']) {
+  for (const name of ['credds', 'held', 'holds', 'storers']) {
     mkdirSync(join(directory, name), { recursive: true })
     run('chmod', ['-R', 'a+rwX', join(directory, name)])
   }
