@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { stringify } from 'yaml'
 import { type Supervisor, startSupervisor } from '../cli/up/supervise.ts'
-import { daemons } from '../shared/subjects.ts'
+import { daemons } from '../shared/contracts/subjects.ts'
 import { type Benchmark, round } from './support/benchmark.ts'
 
 const experimentCount = 20

@@ -5,7 +5,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { ask } from '../cli/connection.ts'
 import type { Bus } from '../shared/bus.ts'
-import { requests, streams } from '../shared/subjects.ts'
+import { requests, streams } from '../shared/contracts/subjects.ts'
 import { type Benchmark, round } from './support/benchmark.ts'
 import { openQuickSite } from './support/quick-refresher.ts'
 

@@ -13,10 +13,10 @@ import {
   tokenPushed,
   tokenReady,
   tokenStored,
-} from '../shared/messages.ts'
-import { cleanTexts } from '../shared/outcome-text.ts'
+} from '../shared/contracts/messages.ts'
+import { cleanTexts } from '../shared/contracts/one-sentence.ts'
+import { requests, subjectTemplate } from '../shared/contracts/subjects.ts'
 import { readMessage } from '../shared/parse-message.ts'
-import { requests, subjectTemplate } from '../shared/subjects.ts'
 import { ask } from './connection.ts'
 import { isNoAnswer, RefusedError } from './errors.ts'
 

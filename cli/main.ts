@@ -1,6 +1,6 @@
 /** The command line: what can be typed, and which small module does it. Exit codes: 0 fine, 1 something failed, 2 wrong use. */
 import { Command } from 'commander'
-import { version } from '../shared/version.ts'
+import { version } from '../shared/contracts/version.ts'
 import { addAskingCommands } from './commands/asking.ts'
 import { addBusCommands } from './commands/bus.ts'
 import { examples } from './commands/examples.ts'

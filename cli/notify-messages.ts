@@ -4,7 +4,7 @@ import type { Outcome } from '../services/notifier/outcome.ts'
 import { experimentHook, mailsTo, type Way, waysToAdmins } from '../services/notifier/ways.ts'
 import { nearest } from '../shared/config/problem.ts'
 import type { Site } from '../shared/config/site.ts'
-import { type NewsRow, type Notification, schemaVersion } from '../shared/messages.ts'
+import { type NewsRow, type Notification, schemaVersion } from '../shared/contracts/messages.ts'
 import { UsageError } from './errors.ts'
 
 export interface TestMessage {

@@ -3,7 +3,7 @@ import { CommanderError } from 'commander'
 import { busNotReady, isBusError } from '../shared/bus-errors.ts'
 import { ConfigNotFound } from '../shared/config/find.ts'
 import { ConfigError } from '../shared/config/problem.ts'
-import { Permanent, Transient } from '../shared/errors.ts'
+import { Permanent, Transient } from '../shared/contracts/errors.ts'
 import { RefusedError, UsageError } from './errors.ts'
 
 /** Answers of the daemons that are about what was typed. */

@@ -2,7 +2,7 @@
 import type { RunStatus } from '../services/notifier/status-request.ts'
 import type { RunAnswer, RunRequest } from '../services/refresher/run-request.ts'
 import type { Bus } from '../shared/bus.ts'
-import { requests } from '../shared/subjects.ts'
+import { requests } from '../shared/contracts/subjects.ts'
 import { ask, connectOperator } from './connection.ts'
 import { serviceName } from './find-service.ts'
 import { listenForRuns, type RunFollower } from './follow-run.ts'

@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { RunStatus } from '../services/notifier/status-request.ts'
 import type { Bus } from '../shared/bus.ts'
-import { requests } from '../shared/subjects.ts'
+import { requests } from '../shared/contracts/subjects.ts'
 import { ask, connectOperator } from './connection.ts'
 import { isNoAnswer, RefusedError } from './errors.ts'
 import { listenForRuns } from './follow-run.ts'

@@ -2,7 +2,7 @@
 import { mkdirSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { nearest } from '../shared/config/problem.ts'
-import { z } from '../shared/zod.ts'
+import { z } from '../shared/contracts/zod.ts'
 
 export { isAffected, readFaults } from './fault-file.ts'
 

@@ -10,9 +10,9 @@ import {
 import { type KV, Kvm } from '@nats-io/kv'
 import type { NatsConnection } from '@nats-io/nats-core'
 import { connect } from '@nats-io/transport-node'
+import type { BucketName, StreamName } from './contracts/subjects.ts'
 import { jetStreamPrefix } from './nats-permissions.ts'
 import { nkeyLogin } from './nkey.ts'
-import type { BucketName, StreamName } from './subjects.ts'
 import { currentTrust } from './trust.ts'
 
 export interface Bus extends AsyncDisposable {

@@ -4,8 +4,8 @@ import { type CommandOutcome, runCommand } from './command.ts'
 import { commandEnvironment, environment } from './config/environment.ts'
 import { creddName } from './config/grammar.ts'
 import type { Entry } from './config/site.ts'
-import { failure, Permanent, Transient } from './errors.ts'
-import { cleanLine, lastLine } from './outcome-text.ts'
+import { failure, Permanent, Transient } from './contracts/errors.ts'
+import { cleanLine, lastLine } from './contracts/one-sentence.ts'
 
 export interface CollectorOptions {
   readonly condorStatus: string

@@ -5,9 +5,9 @@ import { formatProblem } from './config/problem.ts'
 import { needsRestart } from './config/restart.ts'
 import type { Site } from './config/site.ts'
 import type { SiteSource } from './config/source.ts'
-import { runStarted } from './messages.ts'
+import { runStarted } from './contracts/messages.ts'
+import { runSubject } from './contracts/subjects.ts'
 import { readMessage } from './parse-message.ts'
-import { runSubject } from './subjects.ts'
 
 /** Reads the file again, and says what of it needs a restart. A broken one is logged once, and the last good one stays in force. */
 export function reloadSite(config: SiteSource, log: Logger): Site {

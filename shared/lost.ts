@@ -2,10 +2,16 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Logger } from 'pino'
 import type { Bus } from './bus.ts'
+import { type LossLetter, schemaVersion, timestamp } from './contracts/messages.ts'
+import {
+  type BucketName,
+  type ConsumerName,
+  type Daemon,
+  lostSubject,
+  type StreamName,
+} from './contracts/subjects.ts'
 import { backoffMs } from './ends.ts'
-import { type LossLetter, schemaVersion, timestamp } from './messages.ts'
 import { type Fact, publish } from './publish.ts'
-import { type BucketName, type ConsumerName, type Daemon, lostSubject, type StreamName } from './subjects.ts'
 
 /** A stream, bucket or consumer that was there, was gone, and is made again. */
 export interface Loss {

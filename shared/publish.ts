@@ -3,13 +3,13 @@ import { headers, type MsgHdrs } from '@nats-io/nats-core'
 import { context, propagation, trace } from '@opentelemetry/api'
 import type { Bus } from './bus.ts'
 import { attempt } from './compare-and-set.ts'
+import { type RunMode, runMode } from './contracts/messages.ts'
+import { type StreamName, subjectTemplate } from './contracts/subjects.ts'
+import { isWeaker } from './contracts/weaker-run.ts'
+import { z } from './contracts/zod.ts'
 import { inParallel } from './in-parallel.ts'
-import { type RunMode, runMode } from './messages.ts'
 import { readMessage } from './parse-message.ts'
-import { type StreamName, subjectTemplate } from './subjects.ts'
 import { inSpanAbout, type KeptRef } from './telemetry/run-span.ts'
-import { isWeaker } from './weaker-run.ts'
-import { z } from './zod.ts'
 
 /** A fact or a message to a person: `id` is deterministic, so that a repeat inside the stream's window is dropped. */
 export interface Fact {

@@ -3,10 +3,10 @@
  * nobody else's are ever pushed.
  */
 import { createCurve, fromCurveSeed, fromPublic, fromSeed } from '@nats-io/nkeys'
-import { reasonCode, time } from './messages.ts'
-import { runId } from './run-id.ts'
+import { reasonCode, time } from './contracts/messages.ts'
+import { runId } from './contracts/run-id.ts'
+import { z } from './contracts/zod.ts'
 import { isTokenWord } from './token-word.ts'
-import { z } from './zod.ts'
 
 const purpose = z.string().describe('As configured; absent: the one without.').optional()
 const token = z.string().refine(isTokenWord, 'not one word of printable ASCII')

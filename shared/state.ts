@@ -2,8 +2,8 @@
 import { chmod, mkdir } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import type { Environment } from './config/environment.ts'
+import type { Daemon } from './contracts/subjects.ts'
 import type { NatsUser } from './nats-permissions.ts'
-import type { Daemon } from './subjects.ts'
 
 /** Where state is when nobody says otherwise. */
 export const defaultStateRoot = '/var/lib/managed-tokens'

@@ -1,6 +1,6 @@
 /** Says of every value in a bucket that cannot be read, once: somebody has written it who should not, or the store is damaged. */
 import type { Logger } from 'pino'
-import { cleanLine } from './outcome-text.ts'
+import { cleanLine } from './contracts/one-sentence.ts'
 import { type Unreadable, unreadableValues } from './read-value.ts'
 import { unreadableValuesTotal } from './telemetry/metrics.ts'
 

@@ -21,7 +21,7 @@ import {
   matchesSubject,
   type StreamName,
   streams,
-} from './subjects.ts'
+} from './contracts/subjects.ts'
 
 const second = 1_000
 const day = 24 * 60 * 60 * second

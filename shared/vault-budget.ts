@@ -4,9 +4,9 @@ import type { KV, KvEntry } from '@nats-io/kv'
 import type { Logger } from 'pino'
 import { attempt } from './compare-and-set.ts'
 import type { Site } from './config/site.ts'
+import { vaultBudgetKey } from './contracts/subjects.ts'
 import { patiently } from './patiently.ts'
 import { valueIn } from './read-value.ts'
-import { vaultBudgetKey } from './subjects.ts'
 import { type Allowance, allowance, believable, rateAt, slowDown, takeInTurn } from './vault-rate.ts'
 
 export interface VaultBudget {

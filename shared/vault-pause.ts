@@ -7,13 +7,13 @@ import type { KV, KvEntry } from '@nats-io/kv'
 import type { Logger } from 'pino'
 import { isBusError, mayAnswerLater } from './bus-errors.ts'
 import type { Site } from './config/site.ts'
-import { RetryLater, Transient } from './errors.ts'
-import { timestamp } from './messages.ts'
+import { RetryLater, Transient } from './contracts/errors.ts'
+import { timestamp } from './contracts/messages.ts'
+import { vaultPauseKey } from './contracts/subjects.ts'
+import { z } from './contracts/zod.ts'
 import { patiently } from './patiently.ts'
 import { valueIn } from './read-value.ts'
-import { vaultPauseKey } from './subjects.ts'
 import type { VaultBudget } from './vault-budget.ts'
-import { z } from './zod.ts'
 
 const pause = z.object({ until: z.iso.datetime({ offset: true }) })
 

@@ -1,15 +1,15 @@
 /** A run in which every node fails, as the facts that refresher and distributor tell. */
 import type { Bus } from '../../shared/bus.ts'
-import { failure } from '../../shared/errors.ts'
+import { failure } from '../../shared/contracts/errors.ts'
 import {
   type RunStarted,
   schemaVersion,
   type TokenFailed,
   type TokenReady,
   timestamp,
-} from '../../shared/messages.ts'
+} from '../../shared/contracts/messages.ts'
+import { runSubject, tokenSubject } from '../../shared/contracts/subjects.ts'
 import { publish } from '../../shared/publish.ts'
-import { runSubject, tokenSubject } from '../../shared/subjects.ts'
 
 export interface FailingRun {
   readonly run: string

@@ -2,10 +2,10 @@
 import { randomUUID } from 'node:crypto'
 import { entryName, type SiteEntry, serviceName } from '../../sandbox/entry.ts'
 import type { Bus } from '../../shared/bus.ts'
-import { type PushItem, schemaVersion, timestamp } from '../../shared/messages.ts'
+import { type PushItem, schemaVersion, timestamp } from '../../shared/contracts/messages.ts'
+import { buckets, pushSubject, sealedKey, streams } from '../../shared/contracts/subjects.ts'
 import type { Work } from '../../shared/publish.ts'
 import { type Sealing, seal } from '../../shared/seal.ts'
-import { buckets, pushSubject, sealedKey, streams } from '../../shared/subjects.ts'
 import type { Pair } from './pairs.ts'
 
 const hourMs = 3_600_000

@@ -1,9 +1,9 @@
 /** NATS: does it answer, is it new enough, may this user do what an operator does, and are the daemons there? */
 import type { Bus } from '../../shared/bus.ts'
 import type { Site } from '../../shared/config/site.ts'
+import { cleanLine } from '../../shared/contracts/one-sentence.ts'
+import { buckets, type Daemon, daemons, requests, streams } from '../../shared/contracts/subjects.ts'
 import { microName } from '../../shared/micro.ts'
-import { cleanLine } from '../../shared/outcome-text.ts'
-import { buckets, type Daemon, daemons, requests, streams } from '../../shared/subjects.ts'
 import { ask, connectOperator } from '../connection.ts'
 import { NoNats, RefusedError, UsageError } from '../errors.ts'
 import type { ConnectionOptions } from '../way-to-bus.ts'

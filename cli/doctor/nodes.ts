@@ -5,8 +5,8 @@ import { readSshTarget } from '../../services/distributor/ssh-target.ts'
 import { type CommandOutcome, runCommand } from '../../shared/command.ts'
 import { commandEnvironment, environment } from '../../shared/config/environment.ts'
 import type { Entry, Site } from '../../shared/config/site.ts'
-import { lastLine } from '../../shared/outcome-text.ts'
-import { type ReasonCode, reasons } from '../../shared/reasons.ts'
+import { lastLine } from '../../shared/contracts/one-sentence.ts'
+import { type ReasonCode, reasons } from '../../shared/contracts/reasons.ts'
 import { type Check, type Finding, ok, problem } from './check.ts'
 
 const commandMs = 5_000

@@ -5,7 +5,7 @@ import { hasOwnNames } from '../../services/storer/condor-version.ts'
 import { runCommand } from '../../shared/command.ts'
 import { commandEnvironment, environment } from '../../shared/config/environment.ts'
 import type { Site } from '../../shared/config/site.ts'
-import { cleanLine } from '../../shared/outcome-text.ts'
+import { cleanLine } from '../../shared/contracts/one-sentence.ts'
 import { type Check, type Finding, ok, problem, warning } from './check.ts'
 import { isAtLeast, readVersion } from './version.ts'
 

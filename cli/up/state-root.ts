@@ -1,8 +1,8 @@
 /** The state directory that somebody named, made where it is missing, or a sentence that says why it cannot be one. */
 import { mkdir, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
+import { daemons } from '../../shared/contracts/subjects.ts'
 import { ensureDaemonState } from '../../shared/state.ts'
-import { daemons } from '../../shared/subjects.ts'
 import { UsageError } from '../errors.ts'
 
 const reasons: Readonly<Record<string, string>> = {

@@ -3,8 +3,8 @@
  * other push to it fails with what that one found, without a connection of its own.
  */
 import type { Entry } from '../../shared/config/site.ts'
-import { Permanent, RetryLater, Transient } from '../../shared/errors.ts'
-import type { ReasonCode } from '../../shared/reasons.ts'
+import { Permanent, RetryLater, Transient } from '../../shared/contracts/errors.ts'
+import type { ReasonCode } from '../../shared/contracts/reasons.ts'
 import { noteOutcome } from '../../shared/telemetry/outcome.ts'
 import {
   afterAnswer,

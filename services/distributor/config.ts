@@ -2,7 +2,7 @@
 import { duration, positiveDuration } from '../../shared/config/duration.ts'
 import { programPath } from '../../shared/config/grammar.ts'
 import { templateText } from '../../shared/config/template-text.ts'
-import { z } from '../../shared/zod.ts'
+import { z } from '../../shared/contracts/zod.ts'
 
 export const distributorSection = z.strictObject({
   concurrency: z

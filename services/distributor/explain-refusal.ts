@@ -4,7 +4,7 @@
  */
 import { runCommand } from '../../shared/command.ts'
 import { commandEnvironment } from '../../shared/config/environment.ts'
-import { cleanLine } from '../../shared/outcome-text.ts'
+import { cleanLine } from '../../shared/contracts/one-sentence.ts'
 import { sshWords } from './ssh-command.ts'
 import { type NodeFailure, nodeError } from './ssh-failure.ts'
 import type { Push, PushMeans } from './transport.ts'

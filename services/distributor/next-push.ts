@@ -2,7 +2,7 @@
  * Which push may start next: a bound in all and for each node, one at a time per (node, account), and nodes take turns. What
  * was never tried goes before what comes again. Pure.
  */
-import type { PushItem } from '../../shared/messages.ts'
+import type { PushItem } from '../../shared/contracts/messages.ts'
 
 /** What choosing needs beyond the items. */
 export interface NextPushRules {

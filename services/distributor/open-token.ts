@@ -2,11 +2,11 @@
 import type { KV, KvEntry } from '@nats-io/kv'
 import { isBusError } from '../../shared/bus-errors.ts'
 import type { Entry } from '../../shared/config/site.ts'
-import { failure, Permanent } from '../../shared/errors.ts'
-import type { PushItem } from '../../shared/messages.ts'
+import { failure, Permanent } from '../../shared/contracts/errors.ts'
+import type { PushItem } from '../../shared/contracts/messages.ts'
+import { sealedKey } from '../../shared/contracts/subjects.ts'
 import { type PatienceOptions, patiently } from '../../shared/patiently.ts'
 import type { SealedContent } from '../../shared/seal.ts'
-import { sealedKey } from '../../shared/subjects.ts'
 import type { Unsealing } from './unsealing.ts'
 
 export type AskedToken = Pick<PushItem, 'run' | 'tokenId' | 'revision'>

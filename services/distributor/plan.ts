@@ -3,18 +3,18 @@ import type { KV } from '@nats-io/kv'
 import { quote } from '../../shared/config/grammar.ts'
 import type { Site } from '../../shared/config/site.ts'
 import type { Received } from '../../shared/consume.ts'
-import { failure, Permanent } from '../../shared/errors.ts'
-import { findEntry } from '../../shared/find-entry.ts'
+import { failure, Permanent } from '../../shared/contracts/errors.ts'
 import {
   type PushItem,
   schemaVersion,
   type TokenReady,
   type TokenStored,
   timestamp,
-} from '../../shared/messages.ts'
+} from '../../shared/contracts/messages.ts'
+import { pushSubject, storeSubject, streams } from '../../shared/contracts/subjects.ts'
+import { findEntry } from '../../shared/find-entry.ts'
 import type { Outgoing, Work } from '../../shared/publish.ts'
 import { readValue } from '../../shared/read-value.ts'
-import { pushSubject, storeSubject, streams } from '../../shared/subjects.ts'
 import { targetRecord } from '../../shared/target-record.ts'
 
 export interface PlanDeps {

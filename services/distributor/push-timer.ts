@@ -1,7 +1,7 @@
 /** Times a push, and keeps what the predecessor measured by pinging: whether the node could be reached, and how fast. */
 import type { Entry } from '../../shared/config/site.ts'
-import { Transient } from '../../shared/errors.ts'
-import type { ReasonCode } from '../../shared/reasons.ts'
+import { Transient } from '../../shared/contracts/errors.ts'
+import type { ReasonCode } from '../../shared/contracts/reasons.ts'
 import { failedPings, pingSeconds } from '../../shared/telemetry/kept-metrics.ts'
 import { openStageClock } from '../../shared/telemetry/stages.ts'
 import { timeStep } from '../../shared/telemetry/steps.ts'

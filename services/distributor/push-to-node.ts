@@ -1,7 +1,7 @@
 /** One push with what the daemon knows around it: is the node away, how many at once does it take, is a connection open. */
 import type { Site } from '../../shared/config/site.ts'
-import { Permanent, RetryLater, Transient } from '../../shared/errors.ts'
-import type { ReasonCode } from '../../shared/reasons.ts'
+import { Permanent, RetryLater, Transient } from '../../shared/contracts/errors.ts'
+import type { ReasonCode } from '../../shared/contracts/reasons.ts'
 import type { CircuitBreaker } from './circuit-breaker.ts'
 import type { ConcurrencyLimits } from './concurrency-limit.ts'
 import type { ControlMasters } from './control-master.ts'

@@ -1,5 +1,5 @@
 /** What rsync says of single files (3.1 to 3.5), as the results that both transports are judged by. Pure. */
-import { lastLine } from '../../shared/outcome-text.ts'
+import { lastLine } from '../../shared/contracts/one-sentence.ts'
 import type { PlacedFile } from './transport.ts'
 
 /** A file as the node has it. */

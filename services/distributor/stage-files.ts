@@ -1,7 +1,7 @@
 /** The private directory of one push by rsync: the files as they shall arrive, and the script that becomes ssh. */
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { failure, Transient } from '../../shared/errors.ts'
+import { failure, Transient } from '../../shared/contracts/errors.ts'
 import { ensurePrivateDirectory } from '../../shared/state.ts'
 import { type FilesOfDirectory, groupByDirectory, type NumberedFile } from './by-directory.ts'
 import { refuseUnlessWords } from './files.ts'

@@ -2,8 +2,8 @@
  * Who hears which news: administrators every cause once, stakeholders what their nodes did not get and what the site adds. Pure.
  */
 import type { Entry, Site } from '../../shared/config/site.ts'
-import type { NewsKind } from '../../shared/messages.ts'
-import { notifySubject } from '../../shared/subjects.ts'
+import type { NewsKind } from '../../shared/contracts/messages.ts'
+import { notifySubject } from '../../shared/contracts/subjects.ts'
 import { concernsExperiment } from './cause.ts'
 import { joinExpiring } from './join-expiring.ts'
 import type { News } from './news.ts'

@@ -1,5 +1,5 @@
 /** What hangs on a cause: what failed by it, and what waits for a token because of that. Pure. */
-import { z } from '../../shared/zod.ts'
+import { z } from '../../shared/contracts/zod.ts'
 
 /** So many are named where programs read them; all are counted. */
 const mostThings = 200

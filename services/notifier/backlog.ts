@@ -1,6 +1,6 @@
 /** How far this daemon has got with the facts on the bus: what lies unheard behind it may change what there is to say. */
 import type { Bus } from '../../shared/bus.ts'
-import { consumers, streams } from '../../shared/subjects.ts'
+import { consumers, streams } from '../../shared/contracts/subjects.ts'
 
 export interface Backlog {
   readonly isEmpty: boolean

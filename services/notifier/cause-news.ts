@@ -1,8 +1,8 @@
 /** What administrators hear of a run: each cause once, with what hangs on it, and once that it is over. */
 import type { Site } from '../../shared/config/site.ts'
+import { cleanLine } from '../../shared/contracts/one-sentence.ts'
+import { encodeToken } from '../../shared/contracts/subjects.ts'
 import { inParallel } from '../../shared/in-parallel.ts'
-import { cleanLine } from '../../shared/outcome-text.ts'
-import { encodeToken } from '../../shared/subjects.ts'
 import { isMuted } from './addressees.ts'
 import { type Affected, affectedOf, withoutThings } from './affected.ts'
 import type { Cause } from './cause.ts'

@@ -1,8 +1,8 @@
 /** What is at fault where something failed: all that fails for the same cause is told as one. Pure. */
 import type { Site } from '../../shared/config/site.ts'
-import { cleanLine } from '../../shared/outcome-text.ts'
-import { type CauseKind, type ReasonCode, reasonOf } from '../../shared/reasons.ts'
-import { encodeToken } from '../../shared/subjects.ts'
+import { cleanLine } from '../../shared/contracts/one-sentence.ts'
+import { type CauseKind, type ReasonCode, reasonOf } from '../../shared/contracts/reasons.ts'
+import { encodeToken } from '../../shared/contracts/subjects.ts'
 import type { News } from './news.ts'
 
 export interface Cause {

@@ -1,7 +1,7 @@
 /** Where a message goes: the transport, the hook and the server that the configuration names for its addressee. */
 import type { MailServer, Site } from '../../shared/config/site.ts'
-import type { Notification } from '../../shared/messages.ts'
-import { cleanLine } from '../../shared/outcome-text.ts'
+import type { Notification } from '../../shared/contracts/messages.ts'
+import { cleanLine } from '../../shared/contracts/one-sentence.ts'
 import type { Handover } from './handover.ts'
 import type { Outcome } from './outcome.ts'
 import { postJson } from './post-json.ts'

@@ -1,5 +1,5 @@
 /** Which message may go out beside those on their way: a server or an addressee that is slow holds up nobody else. Pure. */
-import type { Notification } from '../../shared/messages.ts'
+import type { Notification } from '../../shared/contracts/messages.ts'
 
 /** Messages on their way at the same time. */
 export const mostAtOnce = 32

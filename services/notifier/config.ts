@@ -1,7 +1,7 @@
 /** The notifier's section of the configuration. */
 import { filePath } from '../../shared/config/grammar.ts'
 import { templateOver } from '../../shared/config/template-text.ts'
-import { z } from '../../shared/zod.ts'
+import { z } from '../../shared/contracts/zod.ts'
 
 export const notifierSection = z.strictObject({
   traceLink: templateOver(['TraceID'], 'a URL with {{.TraceID}} for the trace')

@@ -1,9 +1,9 @@
 /** Composes the messages of a batch of news: one for each addressee, by templates, small enough for the bus. Pure. */
 import type { Site } from '../../shared/config/site.ts'
-import { type NewsRow, type Notification, schemaVersion } from '../../shared/messages.ts'
-import { cleanLine } from '../../shared/outcome-text.ts'
+import { type NewsRow, type Notification, schemaVersion } from '../../shared/contracts/messages.ts'
+import { cleanLine } from '../../shared/contracts/one-sentence.ts'
+import { notifySubject } from '../../shared/contracts/subjects.ts'
 import type { Fact } from '../../shared/publish.ts'
-import { notifySubject } from '../../shared/subjects.ts'
 import { type Addressee, addresseesOf } from './addressees.ts'
 import { sayAffected } from './affected.ts'
 import { labelOf } from './cause.ts'

@@ -1,7 +1,7 @@
 /** Sends one mail by SMTP, and tells apart what may work later from what never will. */
 import type { SendMailOptions } from 'nodemailer'
 import type { MailServer } from '../../shared/config/site.ts'
-import type { Notification } from '../../shared/messages.ts'
+import type { Notification } from '../../shared/contracts/messages.ts'
 import type { Handover } from './handover.ts'
 import { judgeMailError } from './mail-error.ts'
 import { readPassword } from './mail-password.ts'

@@ -1,9 +1,9 @@
 /** Decides which tokens people are warned of: those that end soon and are not replaced, and again at each halving. Pure. */
 
 import type { Entry, Site } from '../../shared/config/site.ts'
-import { time } from '../../shared/messages.ts'
+import { time } from '../../shared/contracts/messages.ts'
+import { z } from '../../shared/contracts/zod.ts'
 import type { TargetRecord } from '../../shared/target-record.ts'
-import { z } from '../../shared/zod.ts'
 
 /** The value of the key `warned.<target key>` in the bucket `failures`: people were warned, and not told that it is over. */
 export const warned = z.object({

@@ -3,8 +3,7 @@ import { isDeepStrictEqual } from 'node:util'
 import type { KV } from '@nats-io/kv'
 import type { Site } from '../../shared/config/site.ts'
 import type { Received } from '../../shared/consume.ts'
-import { RetryLater } from '../../shared/errors.ts'
-import { inParallel } from '../../shared/in-parallel.ts'
+import { RetryLater } from '../../shared/contracts/errors.ts'
 import {
   type RunFinished,
   type RunStarted,
@@ -17,12 +16,13 @@ import {
   tokenPushed,
   tokenReady,
   tokenStored,
-} from '../../shared/messages.ts'
-import { onSubject } from '../../shared/on-subject.ts'
+} from '../../shared/contracts/messages.ts'
+import { onSubject } from '../../shared/contracts/on-subject.ts'
+import { encodeToken, type TokenFact, tokenSubject } from '../../shared/contracts/subjects.ts'
+import type { z } from '../../shared/contracts/zod.ts'
+import { inParallel } from '../../shared/in-parallel.ts'
 import type { Outgoing } from '../../shared/publish.ts'
-import { encodeToken, type TokenFact, tokenSubject } from '../../shared/subjects.ts'
 import { currentSpanRef } from '../../shared/telemetry/run-span.ts'
-import type { z } from '../../shared/zod.ts'
 import { announceConfigProblems } from './config-problems.ts'
 import { finishedIfEnded } from './deadlines.ts'
 import { applyEvent, type LedgerRow, type LedgerRun, type RowEvent, rowsOf, supersededBy } from './ledger.ts'

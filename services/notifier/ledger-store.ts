@@ -2,10 +2,10 @@
 import type { KV } from '@nats-io/kv'
 import { decodeTime } from 'ulid'
 import { attempt, changeValue } from '../../shared/compare-and-set.ts'
+import { isRunId } from '../../shared/contracts/run-id.ts'
+import { ledgerKey, runKey } from '../../shared/contracts/subjects.ts'
 import { inParallel } from '../../shared/in-parallel.ts'
 import { readValue } from '../../shared/read-value.ts'
-import { isRunId } from '../../shared/run-id.ts'
-import { ledgerKey, runKey } from '../../shared/subjects.ts'
 import { hasEnded, type LedgerRow, type LedgerRun, ledgerRow, ledgerRun } from './ledger.ts'
 import { openRunList } from './open-runs.ts'
 

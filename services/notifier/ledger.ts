@@ -8,9 +8,9 @@ import {
   type TokenStored,
   targetState,
   time,
-} from '../../shared/messages.ts'
-import { runId } from '../../shared/run-id.ts'
-import { z } from '../../shared/zod.ts'
+} from '../../shared/contracts/messages.ts'
+import { runId } from '../../shared/contracts/run-id.ts'
+import { z } from '../../shared/contracts/zod.ts'
 
 const causeName = z.string().describe('What is at fault where it is not the target itself.').optional()
 

@@ -1,6 +1,6 @@
 /** What went wrong with a mail, in words for people: refused for good, not now, or a server that takes nothing. Pure. */
 import type { MailServer } from '../../shared/config/site.ts'
-import { cleanLine } from '../../shared/outcome-text.ts'
+import { cleanLine } from '../../shared/contracts/one-sentence.ts'
 import { notNow, type Outcome, refused, serverAway } from './outcome.ts'
 
 /** The facts that nodemailer puts into its errors. */

@@ -1,8 +1,8 @@
 /** The notifier: keeps the ledger of runs, ends them, and tells the right people once. Needs no keytab and no token. */
 import { consume } from '../../shared/consume.ts'
+import { buckets, consumers, requests, streams } from '../../shared/contracts/subjects.ts'
 import { runDaemon } from '../../shared/daemon.ts'
 import { serveRequests } from '../../shared/micro.ts'
-import { buckets, consumers, requests, streams } from '../../shared/subjects.ts'
 import { awaitTopology } from '../../shared/topology.ts'
 import { chooseMessage, mostAtOnce } from './choose-message.ts'
 import { keepDeadLetter, schemaOfDead } from './dead-letter.ts'

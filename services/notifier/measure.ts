@@ -1,8 +1,8 @@
 /** What the notifier tells the metrics: when runs end, and how messages to people fare. */
 import { performance } from 'node:perf_hooks'
 import type { Site } from '../../shared/config/site.ts'
-import { type Notification, runFinished } from '../../shared/messages.ts'
-import { runSubject } from '../../shared/subjects.ts'
+import { type Notification, runFinished } from '../../shared/contracts/messages.ts'
+import { runSubject } from '../../shared/contracts/subjects.ts'
 import {
   adminMessageSeconds,
   adminMessageSent,

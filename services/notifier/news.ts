@@ -1,7 +1,7 @@
 /** What people are told, piece by piece: what a run has brought is kept until it is told, and told as one. Pure. */
-import { type NewsKind, newsKind, time } from '../../shared/messages.ts'
-import { runId } from '../../shared/run-id.ts'
-import { z } from '../../shared/zod.ts'
+import { type NewsKind, newsKind, time } from '../../shared/contracts/messages.ts'
+import { runId } from '../../shared/contracts/run-id.ts'
+import { z } from '../../shared/contracts/zod.ts'
 import { affected } from './affected.ts'
 
 /** One piece of news. All texts are one clean line each; times are RFC 3339. */

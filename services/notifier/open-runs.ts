@@ -1,8 +1,8 @@
 /** The ids of the runs that have not finished, as one small value in the bucket `runs` that every notifier reads and writes. */
 import type { KV } from '@nats-io/kv'
 import { changeValue } from '../../shared/compare-and-set.ts'
-import { runId } from '../../shared/run-id.ts'
-import { z } from '../../shared/zod.ts'
+import { runId } from '../../shared/contracts/run-id.ts'
+import { z } from '../../shared/contracts/zod.ts'
 
 /** No run has an id with a dot. */
 const key = 'open.runs'

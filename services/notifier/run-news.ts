@@ -1,6 +1,7 @@
 /** What a run has brought that people may have to hear: failures, what works again, a test that went well. */
+
+import { cleanLine } from '../../shared/contracts/one-sentence.ts'
 import { inParallel } from '../../shared/in-parallel.ts'
-import { cleanLine } from '../../shared/outcome-text.ts'
 import { isMuted, mayConcernStakeholders } from './addressees.ts'
 import { causeOf, needsExperiment } from './cause.ts'
 import { type CauseMember, newsOfCauses } from './cause-news.ts'

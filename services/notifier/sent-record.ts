@@ -1,9 +1,9 @@
 /** What is kept of a message that goes out, in the bucket `runs`: written before and after, so that it goes out once. */
 import type { KV } from '@nats-io/kv'
-import { type Notification, timestamp } from '../../shared/messages.ts'
+import { type Notification, timestamp } from '../../shared/contracts/messages.ts'
+import { encodeToken } from '../../shared/contracts/subjects.ts'
+import { z } from '../../shared/contracts/zod.ts'
 import { readValue } from '../../shared/read-value.ts'
-import { encodeToken } from '../../shared/subjects.ts'
-import { z } from '../../shared/zod.ts'
 
 const sentRecord = z.object({
   state: z

@@ -1,7 +1,7 @@
 /** Decides when it is too long since a run has finished, and when that is over. Pure. */
 import type { Site } from '../../shared/config/site.ts'
-import { time } from '../../shared/messages.ts'
-import { z } from '../../shared/zod.ts'
+import { time } from '../../shared/contracts/messages.ts'
+import { z } from '../../shared/contracts/zod.ts'
 import type { LedgerRow, LedgerRun } from './ledger.ts'
 
 /** The value of the key `silence` in the bucket `failures`. */

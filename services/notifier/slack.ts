@@ -2,7 +2,7 @@
  * One message as Slack's Block Kit, within Slack's limits: what does not fit is counted, never refused. Nothing in it can
  * mention, link or be laid out but the link to the trace. Pure.
  */
-import type { Notification } from '../../shared/messages.ts'
+import type { Notification } from '../../shared/contracts/messages.ts'
 import { shorten } from './shorten.ts'
 import { withoutMentions } from './without-mentions.ts'
 

@@ -1,9 +1,9 @@
 /** Answers `managed-tokens.status`: how every entry and target of a run stands, a page at a time. */
 import { isValid } from 'ulid'
+import { z } from '../../shared/contracts/zod.ts'
 import { RequestError } from '../../shared/micro.ts'
 import { cutIntoPages } from '../../shared/page.ts'
 import { parseRequest } from '../../shared/parse-request.ts'
-import { z } from '../../shared/zod.ts'
 import { type LedgerRow, totalsOf } from './ledger.ts'
 import type { LedgerStore } from './ledger-store.ts'
 

@@ -6,7 +6,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Liquid, type Template } from 'liquidjs'
 import type { Problem } from '../../shared/config/problem.ts'
-import { cleanLine } from '../../shared/outcome-text.ts'
+import { cleanLine } from '../../shared/contracts/one-sentence.ts'
 
 /** What a template may use. Absent values are null. */
 export interface DigestFields {

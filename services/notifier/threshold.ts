@@ -2,9 +2,9 @@
  * Counts the runs in a row that a target failed in and decides when to speak: at the threshold, then counting starts again;
  * at once where only a person can help; and when it works again, to whom it was told. Pure.
  */
-import { newsKind, time } from '../../shared/messages.ts'
-import { runId } from '../../shared/run-id.ts'
-import { z } from '../../shared/zod.ts'
+import { newsKind, time } from '../../shared/contracts/messages.ts'
+import { runId } from '../../shared/contracts/run-id.ts'
+import { z } from '../../shared/contracts/zod.ts'
 
 /** The value of a target's key in the bucket `failures`. */
 export const failureCount = z.object({

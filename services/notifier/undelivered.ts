@@ -1,7 +1,7 @@
 /** What administrators are told, where else they can be reached, of a message that was given up; once a day and addressee. Pure. */
-import type { DeadLetter } from '../../shared/messages.ts'
-import { cleanLine } from '../../shared/outcome-text.ts'
-import { encodeToken } from '../../shared/subjects.ts'
+import type { DeadLetter } from '../../shared/contracts/messages.ts'
+import { cleanLine } from '../../shared/contracts/one-sentence.ts'
+import { encodeToken } from '../../shared/contracts/subjects.ts'
 import type { Notice } from './dead-letter.ts'
 
 /**

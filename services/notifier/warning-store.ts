@@ -1,7 +1,7 @@
 /** Keeps in the bucket `failures` of which tokens people were warned, until they are told that it is over. */
 import type { KV } from '@nats-io/kv'
 import type { Site } from '../../shared/config/site.ts'
-import { pushSubject, storeSubject } from '../../shared/subjects.ts'
+import { pushSubject, storeSubject } from '../../shared/contracts/subjects.ts'
 import type { Failing } from './failure-store.ts'
 
 /** What the keys of warnings begin with; the target's key follows. */

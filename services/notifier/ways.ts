@@ -1,6 +1,6 @@
 /** The ways to people: under which names the outbox knows them, and which keys of the configuration open them. Pure. */
 import type { Site } from '../../shared/config/site.ts'
-import type { Notification } from '../../shared/messages.ts'
+import type { Notification } from '../../shared/contracts/messages.ts'
 
 /** One way. `to` is a mail address or names a hook, and is never its URL. */
 export interface Way {

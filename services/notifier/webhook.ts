@@ -1,5 +1,5 @@
 /** One message as JSON for a webhook: for Alertmanager as its alerts, for everybody else as a text with the news beside it. Pure. */
-import type { NewsRow, Notification } from '../../shared/messages.ts'
+import type { NewsRow, Notification } from '../../shared/contracts/messages.ts'
 import { shorten } from './shorten.ts'
 import { withoutMentions } from './without-mentions.ts'
 

@@ -3,11 +3,11 @@ import { readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Bearer } from '../../shared/config/deliver-schema.ts'
 import type { Entry } from '../../shared/config/site.ts'
-import { failure, Transient } from '../../shared/errors.ts'
+import { failure, Transient } from '../../shared/contracts/errors.ts'
+import { encodeToken } from '../../shared/contracts/subjects.ts'
+import { z } from '../../shared/contracts/zod.ts'
 import { readClaims } from '../../shared/jwt-claims.ts'
-import { encodeToken } from '../../shared/subjects.ts'
 import { isTokenWord } from '../../shared/token-word.ts'
-import { z } from '../../shared/zod.ts'
 import {
   commonArguments,
   type HtgettokenOptions,

@@ -1,6 +1,6 @@
 /** The refresher's section of the configuration. */
 import { programPath, realm } from '../../shared/config/grammar.ts'
-import { z } from '../../shared/zod.ts'
+import { z } from '../../shared/contracts/zod.ts'
 
 export const refresherSection = z.strictObject({
   concurrency: z.int().min(1).max(64).default(8).describe('Entries refreshed at the same time.'),

@@ -2,14 +2,14 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { KV } from '@nats-io/kv'
 import type { Entry } from '../../shared/config/site.ts'
+import { type RunMode, runMode, runStarted } from '../../shared/contracts/messages.ts'
+import { isRunId, runId } from '../../shared/contracts/run-id.ts'
+import { ledgerKey, runKey } from '../../shared/contracts/subjects.ts'
+import { isWeaker } from '../../shared/contracts/weaker-run.ts'
+import { z } from '../../shared/contracts/zod.ts'
 import { inParallel } from '../../shared/in-parallel.ts'
-import { type RunMode, runMode, runStarted } from '../../shared/messages.ts'
 import { readMessage } from '../../shared/parse-message.ts'
 import { readValue } from '../../shared/read-value.ts'
-import { isRunId, runId } from '../../shared/run-id.ts'
-import { ledgerKey, runKey } from '../../shared/subjects.ts'
-import { isWeaker } from '../../shared/weaker-run.ts'
-import { z } from '../../shared/zod.ts'
 
 /** What this needs of the notifier's ledger; it writes more. */
 export const ledgerHead = z.object({

@@ -1,8 +1,13 @@
 /** Makes one refresh of each entry of a run out of `run.started`, which is all that has to be published to start one. */
 import type { Received } from '../../shared/consume.ts'
-import { type RefreshItem, type RunStarted, schemaVersion, timestamp } from '../../shared/messages.ts'
+import {
+  type RefreshItem,
+  type RunStarted,
+  schemaVersion,
+  timestamp,
+} from '../../shared/contracts/messages.ts'
+import { refreshSubject, streams } from '../../shared/contracts/subjects.ts'
 import type { Outgoing } from '../../shared/publish.ts'
-import { refreshSubject, streams } from '../../shared/subjects.ts'
 
 /** Handles `run.started`. */
 export async function planRun({ body }: Received<RunStarted>): Promise<readonly Outgoing[]> {

@@ -1,13 +1,13 @@
 /** Answers `managed-tokens.services`: per entry what is configured, and how its targets stand. */
 import type { KV } from '@nats-io/kv'
 import type { Entry, Site } from '../../shared/config/site.ts'
+import { refreshSubject } from '../../shared/contracts/subjects.ts'
+import { z } from '../../shared/contracts/zod.ts'
 import { readUid } from '../../shared/known-uids.ts'
 import { cutIntoPages } from '../../shared/page.ts'
 import { parseRequest } from '../../shared/parse-request.ts'
 import { readTargets } from '../../shared/read-targets.ts'
-import { refreshSubject } from '../../shared/subjects.ts'
 import type { TargetRecord } from '../../shared/target-record.ts'
-import { z } from '../../shared/zod.ts'
 
 const servicesRequest = z.strictObject({ page: z.int().min(1).default(1) })
 

@@ -1,9 +1,9 @@
 /** Asks Vault how long a token still lives: htgettoken does not say. */
-import { errorOf, failure } from '../../shared/errors.ts'
+import { errorOf, failure } from '../../shared/contracts/errors.ts'
+import { type ReasonCode, reasons } from '../../shared/contracts/reasons.ts'
+import { z } from '../../shared/contracts/zod.ts'
 import { HttpError } from '../../shared/http-error.ts'
 import { type AskOptions, getText } from '../../shared/https.ts'
-import { type ReasonCode, reasons } from '../../shared/reasons.ts'
-import { z } from '../../shared/zod.ts'
 
 const lookup = z.object({ data: z.object({ ttl: z.number().describe('Seconds.') }) })
 

@@ -1,5 +1,5 @@
 /** Which store is prepared next: credds that answer first, then what expires soonest, then experiments in turn. Pure. */
-import type { StoreItem } from '../../shared/messages.ts'
+import type { StoreItem } from '../../shared/contracts/messages.ts'
 
 /** What choosing needs beyond the items. */
 export interface StoreOrder {

@@ -1,6 +1,6 @@
 /** The storer's section of the configuration. */
 import { absolutePath, programPath } from '../../shared/config/grammar.ts'
-import { z } from '../../shared/zod.ts'
+import { z } from '../../shared/contracts/zod.ts'
 
 export const storerSection = z.strictObject({
   condorVaultStorer: programPath.default('condor_vault_storer').describe('The condor_vault_storer program.'),

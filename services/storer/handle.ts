@@ -9,19 +9,24 @@ import type { KV } from '@nats-io/kv'
 import type { Logger } from 'pino'
 import type { Entry, Site } from '../../shared/config/site.ts'
 import type { Received } from '../../shared/consume.ts'
-import { ClaimLost, type Failure, failure, RetryLater, Transient } from '../../shared/errors.ts'
+import { ClaimLost, type Failure, failure, RetryLater, Transient } from '../../shared/contracts/errors.ts'
+import {
+  type StoreItem,
+  schemaVersion,
+  type TokenStored,
+  timestamp,
+} from '../../shared/contracts/messages.ts'
+import { storeSubject, tokenSubject } from '../../shared/contracts/subjects.ts'
+import { requestsOf } from '../../shared/contracts/vault-requests.ts'
 import { findCredds } from '../../shared/find-credds.ts'
 import { findEntry, mustBeCredd } from '../../shared/find-entry.ts'
 import type { Tickets } from '../../shared/kinit.ts'
 import type { Lease } from '../../shared/lease.ts'
-import { type StoreItem, schemaVersion, type TokenStored, timestamp } from '../../shared/messages.ts'
 import type { Fact, Outgoing } from '../../shared/publish.ts'
 import type { RunCache } from '../../shared/run-cache.ts'
-import { storeSubject, tokenSubject } from '../../shared/subjects.ts'
 import { type Acted, workOnTarget } from '../../shared/target.ts'
 import { timeStep } from '../../shared/telemetry/steps.ts'
 import type { VaultPause } from '../../shared/vault-pause.ts'
-import { requestsOf } from '../../shared/vault-requests.ts'
 import { findVaultServer } from '../../shared/vault-server.ts'
 import type { CondorVersionOptions } from './condor-version.ts'
 import type { CreddHealth } from './credd-health.ts'

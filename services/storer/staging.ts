@@ -6,7 +6,7 @@ import { randomBytes } from 'node:crypto'
 import { mkdir, readdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Entry } from '../../shared/config/site.ts'
-import { failure, Transient } from '../../shared/errors.ts'
+import { failure, Transient } from '../../shared/contracts/errors.ts'
 import { killProcessesWith } from './orphans.ts'
 import {
   giveRoom,

@@ -1,5 +1,5 @@
 /** Holds the folded file against the schema: every refusal as a sentence with its place, and what is left without the refused parts. */
-import type { z } from '../zod.ts'
+import type { z } from '../contracts/zod.ts'
 import { describe, expectation } from './expectation.ts'
 import { type Finding, type Folded, type Path, showPath } from './fold.ts'
 import { type SiteFile, siteFile } from './schema.ts'

@@ -1,5 +1,5 @@
 /** `deliver`: what a role's nodes get. The vault token, short-lived bearer tokens with fewer rights, or both. */
-import { z } from '../zod.ts'
+import { z } from '../contracts/zod.ts'
 import { audience, bearerPurpose, quote, tokenScope } from './grammar.ts'
 import { nearest } from './problem.ts'
 

@@ -1,5 +1,5 @@
 /** Durations as the configuration writes them (`300s`, `1h30m`, `3d`), in milliseconds from here on. */
-import { z } from '../zod.ts'
+import { z } from '../contracts/zod.ts'
 
 const unitMs = {
   ns: 1e-6,

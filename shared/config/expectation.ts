@@ -1,5 +1,5 @@
 /** What a schema wants and what was found instead, in words for people. */
-import { z } from '../zod.ts'
+import { z } from '../contracts/zod.ts'
 import type { Path } from './fold.ts'
 import { innermost } from './scalar.ts'
 import { siteFile } from './schema.ts'

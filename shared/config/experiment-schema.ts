@@ -1,5 +1,5 @@
 /** An experiment and its roles, with the `…Override` keys that let one role differ from the rest of the file. */
-import { z } from '../zod.ts'
+import { z } from '../contracts/zod.ts'
 import { deliverList } from './deliver-schema.ts'
 import { tokenLifetime } from './duration.ts'
 import {

@@ -10,7 +10,7 @@ import {
   type Pair,
   type Scalar,
 } from 'yaml'
-import { z } from '../zod.ts'
+import { z } from '../contracts/zod.ts'
 import { aliasTargets } from './aliases.ts'
 import { quote } from './grammar.ts'
 import { keyText, mergedPairs, TooMuch } from './merged-pairs.ts'

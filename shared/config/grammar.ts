@@ -1,5 +1,5 @@
 /** What a name may look like that reaches a command line, a file name or an address: none can become an option or a shell word. */
-import { z } from '../zod.ts'
+import { z } from '../contracts/zod.ts'
 import { parseAddress } from './mail-address.ts'
 import { splitWords } from './words.ts'
 

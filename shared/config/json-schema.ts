@@ -1,5 +1,5 @@
 /** The file's format as JSON Schema, for editors and for sites that generate their file. */
-import { z } from '../zod.ts'
+import { z } from '../contracts/zod.ts'
 import { siteFile } from './schema.ts'
 
 /**

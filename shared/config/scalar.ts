@@ -1,6 +1,6 @@
 /** One value of the file as its key wants it, where that cannot change its meaning. Pure. */
 import type { Scalar } from 'yaml'
-import { z } from '../zod.ts'
+import { z } from '../contracts/zod.ts'
 import { parseAddresses } from './mail-address.ts'
 
 export interface ReadValue {

@@ -3,7 +3,7 @@ import { distributorSection } from '../../services/distributor/config.ts'
 import { notifierSection } from '../../services/notifier/config.ts'
 import { refresherSection } from '../../services/refresher/config.ts'
 import { storerSection } from '../../services/storer/config.ts'
-import { z } from '../zod.ts'
+import { z } from '../contracts/zod.ts'
 import { duration, positiveDuration, tokenLifetime } from './duration.ts'
 import { experimentSection, noCredd } from './experiment-schema.ts'
 import {

@@ -1,6 +1,6 @@
 /** Our own sections of the configuration that belong to no single daemon; the daemons' are in their `config.ts`. */
 import { Cron } from 'croner'
-import { z } from '../zod.ts'
+import { z } from '../contracts/zod.ts'
 import { duration } from './duration.ts'
 import { absolutePath, filePath, hostName } from './grammar.ts'
 import { templateOver } from './template-text.ts'

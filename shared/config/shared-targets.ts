@@ -1,5 +1,5 @@
 /** Entries that get in each other's way: one service with two identities, one file on one node with two writers. */
-import { bearerFile, vaultTokenFiles } from '../token-files.ts'
+import { bearerFile, vaultTokenFiles } from '../contracts/token-files.ts'
 import type { Report } from './cross-checks.ts'
 import type { ResolvedEntry } from './resolve.ts'
 import { renderTemplate, templateFields } from './template.ts'

@@ -3,7 +3,7 @@ import type { DistributorConfig } from '../../services/distributor/config.ts'
 import type { NotifierConfig } from '../../services/notifier/config.ts'
 import type { RefresherConfig } from '../../services/refresher/config.ts'
 import type { StorerConfig } from '../../services/storer/config.ts'
-import type { NewsKind } from '../messages.ts'
+import type { NewsKind } from '../contracts/messages.ts'
 import type { Bearer } from './deliver-schema.ts'
 import type { NatsConfig, ScheduleConfig, SealingConfig, TelemetryConfig, VaultConfig } from './sections.ts'
 

@@ -1,5 +1,5 @@
 /** A text of the file that may hold `{{.Field}}`: unknown fields are refused where they stand. */
-import { z } from '../zod.ts'
+import { z } from '../contracts/zod.ts'
 import { templateFieldNames, templateProblems } from './template.ts'
 
 /** A template over these fields, unrendered. */

@@ -1,5 +1,5 @@
 /** A key that takes a word or a map: the form that the file's author meant. */
-import type { z } from '../zod.ts'
+import type { z } from '../contracts/zod.ts'
 
 /** Of a union, the form that is a map; any other schema, or a union without one, is itself. Pure. */
 export function mapForm(schema: z.core.$ZodType): z.core.$ZodType {

@@ -1,5 +1,5 @@
 /** A budget of requests to Vault that is too small for the entries makes every run late: the numbers say so at the desk already. */
-import { requestsOf } from '../vault-requests.ts'
+import { requestsOf } from '../contracts/vault-requests.ts'
 import type { Report } from './cross-checks.ts'
 import { formatDuration } from './duration.ts'
 import type { SiteFile } from './schema.ts'

@@ -1,5 +1,5 @@
 /** The programs that each daemon runs, by the names that their durations have: their series are there before the first is run. */
-import type { Daemon } from '../subjects.ts'
+import type { Daemon } from '../contracts/subjects.ts'
 
 export const knownPrograms: Readonly<Record<Daemon, readonly string[]>> = {
   refresher: ['kinit', 'htgettoken', 'condor_status', 'condor_config_val'],

@@ -5,8 +5,8 @@
 import { closeSync, mkdirSync, openSync } from 'node:fs'
 import { join } from 'node:path'
 import pino, { type DestinationStream } from 'pino'
-import { controlsShownBut } from '../outcome-text.ts'
-import type { Daemon } from '../subjects.ts'
+import { controlsShownBut } from '../contracts/one-sentence.ts'
+import type { Daemon } from '../contracts/subjects.ts'
 import { openDropCount } from './dropped.ts'
 
 /** What waits to be written at most (bytes); lines beyond are dropped and counted. */

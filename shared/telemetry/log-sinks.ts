@@ -1,7 +1,7 @@
 /** Copies every line to the far ends that are configured, each of which has a bounded buffer. */
 import type { DestinationStream } from 'pino'
 import type { Site } from '../config/site.ts'
-import type { Daemon } from '../subjects.ts'
+import type { Daemon } from '../contracts/subjects.ts'
 import type { Batcher } from './batcher.ts'
 import type { LogLine } from './loki.ts'
 

@@ -1,8 +1,8 @@
 /** One pino logger per daemon: a line of JSON for each thing worth saying, with the trace, run and entry it belongs to. */
 import { trace } from '@opentelemetry/api'
 import pino, { type DestinationStream, type Logger } from 'pino'
-import { controlsShownBut } from '../outcome-text.ts'
-import type { Daemon } from '../subjects.ts'
+import { controlsShownBut } from '../contracts/one-sentence.ts'
+import type { Daemon } from '../contracts/subjects.ts'
 import { currentWork } from './work-context.ts'
 
 /** Keys that never hold anything worth reading in a log, and might hold a secret. */

@@ -1,6 +1,6 @@
 /** Log lines to Loki, as its push API takes them; one stream a daemon, so that few labels stay few. */
 import type { Site } from '../config/site.ts'
-import type { Daemon } from '../subjects.ts'
+import type { Daemon } from '../contracts/subjects.ts'
 import { type Batcher, openBatcher } from './batcher.ts'
 import { openDropCount } from './dropped.ts'
 import { post, urlOf } from './post.ts'

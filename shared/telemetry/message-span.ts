@@ -1,7 +1,7 @@
 /** One span per message, continuing the trace that came in its headers (OpenTelemetry's messaging conventions). */
 import type { JsMsg } from '@nats-io/jetstream'
 import { type Context, context, propagation, type Span, SpanKind, trace } from '@opentelemetry/api'
-import { type ConsumerName, subjectTemplate } from '../subjects.ts'
+import { type ConsumerName, subjectTemplate } from '../contracts/subjects.ts'
 
 /** Runs `work` inside the message's span, which ends with it. */
 export async function inMessageSpan(

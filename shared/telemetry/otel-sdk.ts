@@ -18,7 +18,7 @@ import {
   TraceIdRatioBasedSampler,
 } from '@opentelemetry/sdk-trace'
 import type { Environment } from '../config/environment.ts'
-import type { Daemon } from '../subjects.ts'
+import type { Daemon } from '../contracts/subjects.ts'
 import { wayTo } from '../web-agents.ts'
 import { type Ledger, openLedger } from './otel-ledger.ts'
 import { openLineSink } from './otel-lines.ts'

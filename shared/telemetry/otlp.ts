@@ -3,7 +3,7 @@
  * collector costs the spans and lines alone.
  */
 import { type Environment, environment } from '../config/environment.ts'
-import type { Daemon } from '../subjects.ts'
+import type { Daemon } from '../contracts/subjects.ts'
 import { logsAddress, type Otlp, type OtlpConfig, tracesAddress } from './otlp-addresses.ts'
 
 /** Starts it for this process. Disposing sends what is left, within two seconds. */

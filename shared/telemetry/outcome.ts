@@ -1,6 +1,6 @@
 /** Says of an attempt how it ended: in the metrics, and on the span of the message it was made for. */
 import { SpanStatusCode, trace } from '@opentelemetry/api'
-import type { ReasonCode } from '../reasons.ts'
+import type { ReasonCode } from '../contracts/reasons.ts'
 import { outcomesTotal } from './metrics.ts'
 
 /** `stage` is `refresh`, `store`, `push` or `notify`. A failure that may pass is one all the same. */

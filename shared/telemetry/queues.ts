@@ -1,6 +1,6 @@
 /** How full the work queues are: asked of the server when somebody reads the metrics, never in between. */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type StreamName, streams } from '../subjects.ts'
+import { type StreamName, streams } from '../contracts/subjects.ts'
 import { gauge } from './registry.ts'
 
 export type Queue = 'refresh' | 'store' | 'push' | 'notify'

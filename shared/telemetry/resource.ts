@@ -1,8 +1,8 @@
 /** Who speaks, in traces and in logs: the daemon, its version, this machine, and which installation it belongs to. */
 import { hostname } from 'node:os'
 import type { Site } from '../config/site.ts'
-import type { Daemon } from '../subjects.ts'
-import { version } from '../version.ts'
+import type { Daemon } from '../contracts/subjects.ts'
+import { version } from '../contracts/version.ts'
 
 /** The attributes; those with `deployment` hold `devEnvironmentLabel`, under the predecessor's name as well. */
 export const ownAttributes = (

@@ -2,9 +2,10 @@
  * Starts the counts of a daemon at 0: a series that is born with its first event has not increased by it, so a rate or an
  * increase would not show that event. Of labels that only the configuration knows, such as nodes, series begin later.
  */
+
+import { reasons } from '../contracts/reasons.ts'
+import { consumers, type Daemon, ownerOf } from '../contracts/subjects.ts'
 import type { End } from '../ends.ts'
-import { reasons } from '../reasons.ts'
-import { consumers, type Daemon, ownerOf } from '../subjects.ts'
 import { knownPrograms } from './known-programs.ts'
 import {
   commandSeconds,

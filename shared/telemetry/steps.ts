@@ -1,6 +1,6 @@
 /** Times one step of an entry's way (kinit, get, store, push), and keeps the predecessor's gauges about it. */
 import type { Gauge } from 'prom-client'
-import { Permanent, Transient } from '../errors.ts'
+import { Permanent, Transient } from '../contracts/errors.ts'
 import {
   failedKinits,
   failedTokenGets,

@@ -12,7 +12,7 @@ import { renderRun } from '../../cli/run-table.ts'
 import { renderServices } from '../../cli/services.ts'
 import { viewOf } from '../../cli/view.ts'
 import type { Bus } from '../../shared/bus.ts'
-import { cleanTexts } from '../../shared/outcome-text.ts'
+import { cleanTexts } from '../../shared/contracts/one-sentence.ts'
 import { startTestNats, type TestNats } from '../support/nats.ts'
 
 const main = join(import.meta.dirname, '../../cli/main.ts')

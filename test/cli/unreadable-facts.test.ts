@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { readNews } from '../../cli/follow-run.ts'
 import { findOutcome } from '../../cli/uids-refresh.ts'
-import { runFinished } from '../../shared/messages.ts'
+import { runFinished } from '../../shared/contracts/messages.ts'
 
 const bytes = (text: string) => new TextEncoder().encode(text)
 const bytesOf = (body: object) => bytes(JSON.stringify(body))

@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, it } from 'node:test'
 import type { ChildEvent } from '../../cli/up/child.ts'
 import { type Supervisor, type SupervisorOptions, startSupervisor } from '../../cli/up/supervise.ts'
-import { daemons } from '../../shared/subjects.ts'
+import { daemons } from '../../shared/contracts/subjects.ts'
 import { isGone } from '../support/processes.ts'
 
 describe('the supervisor', () => {

@@ -7,8 +7,8 @@ import { parse } from 'yaml'
 import { smallProcess } from '../../cli/up/small-process.ts'
 import { readEnvironment } from '../../shared/config/environment.ts'
 import { loadSite } from '../../shared/config/load.ts'
+import { type Daemon, daemons } from '../../shared/contracts/subjects.ts'
 import { defaultStateRoot, sealingPublicKeyFile, trustedSignersFile } from '../../shared/state.ts'
-import { type Daemon, daemons } from '../../shared/subjects.ts'
 import { compose, mountsOf, read, root } from './compose-file.ts'
 
 const { site, warnings } = loadSite(join(root, 'deploy/compose/managedTokens.yml'))

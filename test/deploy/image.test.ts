@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 import { describe, it } from 'node:test'
 import manifest from '../../package.json' with { type: 'json' }
-import { daemons } from '../../shared/subjects.ts'
+import { daemons } from '../../shared/contracts/subjects.ts'
 import { compose, read, root } from './compose-file.ts'
 
 const dockerfile = read('Dockerfile')

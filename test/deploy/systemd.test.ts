@@ -8,6 +8,7 @@ import { smallProcess } from '../../cli/up/small-process.ts'
 import { readEnvironment } from '../../shared/config/environment.ts'
 import { searchPath } from '../../shared/config/find.ts'
 import { siteJsonSchema } from '../../shared/config/json-schema.ts'
+import { daemons } from '../../shared/contracts/subjects.ts'
 import {
   defaultStateRoot,
   sealingSeedFile,
@@ -15,7 +16,6 @@ import {
   signingSeedFile,
   trustedSignersFile,
 } from '../../shared/state.ts'
-import { daemons } from '../../shared/subjects.ts'
 import { read, root } from './compose-file.ts'
 
 const installed = '/opt/managed-tokens-daemons'

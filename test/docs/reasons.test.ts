@@ -1,7 +1,7 @@
 /** docs/reasons.md says of every reason code what it means, whose turn it is and what to do, in the words that people are sent. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { type Reason, reasons } from '../../shared/reasons.ts'
+import { type Reason, reasons } from '../../shared/contracts/reasons.ts'
 import { readSections } from './shown-by.ts'
 
 const page = new Map(

@@ -1,7 +1,7 @@
 /** The predecessor's metrics are all there, under its names and with its labels, and say what they said. */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { failure, Permanent, RetryLater, Transient } from '../../shared/errors.ts'
+import { failure, Permanent, RetryLater, Transient } from '../../shared/contracts/errors.ts'
 import { registry } from '../../shared/telemetry/registry.ts'
 import { noteCredds, scrape } from '../../shared/telemetry/scrape.ts'
 import { timeStep } from '../../shared/telemetry/steps.ts'

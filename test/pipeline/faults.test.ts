@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { concernsExperiment } from '../../services/notifier/cause.ts'
-import { pushSubject, refreshSubject, storeSubject } from '../../shared/subjects.ts'
+import { pushSubject, refreshSubject, storeSubject } from '../../shared/contracts/subjects.ts'
 import { findLeaks } from '../support/canary.ts'
 import { makeDirectory } from '../support/pipeline.ts'
 import { runDemo } from '../support/run-demo.ts'

@@ -4,6 +4,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { createAccount, createCurve, createUser, fromSeed, type KeyPair } from '@nats-io/nkeys'
+import { type Daemon, daemons } from '../../shared/contracts/subjects.ts'
 import {
   natsFiles,
   sealingPublicKeyFile,
@@ -12,7 +13,6 @@ import {
   signingSeedFile,
   trustedSignersFile,
 } from '../../shared/state.ts'
-import { type Daemon, daemons } from '../../shared/subjects.ts'
 import { makeDirectory, type Pipeline, startPipeline } from '../support/pipeline.ts'
 
 describe('a change of keys', { concurrency: 1, timeout: 600_000 }, () => {

@@ -5,7 +5,7 @@ import { describe, it } from 'node:test'
 import { defaultEntries } from '../../sandbox/default-entries.ts'
 import { listNames, refuseUnknownNames } from '../../sandbox/fault-names.ts'
 import { type FaultName, type Faults, faultsSchema } from '../../sandbox/faults.ts'
-import { z } from '../../shared/zod.ts'
+import { z } from '../../shared/contracts/zod.ts'
 import { makeDirectory } from '../support/pipeline.ts'
 import { runDemo } from '../support/run-demo.ts'
 

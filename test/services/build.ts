@@ -2,7 +2,7 @@
 import { readEnvironment } from '../../shared/config/environment.ts'
 import { loadSiteFrom } from '../../shared/config/load.ts'
 import type { Entry, Site } from '../../shared/config/site.ts'
-import type { TokenReady } from '../../shared/messages.ts'
+import type { TokenReady } from '../../shared/contracts/messages.ts'
 import type { TargetRecord } from '../../shared/target-record.ts'
 
 /** A site of two entries, `dune_production` and `nova_production`; `extra` goes in front of the experiments. */

@@ -3,7 +3,7 @@ import { describe, it } from 'node:test'
 import { JetStreamApiError, JetStreamError } from '@nats-io/jetstream'
 import { errors } from '@nats-io/nats-core'
 import { isBusError, mayAnswerLater } from '../../shared/bus-errors.ts'
-import { ClaimLost, failure, Permanent, RetryLater, Transient } from '../../shared/errors.ts'
+import { ClaimLost, failure, Permanent, RetryLater, Transient } from '../../shared/contracts/errors.ts'
 
 const api = (code: number, err_code: number, description = 'as JetStream words it') =>
   new JetStreamApiError({ code, err_code, description })

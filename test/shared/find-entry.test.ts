@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { Permanent } from '../../shared/errors.ts'
+import { Permanent } from '../../shared/contracts/errors.ts'
+import { pushItem } from '../../shared/contracts/messages.ts'
+import { onSubject } from '../../shared/contracts/on-subject.ts'
+import { pushSubject } from '../../shared/contracts/subjects.ts'
 import { findEntry, mustBeCredd, mustBeNode } from '../../shared/find-entry.ts'
-import { pushItem } from '../../shared/messages.ts'
-import { onSubject } from '../../shared/on-subject.ts'
-import { pushSubject } from '../../shared/subjects.ts'
 import { dune, entryOf, readyOf, siteOf } from '../services/build.ts'
 
 const site = siteOf()

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import type { Bus } from '../../shared/bus.ts'
 import { isBusError } from '../../shared/bus-errors.ts'
-import { streams } from '../../shared/subjects.ts'
+import { streams } from '../../shared/contracts/subjects.ts'
 import { ensureOwned } from '../../shared/topology.ts'
 import { startTestNats } from '../support/nats.ts'
 

@@ -10,9 +10,9 @@ import { createRealm, type Kdc } from '../../sandbox/kdc.ts'
 import { layoutOf } from '../../sandbox/layout.ts'
 import { readCcache } from '../../shared/ccache.ts'
 import type { CommandOutcome } from '../../shared/command.ts'
-import { errorOf, failure, Permanent, Transient } from '../../shared/errors.ts'
+import { errorOf, failure, Permanent, Transient } from '../../shared/contracts/errors.ts'
+import type { ReasonCode } from '../../shared/contracts/reasons.ts'
 import type { Tickets } from '../../shared/kinit.ts'
-import type { ReasonCode } from '../../shared/reasons.ts'
 import { makeEntry } from '../support/entry.ts'
 
 const layout = layoutOf(mkdtempSync(join(tmpdir(), 'mt-kinit-')))

@@ -5,9 +5,16 @@ import { after, before, describe, it } from 'node:test'
 import { type Msg, PermissionViolationError } from '@nats-io/nats-core'
 import { createUser, fromSeed } from '@nats-io/nkeys'
 import { type Bus, connectBus } from '../../shared/bus.ts'
+import {
+  type BucketName,
+  buckets,
+  consumers,
+  type Daemon,
+  daemons,
+  streams,
+} from '../../shared/contracts/subjects.ts'
 import { type NatsUser, natsUsers } from '../../shared/nats-permissions.ts'
 import { natsFiles } from '../../shared/state.ts'
-import { type BucketName, buckets, consumers, type Daemon, daemons, streams } from '../../shared/subjects.ts'
 import { ensureConsumer, ensureTopology } from '../../shared/topology.ts'
 import { eventually } from '../support/latch.ts'
 import { startTestNats, type TestNats } from '../support/nats.ts'

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, beforeEach, describe, it } from 'node:test'
+import { streams } from '../../shared/contracts/subjects.ts'
 import { publish, replaces } from '../../shared/publish.ts'
-import { streams } from '../../shared/subjects.ts'
 import { factOf, makeRuns, refreshItem, refreshWork } from '../support/entry.ts'
 import { openRefreshQueue, type RefreshQueue } from '../support/refresh-queue.ts'
 

@@ -3,10 +3,10 @@ import { describe, it } from 'node:test'
 import type { KvEntry } from '@nats-io/kv'
 import fc from 'fast-check'
 import { changeValue } from '../../shared/compare-and-set.ts'
+import { z } from '../../shared/contracts/zod.ts'
 import { isKey, readValue, valueIn } from '../../shared/read-value.ts'
 import { ofTarget, targetRecord } from '../../shared/target-record.ts'
 import { tellUnreadable } from '../../shared/tell-unreadable.ts'
-import { z } from '../../shared/zod.ts'
 import { fakeKv } from '../services/fake-kv.ts'
 
 const schema = z.object({ count: z.int() })

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import type { Site } from '../../shared/config/site.ts'
-import { vaultBudgetKey } from '../../shared/subjects.ts'
+import { vaultBudgetKey } from '../../shared/contracts/subjects.ts'
 import { openVaultBudget } from '../../shared/vault-budget.ts'
 import { openRefreshQueue } from '../support/refresh-queue.ts'
 

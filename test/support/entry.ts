@@ -2,9 +2,9 @@
 import { randomUUID } from 'node:crypto'
 import { ulid } from 'ulid'
 import type { Entry } from '../../shared/config/site.ts'
-import { type RefreshItem, schemaVersion, timestamp } from '../../shared/messages.ts'
+import { type RefreshItem, schemaVersion, timestamp } from '../../shared/contracts/messages.ts'
+import { refreshSubject, streams, tokenSubject } from '../../shared/contracts/subjects.ts'
 import type { Fact, Work } from '../../shared/publish.ts'
-import { refreshSubject, streams, tokenSubject } from '../../shared/subjects.ts'
 
 /** Runs in the order in which they are made here: the clock of each is a second after the last one's. */
 export function makeRuns(count: number): string[] {

@@ -2,8 +2,8 @@
 import pino from 'pino'
 import { connectBus } from '../../shared/bus.ts'
 import { consume } from '../../shared/consume.ts'
-import { refreshItem } from '../../shared/messages.ts'
-import { consumers, streams } from '../../shared/subjects.ts'
+import { refreshItem } from '../../shared/contracts/messages.ts'
+import { consumers, streams } from '../../shared/contracts/subjects.ts'
 
 const [, , url = '', seedFile = '', ackWait = ''] = process.argv
 const bus = await connectBus({ servers: [url], user: 'refresher', seedFile })

@@ -1,8 +1,8 @@
 /** A storer's lease in a process of its own, to be killed or stopped: `hold-lease.ts URL SEED_FILE`. Answers `held?` over IPC. */
 import pino from 'pino'
 import { connectBus } from '../../shared/bus.ts'
+import { buckets } from '../../shared/contracts/subjects.ts'
 import { keepLease } from '../../shared/lease.ts'
-import { buckets } from '../../shared/subjects.ts'
 
 const [, , url = '', seedFile = ''] = process.argv
 const bus = await connectBus({ servers: [url], user: 'storer', seedFile })

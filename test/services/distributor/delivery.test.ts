@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { deliveryOf } from '../../../services/distributor/delivery.ts'
 import { filesFor } from '../../../services/distributor/files.ts'
-import { failure } from '../../../shared/errors.ts'
+import { failure } from '../../../shared/contracts/errors.ts'
 import { at, entryOf } from '../build.ts'
 
 const now = Date.parse(at(0))

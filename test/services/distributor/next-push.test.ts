@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
 import { choosePush, type NextPushRules } from '../../../services/distributor/next-push.ts'
-import type { PushItem } from '../../../shared/messages.ts'
+import type { PushItem } from '../../../shared/contracts/messages.ts'
 import { at, readyOf } from '../build.ts'
 
 const push = (entry: string, node: string, minutes = 0) =>

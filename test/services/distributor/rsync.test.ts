@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { lstatSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
-import { Permanent, Transient } from '../../../shared/errors.ts'
+import { Permanent, Transient } from '../../../shared/contracts/errors.ts'
 import { leftOvers, stickyDirectory, tokenFiles, victim } from './place-here.ts'
 import { rsyncHere } from './rsync-here.ts'
 

@@ -8,7 +8,7 @@ import { describe, it, type TestContext } from 'node:test'
 import { startBlackHole } from '../../../sandbox/black-hole.ts'
 import { chooseLoopback, findFreePort } from '../../../sandbox/free-port.ts'
 import { pushBySsh } from '../../../services/distributor/ssh.ts'
-import { Transient } from '../../../shared/errors.ts'
+import { Transient } from '../../../shared/contracts/errors.ts'
 import { entryOf } from '../build.ts'
 import { tokenFiles } from './place-here.ts'
 

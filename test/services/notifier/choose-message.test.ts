@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { chooseMessage } from '../../../services/notifier/choose-message.ts'
-import type { Notification } from '../../../shared/messages.ts'
+import type { Notification } from '../../../shared/contracts/messages.ts'
 import { ofRun } from '../build.ts'
 
 const to = (channel: Notification['channel'], addressee: string): Notification => ({

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import type { News } from '../../../services/notifier/news.ts'
 import type { Site } from '../../../shared/config/site.ts'
-import type { NewsKind } from '../../../shared/messages.ts'
+import type { NewsKind } from '../../../shared/contracts/messages.ts'
 import { at, runIds, siteOf } from '../build.ts'
 import { digestsOf, piece, recipients } from './pieces.ts'
 

@@ -11,7 +11,7 @@ import { makeTls, type Tls } from '../../../sandbox/tls.ts'
 import { sendMail } from '../../../services/notifier/email.ts'
 import type { Outcome } from '../../../services/notifier/outcome.ts'
 import type { MailServer } from '../../../shared/config/site.ts'
-import type { Notification } from '../../../shared/messages.ts'
+import type { Notification } from '../../../shared/contracts/messages.ts'
 import { ofRun } from '../build.ts'
 import { type Listening, listen, startMailServer } from './mail-server.ts'
 

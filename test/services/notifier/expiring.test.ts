@@ -8,7 +8,7 @@ import {
   urgencyOf,
   type Warned,
 } from '../../../services/notifier/expiring.ts'
-import { pushSubject, storeSubject } from '../../../shared/subjects.ts'
+import { pushSubject, storeSubject } from '../../../shared/contracts/subjects.ts'
 import type { TargetRecord } from '../../../shared/target-record.ts'
 import { at, dune, runIds, siteOf } from '../build.ts'
 

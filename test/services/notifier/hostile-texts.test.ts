@@ -6,7 +6,7 @@ import { SMTPServer } from 'smtp-server'
 import { affectedOf } from '../../../services/notifier/affected.ts'
 import { sendMail } from '../../../services/notifier/email.ts'
 import { slackPayload } from '../../../services/notifier/slack.ts'
-import type { NewsKind, Notification } from '../../../shared/messages.ts'
+import type { NewsKind, Notification } from '../../../shared/contracts/messages.ts'
 import { at, siteOf } from '../build.ts'
 import { digestsOf, piece } from './pieces.ts'
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { alertsOf, isAlertmanager, webhookPayload } from '../../../services/notifier/webhook.ts'
-import type { NewsRow, Notification } from '../../../shared/messages.ts'
+import type { NewsRow, Notification } from '../../../shared/contracts/messages.ts'
 import { at, ofRun } from '../build.ts'
 
 const row: NewsRow = {

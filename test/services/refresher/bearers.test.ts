@@ -10,7 +10,7 @@ import { bearerArguments, bearerExpiry } from '../../../services/refresher/beare
 import { makeBearers, renewalTime, retryMs } from '../../../services/refresher/bearers.ts'
 import { tokenFiles } from '../../../services/refresher/htgettoken.ts'
 import { audience as audienceGrammar, tokenScope } from '../../../shared/config/grammar.ts'
-import { RetryLater } from '../../../shared/errors.ts'
+import { RetryLater } from '../../../shared/contracts/errors.ts'
 import { entryOf } from '../build.ts'
 
 const log = pino({ level: 'silent' })

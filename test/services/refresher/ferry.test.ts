@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { findUid, uidIn } from '../../../services/refresher/ferry.ts'
-import { errorOf, failure, type Permanent, type Transient } from '../../../shared/errors.ts'
-import { reasons } from '../../../shared/reasons.ts'
-import { encodeToken } from '../../../shared/subjects.ts'
+import { errorOf, failure, type Permanent, type Transient } from '../../../shared/contracts/errors.ts'
+import { reasons } from '../../../shared/contracts/reasons.ts'
+import { encodeToken } from '../../../shared/contracts/subjects.ts'
 import { at, entryOf, siteOf } from '../build.ts'
 import { fakeKv } from '../fake-kv.ts'
 

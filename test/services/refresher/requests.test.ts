@@ -3,7 +3,7 @@ import { describe, it } from 'node:test'
 import { findJoined } from '../../../services/refresher/joined.ts'
 import { chooseEntries, type RunRequest } from '../../../services/refresher/run-request.ts'
 import { listServices } from '../../../services/refresher/services-request.ts'
-import { failure } from '../../../shared/errors.ts'
+import { failure } from '../../../shared/contracts/errors.ts'
 import {
   encodeToken,
   latestRunKey,
@@ -12,9 +12,9 @@ import {
   refreshSubject,
   runKey,
   storeSubject,
-} from '../../../shared/subjects.ts'
+} from '../../../shared/contracts/subjects.ts'
+import { isWeaker } from '../../../shared/contracts/weaker-run.ts'
 import type { TargetRecord } from '../../../shared/target-record.ts'
-import { isWeaker } from '../../../shared/weaker-run.ts'
 import { at, dune, ofRun, recordOf, runIds, siteOf } from '../build.ts'
 import { fakeKv } from '../fake-kv.ts'
 

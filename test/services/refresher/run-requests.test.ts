@@ -5,7 +5,7 @@ import { findIdentical } from '../../../services/refresher/joined.ts'
 import { openRunLimit } from '../../../services/refresher/run-limit.ts'
 import { chooseEntries, openRunRequests } from '../../../services/refresher/run-request.ts'
 import type { Bus } from '../../../shared/bus.ts'
-import { ledgerKey, runKey } from '../../../shared/subjects.ts'
+import { ledgerKey, runKey } from '../../../shared/contracts/subjects.ts'
 import { at, dune, ofRun, runIds, siteOf } from '../build.ts'
 import { fakeKv } from '../fake-kv.ts'
 

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { chooseStore } from '../../../services/storer/choose.ts'
-import type { StoreItem } from '../../../shared/messages.ts'
+import type { StoreItem } from '../../../shared/contracts/messages.ts'
 import { at, runIds } from '../build.ts'
 
 function item(experiment: string, credd: string, more: Partial<StoreItem> = {}): StoreItem {

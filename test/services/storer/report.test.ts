@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { reportStore } from '../../../services/storer/report.ts'
-import { failure } from '../../../shared/errors.ts'
-import type { StoreItem, TokenFailed } from '../../../shared/messages.ts'
+import { failure } from '../../../shared/contracts/errors.ts'
+import type { StoreItem, TokenFailed } from '../../../shared/contracts/messages.ts'
 import { dune, ofRun, readyOf, siteOf } from '../build.ts'
 
 const stored = 'distributor: { pushAfter: stored }'

@@ -4,7 +4,7 @@ import { describe, it } from 'node:test'
 import { isAnswer } from '../../../services/storer/credd-texts.ts'
 import { judgeStorer } from '../../../services/storer/storer-texts.ts'
 import { readStored } from '../../../services/storer/verify.ts'
-import { type ReasonCode, reasons } from '../../../shared/reasons.ts'
+import { type ReasonCode, reasons } from '../../../shared/contracts/reasons.ts'
 import { exited, notFound, timedOut } from '../outcome.ts'
 
 const storer = '/usr/bin/condor_vault_storer'

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { describe, it } from 'node:test'
-import { type Daemon, daemons } from '../../../shared/subjects.ts'
+import { type Daemon, daemons } from '../../../shared/contracts/subjects.ts'
 import { knownPrograms } from '../../../shared/telemetry/known-programs.ts'
 
 const root = resolve(import.meta.dirname, '../../..')

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { ensureNatsKeys } from '../../../cli/up/credentials.ts'
-import { daemons } from '../../../shared/subjects.ts'
+import { daemons } from '../../../shared/contracts/subjects.ts'
 import { siteText } from '../config/site-text.ts'
 
 const root = join(import.meta.dirname, '../../..')

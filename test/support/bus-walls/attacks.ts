@@ -4,7 +4,6 @@ import type { ConsumerConfig } from '@nats-io/jetstream'
 import type { NatsConnection } from '@nats-io/nats-core'
 import pino from 'pino'
 import { consume } from '../../../shared/consume.ts'
-import { serveRequests } from '../../../shared/micro.ts'
 import {
   consumers,
   daemons,
@@ -12,9 +11,10 @@ import {
   requests,
   type StreamName,
   streams,
-} from '../../../shared/subjects.ts'
+} from '../../../shared/contracts/subjects.ts'
+import { z } from '../../../shared/contracts/zod.ts'
+import { serveRequests } from '../../../shared/micro.ts'
 import { ownedBy } from '../../../shared/topology.ts'
-import { z } from '../../../shared/zod.ts'
 import { eventually } from '../latch.ts'
 import type { Walls } from './site.ts'
 import { durables } from './universe.ts'

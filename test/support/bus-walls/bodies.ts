@@ -1,7 +1,7 @@
 /** What a body or a reply subject can do that no permission sees: each says whether it came to pass. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { DiscardPolicy, RetentionPolicy, StorageType, type StreamConfig } from '@nats-io/jetstream'
-import { streams } from '../../../shared/subjects.ts'
+import { streams } from '../../../shared/contracts/subjects.ts'
 import { say } from './attacks.ts'
 import type { Walls } from './site.ts'
 

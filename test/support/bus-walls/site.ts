@@ -1,7 +1,7 @@
 /** A bus with everything made on it, a connection for each of its users, and one of somebody who sees and may everything. */
 import { type Bus, connectBus } from '../../../shared/bus.ts'
+import { daemons } from '../../../shared/contracts/subjects.ts'
 import { type NatsUser, natsUsers } from '../../../shared/nats-permissions.ts'
-import { daemons } from '../../../shared/subjects.ts'
 import { ensureConsumer, ensureOwned } from '../../../shared/topology.ts'
 import { connectAlmighty } from '../almighty.ts'
 import { startTestNats } from '../nats.ts'

@@ -1,5 +1,5 @@
 /** Every subject that anybody might try on the bus: one example of each kind of ours, and every request of JetStream's API. */
-import { natsUsers, permissionsMark } from '../../../shared/nats-permissions.ts'
+
 import {
   type BucketName,
   bucketStream,
@@ -10,7 +10,8 @@ import {
   requests,
   type StreamName,
   streams,
-} from '../../../shared/subjects.ts'
+} from '../../../shared/contracts/subjects.ts'
+import { natsUsers, permissionsMark } from '../../../shared/nats-permissions.ts'
 
 const entry = 'dune.production'
 

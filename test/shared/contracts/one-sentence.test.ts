@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
-import { cleanLine, cleanTexts, lastLine } from '../../shared/outcome-text.ts'
+import { cleanLine, cleanTexts, lastLine } from '../../../shared/contracts/one-sentence.ts'
 
 const esc = '\u001b'
 

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
-import { isRunId, mintRunId, mostAheadMs, nextRunId } from '../../shared/run-id.ts'
-import { z } from '../../shared/zod.ts'
-import { openRefreshQueue } from '../support/refresh-queue.ts'
+import { isRunId, mintRunId, mostAheadMs, nextRunId } from '../../../shared/contracts/run-id.ts'
+import { z } from '../../../shared/contracts/zod.ts'
+import { openRefreshQueue } from '../../support/refresh-queue.ts'
 
 const hour = 3_600_000
 const now = Date.UTC(2026, 0, 1)

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
-import * as names from '../../shared/subjects.ts'
+import * as names from '../../../shared/contracts/subjects.ts'
 
 const { encodeToken } = names
 /** What a KV key may hold, without the dot that parts its tokens. */
