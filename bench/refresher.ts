@@ -4,7 +4,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { ask } from '../cli/connection.ts'
-import type { Bus } from '../shared/bus.ts'
+import type { Bus } from '../shared/bus/connect.ts'
 import { requests, streams } from '../shared/contracts/subjects.ts'
 import { type Benchmark, round } from './support/benchmark.ts'
 import { openQuickSite } from './support/quick-refresher.ts'

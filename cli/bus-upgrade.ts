@@ -1,12 +1,12 @@
 /** `managed-tokens bus upgrade`: brings the streams and buckets that are there up to what this version wants, as the bus user `admin`. */
-import type { Bus } from '../shared/bus.ts'
+import type { Bus } from '../shared/bus/connect.ts'
 import {
   compareStream,
   type Difference,
   describeDifference,
   updatedConfig,
-} from '../shared/compare-stream.ts'
-import { type Owned, owned, unlessMissing } from '../shared/topology.ts'
+} from '../shared/bus/streams/compare-stream.ts'
+import { type Owned, owned, unlessMissing } from '../shared/bus/streams/topology.ts'
 import { connectAs } from './connection.ts'
 import type { ConnectionOptions } from './way-to-bus.ts'
 

@@ -1,12 +1,12 @@
 /** How the command line reaches the bus, as the user `operator`, and asks the daemons. */
 import { errors } from '@nats-io/nats-core'
-import { type Bus, type BusOptions, connectBus } from '../shared/bus.ts'
+import { type Bus, type BusOptions, connectBus } from '../shared/bus/connect.ts'
+import type { NatsUser } from '../shared/bus/permissions.ts'
 import { environment } from '../shared/config/environment.ts'
 import { findConfigFile } from '../shared/config/find.ts'
 import { loadSite } from '../shared/config/load.ts'
 import { type NatsConfig, natsSection } from '../shared/config/sections.ts'
 import { cleanLine, cleanTexts } from '../shared/contracts/one-sentence.ts'
-import type { NatsUser } from '../shared/nats-permissions.ts'
 import { NoNats, RefusedError, silence, UsageError } from './errors.ts'
 import { type ConnectionOptions, findWayToBus } from './way-to-bus.ts'
 

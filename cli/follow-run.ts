@@ -1,7 +1,8 @@
 /** Follows a run from the facts on the bus, not by polling: what comes, in order, until the run has finished. */
 import type { Subscription } from '@nats-io/nats-core'
 import type { RunStatus } from '../services/notifier/status-request.ts'
-import type { Bus } from '../shared/bus.ts'
+import type { Bus } from '../shared/bus/connect.ts'
+import { readMessage } from '../shared/bus/parse-message.ts'
 import {
   type RunFinished,
   runFinished,
@@ -16,7 +17,6 @@ import {
 } from '../shared/contracts/messages.ts'
 import { cleanTexts } from '../shared/contracts/one-sentence.ts'
 import { requests, subjectTemplate } from '../shared/contracts/subjects.ts'
-import { readMessage } from '../shared/parse-message.ts'
 import { ask } from './connection.ts'
 import { isNoAnswer, RefusedError } from './errors.ts'
 

@@ -2,7 +2,7 @@
 import { stripVTControlCharacters } from 'node:util'
 import Table from 'cli-table3'
 import type { ServiceStatus, ServicesAnswer } from '../services/refresher/services-request.ts'
-import type { Bus } from '../shared/bus.ts'
+import type { Bus } from '../shared/bus/connect.ts'
 import { requests } from '../shared/contracts/subjects.ts'
 import { ask, connectOperator } from './connection.ts'
 import { type View, viewOf } from './view.ts'

@@ -1,7 +1,7 @@
 /** `managed-tokens status`: the ledger of a run, whole. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { RunStatus } from '../services/notifier/status-request.ts'
-import type { Bus } from '../shared/bus.ts'
+import type { Bus } from '../shared/bus/connect.ts'
 import { requests } from '../shared/contracts/subjects.ts'
 import { ask, connectOperator } from './connection.ts'
 import { isNoAnswer, RefusedError } from './errors.ts'

@@ -1,8 +1,9 @@
 /** `managed-tokens uids refresh`: has FERRY asked for every UID now, and waits for what came of it. */
+
+import { readMessage } from '../shared/bus/parse-message.ts'
 import { type RunUids, runUids } from '../shared/contracts/messages.ts'
 import { cleanTexts } from '../shared/contracts/one-sentence.ts'
 import { requests, runSubject } from '../shared/contracts/subjects.ts'
-import { readMessage } from '../shared/parse-message.ts'
 import { ask, connectOperator } from './connection.ts'
 import type { ConnectionOptions } from './way-to-bus.ts'
 

@@ -1,6 +1,6 @@
 /** Waits until the notifier has heard every fact, and every message to people is delivered or given up. */
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Bus } from '../shared/bus.ts'
+import type { Bus } from '../shared/bus/connect.ts'
 import { consumers, streams } from '../shared/contracts/subjects.ts'
 
 /** False where that is not so within `withinMs`. Looked at twice: the server counts what was acked and what was published before that each in its own time. */

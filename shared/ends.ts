@@ -1,5 +1,5 @@
 /** How a handler's work ends, decided in one pure place (see the five ends in docs/bus.md). */
-import { isBusError } from './bus-errors.ts'
+import { isBusError } from './bus/bus-errors.ts'
 import { ClaimLost, type Failure, failure, Permanent, RetryLater } from './contracts/errors.ts'
 
 export type End =

@@ -1,8 +1,8 @@
 /** The keys that tokens are sealed and signed with, as the configuration or the state directory has them; never from the bus. */
 import { readFile } from 'node:fs/promises'
 import { Prefix } from '@nats-io/nkeys'
+import { publicKeyOf } from './bus/nkey.ts'
 import type { SealingConfig } from './config/sections.ts'
-import { publicKeyOf } from './nkey.ts'
 import type { Opening, Sealing } from './seal.ts'
 import { sealingPublicKeyFile, sealingSeedFile, signingSeedFile, trustedSignersFile } from './state.ts'
 

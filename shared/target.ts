@@ -1,14 +1,14 @@
 /** The shape of all work on a target: claim, act, check the claim again, record the ending, and only then report. */
 import type { KV } from '@nats-io/kv'
-import { isBusError } from './bus-errors.ts'
+import { isBusError } from './bus/bus-errors.ts'
+import { patiently } from './bus/patiently.ts'
+import type { Outgoing } from './bus/publish.ts'
 import { type Claim, takeClaim } from './claim.ts'
 import type { Retry } from './config/site.ts'
 import type { Received } from './consume.ts'
 import { ClaimLost, type Failure, failure, Permanent, RetryLater, Transient } from './contracts/errors.ts'
 import { timestamp } from './contracts/messages.ts'
 import { backoffMs } from './ends.ts'
-import { patiently } from './patiently.ts'
-import type { Outgoing } from './publish.ts'
 import type { TargetRecord } from './target-record.ts'
 import { noteOutcome } from './telemetry/outcome.ts'
 

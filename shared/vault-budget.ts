@@ -2,11 +2,11 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { KV, KvEntry } from '@nats-io/kv'
 import type { Logger } from 'pino'
-import { attempt } from './compare-and-set.ts'
+import { attempt } from './bus/compare-and-set.ts'
+import { patiently } from './bus/patiently.ts'
+import { valueIn } from './bus/read-value.ts'
 import type { Site } from './config/site.ts'
 import { vaultBudgetKey } from './contracts/subjects.ts'
-import { patiently } from './patiently.ts'
-import { valueIn } from './read-value.ts'
 import { type Allowance, allowance, believable, rateAt, slowDown, takeInTurn } from './vault-rate.ts'
 
 export interface VaultBudget {

@@ -5,14 +5,14 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { KV, KvEntry } from '@nats-io/kv'
 import type { Logger } from 'pino'
-import { isBusError, mayAnswerLater } from './bus-errors.ts'
+import { isBusError, mayAnswerLater } from './bus/bus-errors.ts'
+import { patiently } from './bus/patiently.ts'
+import { valueIn } from './bus/read-value.ts'
 import type { Site } from './config/site.ts'
 import { RetryLater, Transient } from './contracts/errors.ts'
 import { timestamp } from './contracts/messages.ts'
 import { vaultPauseKey } from './contracts/subjects.ts'
 import { z } from './contracts/zod.ts'
-import { patiently } from './patiently.ts'
-import { valueIn } from './read-value.ts'
 import type { VaultBudget } from './vault-budget.ts'
 
 const pause = z.object({ until: z.iso.datetime({ offset: true }) })

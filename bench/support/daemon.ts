@@ -5,9 +5,9 @@ import { ensureSealingKeys } from '../../cli/up/credentials.ts'
 import { startNatsServer } from '../../cli/up/nats-server.ts'
 import { smallProcess } from '../../cli/up/small-process.ts'
 import type { Layout } from '../../sandbox/layout.ts'
-import { type Bus, connectBus } from '../../shared/bus.ts'
+import { type Bus, connectBus } from '../../shared/bus/connect.ts'
+import type { NatsUser } from '../../shared/bus/permissions.ts'
 import type { Daemon } from '../../shared/contracts/subjects.ts'
-import type { NatsUser } from '../../shared/nats-permissions.ts'
 import { seedFile } from '../../shared/state.ts'
 
 /** What a daemon has to be told of its site. */

@@ -1,5 +1,6 @@
 /** A run in which every node fails, as the facts that refresher and distributor tell. */
-import type { Bus } from '../../shared/bus.ts'
+import type { Bus } from '../../shared/bus/connect.ts'
+import { publish } from '../../shared/bus/publish.ts'
 import { failure } from '../../shared/contracts/errors.ts'
 import {
   type RunStarted,
@@ -9,7 +10,6 @@ import {
   timestamp,
 } from '../../shared/contracts/messages.ts'
 import { runSubject, tokenSubject } from '../../shared/contracts/subjects.ts'
-import { publish } from '../../shared/publish.ts'
 
 export interface FailingRun {
   readonly run: string

@@ -1,10 +1,10 @@
 /** Work for the distributor as the refresher and the plan would have made it: tokens sealed into KV, one item for each pair. */
 import { randomUUID } from 'node:crypto'
 import { entryName, type SiteEntry, serviceName } from '../../sandbox/entry.ts'
-import type { Bus } from '../../shared/bus.ts'
+import type { Bus } from '../../shared/bus/connect.ts'
+import type { Work } from '../../shared/bus/publish.ts'
 import { type PushItem, schemaVersion, timestamp } from '../../shared/contracts/messages.ts'
 import { buckets, pushSubject, sealedKey, streams } from '../../shared/contracts/subjects.ts'
-import type { Work } from '../../shared/publish.ts'
 import { type Sealing, seal } from '../../shared/seal.ts'
 import type { Pair } from './pairs.ts'
 

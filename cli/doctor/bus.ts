@@ -1,9 +1,9 @@
 /** NATS: does it answer, is it new enough, may this user do what an operator does, and are the daemons there? */
-import type { Bus } from '../../shared/bus.ts'
+import type { Bus } from '../../shared/bus/connect.ts'
+import { microName } from '../../shared/bus/requests/serve-requests.ts'
 import type { Site } from '../../shared/config/site.ts'
 import { cleanLine } from '../../shared/contracts/one-sentence.ts'
 import { buckets, type Daemon, daemons, requests, streams } from '../../shared/contracts/subjects.ts'
-import { microName } from '../../shared/micro.ts'
 import { ask, connectOperator } from '../connection.ts'
 import { NoNats, RefusedError, UsageError } from '../errors.ts'
 import type { ConnectionOptions } from '../way-to-bus.ts'
@@ -113,8 +113,7 @@ async function maySubscribe({ nc }: Bus): Promise<Finding> {
   return problem('nats', `this operator may not subscribe to ${refused.join(', ')}`, permissionsFix)
 }
 
-const permissionsFix =
-  'give the user the permissions of an operator (docs/bus.md, shared/nats-permissions.ts)'
+const permissionsFix = 'give the user the permissions of an operator (docs/bus.md, shared/bus/permissions.ts)'
 
 /** What each daemon answers at once. Two have nothing else to answer than that they are there. */
 const questions: Readonly<Record<Daemon, string>> = {

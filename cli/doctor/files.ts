@@ -1,7 +1,7 @@
 /** Private files: are they there, this user's, and nobody else's? */
 import { accessSync, constants, type Stats, statSync } from 'node:fs'
+import { natsUsers } from '../../shared/bus/permissions.ts'
 import type { Site } from '../../shared/config/site.ts'
-import { natsUsers } from '../../shared/nats-permissions.ts'
 import { sealingSeedFile, seedFile, signingSeedFile, stateDirectory } from '../../shared/state.ts'
 import { type Check, type Finding, ok, problem, warning } from './check.ts'
 

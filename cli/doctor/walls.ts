@@ -1,10 +1,14 @@
 /** The walls of the bus: are the permissions those of this version, and the streams as they should be? */
 import { setImmediate } from 'node:timers/promises'
 import { PermissionViolationError } from '@nats-io/nats-core'
-import type { Bus } from '../../shared/bus.ts'
-import { compareStream, type Difference, describeDifference } from '../../shared/compare-stream.ts'
-import { permissionsMark } from '../../shared/nats-permissions.ts'
-import { type Owned, owned, unlessMissing } from '../../shared/topology.ts'
+import type { Bus } from '../../shared/bus/connect.ts'
+import { permissionsMark } from '../../shared/bus/permissions.ts'
+import {
+  compareStream,
+  type Difference,
+  describeDifference,
+} from '../../shared/bus/streams/compare-stream.ts'
+import { type Owned, owned, unlessMissing } from '../../shared/bus/streams/topology.ts'
 import { type Finding, ok, problem, warning } from './check.ts'
 import { isAtLeast, readVersion } from './version.ts'
 

@@ -4,8 +4,8 @@ import { existsSync } from 'node:fs'
 import { link, readFile, rm, writeFile } from 'node:fs/promises'
 import { createAccount, createCurve, createUser, type KeyPair, Prefix } from '@nats-io/nkeys'
 import { writeFileAtomic } from '../../shared/atomic-file.ts'
-import { type NatsUser, natsUsers } from '../../shared/nats-permissions.ts'
-import { publicKeyOf } from '../../shared/nkey.ts'
+import { publicKeyOf } from '../../shared/bus/nkey.ts'
+import { type NatsUser, natsUsers } from '../../shared/bus/permissions.ts'
 import {
   ensurePrivateDirectory,
   sealingPublicKeyFile,

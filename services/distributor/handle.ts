@@ -1,5 +1,6 @@
 /** Pushes one entry's token to one node: opens the seal, compares it with what was asked for, pushes; answers with `token.pushed`. */
 import type { KV } from '@nats-io/kv'
+import type { Fact, Outgoing } from '../../shared/bus/publish.ts'
 import type { Entry, Site } from '../../shared/config/site.ts'
 import type { Received } from '../../shared/consume.ts'
 import { Permanent } from '../../shared/contracts/errors.ts'
@@ -7,7 +8,6 @@ import { type PushItem, schemaVersion, type TokenPushed, timestamp } from '../..
 import { pushSubject, tokenSubject } from '../../shared/contracts/subjects.ts'
 import { findEntry, mustBeNode } from '../../shared/find-entry.ts'
 import type { Tickets } from '../../shared/kinit.ts'
-import type { Fact, Outgoing } from '../../shared/publish.ts'
 import type { SealedContent } from '../../shared/seal.ts'
 import { type Acted, workOnTarget } from '../../shared/target.ts'
 import { deliveryOf } from './delivery.ts'

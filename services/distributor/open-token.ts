@@ -1,11 +1,11 @@
 /** The token that an item asks for, out of the bucket `sealed`: signed by the refresher, and what was asked for in every respect. */
 import type { KV, KvEntry } from '@nats-io/kv'
-import { isBusError } from '../../shared/bus-errors.ts'
+import { isBusError } from '../../shared/bus/bus-errors.ts'
+import { type PatienceOptions, patiently } from '../../shared/bus/patiently.ts'
 import type { Entry } from '../../shared/config/site.ts'
 import { failure, Permanent } from '../../shared/contracts/errors.ts'
 import type { PushItem } from '../../shared/contracts/messages.ts'
 import { sealedKey } from '../../shared/contracts/subjects.ts'
-import { type PatienceOptions, patiently } from '../../shared/patiently.ts'
 import type { SealedContent } from '../../shared/seal.ts'
 import type { Unsealing } from './unsealing.ts'
 

@@ -1,5 +1,7 @@
 /** Makes one push of each node of an entry out of `token.ready`, or of the last `token.stored` where pushes wait for that. */
 import type { KV } from '@nats-io/kv'
+import type { Outgoing, Work } from '../../shared/bus/publish.ts'
+import { readValue } from '../../shared/bus/read-value.ts'
 import { quote } from '../../shared/config/grammar.ts'
 import type { Site } from '../../shared/config/site.ts'
 import type { Received } from '../../shared/consume.ts'
@@ -13,8 +15,6 @@ import {
 } from '../../shared/contracts/messages.ts'
 import { pushSubject, storeSubject, streams } from '../../shared/contracts/subjects.ts'
 import { findEntry } from '../../shared/find-entry.ts'
-import type { Outgoing, Work } from '../../shared/publish.ts'
-import { readValue } from '../../shared/read-value.ts'
 import { targetRecord } from '../../shared/target-record.ts'
 
 export interface PlanDeps {

@@ -1,9 +1,10 @@
 /** A message to the administrators alone, on every channel they have: for what concerns no entry of a run. Pure. */
+
+import type { Outgoing } from '../../shared/bus/publish.ts'
 import type { Site } from '../../shared/config/site.ts'
 import { type Notification, schemaVersion, timestamp } from '../../shared/contracts/messages.ts'
 import { cleanLine } from '../../shared/contracts/one-sentence.ts'
 import { notifySubject } from '../../shared/contracts/subjects.ts'
-import type { Outgoing } from '../../shared/publish.ts'
 import { waysToAdmins } from './ways.ts'
 
 export interface AdminNotice {

@@ -1,5 +1,5 @@
 /** How far this daemon has got with the facts on the bus: what lies unheard behind it may change what there is to say. */
-import type { Bus } from '../../shared/bus.ts'
+import type { Bus } from '../../shared/bus/connect.ts'
 import { consumers, streams } from '../../shared/contracts/subjects.ts'
 
 export interface Backlog {

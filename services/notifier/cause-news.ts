@@ -1,8 +1,9 @@
 /** What administrators hear of a run: each cause once, with what hangs on it, and once that it is over. */
+
+import { inParallel } from '../../shared/bus/in-parallel.ts'
 import type { Site } from '../../shared/config/site.ts'
 import { cleanLine } from '../../shared/contracts/one-sentence.ts'
 import { encodeToken } from '../../shared/contracts/subjects.ts'
-import { inParallel } from '../../shared/in-parallel.ts'
 import { isMuted } from './addressees.ts'
 import { type Affected, affectedOf, withoutThings } from './affected.ts'
 import type { Cause } from './cause.ts'

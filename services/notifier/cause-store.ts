@@ -1,9 +1,9 @@
 /** Counts the runs in a row in which something failed for one cause, in the bucket `failures`, by compare-and-set. */
 import type { KV } from '@nats-io/kv'
-import { changeValue } from '../../shared/compare-and-set.ts'
+import { changeValue } from '../../shared/bus/compare-and-set.ts'
+import { readBucket } from '../../shared/bus/read-bucket.ts'
+import { readValue, valueIn } from '../../shared/bus/read-value.ts'
 import { z } from '../../shared/contracts/zod.ts'
-import { readBucket } from '../../shared/read-bucket.ts'
-import { readValue, valueIn } from '../../shared/read-value.ts'
 import { type Affected, affected, joinAffected } from './affected.ts'
 import type { Cause } from './cause.ts'
 import { beforeAllRuns } from './ledger.ts'

@@ -1,9 +1,9 @@
 /** Tells the administrators of a configuration file that was refused, once for each distinct content. */
 import type { KV } from '@nats-io/kv'
+import type { Outgoing } from '../../shared/bus/publish.ts'
 import type { Site } from '../../shared/config/site.ts'
 import type { RunStarted } from '../../shared/contracts/messages.ts'
 import { cleanLine } from '../../shared/contracts/one-sentence.ts'
-import type { Outgoing } from '../../shared/publish.ts'
 import { tellAdmins } from './admin-notice.ts'
 import { isToldFirst } from './told-once.ts'
 

@@ -1,10 +1,10 @@
 /** Ends runs at their deadline: no event says that nothing more will come. */
 
+import { inParallel } from '../../shared/bus/in-parallel.ts'
+import type { Fact } from '../../shared/bus/publish.ts'
 import { type RunFinished, schemaVersion, timestamp } from '../../shared/contracts/messages.ts'
 import { runSubject } from '../../shared/contracts/subjects.ts'
 import { isWeaker } from '../../shared/contracts/weaker-run.ts'
-import { inParallel } from '../../shared/in-parallel.ts'
-import type { Fact } from '../../shared/publish.ts'
 import { endAsIn, endWaiting, hasEnded, type LedgerRow, type LedgerRun, totalsOf } from './ledger.ts'
 import type { LedgerStore } from './ledger-store.ts'
 

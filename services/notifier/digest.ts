@@ -1,9 +1,10 @@
 /** Composes the messages of a batch of news: one for each addressee, by templates, small enough for the bus. Pure. */
+
+import type { Fact } from '../../shared/bus/publish.ts'
 import type { Site } from '../../shared/config/site.ts'
 import { type NewsRow, type Notification, schemaVersion } from '../../shared/contracts/messages.ts'
 import { cleanLine } from '../../shared/contracts/one-sentence.ts'
 import { notifySubject } from '../../shared/contracts/subjects.ts'
-import type { Fact } from '../../shared/publish.ts'
 import { type Addressee, addresseesOf } from './addressees.ts'
 import { sayAffected } from './affected.ts'
 import { labelOf } from './cause.ts'

@@ -1,9 +1,9 @@
 /** Keeps the counts of consecutive failures in the bucket `failures`, by compare-and-set. */
 import type { KV } from '@nats-io/kv'
-import { attempt, changeValue } from '../../shared/compare-and-set.ts'
+import { attempt, changeValue } from '../../shared/bus/compare-and-set.ts'
+import { readBucket } from '../../shared/bus/read-bucket.ts'
+import { valueIn } from '../../shared/bus/read-value.ts'
 import { encodeToken } from '../../shared/contracts/subjects.ts'
-import { readBucket } from '../../shared/read-bucket.ts'
-import { valueIn } from '../../shared/read-value.ts'
 import { beforeAllRuns } from './ledger.ts'
 import {
   countFailure,

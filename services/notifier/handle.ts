@@ -1,6 +1,8 @@
 /** Keeps the ledger from the facts on the bus, and keeps what a finished run has brought until people are told. */
 import { isDeepStrictEqual } from 'node:util'
 import type { KV } from '@nats-io/kv'
+import { inParallel } from '../../shared/bus/in-parallel.ts'
+import type { Outgoing } from '../../shared/bus/publish.ts'
 import type { Site } from '../../shared/config/site.ts'
 import type { Received } from '../../shared/consume.ts'
 import { RetryLater } from '../../shared/contracts/errors.ts'
@@ -20,8 +22,6 @@ import {
 import { onSubject } from '../../shared/contracts/on-subject.ts'
 import { encodeToken, type TokenFact, tokenSubject } from '../../shared/contracts/subjects.ts'
 import type { z } from '../../shared/contracts/zod.ts'
-import { inParallel } from '../../shared/in-parallel.ts'
-import type { Outgoing } from '../../shared/publish.ts'
 import { currentSpanRef } from '../../shared/telemetry/run-span.ts'
 import { announceConfigProblems } from './config-problems.ts'
 import { finishedIfEnded } from './deadlines.ts'

@@ -1,11 +1,11 @@
 /** Keeps the ledger in the bucket `runs`, one value per run and entry, by compare-and-set: replicas never lose an event. */
 import type { KV } from '@nats-io/kv'
 import { decodeTime } from 'ulid'
-import { attempt, changeValue } from '../../shared/compare-and-set.ts'
+import { attempt, changeValue } from '../../shared/bus/compare-and-set.ts'
+import { inParallel } from '../../shared/bus/in-parallel.ts'
+import { readValue } from '../../shared/bus/read-value.ts'
 import { isRunId } from '../../shared/contracts/run-id.ts'
 import { ledgerKey, runKey } from '../../shared/contracts/subjects.ts'
-import { inParallel } from '../../shared/in-parallel.ts'
-import { readValue } from '../../shared/read-value.ts'
 import { hasEnded, type LedgerRow, type LedgerRun, ledgerRow, ledgerRun } from './ledger.ts'
 import { openRunList } from './open-runs.ts'
 

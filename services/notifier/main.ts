@@ -1,9 +1,10 @@
 /** The notifier: keeps the ledger of runs, ends them, and tells the right people once. Needs no keytab and no token. */
+
+import { serveRequests } from '../../shared/bus/requests/serve-requests.ts'
+import { awaitTopology } from '../../shared/bus/streams/topology.ts'
 import { consume } from '../../shared/consume.ts'
 import { buckets, consumers, requests, streams } from '../../shared/contracts/subjects.ts'
 import { runDaemon } from '../../shared/daemon.ts'
-import { serveRequests } from '../../shared/micro.ts'
-import { awaitTopology } from '../../shared/topology.ts'
 import { chooseMessage, mostAtOnce } from './choose-message.ts'
 import { keepDeadLetter, schemaOfDead } from './dead-letter.ts'
 import { followFreshness } from './freshness.ts'

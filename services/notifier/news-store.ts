@@ -1,10 +1,10 @@
 /** Keeps news in the bucket `runs` from when it is known until it is told, and remembers what was told: each once. */
 import type { KV } from '@nats-io/kv'
-import { attempt, writeAt } from '../../shared/compare-and-set.ts'
+import { attempt, writeAt } from '../../shared/bus/compare-and-set.ts'
+import { inParallel } from '../../shared/bus/in-parallel.ts'
+import { isKey, readText, readValue } from '../../shared/bus/read-value.ts'
 import { time } from '../../shared/contracts/messages.ts'
 import { z } from '../../shared/contracts/zod.ts'
-import { inParallel } from '../../shared/in-parallel.ts'
-import { isKey, readText, readValue } from '../../shared/read-value.ts'
 import { type News, news } from './news.ts'
 
 /** Pieces in one value: it has to fit into one NATS message. */

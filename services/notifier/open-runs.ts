@@ -1,6 +1,6 @@
 /** The ids of the runs that have not finished, as one small value in the bucket `runs` that every notifier reads and writes. */
 import type { KV } from '@nats-io/kv'
-import { changeValue } from '../../shared/compare-and-set.ts'
+import { changeValue } from '../../shared/bus/compare-and-set.ts'
 import { runId } from '../../shared/contracts/run-id.ts'
 import { z } from '../../shared/contracts/zod.ts'
 

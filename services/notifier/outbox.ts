@@ -3,6 +3,8 @@
  * between handing it over and writing that down, it goes out a second time under the same id: better twice than never.
  */
 import type { KV } from '@nats-io/kv'
+import { patiently } from '../../shared/bus/patiently.ts'
+import type { Outgoing } from '../../shared/bus/publish.ts'
 import type { Site } from '../../shared/config/site.ts'
 import type { Received } from '../../shared/consume.ts'
 import { failure, Permanent, RetryLater } from '../../shared/contracts/errors.ts'
@@ -11,8 +13,6 @@ import { onSubject } from '../../shared/contracts/on-subject.ts'
 import { notifySubject } from '../../shared/contracts/subjects.ts'
 import type { z } from '../../shared/contracts/zod.ts'
 import { backoffMs } from '../../shared/ends.ts'
-import { patiently } from '../../shared/patiently.ts'
-import type { Outgoing } from '../../shared/publish.ts'
 import { findChannel } from './channel.ts'
 import type { Patience } from './handover.ts'
 import { measureDelivery } from './measure.ts'

@@ -1,7 +1,7 @@
 /** What is new is told when nothing more lies unheard; and what the clock brings: runs at their deadline, silence, tokens near their end. */
 import type { Logger } from 'pino'
-import type { Bus } from '../../shared/bus.ts'
-import { type Outgoing, publishAll } from '../../shared/publish.ts'
+import type { Bus } from '../../shared/bus/connect.ts'
+import { type Outgoing, publishAll } from '../../shared/bus/publish.ts'
 import { type Backlog, isLastUnheard, readBacklog } from './backlog.ts'
 import { endOverdueRuns } from './deadlines.ts'
 import { type FactReceived, handleFact, type NotifierDeps } from './handle.ts'

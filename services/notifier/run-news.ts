@@ -1,7 +1,7 @@
 /** What a run has brought that people may have to hear: failures, what works again, a test that went well. */
 
+import { inParallel } from '../../shared/bus/in-parallel.ts'
 import { cleanLine } from '../../shared/contracts/one-sentence.ts'
-import { inParallel } from '../../shared/in-parallel.ts'
 import { isMuted, mayConcernStakeholders } from './addressees.ts'
 import { causeOf, needsExperiment } from './cause.ts'
 import { type CauseMember, newsOfCauses } from './cause-news.ts'

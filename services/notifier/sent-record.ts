@@ -1,9 +1,9 @@
 /** What is kept of a message that goes out, in the bucket `runs`: written before and after, so that it goes out once. */
 import type { KV } from '@nats-io/kv'
+import { readValue } from '../../shared/bus/read-value.ts'
 import { type Notification, timestamp } from '../../shared/contracts/messages.ts'
 import { encodeToken } from '../../shared/contracts/subjects.ts'
 import { z } from '../../shared/contracts/zod.ts'
-import { readValue } from '../../shared/read-value.ts'
 
 const sentRecord = z.object({
   state: z

@@ -1,9 +1,9 @@
 /** Answers `managed-tokens.status`: how every entry and target of a run stands, a page at a time. */
 import { isValid } from 'ulid'
+import { cutIntoPages } from '../../shared/bus/requests/page.ts'
+import { parseRequest } from '../../shared/bus/requests/parse-request.ts'
+import { RequestError } from '../../shared/bus/requests/serve-requests.ts'
 import { z } from '../../shared/contracts/zod.ts'
-import { RequestError } from '../../shared/micro.ts'
-import { cutIntoPages } from '../../shared/page.ts'
-import { parseRequest } from '../../shared/parse-request.ts'
 import { type LedgerRow, totalsOf } from './ledger.ts'
 import type { LedgerStore } from './ledger-store.ts'
 

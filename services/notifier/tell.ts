@@ -1,10 +1,10 @@
 /** Tells all the news there is as one message for each addressee, and puts those into the outbox. */
 import type { KV } from '@nats-io/kv'
 import { ulid } from 'ulid'
+import type { Outgoing } from '../../shared/bus/publish.ts'
 import { formatProblem } from '../../shared/config/problem.ts'
 import type { Site } from '../../shared/config/site.ts'
 import { cleanLine } from '../../shared/contracts/one-sentence.ts'
-import type { Outgoing } from '../../shared/publish.ts'
 import { inSpanAbout } from '../../shared/telemetry/run-span.ts'
 import { tellAdmins } from './admin-notice.ts'
 import { composeDigests } from './digest.ts'

@@ -1,8 +1,8 @@
 /** Remembers in the bucket `failures` which problems administrators were told of last: the same ones are told once. */
 import { createHash } from 'node:crypto'
 import type { KV } from '@nats-io/kv'
+import { readValue } from '../../shared/bus/read-value.ts'
 import { z } from '../../shared/contracts/zod.ts'
-import { readValue } from '../../shared/read-value.ts'
 
 const told = z.object({
   problems: z.string().describe('SHA-256 of the problems told last; empty once there are none.'),

@@ -1,9 +1,10 @@
 /** Tells the administrators which accounts FERRY gave no UID for, and each reason once, in its own words. Pure. */
+
+import type { Outgoing } from '../../shared/bus/publish.ts'
 import type { Site } from '../../shared/config/site.ts'
 import type { RunUids } from '../../shared/contracts/messages.ts'
 import { cleanLine } from '../../shared/contracts/one-sentence.ts'
 import { reasonOf } from '../../shared/contracts/reasons.ts'
-import type { Outgoing } from '../../shared/publish.ts'
 import { tellAdmins } from './admin-notice.ts'
 import { listNames } from './affected.ts'
 

@@ -1,11 +1,11 @@
 /** Watches how long tokens on nodes and in credds still live, and warns of those that are not replaced. */
 import type { KV } from '@nats-io/kv'
+import { readBucket } from '../../shared/bus/read-bucket.ts'
+import { isKey, valueIn } from '../../shared/bus/read-value.ts'
 import type { Entry, Site } from '../../shared/config/site.ts'
 import { encodeToken, refreshSubject } from '../../shared/contracts/subjects.ts'
 import { z } from '../../shared/contracts/zod.ts'
-import { readBucket } from '../../shared/read-bucket.ts'
 import { readTargets } from '../../shared/read-targets.ts'
-import { isKey, valueIn } from '../../shared/read-value.ts'
 import type { TargetRecord } from '../../shared/target-record.ts'
 import { type CauseCount, causeCount, causePrefix } from './cause-store.ts'
 import { decideWarning, entryOfTarget, type KeptTarget, type Warned, warned } from './expiring.ts'

@@ -1,10 +1,10 @@
 /** Watches that runs finish: no event says that none does. What it knows is kept, so that a restart forgets nothing. */
 import type { KV } from '@nats-io/kv'
-import { attempt, writeAt } from '../../shared/compare-and-set.ts'
+import { attempt, writeAt } from '../../shared/bus/compare-and-set.ts'
+import { readValue } from '../../shared/bus/read-value.ts'
 import { formatDuration } from '../../shared/config/duration.ts'
 import type { Site } from '../../shared/config/site.ts'
 import { encodeToken } from '../../shared/contracts/subjects.ts'
-import { readValue } from '../../shared/read-value.ts'
 import type { LedgerRow, LedgerRun } from './ledger.ts'
 import type { News } from './news.ts'
 import { addNews } from './news-store.ts'

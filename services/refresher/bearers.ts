@@ -1,6 +1,6 @@
 /** All bearer tokens of an entry's nodes: each made or failed by itself, and when they have to be made anew. */
 import type { Logger } from 'pino'
-import { isBusError } from '../../shared/bus-errors.ts'
+import { isBusError } from '../../shared/bus/bus-errors.ts'
 import type { Bearer } from '../../shared/config/deliver-schema.ts'
 import type { Entry } from '../../shared/config/site.ts'
 import { type Failure, failure, Permanent, RetryLater, Transient } from '../../shared/contracts/errors.ts'

@@ -1,7 +1,8 @@
 /** UIDs of accounts: what the configuration says, else what FERRY said last, else FERRY is asked. */
 import { readFile } from 'node:fs/promises'
 import type { KV } from '@nats-io/kv'
-import { isBusError } from '../../shared/bus-errors.ts'
+import { isBusError } from '../../shared/bus/bus-errors.ts'
+import { patiently } from '../../shared/bus/patiently.ts'
 import type { Entry, Site } from '../../shared/config/site.ts'
 import { failure, Permanent, Transient } from '../../shared/contracts/errors.ts'
 import { cleanLine } from '../../shared/contracts/one-sentence.ts'
@@ -10,7 +11,6 @@ import { z } from '../../shared/contracts/zod.ts'
 import type { HttpError } from '../../shared/http-error.ts'
 import { getText } from '../../shared/https.ts'
 import { readUid, writeUid } from '../../shared/known-uids.ts'
-import { patiently } from '../../shared/patiently.ts'
 import { ferryRequestSeconds } from '../../shared/telemetry/kept-metrics.ts'
 import type { Trusting } from '../../shared/web-agents.ts'
 

@@ -1,4 +1,6 @@
 /** Makes one refresh of each entry of a run out of `run.started`, which is all that has to be published to start one. */
+
+import type { Outgoing } from '../../shared/bus/publish.ts'
 import type { Received } from '../../shared/consume.ts'
 import {
   type RefreshItem,
@@ -7,7 +9,6 @@ import {
   timestamp,
 } from '../../shared/contracts/messages.ts'
 import { refreshSubject, streams } from '../../shared/contracts/subjects.ts'
-import type { Outgoing } from '../../shared/publish.ts'
 
 /** Handles `run.started`. */
 export async function planRun({ body }: Received<RunStarted>): Promise<readonly Outgoing[]> {

@@ -1,11 +1,11 @@
 /** Answers `managed-tokens.services`: per entry what is configured, and how its targets stand. */
 import type { KV } from '@nats-io/kv'
+import { cutIntoPages } from '../../shared/bus/requests/page.ts'
+import { parseRequest } from '../../shared/bus/requests/parse-request.ts'
 import type { Entry, Site } from '../../shared/config/site.ts'
 import { refreshSubject } from '../../shared/contracts/subjects.ts'
 import { z } from '../../shared/contracts/zod.ts'
 import { readUid } from '../../shared/known-uids.ts'
-import { cutIntoPages } from '../../shared/page.ts'
-import { parseRequest } from '../../shared/parse-request.ts'
 import { readTargets } from '../../shared/read-targets.ts'
 import type { TargetRecord } from '../../shared/target-record.ts'
 

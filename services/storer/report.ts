@@ -1,8 +1,9 @@
 /** What is told of a credd that does not take its token: where pushes wait for that, also what it keeps from nodes. */
+
+import type { Fact } from '../../shared/bus/publish.ts'
 import type { Site } from '../../shared/config/site.ts'
 import type { Failure } from '../../shared/contracts/errors.ts'
 import type { StoreItem } from '../../shared/contracts/messages.ts'
-import type { Fact } from '../../shared/publish.ts'
 import { failedEvent } from '../../shared/report.ts'
 
 /** The event `token.failed` of a store. */

@@ -1,8 +1,8 @@
 /** Run ids: ULIDs that order runs, each greater than the last one whatever the clock says. */
 import type { KV } from '@nats-io/kv'
 import { decodeTime, incrementBase32, ulid } from 'ulid'
-import { attempt, writeAt } from '../compare-and-set.ts'
-import { readText } from '../read-value.ts'
+import { attempt, writeAt } from '../bus/compare-and-set.ts'
+import { readText } from '../bus/read-value.ts'
 import { latestRunKey } from './subjects.ts'
 import { z } from './zod.ts'
 

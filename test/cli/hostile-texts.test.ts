@@ -11,7 +11,7 @@ import { showProgress } from '../../cli/progress.ts'
 import { renderRun } from '../../cli/run-table.ts'
 import { renderServices } from '../../cli/services.ts'
 import { viewOf } from '../../cli/view.ts'
-import type { Bus } from '../../shared/bus.ts'
+import type { Bus } from '../../shared/bus/connect.ts'
 import { cleanTexts } from '../../shared/contracts/one-sentence.ts'
 import { startTestNats, type TestNats } from '../support/nats.ts'
 

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, it } from 'node:test'
 import { fromCurveSeed } from '@nats-io/nkeys'
 import { ensureNatsKeys, ensureSealingKeys } from '../../cli/up/credentials.ts'
-import { natsUsers } from '../../shared/nats-permissions.ts'
+import { natsUsers } from '../../shared/bus/permissions.ts'
 import { sealingPublicKeyFile, sealingSeedFile, seedFile } from '../../shared/state.ts'
 
 describe('keys of a private bus', () => {

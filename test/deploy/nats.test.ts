@@ -9,14 +9,14 @@ import { after, before, describe, it } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { layoutOf } from '../../sandbox/layout.ts'
 import { makeTls } from '../../sandbox/tls.ts'
-import { type Bus, connectBus } from '../../shared/bus.ts'
-import { renderPermissionsFile } from '../../shared/nats-conf.ts'
-import { type NatsUser, natsUsers } from '../../shared/nats-permissions.ts'
+import { type Bus, connectBus } from '../../shared/bus/connect.ts'
+import { renderPermissionsFile } from '../../shared/bus/nats-conf.ts'
+import { type NatsUser, natsUsers } from '../../shared/bus/permissions.ts'
 import { sealingPublicKeyFile, seedFile } from '../../shared/state.ts'
 import { type } from '../support/terminal.ts'
 import { read, root } from './compose-file.ts'
 
-it('deploy/nats/permissions.conf is what shared/nats-permissions.ts says', () => {
+it('deploy/nats/permissions.conf is what shared/bus/permissions.ts says', () => {
   const isCurrent = read('deploy/nats/permissions.conf') === renderPermissionsFile()
   assert.ok(isCurrent, 'it is not: write it again with "node deploy/nats/write-permissions.ts"')
 })

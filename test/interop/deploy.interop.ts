@@ -15,9 +15,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { createUser } from '@nats-io/nkeys'
+import { keyVariable } from '../../shared/bus/nats-conf.ts'
+import { natsUsers } from '../../shared/bus/permissions.ts'
 import { daemons } from '../../shared/contracts/subjects.ts'
-import { keyVariable } from '../../shared/nats-conf.ts'
-import { natsUsers } from '../../shared/nats-permissions.ts'
 import { goProgram, installPackages, run } from './support/real-programs.ts'
 
 const root = join(import.meta.dirname, '..', '..')

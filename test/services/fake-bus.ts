@@ -1,5 +1,5 @@
 /** A bus on which nobody listens: what is published is only remembered, and only `waiting` waits. */
-import type { Bus } from '../../shared/bus.ts'
+import type { Bus } from '../../shared/bus/connect.ts'
 
 export interface FakeBus {
   readonly bus: Bus

@@ -2,7 +2,7 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createUser } from '@nats-io/nkeys'
-import { type Bus, connectBus } from '../../shared/bus.ts'
+import { type Bus, connectBus } from '../../shared/bus/connect.ts'
 import { natsFiles } from '../../shared/state.ts'
 import { eventually } from './latch.ts'
 

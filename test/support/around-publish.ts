@@ -1,5 +1,5 @@
 /** A bus whose publishing a test can hold up or let fail; all else is the real one. */
-import type { Bus } from '../../shared/bus.ts'
+import type { Bus } from '../../shared/bus/connect.ts'
 
 /** Calls `around` for each publish; `next` does it for real. */
 export function aroundPublish(

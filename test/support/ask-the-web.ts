@@ -2,7 +2,7 @@
 import pino from 'pino'
 import { sendMail } from '../../services/notifier/email.ts'
 import { postJson } from '../../services/notifier/post-json.ts'
-import { connectBus } from '../../shared/bus.ts'
+import { connectBus } from '../../shared/bus/connect.ts'
 import type { Notification } from '../../shared/contracts/messages.ts'
 import { getText } from '../../shared/https.ts'
 import { post } from '../../shared/telemetry/post.ts'

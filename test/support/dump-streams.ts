@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { jetstreamManager } from '@nats-io/jetstream'
 import { connect } from '@nats-io/transport-node'
-import { daemonsAccount } from '../../shared/nats-conf.ts'
+import { daemonsAccount } from '../../shared/bus/nats-conf.ts'
 import { natsFiles } from '../../shared/state.ts'
 import { eventually } from './latch.ts'
 

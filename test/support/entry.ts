@@ -1,10 +1,10 @@
 /** Small builders of what goes over the bus, with everything a schema wants and nothing a test has to read. */
 import { randomUUID } from 'node:crypto'
 import { ulid } from 'ulid'
+import type { Fact, Work } from '../../shared/bus/publish.ts'
 import type { Entry } from '../../shared/config/site.ts'
 import { type RefreshItem, schemaVersion, timestamp } from '../../shared/contracts/messages.ts'
 import { refreshSubject, streams, tokenSubject } from '../../shared/contracts/subjects.ts'
-import type { Fact, Work } from '../../shared/publish.ts'
 
 /** Runs in the order in which they are made here: the clock of each is a second after the last one's. */
 export function makeRuns(count: number): string[] {

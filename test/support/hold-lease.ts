@@ -1,6 +1,6 @@
 /** A storer's lease in a process of its own, to be killed or stopped: `hold-lease.ts URL SEED_FILE`. Answers `held?` over IPC. */
 import pino from 'pino'
-import { connectBus } from '../../shared/bus.ts'
+import { connectBus } from '../../shared/bus/connect.ts'
 import { buckets } from '../../shared/contracts/subjects.ts'
 import { keepLease } from '../../shared/lease.ts'
 

@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { ensureSealingKeys } from '../../cli/up/credentials.ts'
 import { startNatsServer } from '../../cli/up/nats-server.ts'
-import { type Bus, connectBus } from '../../shared/bus.ts'
-import type { NatsUser } from '../../shared/nats-permissions.ts'
+import { type Bus, connectBus } from '../../shared/bus/connect.ts'
+import type { NatsUser } from '../../shared/bus/permissions.ts'
 import { seedFile } from '../../shared/state.ts'
 
 export interface TestNats extends AsyncDisposable {

@@ -12,7 +12,7 @@ import { type SandboxSite, type SiteOptions, startSite } from '../../sandbox/sit
 import { untilDelivered } from '../../sandbox/until-delivered.ts'
 import type { RunStatus } from '../../services/notifier/status-request.ts'
 import type { RunAnswer } from '../../services/refresher/run-request.ts'
-import type { Bus } from '../../shared/bus.ts'
+import type { Bus } from '../../shared/bus/connect.ts'
 import { type Daemon, daemons, requests, streams } from '../../shared/contracts/subjects.ts'
 import { compileCache } from './compile-cache.ts'
 import { patience } from './patience.ts'

@@ -3,6 +3,8 @@ import assert from 'node:assert/strict'
 import type { ConsumerConfig } from '@nats-io/jetstream'
 import type { NatsConnection } from '@nats-io/nats-core'
 import pino from 'pino'
+import { serveRequests } from '../../../shared/bus/requests/serve-requests.ts'
+import { ownedBy } from '../../../shared/bus/streams/topology.ts'
 import { consume } from '../../../shared/consume.ts'
 import {
   consumers,
@@ -13,8 +15,6 @@ import {
   streams,
 } from '../../../shared/contracts/subjects.ts'
 import { z } from '../../../shared/contracts/zod.ts'
-import { serveRequests } from '../../../shared/micro.ts'
-import { ownedBy } from '../../../shared/topology.ts'
 import { eventually } from '../latch.ts'
 import type { Walls } from './site.ts'
 import { durables } from './universe.ts'

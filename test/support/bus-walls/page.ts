@@ -1,7 +1,7 @@
 /** The tables of docs/security.md, as tests compare them with what a server does. */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { jetStreamPrefix, permissionsMark } from '../../../shared/nats-permissions.ts'
+import { jetStreamPrefix, permissionsMark } from '../../../shared/bus/permissions.ts'
 
 const page = readFileSync(join(import.meta.dirname, '../../../docs/security.md'), 'utf8')
 

@@ -1,8 +1,8 @@
 /** A bus with everything made on it, a connection for each of its users, and one of somebody who sees and may everything. */
-import { type Bus, connectBus } from '../../../shared/bus.ts'
+import { type Bus, connectBus } from '../../../shared/bus/connect.ts'
+import { type NatsUser, natsUsers } from '../../../shared/bus/permissions.ts'
+import { ensureConsumer, ensureOwned } from '../../../shared/bus/streams/topology.ts'
 import { daemons } from '../../../shared/contracts/subjects.ts'
-import { type NatsUser, natsUsers } from '../../../shared/nats-permissions.ts'
-import { ensureConsumer, ensureOwned } from '../../../shared/topology.ts'
 import { connectAlmighty } from '../almighty.ts'
 import { startTestNats } from '../nats.ts'
 import { durables } from './universe.ts'

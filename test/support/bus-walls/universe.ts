@@ -1,5 +1,6 @@
 /** Every subject that anybody might try on the bus: one example of each kind of ours, and every request of JetStream's API. */
 
+import { natsUsers, permissionsMark } from '../../../shared/bus/permissions.ts'
 import {
   type BucketName,
   bucketStream,
@@ -11,7 +12,6 @@ import {
   type StreamName,
   streams,
 } from '../../../shared/contracts/subjects.ts'
-import { natsUsers, permissionsMark } from '../../../shared/nats-permissions.ts'
 
 const entry = 'dune.production'
 

@@ -1,6 +1,6 @@
 /** Tries every subject with one key, and says what the server let through. */
 import { PermissionViolationError } from '@nats-io/nats-core'
-import type { Bus } from '../../../shared/bus.ts'
+import type { Bus } from '../../../shared/bus/connect.ts'
 
 /** Nobody may publish here. */
 const last = 'nobody.may.publish.here'

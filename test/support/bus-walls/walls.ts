@@ -1,8 +1,8 @@
 /** What a key of the bus is good for, held against docs/security.md on whichever nats-server is first on the path. */
 import assert from 'node:assert/strict'
 import { after, before, it } from 'node:test'
+import { natsUsers } from '../../../shared/bus/permissions.ts'
 import { matchesSubject } from '../../../shared/contracts/subjects.ts'
-import { natsUsers } from '../../../shared/nats-permissions.ts'
 import { attacks } from './attacks.ts'
 import { bodies } from './bodies.ts'
 import { mayHear, mayPublish, whatBodiesDo } from './page.ts'

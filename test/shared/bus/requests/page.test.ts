@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { cutIntoPages } from '../../shared/page.ts'
+import { cutIntoPages } from '../../../../shared/bus/requests/page.ts'
 
 describe('pages', () => {
   it('hold every item once, in order, and none more bytes than they may', () => {

@@ -1,7 +1,7 @@
 /** Compare-and-set on the bus: telling a lost race from a real error, and changing a value that others change too. */
 import { JetStreamApiCodes, JetStreamApiError } from '@nats-io/jetstream'
 import type { KV } from '@nats-io/kv'
-import type { z } from './contracts/zod.ts'
+import type { z } from '../contracts/zod.ts'
 import { readValue } from './read-value.ts'
 
 /** True when a write expected another last sequence than the server has. */

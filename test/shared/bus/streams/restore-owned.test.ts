@@ -1,15 +1,21 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import pino from 'pino'
-import type { Bus } from '../../shared/bus.ts'
-import { buckets, consumers, type Daemon, lostSubject, streams } from '../../shared/contracts/subjects.ts'
-import { decideEnd, maxUnexpected } from '../../shared/ends.ts'
-import { keepOwned } from '../../shared/keep-owned.ts'
-import { ensureOwned, ensureTopology } from '../../shared/topology.ts'
-import { connectAlmighty } from '../support/almighty.ts'
-import { makeRuns } from '../support/entry.ts'
-import { collect, eventually } from '../support/latch.ts'
-import { openRefreshQueue, type RefreshQueue } from '../support/refresh-queue.ts'
+import type { Bus } from '../../../../shared/bus/connect.ts'
+import { keepOwned } from '../../../../shared/bus/streams/restore-owned.ts'
+import { ensureOwned, ensureTopology } from '../../../../shared/bus/streams/topology.ts'
+import {
+  buckets,
+  consumers,
+  type Daemon,
+  lostSubject,
+  streams,
+} from '../../../../shared/contracts/subjects.ts'
+import { decideEnd, maxUnexpected } from '../../../../shared/ends.ts'
+import { connectAlmighty } from '../../../support/almighty.ts'
+import { makeRuns } from '../../../support/entry.ts'
+import { collect, eventually } from '../../../support/latch.ts'
+import { openRefreshQueue, type RefreshQueue } from '../../../support/refresh-queue.ts'
 
 const [run = ''] = makeRuns(1)
 const often = 100

@@ -1,8 +1,8 @@
 /** Looks for the streams and buckets that a daemon owns, and makes again what somebody has removed: losing a bucket breaks no pull. */
 import type { Logger } from 'pino'
-import type { Bus } from './bus.ts'
-import type { Daemon } from './contracts/subjects.ts'
-import { tellLoss } from './lost.ts'
+import type { Daemon } from '../../contracts/subjects.ts'
+import type { Bus } from '../connect.ts'
+import { tellLoss } from './report-loss.ts'
 import { ensureStream, isMissing, ownedBy } from './topology.ts'
 
 export interface KeepDeps {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { errors } from '@nats-io/nats-core'
-import { describeRefusal, RequestError } from '../../shared/micro.ts'
+import { describeRefusal, RequestError } from '../../../../shared/bus/requests/serve-requests.ts'
 
 const silent = { error: () => {}, warn: () => {} }
 

@@ -10,8 +10,6 @@ import {
   type StreamConfig,
 } from '@nats-io/jetstream'
 import { nanos } from '@nats-io/nats-core'
-import type { Bus } from './bus.ts'
-import { compareStream, type Difference } from './compare-stream.ts'
 import {
   type BucketName,
   buckets as bucketNames,
@@ -21,7 +19,9 @@ import {
   matchesSubject,
   type StreamName,
   streams,
-} from './contracts/subjects.ts'
+} from '../../contracts/subjects.ts'
+import type { Bus } from '../connect.ts'
+import { compareStream, type Difference } from './compare-stream.ts'
 
 const second = 1_000
 const day = 24 * 60 * 60 * second

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { JetStreamApiError, JetStreamError } from '@nats-io/jetstream'
 import { errors } from '@nats-io/nats-core'
-import { isBusError, mayAnswerLater } from '../../shared/bus-errors.ts'
-import { ClaimLost, failure, Permanent, RetryLater, Transient } from '../../shared/contracts/errors.ts'
+import { isBusError, mayAnswerLater } from '../../../shared/bus/bus-errors.ts'
+import { ClaimLost, failure, Permanent, RetryLater, Transient } from '../../../shared/contracts/errors.ts'
 
 const api = (code: number, err_code: number, description = 'as JetStream words it') =>
   new JetStreamApiError({ code, err_code, description })

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { errors } from '@nats-io/nats-core'
-import { patiently } from '../../shared/patiently.ts'
-import { latch } from '../support/latch.ts'
+import { patiently } from '../../../shared/bus/patiently.ts'
+import { latch } from '../../support/latch.ts'
 
 /** Answers after so many failures. */
 function busyFor(failures: number, error: Error = new errors.TimeoutError()) {

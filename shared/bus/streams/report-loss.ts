@@ -1,17 +1,17 @@
 /** Tells of what somebody or something has removed from the bus: in the log by name, and to the administrators through the notifier. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Logger } from 'pino'
-import type { Bus } from './bus.ts'
-import { type LossLetter, schemaVersion, timestamp } from './contracts/messages.ts'
+import { type LossLetter, schemaVersion, timestamp } from '../../contracts/messages.ts'
 import {
   type BucketName,
   type ConsumerName,
   type Daemon,
   lostSubject,
   type StreamName,
-} from './contracts/subjects.ts'
-import { backoffMs } from './ends.ts'
-import { type Fact, publish } from './publish.ts'
+} from '../../contracts/subjects.ts'
+import { backoffMs } from '../../ends.ts'
+import type { Bus } from '../connect.ts'
+import { type Fact, publish } from '../publish.ts'
 
 /** A stream, bucket or consumer that was there, was gone, and is made again. */
 export interface Loss {

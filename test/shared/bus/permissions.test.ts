@@ -4,7 +4,9 @@ import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { type Msg, PermissionViolationError } from '@nats-io/nats-core'
 import { createUser, fromSeed } from '@nats-io/nkeys'
-import { type Bus, connectBus } from '../../shared/bus.ts'
+import { type Bus, connectBus } from '../../../shared/bus/connect.ts'
+import { type NatsUser, natsUsers } from '../../../shared/bus/permissions.ts'
+import { ensureConsumer, ensureTopology } from '../../../shared/bus/streams/topology.ts'
 import {
   type BucketName,
   buckets,
@@ -12,12 +14,10 @@ import {
   type Daemon,
   daemons,
   streams,
-} from '../../shared/contracts/subjects.ts'
-import { type NatsUser, natsUsers } from '../../shared/nats-permissions.ts'
-import { natsFiles } from '../../shared/state.ts'
-import { ensureConsumer, ensureTopology } from '../../shared/topology.ts'
-import { eventually } from '../support/latch.ts'
-import { startTestNats, type TestNats } from '../support/nats.ts'
+} from '../../../shared/contracts/subjects.ts'
+import { natsFiles } from '../../../shared/state.ts'
+import { eventually } from '../../support/latch.ts'
+import { startTestNats, type TestNats } from '../../support/nats.ts'
 
 /** Who may publish where. Everybody else is refused. */
 const speakers: Record<string, readonly NatsUser[]> = {

@@ -1,15 +1,15 @@
 /** Publishes what handlers return: facts once per message id, work items only forward (a newer run is never replaced). */
 import { headers, type MsgHdrs } from '@nats-io/nats-core'
 import { context, propagation, trace } from '@opentelemetry/api'
-import type { Bus } from './bus.ts'
+import { type RunMode, runMode } from '../contracts/messages.ts'
+import { type StreamName, subjectTemplate } from '../contracts/subjects.ts'
+import { isWeaker } from '../contracts/weaker-run.ts'
+import { z } from '../contracts/zod.ts'
+import { inSpanAbout, type KeptRef } from '../telemetry/run-span.ts'
 import { attempt } from './compare-and-set.ts'
-import { type RunMode, runMode } from './contracts/messages.ts'
-import { type StreamName, subjectTemplate } from './contracts/subjects.ts'
-import { isWeaker } from './contracts/weaker-run.ts'
-import { z } from './contracts/zod.ts'
+import type { Bus } from './connect.ts'
 import { inParallel } from './in-parallel.ts'
 import { readMessage } from './parse-message.ts'
-import { inSpanAbout, type KeptRef } from './telemetry/run-span.ts'
 
 /** A fact or a message to a person: `id` is deterministic, so that a repeat inside the stream's window is dropped. */
 export interface Fact {

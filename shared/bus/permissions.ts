@@ -16,7 +16,7 @@ import {
   streams,
   vaultBudgetKey,
   vaultPauseKey,
-} from './contracts/subjects.ts'
+} from '../contracts/subjects.ts'
 
 /** People with the command line or the `nats` program: each has an account of its own, and reaches the daemons by imports alone. */
 export const people = ['operator', 'responder'] as const

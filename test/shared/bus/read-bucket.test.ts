@@ -1,10 +1,10 @@
 /** Reading a whole bucket while others write to it. */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import type { Bus } from '../../shared/bus.ts'
-import { readBucket } from '../../shared/read-bucket.ts'
-import { ensureOwned } from '../../shared/topology.ts'
-import { startTestNats } from '../support/nats.ts'
+import type { Bus } from '../../../shared/bus/connect.ts'
+import { readBucket } from '../../../shared/bus/read-bucket.ts'
+import { ensureOwned } from '../../../shared/bus/streams/topology.ts'
+import { startTestNats } from '../../support/nats.ts'
 
 /** Writes to these keys in turns until disposed, several at a time; `written` after each has its first new value. */
 function keepWriting({ nc }: Bus, keys: readonly string[]) {

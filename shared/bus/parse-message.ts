@@ -1,5 +1,5 @@
 /** Turns the bytes of a message into what its schema promises, or says why that cannot be. */
-import type { z } from './contracts/zod.ts'
+import type { z } from '../contracts/zod.ts'
 
 /** The body, or one sentence for the dead letters. Without a schema the subject is one that nobody should publish on. Pure. */
 export function parseMessage<T>(

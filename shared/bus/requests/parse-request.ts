@@ -1,7 +1,7 @@
 /** Reads the body of a request by its schema; what is wrong is said by place. */
 
-import type { z } from './contracts/zod.ts'
-import { RequestError } from './micro.ts'
+import type { z } from '../../contracts/zod.ts'
+import { RequestError } from './serve-requests.ts'
 
 /** More of them help nobody. */
 const toldIssues = 10

@@ -2,12 +2,12 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import type { KvEntry } from '@nats-io/kv'
 import fc from 'fast-check'
-import { changeValue } from '../../shared/compare-and-set.ts'
-import { z } from '../../shared/contracts/zod.ts'
-import { isKey, readValue, valueIn } from '../../shared/read-value.ts'
-import { ofTarget, targetRecord } from '../../shared/target-record.ts'
-import { tellUnreadable } from '../../shared/tell-unreadable.ts'
-import { fakeKv } from '../services/fake-kv.ts'
+import { changeValue } from '../../../shared/bus/compare-and-set.ts'
+import { isKey, readValue, valueIn } from '../../../shared/bus/read-value.ts'
+import { tellUnreadable } from '../../../shared/bus/tell-unreadable.ts'
+import { z } from '../../../shared/contracts/zod.ts'
+import { ofTarget, targetRecord } from '../../../shared/target-record.ts'
+import { fakeKv } from '../../services/fake-kv.ts'
 
 const schema = z.object({ count: z.int() })
 

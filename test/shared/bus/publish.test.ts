@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { after, before, beforeEach, describe, it } from 'node:test'
-import { streams } from '../../shared/contracts/subjects.ts'
-import { publish, replaces } from '../../shared/publish.ts'
-import { factOf, makeRuns, refreshItem, refreshWork } from '../support/entry.ts'
-import { openRefreshQueue, type RefreshQueue } from '../support/refresh-queue.ts'
+import { publish, replaces } from '../../../shared/bus/publish.ts'
+import { streams } from '../../../shared/contracts/subjects.ts'
+import { factOf, makeRuns, refreshItem, refreshWork } from '../../support/entry.ts'
+import { openRefreshQueue, type RefreshQueue } from '../../support/refresh-queue.ts'
 
 const runs = makeRuns(12)
 const [older = '', newer = '', newest = ''] = runs

@@ -10,10 +10,10 @@ import {
 import { type KV, Kvm } from '@nats-io/kv'
 import type { NatsConnection } from '@nats-io/nats-core'
 import { connect } from '@nats-io/transport-node'
-import type { BucketName, StreamName } from './contracts/subjects.ts'
-import { jetStreamPrefix } from './nats-permissions.ts'
+import type { BucketName, StreamName } from '../contracts/subjects.ts'
+import { currentTrust } from '../trust.ts'
 import { nkeyLogin } from './nkey.ts'
-import { currentTrust } from './trust.ts'
+import { jetStreamPrefix } from './permissions.ts'
 
 export interface Bus extends AsyncDisposable {
   readonly nc: NatsConnection

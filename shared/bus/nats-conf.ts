@@ -8,7 +8,7 @@ import {
   type Person,
   people,
   permissionsOf,
-} from './nats-permissions.ts'
+} from './permissions.ts'
 
 export interface NatsConf {
   /** Name or address to listen on. */
@@ -102,7 +102,7 @@ export const keyVariable = (user: NatsUser) => `NATS_${user.toUpperCase()}_KEY`
 /** The text of `deploy/nats/permissions.conf`: the same at every site, since public keys come from the environment. */
 export function renderPermissionsFile(): string {
   const variables = Object.fromEntries(natsUsers.map((user) => [user, `$${keyVariable(user)}`]))
-  return `# Who may say and hear what. Made from shared/nats-permissions.ts by deploy/nats/write-permissions.ts; changes here are lost.
+  return `# Who may say and hear what. Made from shared/bus/permissions.ts by deploy/nats/write-permissions.ts; changes here are lost.
 ${renderAccounts(variables as Record<NatsUser, string>)}`
 }
 

@@ -4,7 +4,7 @@
  */
 import { channel } from 'node:diagnostics_channel'
 import type { KV, KvEntry } from '@nats-io/kv'
-import type { z } from './contracts/zod.ts'
+import type { z } from '../contracts/zod.ts'
 
 /** What lies under a key, and what a conditional write has to expect there (0: nothing, or it was deleted). */
 export interface Found<T> {

@@ -2,11 +2,11 @@
 import type { NatsConnection, SubscriptionOptions } from '@nats-io/nats-core'
 import { Svcm } from '@nats-io/services'
 import type { Logger } from 'pino'
-import type { Bus } from './bus.ts'
-import { busNotReady, isBusError } from './bus-errors.ts'
-import { cleanLine } from './contracts/one-sentence.ts'
-import type { Daemon } from './contracts/subjects.ts'
-import { version } from './contracts/version.ts'
+import { cleanLine } from '../../contracts/one-sentence.ts'
+import type { Daemon } from '../../contracts/subjects.ts'
+import { version } from '../../contracts/version.ts'
+import { busNotReady, isBusError } from '../bus-errors.ts'
+import type { Bus } from '../connect.ts'
 
 /** A request that is answered with an error: a stable code, and a sentence that says what to do. */
 export class RequestError extends Error {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { createAccount, createCurve, createUser, decode, fromPublic, Prefix } from '@nats-io/nkeys'
-import { nkeyLogin, publicKeyOf } from '../../shared/nkey.ts'
+import { nkeyLogin, publicKeyOf } from '../../../shared/bus/nkey.ts'
 
 describe('a NATS key', () => {
   const kinds = {

@@ -1,11 +1,11 @@
 /** A queue that is full refuses what is new, and drops nothing that waits; facts make room. */
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
-import type { Bus } from '../../shared/bus.ts'
-import { isBusError } from '../../shared/bus-errors.ts'
-import { streams } from '../../shared/contracts/subjects.ts'
-import { ensureOwned } from '../../shared/topology.ts'
-import { startTestNats } from '../support/nats.ts'
+import { isBusError } from '../../../shared/bus/bus-errors.ts'
+import type { Bus } from '../../../shared/bus/connect.ts'
+import { ensureOwned } from '../../../shared/bus/streams/topology.ts'
+import { streams } from '../../../shared/contracts/subjects.ts'
+import { startTestNats } from '../../support/nats.ts'
 
 const item = (node: number) => `push.dune.production.node${node}`
 const large = 'x'.repeat(300)

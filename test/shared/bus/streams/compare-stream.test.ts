@@ -7,7 +7,11 @@ import {
   StorageType,
   type StreamConfig,
 } from '@nats-io/jetstream'
-import { compareStream, describeDifference, updatedConfig } from '../../shared/compare-stream.ts'
+import {
+  compareStream,
+  describeDifference,
+  updatedConfig,
+} from '../../../../shared/bus/streams/compare-stream.ts'
 
 /** As a server tells of a stream that is as wanted. */
 const found: StreamConfig = {
