@@ -6,11 +6,11 @@ import type { Entry, Site } from '../../shared/config/site.ts'
 import { otherVaultPort, vaultPortSays } from '../../shared/config/vault-port.ts'
 import { type Failure, Permanent, Transient } from '../../shared/contracts/errors.ts'
 import { type ReasonCode, reasons } from '../../shared/contracts/reasons.ts'
-import { findCredds } from '../../shared/find-credds.ts'
 import { HttpError } from '../../shared/http-error.ts'
 import { type Answer, exchange } from '../../shared/https.ts'
 import type { Tickets } from '../../shared/kinit.ts'
 import { findVaultServer } from '../../shared/vault-server.ts'
+import { findCredds } from '../../shared/work/find-credds.ts'
 import { type Check, type Finding, ok, problem, warning } from './check.ts'
 
 /** More than what the programs below need at most, since they have deadlines of their own. */

@@ -4,7 +4,6 @@ import type { Outgoing, Work } from '../../shared/bus/publish.ts'
 import { readValue } from '../../shared/bus/read-value.ts'
 import { quote } from '../../shared/config/grammar.ts'
 import type { Site } from '../../shared/config/site.ts'
-import type { Received } from '../../shared/consume.ts'
 import { failure, Permanent } from '../../shared/contracts/errors.ts'
 import {
   type PushItem,
@@ -14,8 +13,9 @@ import {
   timestamp,
 } from '../../shared/contracts/messages.ts'
 import { pushSubject, storeSubject, streams } from '../../shared/contracts/subjects.ts'
-import { findEntry } from '../../shared/find-entry.ts'
-import { targetRecord } from '../../shared/target-record.ts'
+import type { Received } from '../../shared/work/consume.ts'
+import { findEntry } from '../../shared/work/find-entry.ts'
+import { targetRecord } from '../../shared/work/target-record.ts'
 
 export interface PlanDeps {
   readonly site: () => Site

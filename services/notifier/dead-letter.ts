@@ -1,11 +1,11 @@
 /** Keeps for the administrators what could not be handled or delivered, until they are told: many of them as one. */
 import type { KV } from '@nats-io/kv'
 import type { Outgoing } from '../../shared/bus/publish.ts'
-import type { Received } from '../../shared/consume.ts'
 import { type DeadLetter, deadLetter, type LossLetter, lossLetter } from '../../shared/contracts/messages.ts'
 import { cleanLine } from '../../shared/contracts/one-sentence.ts'
 import { encodeToken } from '../../shared/contracts/subjects.ts'
 import type { z } from '../../shared/contracts/zod.ts'
+import type { Received } from '../../shared/work/consume.ts'
 import { beforeAllRuns } from './ledger.ts'
 import type { LedgerStore } from './ledger-store.ts'
 import type { News } from './news.ts'

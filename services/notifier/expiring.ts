@@ -3,7 +3,7 @@
 import type { Entry, Site } from '../../shared/config/site.ts'
 import { time } from '../../shared/contracts/messages.ts'
 import { z } from '../../shared/contracts/zod.ts'
-import type { TargetRecord } from '../../shared/target-record.ts'
+import type { TargetRecord } from '../../shared/work/target-record.ts'
 
 /** The value of the key `warned.<target key>` in the bucket `failures`: people were warned, and not told that it is over. */
 export const warned = z.object({

@@ -2,9 +2,9 @@
 
 import { serveRequests } from '../../shared/bus/requests/serve-requests.ts'
 import { awaitTopology } from '../../shared/bus/streams/topology.ts'
-import { consume } from '../../shared/consume.ts'
 import { buckets, consumers, requests, streams } from '../../shared/contracts/subjects.ts'
 import { runDaemon } from '../../shared/daemon.ts'
+import { consume } from '../../shared/work/consume.ts'
 import { chooseMessage, mostAtOnce } from './choose-message.ts'
 import { keepDeadLetter, schemaOfDead } from './dead-letter.ts'
 import { followFreshness } from './freshness.ts'

@@ -1,7 +1,6 @@
 /** Makes one refresh of each entry of a run out of `run.started`, which is all that has to be published to start one. */
 
 import type { Outgoing } from '../../shared/bus/publish.ts'
-import type { Received } from '../../shared/consume.ts'
 import {
   type RefreshItem,
   type RunStarted,
@@ -9,6 +8,7 @@ import {
   timestamp,
 } from '../../shared/contracts/messages.ts'
 import { refreshSubject, streams } from '../../shared/contracts/subjects.ts'
+import type { Received } from '../../shared/work/consume.ts'
 
 /** Handles `run.started`. */
 export async function planRun({ body }: Received<RunStarted>): Promise<readonly Outgoing[]> {

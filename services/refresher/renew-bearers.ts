@@ -7,7 +7,7 @@ import type { Site } from '../../shared/config/site.ts'
 import { tokenReady } from '../../shared/contracts/messages.ts'
 import { mintRunId } from '../../shared/contracts/run-id.ts'
 import { refreshSubject, streams } from '../../shared/contracts/subjects.ts'
-import { type TargetRecord, targetRecord } from '../../shared/target-record.ts'
+import { type TargetRecord, targetRecord } from '../../shared/work/target-record.ts'
 import { beginWith, type Firing } from './keep-schedule.ts'
 import { type RunDeps, startRun } from './run-request.ts'
 

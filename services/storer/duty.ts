@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Logger } from 'pino'
 import { patiently } from '../../shared/bus/patiently.ts'
-import type { Lease } from '../../shared/lease.ts'
+import type { Lease } from '../../shared/work/lease.ts'
 
 /** How often the lease is looked at (milliseconds): who holds it asks again before each run anyway. */
 const lookMs = { standingBy: 500, holding: 5_000 }

@@ -2,10 +2,10 @@
 
 import type { Outgoing, Work } from '../../shared/bus/publish.ts'
 import type { Site } from '../../shared/config/site.ts'
-import type { Received } from '../../shared/consume.ts'
 import { type StoreItem, schemaVersion, type TokenReady, timestamp } from '../../shared/contracts/messages.ts'
 import { storeSubject, streams } from '../../shared/contracts/subjects.ts'
-import { findEntry } from '../../shared/find-entry.ts'
+import type { Received } from '../../shared/work/consume.ts'
+import { findEntry } from '../../shared/work/find-entry.ts'
 
 /** When the token ends that a target holds, as far as is known. `key` is the target's in the bucket `targets`. */
 export type ReadExpiry = (key: string) => Promise<string | undefined>

@@ -4,7 +4,7 @@ import type { Fact } from '../../shared/bus/publish.ts'
 import type { Site } from '../../shared/config/site.ts'
 import type { Failure } from '../../shared/contracts/errors.ts'
 import type { StoreItem } from '../../shared/contracts/messages.ts'
-import { failedEvent } from '../../shared/report.ts'
+import { failedEvent } from '../../shared/work/failed-event.ts'
 
 /** The event `token.failed` of a store. */
 export function reportStore(item: StoreItem, failed: Failure, permanent: boolean, site: Site): Fact {

@@ -5,7 +5,7 @@
 
 import { reasons } from '../contracts/reasons.ts'
 import { consumers, type Daemon, ownerOf } from '../contracts/subjects.ts'
-import type { End } from '../ends.ts'
+import type { End } from '../work/ends.ts'
 import { knownPrograms } from './known-programs.ts'
 import {
   commandSeconds,

@@ -3,7 +3,7 @@ import { readEnvironment } from '../../shared/config/environment.ts'
 import { loadSiteFrom } from '../../shared/config/load.ts'
 import type { Entry, Site } from '../../shared/config/site.ts'
 import type { TokenReady } from '../../shared/contracts/messages.ts'
-import type { TargetRecord } from '../../shared/target-record.ts'
+import type { TargetRecord } from '../../shared/work/target-record.ts'
 
 /** A site of two entries, `dune_production` and `nova_production`; `extra` goes in front of the experiments. */
 export function siteOf(extra = '', role = ''): Site {

@@ -1,9 +1,9 @@
 /** A refresher in a process of its own, to be killed: `hang-in-handler.ts URL SEED_FILE ACK_WAIT_MS`. Says when it works, and never ends. */
 import pino from 'pino'
 import { connectBus } from '../../shared/bus/connect.ts'
-import { consume } from '../../shared/consume.ts'
 import { refreshItem } from '../../shared/contracts/messages.ts'
 import { consumers, streams } from '../../shared/contracts/subjects.ts'
+import { consume } from '../../shared/work/consume.ts'
 
 const [, , url = '', seedFile = '', ackWait = ''] = process.argv
 const bus = await connectBus({ servers: [url], user: 'refresher', seedFile })

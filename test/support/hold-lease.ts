@@ -2,7 +2,7 @@
 import pino from 'pino'
 import { connectBus } from '../../shared/bus/connect.ts'
 import { buckets } from '../../shared/contracts/subjects.ts'
-import { keepLease } from '../../shared/lease.ts'
+import { keepLease } from '../../shared/work/lease.ts'
 
 const [, , url = '', seedFile = ''] = process.argv
 const bus = await connectBus({ servers: [url], user: 'storer', seedFile })

@@ -9,7 +9,7 @@ import {
   lostSubject,
   type StreamName,
 } from '../../contracts/subjects.ts'
-import { backoffMs } from '../../ends.ts'
+import { backoffMs } from '../../work/ends.ts'
 import type { Bus } from '../connect.ts'
 import { type Fact, publish } from '../publish.ts'
 

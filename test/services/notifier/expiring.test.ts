@@ -9,7 +9,7 @@ import {
   type Warned,
 } from '../../../services/notifier/expiring.ts'
 import { pushSubject, storeSubject } from '../../../shared/contracts/subjects.ts'
-import type { TargetRecord } from '../../../shared/target-record.ts'
+import type { TargetRecord } from '../../../shared/work/target-record.ts'
 import { at, dune, runIds, siteOf } from '../build.ts'
 
 const hour = 60

@@ -14,7 +14,7 @@ import {
   storeSubject,
 } from '../../../shared/contracts/subjects.ts'
 import { isWeaker } from '../../../shared/contracts/weaker-run.ts'
-import type { TargetRecord } from '../../../shared/target-record.ts'
+import type { TargetRecord } from '../../../shared/work/target-record.ts'
 import { at, dune, ofRun, recordOf, runIds, siteOf } from '../build.ts'
 import { fakeKv } from '../fake-kv.ts'
 

@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { isHeldNow, serveWhileHeld } from '../../../services/storer/duty.ts'
-import type { Lease } from '../../../shared/lease.ts'
 import { createLog } from '../../../shared/telemetry/log.ts'
+import type { Lease } from '../../../shared/work/lease.ts'
 import { createRecorder } from '../../support/recorder.ts'
 
 const log = createLog('storer')

@@ -8,10 +8,10 @@ import fc from 'fast-check'
 import pino from 'pino'
 import { handleStore, type StoreDeps } from '../../../services/storer/handle.ts'
 import { planReady } from '../../../services/storer/plan.ts'
-import type { Received } from '../../../shared/consume.ts'
 import { Permanent } from '../../../shared/contracts/errors.ts'
 import { type StoreItem, storeItem } from '../../../shared/contracts/messages.ts'
-import { openRunCache } from '../../../shared/run-cache.ts'
+import type { Received } from '../../../shared/work/consume.ts'
+import { openRunCache } from '../../../shared/work/run-cache.ts'
 import { readyOf, runIds, siteOf } from '../build.ts'
 
 const directory = mkdtempSync(join(tmpdir(), 'mt-forged-'))

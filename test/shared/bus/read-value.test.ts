@@ -6,7 +6,7 @@ import { changeValue } from '../../../shared/bus/compare-and-set.ts'
 import { isKey, readValue, valueIn } from '../../../shared/bus/read-value.ts'
 import { tellUnreadable } from '../../../shared/bus/tell-unreadable.ts'
 import { z } from '../../../shared/contracts/zod.ts'
-import { ofTarget, targetRecord } from '../../../shared/target-record.ts'
+import { ofTarget, targetRecord } from '../../../shared/work/target-record.ts'
 import { fakeKv } from '../../services/fake-kv.ts'
 
 const schema = z.object({ count: z.int() })

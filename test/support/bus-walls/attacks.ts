@@ -5,7 +5,6 @@ import type { NatsConnection } from '@nats-io/nats-core'
 import pino from 'pino'
 import { serveRequests } from '../../../shared/bus/requests/serve-requests.ts'
 import { ownedBy } from '../../../shared/bus/streams/topology.ts'
-import { consume } from '../../../shared/consume.ts'
 import {
   consumers,
   daemons,
@@ -15,6 +14,7 @@ import {
   streams,
 } from '../../../shared/contracts/subjects.ts'
 import { z } from '../../../shared/contracts/zod.ts'
+import { consume } from '../../../shared/work/consume.ts'
 import { eventually } from '../latch.ts'
 import type { Walls } from './site.ts'
 import { durables } from './universe.ts'

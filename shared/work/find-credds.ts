@@ -1,11 +1,11 @@
 /** The credds of an entry: the configured ones, or those its collector names. */
 import type { Logger } from 'pino'
-import { type CommandOutcome, runCommand } from './command.ts'
-import { commandEnvironment, environment } from './config/environment.ts'
-import { creddName } from './config/grammar.ts'
-import type { Entry } from './config/site.ts'
-import { failure, Permanent, Transient } from './contracts/errors.ts'
-import { cleanLine, lastLine } from './contracts/one-sentence.ts'
+import { type CommandOutcome, runCommand } from '../command.ts'
+import { commandEnvironment, environment } from '../config/environment.ts'
+import { creddName } from '../config/grammar.ts'
+import type { Entry } from '../config/site.ts'
+import { failure, Permanent, Transient } from '../contracts/errors.ts'
+import { cleanLine, lastLine } from '../contracts/one-sentence.ts'
 
 export interface CollectorOptions {
   readonly condorStatus: string

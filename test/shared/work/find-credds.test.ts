@@ -4,10 +4,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
 import pino from 'pino'
-import type { Permanent } from '../../shared/contracts/errors.ts'
-import { findCredds, sortNames } from '../../shared/find-credds.ts'
-import { openRunCache } from '../../shared/run-cache.ts'
-import { entryOf } from '../services/build.ts'
+import type { Permanent } from '../../../shared/contracts/errors.ts'
+import { findCredds, sortNames } from '../../../shared/work/find-credds.ts'
+import { openRunCache } from '../../../shared/work/run-cache.ts'
+import { entryOf } from '../../services/build.ts'
 
 /** A condor_status that runs `body`; its words are kept in a file, one a line. */
 function condorStatus(t: TestContext, body: string) {

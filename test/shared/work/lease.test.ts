@@ -3,10 +3,10 @@ import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { describe, it } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { leaseTtlMs } from '../../shared/bus/streams/topology.ts'
-import { keepLease } from '../../shared/lease.ts'
-import { eventually, latch } from '../support/latch.ts'
-import { openRefreshQueue, type RefreshQueue, silent } from '../support/refresh-queue.ts'
+import { leaseTtlMs } from '../../../shared/bus/streams/topology.ts'
+import { keepLease } from '../../../shared/work/lease.ts'
+import { eventually, latch } from '../../support/latch.ts'
+import { openRefreshQueue, type RefreshQueue, silent } from '../../support/refresh-queue.ts'
 
 /** Two replicas of the storer, each with its own connection. */
 async function openReplicas(queue: RefreshQueue, stack: AsyncDisposableStack) {
@@ -22,7 +22,7 @@ async function openReplicas(queue: RefreshQueue, stack: AsyncDisposableStack) {
 
 async function forkHolder(queue: RefreshQueue, stack: AsyncDisposableStack): Promise<ChildProcess> {
   const child = fork(
-    new URL('../support/hold-lease.ts', import.meta.url),
+    new URL('../../support/hold-lease.ts', import.meta.url),
     [queue.nats.url, queue.nats.seedFile('storer')],
     { stdio: 'inherit' },
   )

@@ -1,7 +1,7 @@
 /** Every record of the bucket `targets` in one pass: asking for ten thousand one by one takes longer than an answer may. */
 import type { KV } from '@nats-io/kv'
-import { readBucket } from './bus/read-bucket.ts'
-import { valueIn } from './bus/read-value.ts'
+import { readBucket } from '../bus/read-bucket.ts'
+import { valueIn } from '../bus/read-value.ts'
 import { type TargetRecord, targetRecord } from './target-record.ts'
 
 /** By key. Vault's pause and the schedules lie there too, and are left out. */

@@ -1,16 +1,16 @@
 /** The shape of all work on a target: claim, act, check the claim again, record the ending, and only then report. */
 import type { KV } from '@nats-io/kv'
-import { isBusError } from './bus/bus-errors.ts'
-import { patiently } from './bus/patiently.ts'
-import type { Outgoing } from './bus/publish.ts'
+import { isBusError } from '../bus/bus-errors.ts'
+import { patiently } from '../bus/patiently.ts'
+import type { Outgoing } from '../bus/publish.ts'
+import type { Retry } from '../config/site.ts'
+import { ClaimLost, type Failure, failure, Permanent, RetryLater, Transient } from '../contracts/errors.ts'
+import { timestamp } from '../contracts/messages.ts'
+import { noteOutcome } from '../telemetry/outcome.ts'
 import { type Claim, takeClaim } from './claim.ts'
-import type { Retry } from './config/site.ts'
 import type { Received } from './consume.ts'
-import { ClaimLost, type Failure, failure, Permanent, RetryLater, Transient } from './contracts/errors.ts'
-import { timestamp } from './contracts/messages.ts'
 import { backoffMs } from './ends.ts'
 import type { TargetRecord } from './target-record.ts'
-import { noteOutcome } from './telemetry/outcome.ts'
 
 /** What acting on a target brought: the facts to publish, and when the token that now lies there ends. */
 export interface Acted {

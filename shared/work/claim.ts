@@ -4,11 +4,11 @@
  */
 import { randomUUID } from 'node:crypto'
 import type { KV } from '@nats-io/kv'
-import { attempt, writeAt } from './bus/compare-and-set.ts'
-import { type PatienceOptions, patiently } from './bus/patiently.ts'
-import { readValue } from './bus/read-value.ts'
-import { ClaimLost } from './contracts/errors.ts'
-import { timestamp } from './contracts/messages.ts'
+import { attempt, writeAt } from '../bus/compare-and-set.ts'
+import { type PatienceOptions, patiently } from '../bus/patiently.ts'
+import { readValue } from '../bus/read-value.ts'
+import { ClaimLost } from '../contracts/errors.ts'
+import { timestamp } from '../contracts/messages.ts'
 import { type Ending, ofTarget, type TargetRecord, targetRecord } from './target-record.ts'
 
 export type ClaimDecision =

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
-import { decideClaim, takeClaim } from '../../shared/claim.ts'
-import { ClaimLost, failure } from '../../shared/contracts/errors.ts'
-import type { TargetRecord } from '../../shared/target-record.ts'
-import { makeRuns } from '../support/entry.ts'
-import { openRefreshQueue } from '../support/refresh-queue.ts'
+import { ClaimLost, failure } from '../../../shared/contracts/errors.ts'
+import { decideClaim, takeClaim } from '../../../shared/work/claim.ts'
+import type { TargetRecord } from '../../../shared/work/target-record.ts'
+import { makeRuns } from '../../support/entry.ts'
+import { openRefreshQueue } from '../../support/refresh-queue.ts'
 
 const [older = '', run = '', newer = ''] = makeRuns(3)
 const record = (fields: Partial<TargetRecord>): TargetRecord => ({

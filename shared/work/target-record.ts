@@ -1,10 +1,10 @@
 /** What the bucket `targets` says of a target: who has it, how it went there last, and what was told of that. */
 
-import type { Outgoing } from './bus/publish.ts'
-import type { Failure } from './contracts/errors.ts'
-import { reasonCode, time } from './contracts/messages.ts'
-import { runId } from './contracts/run-id.ts'
-import { z } from './contracts/zod.ts'
+import type { Outgoing } from '../bus/publish.ts'
+import type { Failure } from '../contracts/errors.ts'
+import { reasonCode, time } from '../contracts/messages.ts'
+import { runId } from '../contracts/run-id.ts'
+import { z } from '../contracts/zod.ts'
 
 /** A fact about a token, as it was published: nothing else is ever published again from here. */
 const toldFact = z.object({

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { Permanent } from '../../shared/contracts/errors.ts'
-import { pushItem } from '../../shared/contracts/messages.ts'
-import { onSubject } from '../../shared/contracts/on-subject.ts'
-import { pushSubject } from '../../shared/contracts/subjects.ts'
-import { findEntry, mustBeCredd, mustBeNode } from '../../shared/find-entry.ts'
-import { dune, entryOf, readyOf, siteOf } from '../services/build.ts'
+import { Permanent } from '../../../shared/contracts/errors.ts'
+import { pushItem } from '../../../shared/contracts/messages.ts'
+import { onSubject } from '../../../shared/contracts/on-subject.ts'
+import { pushSubject } from '../../../shared/contracts/subjects.ts'
+import { findEntry, mustBeCredd, mustBeNode } from '../../../shared/work/find-entry.ts'
+import { dune, entryOf, readyOf, siteOf } from '../../services/build.ts'
 
 const site = siteOf()
 const entry = entryOf()

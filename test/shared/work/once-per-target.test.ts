@@ -3,14 +3,19 @@ import { after, before, beforeEach, describe, it } from 'node:test'
 import type { KV } from '@nats-io/kv'
 import { errors } from '@nats-io/nats-core'
 import fc from 'fast-check'
-import type { Fact } from '../../shared/bus/publish.ts'
-import { ClaimLost, failure, Permanent, RetryLater, Transient } from '../../shared/contracts/errors.ts'
-import { refreshSubject } from '../../shared/contracts/subjects.ts'
-import { type Acted, decideRetry, type TargetWork, workOnTarget } from '../../shared/target.ts'
-import type { TargetRecord } from '../../shared/target-record.ts'
-import { factOf, makeRuns } from '../support/entry.ts'
-import { latch } from '../support/latch.ts'
-import { openRefreshQueue, type RefreshQueue, silent } from '../support/refresh-queue.ts'
+import type { Fact } from '../../../shared/bus/publish.ts'
+import { ClaimLost, failure, Permanent, RetryLater, Transient } from '../../../shared/contracts/errors.ts'
+import { refreshSubject } from '../../../shared/contracts/subjects.ts'
+import {
+  type Acted,
+  decideRetry,
+  type TargetWork,
+  workOnTarget,
+} from '../../../shared/work/once-per-target.ts'
+import type { TargetRecord } from '../../../shared/work/target-record.ts'
+import { factOf, makeRuns } from '../../support/entry.ts'
+import { latch } from '../../support/latch.ts'
+import { openRefreshQueue, type RefreshQueue, silent } from '../../support/refresh-queue.ts'
 
 const [older = '', run = ''] = makeRuns(2)
 const failed = failure('vault-unreachable', 'Vault does not answer.')

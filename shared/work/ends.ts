@@ -1,6 +1,6 @@
 /** How a handler's work ends, decided in one pure place (see the five ends in docs/bus.md). */
-import { isBusError } from './bus/bus-errors.ts'
-import { ClaimLost, type Failure, failure, Permanent, RetryLater } from './contracts/errors.ts'
+import { isBusError } from '../bus/bus-errors.ts'
+import { ClaimLost, type Failure, failure, Permanent, RetryLater } from '../contracts/errors.ts'
 
 export type End =
   | { readonly kind: 'ack' }

@@ -1,7 +1,7 @@
 /** A question that many entries of a run have in common is asked once. */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { openRunCache } from '../../shared/run-cache.ts'
+import { openRunCache } from '../../../shared/work/run-cache.ts'
 
 describe('answers of a run', () => {
   function counted() {

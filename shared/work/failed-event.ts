@@ -1,10 +1,10 @@
 /** The event `token.failed`, made the same way by the three daemons that can fail. */
 
-import type { Fact } from './bus/publish.ts'
-import type { Failure } from './contracts/errors.ts'
-import { schemaVersion, type TokenFailed, timestamp } from './contracts/messages.ts'
-import { tokenSubject } from './contracts/subjects.ts'
-import { failuresTotal } from './telemetry/metrics.ts'
+import type { Fact } from '../bus/publish.ts'
+import type { Failure } from '../contracts/errors.ts'
+import { schemaVersion, type TokenFailed, timestamp } from '../contracts/messages.ts'
+import { tokenSubject } from '../contracts/subjects.ts'
+import { failuresTotal } from '../telemetry/metrics.ts'
 
 /** What every work item says about itself. */
 export interface FailedItem {

@@ -1,8 +1,8 @@
 /** What is kept of a message that could not be handled. */
 import type { JsMsg } from '@nats-io/jetstream'
-import type { Fact } from './bus/publish.ts'
-import { type DeadLetter, schemaVersion, timestamp } from './contracts/messages.ts'
-import { type ConsumerName, deadSubject, type StreamName } from './contracts/subjects.ts'
+import type { Fact } from '../bus/publish.ts'
+import { type DeadLetter, schemaVersion, timestamp } from '../contracts/messages.ts'
+import { type ConsumerName, deadSubject, type StreamName } from '../contracts/subjects.ts'
 
 /** Bytes of a body that are kept. */
 const keptBody = 4_096
