@@ -9,7 +9,7 @@ import { execa, type Result } from 'execa'
 import { endGroup } from './commands/end-group.ts'
 import { type OutputPipe, openOutputPipe } from './commands/output-pipe.ts'
 import { keepText } from './commands/output-text.ts'
-import { commandSeconds } from './telemetry/metrics.ts'
+import { commandSeconds } from './telemetry/metrics/metrics.ts'
 
 export interface Command {
   /** Program name or path. */

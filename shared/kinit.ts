@@ -13,7 +13,7 @@ import { errorOf, failure, Permanent, Transient } from './contracts/errors.ts'
 import { lastLine } from './contracts/one-sentence.ts'
 import type { ReasonCode } from './contracts/reasons.ts'
 import { encodeToken } from './contracts/subjects.ts'
-import { timeStep } from './telemetry/steps.ts'
+import { timeStep } from './telemetry/metrics/steps.ts'
 
 /** What kinit says (MIT Kerberos 1.20), and which reason that is. The first match counts. */
 const texts: readonly (readonly [RegExp, ReasonCode])[] = [

@@ -5,7 +5,7 @@
 import type { Entry } from '../../shared/config/site.ts'
 import { Permanent, RetryLater, Transient } from '../../shared/contracts/errors.ts'
 import type { ReasonCode } from '../../shared/contracts/reasons.ts'
-import { noteOutcome } from '../../shared/telemetry/outcome.ts'
+import { noteOutcome } from '../../shared/telemetry/metrics/count-attempt.ts'
 import {
   afterAnswer,
   afterFailure,

@@ -2,9 +2,9 @@
 import type { Entry } from '../../shared/config/site.ts'
 import { Transient } from '../../shared/contracts/errors.ts'
 import type { ReasonCode } from '../../shared/contracts/reasons.ts'
-import { failedPings, pingSeconds } from '../../shared/telemetry/kept-metrics.ts'
-import { openStageClock } from '../../shared/telemetry/stages.ts'
-import { timeStep } from '../../shared/telemetry/steps.ts'
+import { failedPings, pingSeconds } from '../../shared/telemetry/metrics/kept-metrics.ts'
+import { openStageClock } from '../../shared/telemetry/metrics/stages.ts'
+import { timeStep } from '../../shared/telemetry/metrics/steps.ts'
 
 /** The node did not answer: nothing is known of the account or the files. */
 const unreachable: ReadonlySet<ReasonCode> = new Set([

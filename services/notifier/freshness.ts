@@ -6,9 +6,9 @@ import type { Site } from '../../shared/config/site.ts'
 import { time } from '../../shared/contracts/messages.ts'
 import { encodeToken } from '../../shared/contracts/subjects.ts'
 import { z } from '../../shared/contracts/zod.ts'
-import { currentPushErrors, currentSetupErrors } from '../../shared/telemetry/kept-metrics.ts'
-import { beforeScrape } from '../../shared/telemetry/scrape.ts'
-import { type KnownTarget, showTargets, targetSeries } from '../../shared/telemetry/target-metrics.ts'
+import { currentPushErrors, currentSetupErrors } from '../../shared/telemetry/metrics/kept-metrics.ts'
+import { beforeScrape } from '../../shared/telemetry/metrics/scrape.ts'
+import { type KnownTarget, showTargets, targetSeries } from '../../shared/telemetry/metrics/target-metrics.ts'
 
 /** What of a target's record counts here. Of an entry's own refresh: for which credds its last token was meant. */
 const seenRecord = z.object({

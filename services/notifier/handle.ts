@@ -21,7 +21,7 @@ import {
 import { onSubject } from '../../shared/contracts/on-subject.ts'
 import { encodeToken, type TokenFact, tokenSubject } from '../../shared/contracts/subjects.ts'
 import type { z } from '../../shared/contracts/zod.ts'
-import { currentSpanRef } from '../../shared/telemetry/run-span.ts'
+import { currentSpanRef } from '../../shared/telemetry/traces/run-span.ts'
 import type { Received } from '../../shared/work/consume.ts'
 import { announceConfigProblems } from './config-problems.ts'
 import { finishedIfEnded } from './deadlines.ts'

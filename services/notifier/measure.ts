@@ -3,15 +3,15 @@ import { performance } from 'node:perf_hooks'
 import type { Site } from '../../shared/config/site.ts'
 import { type Notification, runFinished } from '../../shared/contracts/messages.ts'
 import { runSubject } from '../../shared/contracts/subjects.ts'
+import { noteOutcome } from '../../shared/telemetry/metrics/count-attempt.ts'
 import {
   adminMessageSeconds,
   adminMessageSent,
   serviceMessageSeconds,
   serviceMessageSent,
-} from '../../shared/telemetry/kept-metrics.ts'
-import { lastRunFinished, runSeconds } from '../../shared/telemetry/metrics.ts'
-import { noteOutcome } from '../../shared/telemetry/outcome.ts'
-import { timeStage } from '../../shared/telemetry/stages.ts'
+} from '../../shared/telemetry/metrics/kept-metrics.ts'
+import { lastRunFinished, runSeconds } from '../../shared/telemetry/metrics/metrics.ts'
+import { timeStage } from '../../shared/telemetry/metrics/stages.ts'
 import type { LedgerStore } from './ledger-store.ts'
 import type { Outcome } from './outcome.ts'
 import { waysToAdmins } from './ways.ts'

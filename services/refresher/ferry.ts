@@ -11,7 +11,7 @@ import { z } from '../../shared/contracts/zod.ts'
 import type { HttpError } from '../../shared/http-error.ts'
 import { getText } from '../../shared/https.ts'
 import { readUid, writeUid } from '../../shared/known-uids.ts'
-import { ferryRequestSeconds } from '../../shared/telemetry/kept-metrics.ts'
+import { ferryRequestSeconds } from '../../shared/telemetry/metrics/kept-metrics.ts'
 import type { Trusting } from '../../shared/web-agents.ts'
 
 /** What FERRY leaves empty it gives as null, or not at all: both say nothing. */

@@ -15,7 +15,7 @@ import { refreshSubject, sealedKey, tokenSubject } from '../../shared/contracts/
 import { requestsOf } from '../../shared/contracts/vault-requests.ts'
 import type { Tickets } from '../../shared/kinit.ts'
 import { type Sealing, seal } from '../../shared/seal.ts'
-import { timeStep } from '../../shared/telemetry/steps.ts'
+import { timeStep } from '../../shared/telemetry/metrics/steps.ts'
 import { isTokenWord } from '../../shared/token-word.ts'
 import type { VaultPause } from '../../shared/vault-pause.ts'
 import { findVaultServer, type VaultServerOptions } from '../../shared/vault-server.ts'

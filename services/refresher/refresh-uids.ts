@@ -12,9 +12,9 @@ import { type RunUids, schemaVersion, timestamp } from '../../shared/contracts/m
 import { runSubject } from '../../shared/contracts/subjects.ts'
 import { z } from '../../shared/contracts/zod.ts'
 import { readUid, writeUid } from '../../shared/known-uids.ts'
-import { ferryRequestErrors, lastFerryRefresh } from '../../shared/telemetry/kept-metrics.ts'
-import { inRootSpan } from '../../shared/telemetry/root-span.ts'
-import { setStage } from '../../shared/telemetry/stages.ts'
+import { ferryRequestErrors, lastFerryRefresh } from '../../shared/telemetry/metrics/kept-metrics.ts'
+import { setStage } from '../../shared/telemetry/metrics/stages.ts'
+import { inRootSpan } from '../../shared/telemetry/traces/root-span.ts'
 import { askFerry, type FerryBearer } from './ferry.ts'
 
 export interface RefreshUidsDeps {

@@ -12,8 +12,8 @@ import { type RunMode, type RunStarted, schemaVersion, timestamp } from '../../s
 import { mintRunId } from '../../shared/contracts/run-id.ts'
 import { runSubject, streams } from '../../shared/contracts/subjects.ts'
 import { z } from '../../shared/contracts/zod.ts'
-import { inRootSpan } from '../../shared/telemetry/root-span.ts'
-import { setStage } from '../../shared/telemetry/stages.ts'
+import { setStage } from '../../shared/telemetry/metrics/stages.ts'
+import { inRootSpan } from '../../shared/telemetry/traces/root-span.ts'
 import { findIdentical, findJoined } from './joined.ts'
 import { openRunLimit, type RunLimit } from './run-limit.ts'
 

@@ -19,7 +19,7 @@ import {
 import { storeSubject, tokenSubject } from '../../shared/contracts/subjects.ts'
 import { requestsOf } from '../../shared/contracts/vault-requests.ts'
 import type { Tickets } from '../../shared/kinit.ts'
-import { timeStep } from '../../shared/telemetry/steps.ts'
+import { timeStep } from '../../shared/telemetry/metrics/steps.ts'
 import type { VaultPause } from '../../shared/vault-pause.ts'
 import { findVaultServer } from '../../shared/vault-server.ts'
 import type { Received } from '../../shared/work/consume.ts'

@@ -12,7 +12,7 @@ import { buckets, consumers, storeSubject, streams, tokenSubject } from '../../s
 import { runDaemon } from '../../shared/daemon.ts'
 import { openTickets } from '../../shared/kinit.ts'
 import { ensurePrivateDirectory } from '../../shared/state.ts'
-import { noteCredds } from '../../shared/telemetry/scrape.ts'
+import { noteCredds } from '../../shared/telemetry/metrics/scrape.ts'
 import { openVaultBudget } from '../../shared/vault-budget.ts'
 import { openVaultPause } from '../../shared/vault-pause.ts'
 import { consume } from '../../shared/work/consume.ts'

@@ -1,7 +1,7 @@
 /** Says of every value in a bucket that cannot be read, once: somebody has written it who should not, or the store is damaged. */
 import type { Logger } from 'pino'
 import { cleanLine } from '../contracts/one-sentence.ts'
-import { unreadableValuesTotal } from '../telemetry/metrics.ts'
+import { unreadableValuesTotal } from '../telemetry/metrics/metrics.ts'
 import { type Unreadable, unreadableValues } from './read-value.ts'
 
 /** Of so many keys it is remembered that it was said: a key is read again and again. */

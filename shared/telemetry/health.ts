@@ -1,6 +1,6 @@
 /** Whether this process is alive and ready, from what its parts say of themselves; one state per process, as the metrics. */
 import type { Daemon } from '../contracts/subjects.ts'
-import { gauge } from './registry.ts'
+import { gauge } from './metrics/registry.ts'
 
 /** What one consumer says: `null` while it has not been able to pull. Monotonic milliseconds. */
 export interface ConsumerPulse {

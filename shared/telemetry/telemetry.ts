@@ -5,11 +5,11 @@ import type { Site } from '../config/site.ts'
 import type { Daemon } from '../contracts/subjects.ts'
 import { version } from '../contracts/version.ts'
 import { beginHealth } from './health.ts'
-import { createLog } from './log.ts'
-import { logDirectoryOf, openLogOutput } from './log-output.ts'
-import { copyTo, openLogSinks } from './log-sinks.ts'
-import { buildInfo } from './metrics.ts'
-import { startOtlp } from './otlp.ts'
+import { createLog } from './logs/log.ts'
+import { logDirectoryOf, openLogOutput } from './logs/log-output.ts'
+import { copyTo, openLogSinks } from './logs/log-sinks.ts'
+import { buildInfo } from './metrics/metrics.ts'
+import { startOtlp } from './otlp/otlp.ts'
 import { startAtZero } from './start-at-zero.ts'
 
 export interface TelemetryOptions {
@@ -47,7 +47,7 @@ export async function openTelemetry({ daemon, site, pretty, useLoki }: Telemetry
   startAtZero(daemon)
   if (first.telemetry.metricsPort !== undefined) {
     // Node's HTTP module is a fifth of a daemon's start.
-    const { serveTelemetry } = await import('./server.ts')
+    const { serveTelemetry } = await import('./server/server.ts')
     stack.use(await serveTelemetry(daemon, site, log))
   }
   // At the same time: each of them may wait two seconds for its far end.
@@ -62,6 +62,6 @@ export async function openTelemetry({ daemon, site, pretty, useLoki }: Telemetry
 async function openPusher(daemon: Daemon, site: () => Site, log: Logger): Promise<AsyncDisposable[]> {
   const { prometheus } = site()
   if (!prometheus) return []
-  const { openPushgateway } = await import('./pushgateway.ts')
+  const { openPushgateway } = await import('./exporters/pushgateway.ts')
   return [openPushgateway(daemon, prometheus, site, log)]
 }

@@ -19,10 +19,15 @@ import { type Failure, RetryLater } from '../contracts/errors.ts'
 import { type ConsumerName, ownerOf, type StreamName } from '../contracts/subjects.ts'
 import type { z } from '../contracts/zod.ts'
 import { watchConsumer } from '../telemetry/health.ts'
-import { inMessageSpan } from '../telemetry/message-span.ts'
-import { deadLettersTotal, messagesTotal, queueWaitSeconds, redeliveriesTotal } from '../telemetry/metrics.ts'
-import { queueOf, showQueue } from '../telemetry/queues.ts'
-import { inWork, type Work } from '../telemetry/work-context.ts'
+import { inWork, type Work } from '../telemetry/logs/work-context.ts'
+import {
+  deadLettersTotal,
+  messagesTotal,
+  queueWaitSeconds,
+  redeliveriesTotal,
+} from '../telemetry/metrics/metrics.ts'
+import { queueOf, showQueue } from '../telemetry/metrics/queues.ts'
+import { inMessageSpan } from '../telemetry/traces/message-span.ts'
 import { deadLetterOf } from './dead-letter.ts'
 import { type Backoff, decideEnd, type End } from './ends.ts'
 

@@ -4,7 +4,7 @@ import type { Fact } from '../bus/publish.ts'
 import type { Failure } from '../contracts/errors.ts'
 import { schemaVersion, type TokenFailed, timestamp } from '../contracts/messages.ts'
 import { tokenSubject } from '../contracts/subjects.ts'
-import { failuresTotal } from '../telemetry/metrics.ts'
+import { failuresTotal } from '../telemetry/metrics/metrics.ts'
 
 /** What every work item says about itself. */
 export interface FailedItem {

@@ -4,7 +4,7 @@ import type { KV } from '@nats-io/kv'
 import type { Logger } from 'pino'
 import { attempt } from '../bus/compare-and-set.ts'
 import { leaseTtlMs } from '../bus/streams/topology.ts'
-import { leaseHolder } from '../telemetry/metrics.ts'
+import { leaseHolder } from '../telemetry/metrics/metrics.ts'
 
 export interface Lease extends AsyncDisposable {
   /** True while the bus says that this process holds the lease; asks it, and takes the lease when it is free. */

@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
-import { registry } from '../../shared/telemetry/registry.ts'
-import '../../shared/telemetry/scrape.ts'
+import { registry } from '../../shared/telemetry/metrics/registry.ts'
+import '../../shared/telemetry/metrics/scrape.ts'
 
 const page = readFileSync(new URL('../../docs/metrics.md', import.meta.url), 'utf8')
 

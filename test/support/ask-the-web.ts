@@ -5,7 +5,7 @@ import { postJson } from '../../services/notifier/post-json.ts'
 import { connectBus } from '../../shared/bus/connect.ts'
 import type { Notification } from '../../shared/contracts/messages.ts'
 import { getText } from '../../shared/https.ts'
-import { post } from '../../shared/telemetry/post.ts'
+import { post } from '../../shared/telemetry/exporters/post.ts'
 import { onTrustProblem } from '../../shared/trust.ts'
 import { ofRun } from '../services/build.ts'
 
@@ -23,7 +23,7 @@ const ways: Readonly<Record<string, () => Promise<unknown>>> = {
   webhook: () => postJson(url, {}, { name: 'Slack' }),
   push: () => post(url, { contentType: 'text/plain', content: 'x' }, AbortSignal.timeout(timeoutMs)),
   pushgateway: async () => {
-    const { openPushgateway } = await import('../../shared/telemetry/pushgateway.ts')
+    const { openPushgateway } = await import('../../shared/telemetry/exporters/pushgateway.ts')
     const quiet = pino({ level: 'silent' })
     const site = () => ({ entries: [] })
     await openPushgateway('storer', { host: url, jobname: 'j' }, site, quiet).push()
@@ -31,7 +31,7 @@ const ways: Readonly<Record<string, () => Promise<unknown>>> = {
   },
   spans: async () => {
     const { trace } = await import('@opentelemetry/api')
-    const { startOtlp } = await import('../../shared/telemetry/otlp.ts')
+    const { startOtlp } = await import('../../shared/telemetry/otlp/otlp.ts')
     const site = { devEnvironmentLabel: 'test', telemetry: { traceRatio: 1 }, tracingUrl: url }
     const otlp = await startOtlp('storer', site, {})
     trace.getTracer('test').startSpan('span').end()
@@ -50,7 +50,7 @@ const ways: Readonly<Record<string, () => Promise<unknown>>> = {
 }
 
 async function dropped(sink: string): Promise<number | undefined> {
-  const { droppedTotal } = await import('../../shared/telemetry/metrics.ts')
+  const { droppedTotal } = await import('../../shared/telemetry/metrics/metrics.ts')
   const { values } = await droppedTotal.get()
   return values.find(({ labels }) => labels.sink === sink)?.value
 }

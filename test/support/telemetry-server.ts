@@ -1,6 +1,6 @@
 /** The server of health and metrics in a process of its own: says its port as a message, and ends with its parent. */
 import pino from 'pino'
-import { serveTelemetry } from '../../shared/telemetry/server.ts'
+import { serveTelemetry } from '../../shared/telemetry/server/server.ts'
 
 const server = await serveTelemetry(
   'refresher',

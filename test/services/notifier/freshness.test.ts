@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { nothingSeen, seeFailures, seeTarget, showFreshness } from '../../../services/notifier/freshness.ts'
-import { scrape } from '../../../shared/telemetry/scrape.ts'
+import { scrape } from '../../../shared/telemetry/metrics/scrape.ts'
 import { makeEntry } from '../../support/entry.ts'
 import { readSamples } from '../../support/metrics.ts'
 

@@ -16,7 +16,7 @@ import {
   ferryRequestSeconds,
   lastFerryRefresh,
   stageSeconds,
-} from '../../../shared/telemetry/kept-metrics.ts'
+} from '../../../shared/telemetry/metrics/kept-metrics.ts'
 import { makeEntry } from '../../support/entry.ts'
 import { runIds, siteOf } from '../build.ts'
 import { fakeBus } from '../fake-bus.ts'

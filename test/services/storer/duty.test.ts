@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { isHeldNow, serveWhileHeld } from '../../../services/storer/duty.ts'
-import { createLog } from '../../../shared/telemetry/log.ts'
+import { createLog } from '../../../shared/telemetry/logs/log.ts'
 import type { Lease } from '../../../shared/work/lease.ts'
 import { createRecorder } from '../../support/recorder.ts'
 

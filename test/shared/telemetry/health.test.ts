@@ -11,7 +11,7 @@ import {
   watchConnection,
   watchConsumer,
 } from '../../../shared/telemetry/health.ts'
-import { serveTelemetry } from '../../../shared/telemetry/server.ts'
+import { serveTelemetry } from '../../../shared/telemetry/server/server.ts'
 
 const now = 1_000_000
 const healthy: HealthFacts = {
