@@ -1,7 +1,7 @@
 /** `managed-tokens config check [FILE]`: everything that is wrong with a configuration, in one go, without starting anything. */
 import { loadTemplates } from '../services/notifier/templates.ts'
 import { loadSite } from '../shared/config/load.ts'
-import { ConfigError, formatProblem, type Problem } from '../shared/config/problem.ts'
+import { ConfigError, formatProblem, type Problem } from '../shared/config/read/problem.ts'
 
 export interface CheckResult {
   /** 0: fine, warnings or not; 2: the daemons would refuse this file. */

@@ -1,8 +1,8 @@
 /** `managed-tokens counts import FILE`: takes over how often in a row things had failed under the predecessor. */
 import { importCounts } from '../services/notifier/failure-store.ts'
 import { matchCounts, readPredecessorCounts } from '../services/notifier/predecessor-counts.ts'
-import { findConfigFile } from '../shared/config/find.ts'
 import { loadSite } from '../shared/config/load.ts'
+import { findConfigFile } from '../shared/config/read/find.ts'
 import { timestamp } from '../shared/contracts/messages.ts'
 import { buckets } from '../shared/contracts/subjects.ts'
 import { connectAs } from './connection.ts'

@@ -1,6 +1,6 @@
 /** `managed-tokens explain SERVICE`: each value of an entry, and which line of the file it comes from. */
-import type { Origin, Origins } from '../shared/config/origin.ts'
-import { defaultRoleFile } from '../shared/config/schema.ts'
+import type { Origin, Origins } from '../shared/config/resolve/origin.ts'
+import { defaultRoleFile } from '../shared/config/schema/schema.ts'
 import type { Entry, Site } from '../shared/config/site.ts'
 import { describeUnknown, nearestService, serviceName } from './find-service.ts'
 

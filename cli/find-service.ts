@@ -1,5 +1,5 @@
 /** A service as somebody typed it, looked up in a configuration. */
-import { nearest } from '../shared/config/problem.ts'
+import { nearest } from '../shared/config/read/problem.ts'
 import type { Entry, Site } from '../shared/config/site.ts'
 import { UsageError } from './errors.ts'
 

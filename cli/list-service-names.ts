@@ -1,6 +1,7 @@
 /** `managed-tokens run --list-services`: the names alone, from the configuration, as the predecessor prints them. */
-import { findConfigFile } from '../shared/config/find.ts'
+
 import { loadSite } from '../shared/config/load.ts'
+import { findConfigFile } from '../shared/config/read/find.ts'
 
 /** One name a line, or a JSON array of them. */
 export function listServiceNames({ config, json }: { config?: string; json?: boolean }): string {

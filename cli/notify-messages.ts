@@ -2,7 +2,7 @@
 import { ulid } from 'ulid'
 import type { Outcome } from '../services/notifier/outcome.ts'
 import { experimentHook, mailsTo, type Way, waysToAdmins } from '../services/notifier/ways.ts'
-import { nearest } from '../shared/config/problem.ts'
+import { nearest } from '../shared/config/read/problem.ts'
 import type { Site } from '../shared/config/site.ts'
 import { type NewsRow, type Notification, schemaVersion } from '../shared/contracts/messages.ts'
 import { UsageError } from './errors.ts'

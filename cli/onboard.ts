@@ -1,7 +1,7 @@
 /** `managed-tokens onboard SERVICE`: a person logs in once, and from then on the service's tokens are made unattended. */
 import { isatty } from 'node:tty'
-import { findConfigFile } from '../shared/config/find.ts'
 import { loadSite } from '../shared/config/load.ts'
+import { findConfigFile } from '../shared/config/read/find.ts'
 import { connectOperator } from './connection.ts'
 import { UsageError } from './errors.ts'
 import { findService } from './find-service.ts'

@@ -1,5 +1,5 @@
 /** Flags of the predecessor's two programs that are none here: answered with what they became, before anything is done. */
-import { serviceName } from '../shared/config/grammar.ts'
+import { serviceName } from '../shared/config/schema/grammar.ts'
 import { UsageError } from './errors.ts'
 
 type Program = 'token-push' | 'refresh-uids-from-ferry'

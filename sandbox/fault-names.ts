@@ -1,5 +1,5 @@
 /** Refuses faults of services and hosts that the site does not have: switched on they would change nothing. */
-import { nearest } from '../shared/config/problem.ts'
+import { nearest } from '../shared/config/read/problem.ts'
 import { collector, creddsOf, nodesOf, type SiteEntry, serviceName } from './entry.ts'
 import { isAffected } from './fault-file.ts'
 import { type FaultName, type Faults, faultsSchema } from './faults.ts'

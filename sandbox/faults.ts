@@ -1,7 +1,7 @@
 /** The faults a sandbox can be given: their names, their values, and `faults.json`, which every stand-in reads anew at each call. */
 import { mkdirSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { nearest } from '../shared/config/problem.ts'
+import { nearest } from '../shared/config/read/problem.ts'
 import { z } from '../shared/contracts/zod.ts'
 
 export { isAffected, readFaults } from './fault-file.ts'

@@ -2,10 +2,10 @@
 import type { Logger } from 'pino'
 import type { Bus } from './bus/connect.ts'
 import { readMessage } from './bus/parse-message.ts'
-import { formatProblem } from './config/problem.ts'
+import { formatProblem } from './config/read/problem.ts'
+import type { SiteSource } from './config/read/source.ts'
 import { needsRestart } from './config/restart.ts'
 import type { Site } from './config/site.ts'
-import type { SiteSource } from './config/source.ts'
 import { runStarted } from './contracts/messages.ts'
 import { runSubject } from './contracts/subjects.ts'
 

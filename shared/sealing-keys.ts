@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises'
 import { Prefix } from '@nats-io/nkeys'
 import { publicKeyOf } from './bus/nkey.ts'
-import type { SealingConfig } from './config/sections.ts'
+import type { SealingConfig } from './config/sections/common.ts'
 import type { Opening, Sealing } from './seal.ts'
 import { sealingPublicKeyFile, sealingSeedFile, signingSeedFile, trustedSignersFile } from './state.ts'
 

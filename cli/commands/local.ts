@@ -1,7 +1,7 @@
 /** Commands that do something on this machine. */
 import { type Command, InvalidArgumentError } from 'commander'
 import { environment } from '../../shared/config/environment.ts'
-import { findConfigFile } from '../../shared/config/find.ts'
+import { findConfigFile } from '../../shared/config/read/find.ts'
 import { stateRootOf } from '../../shared/state.ts'
 import { asking } from './asking.ts'
 import { examples } from './examples.ts'

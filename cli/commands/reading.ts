@@ -1,6 +1,6 @@
 /** Commands that look at a configuration file and need no server. */
 import type { Command } from 'commander'
-import { findConfigFile } from '../../shared/config/find.ts'
+import { findConfigFile } from '../../shared/config/read/find.ts'
 import { examples } from './examples.ts'
 
 const configText = 'the configuration (default: managedTokens.yml in the usual places)'
@@ -49,7 +49,7 @@ function addSchema(config: Command): void {
   # yaml-language-server: $schema=managedTokens.schema.json`),
     )
     .action(async () => {
-      const { siteJsonSchema } = await import('../../shared/config/json-schema.ts')
+      const { siteJsonSchema } = await import('../../shared/config/schema/json-schema.ts')
       process.stdout.write(`${JSON.stringify(siteJsonSchema(), null, 2)}\n`)
     })
 }

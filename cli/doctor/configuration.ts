@@ -1,7 +1,8 @@
 /** The configuration as the first thing looked at: everything else depends on it. */
-import { ConfigNotFound, findConfigFile } from '../../shared/config/find.ts'
+
 import { loadSite } from '../../shared/config/load.ts'
-import { ConfigError } from '../../shared/config/problem.ts'
+import { ConfigNotFound, findConfigFile } from '../../shared/config/read/find.ts'
+import { ConfigError } from '../../shared/config/read/problem.ts'
 import type { Site } from '../../shared/config/site.ts'
 import { type Finding, ok, problem, warning } from './check.ts'
 

@@ -2,8 +2,8 @@
 
 import { trustOf } from '../../services/refresher/ferry.ts'
 import { onWayToVault, vaultUrl } from '../../services/refresher/vault-api.ts'
+import { otherVaultPort, vaultPortSays } from '../../shared/config/checks/vault-port.ts'
 import type { Entry, Site } from '../../shared/config/site.ts'
-import { otherVaultPort, vaultPortSays } from '../../shared/config/vault-port.ts'
 import { type Failure, Permanent, Transient } from '../../shared/contracts/errors.ts'
 import { type ReasonCode, reasons } from '../../shared/contracts/reasons.ts'
 import { HttpError } from '../../shared/http-error.ts'

@@ -5,9 +5,9 @@ import { readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { runCommand } from '../../shared/command.ts'
 import { commandEnvironment } from '../../shared/config/environment.ts'
+import type { DistributorConfig } from '../../shared/config/sections/distributor.ts'
 import type { Entry } from '../../shared/config/site.ts'
 import { ensurePrivateDirectory } from '../../shared/state.ts'
-import type { DistributorConfig } from './config.ts'
 import type { ControlSocket } from './transport.ts'
 
 /** How long a connection may take to be closed (milliseconds). */

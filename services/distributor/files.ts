@@ -1,6 +1,7 @@
 /** Which files a push puts on a node: the two names of the vault token, bearer tokens, and jobsub's default role file. Pure. */
+
+import { renderTemplate, templateFields } from '../../shared/config/resolve/template.ts'
 import type { Entry } from '../../shared/config/site.ts'
-import { renderTemplate, templateFields } from '../../shared/config/template.ts'
 import { failure, Permanent } from '../../shared/contracts/errors.ts'
 import { bearerFile, vaultTokenFiles } from '../../shared/contracts/token-files.ts'
 import type { DeliveredBearer } from './delivery.ts'

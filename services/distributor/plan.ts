@@ -2,7 +2,7 @@
 import type { KV } from '@nats-io/kv'
 import type { Outgoing, Work } from '../../shared/bus/publish.ts'
 import { readValue } from '../../shared/bus/read-value.ts'
-import { quote } from '../../shared/config/grammar.ts'
+import { quote } from '../../shared/config/schema/grammar.ts'
 import type { Site } from '../../shared/config/site.ts'
 import { failure, Permanent } from '../../shared/contracts/errors.ts'
 import {

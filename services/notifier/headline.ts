@@ -1,5 +1,5 @@
 /** Says each piece of news in one sentence, and all of a message in its subject. Pure. */
-import { formatDuration } from '../../shared/config/duration.ts'
+import { formatDuration } from '../../shared/config/schema/duration.ts'
 import type { NewsKind } from '../../shared/contracts/messages.ts'
 import { counted, countServices } from './affected.ts'
 import { labelOf } from './cause.ts'

@@ -2,7 +2,7 @@
 import type { KV } from '@nats-io/kv'
 import { ulid } from 'ulid'
 import type { Outgoing } from '../../shared/bus/publish.ts'
-import { formatProblem } from '../../shared/config/problem.ts'
+import { formatProblem } from '../../shared/config/read/problem.ts'
 import type { Site } from '../../shared/config/site.ts'
 import { cleanLine } from '../../shared/contracts/one-sentence.ts'
 import { inSpanAbout } from '../../shared/telemetry/traces/run-span.ts'

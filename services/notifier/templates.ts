@@ -5,7 +5,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Liquid, type Template } from 'liquidjs'
-import type { Problem } from '../../shared/config/problem.ts'
+import type { Problem } from '../../shared/config/read/problem.ts'
 import { cleanLine } from '../../shared/contracts/one-sentence.ts'
 
 /** What a template may use. Absent values are null. */

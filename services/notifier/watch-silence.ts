@@ -2,7 +2,7 @@
 import type { KV } from '@nats-io/kv'
 import { attempt, writeAt } from '../../shared/bus/compare-and-set.ts'
 import { readValue } from '../../shared/bus/read-value.ts'
-import { formatDuration } from '../../shared/config/duration.ts'
+import { formatDuration } from '../../shared/config/schema/duration.ts'
 import type { Site } from '../../shared/config/site.ts'
 import { encodeToken } from '../../shared/contracts/subjects.ts'
 import type { LedgerRow, LedgerRun } from './ledger.ts'

@@ -1,7 +1,7 @@
 /** Makes one short-lived bearer token with htgettoken from the vault token that the entry has: never more rights than asked. */
 import { readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Bearer } from '../../shared/config/deliver-schema.ts'
+import type { Bearer } from '../../shared/config/schema/deliver-schema.ts'
 import type { Entry } from '../../shared/config/site.ts'
 import { failure, Transient } from '../../shared/contracts/errors.ts'
 import { encodeToken } from '../../shared/contracts/subjects.ts'

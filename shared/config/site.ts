@@ -1,11 +1,18 @@
 /** The configuration as the daemons see it: resolved per entry, frozen, every duration in milliseconds. */
-import type { DistributorConfig } from '../../services/distributor/config.ts'
-import type { NotifierConfig } from '../../services/notifier/config.ts'
-import type { RefresherConfig } from '../../services/refresher/config.ts'
-import type { StorerConfig } from '../../services/storer/config.ts'
+
 import type { NewsKind } from '../contracts/messages.ts'
-import type { Bearer } from './deliver-schema.ts'
-import type { NatsConfig, ScheduleConfig, SealingConfig, TelemetryConfig, VaultConfig } from './sections.ts'
+import type { Bearer } from './schema/deliver-schema.ts'
+import type {
+  NatsConfig,
+  ScheduleConfig,
+  SealingConfig,
+  TelemetryConfig,
+  VaultConfig,
+} from './sections/common.ts'
+import type { DistributorConfig } from './sections/distributor.ts'
+import type { NotifierConfig } from './sections/notifier.ts'
+import type { RefresherConfig } from './sections/refresher.ts'
+import type { StorerConfig } from './sections/storer.ts'
 
 /** How often a failed step is tried again before it is reported, and how long to wait in between. */
 export interface Retry {

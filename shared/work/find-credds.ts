@@ -2,7 +2,7 @@
 import type { Logger } from 'pino'
 import { type CommandOutcome, runCommand } from '../command.ts'
 import { commandEnvironment, environment } from '../config/environment.ts'
-import { creddName } from '../config/grammar.ts'
+import { creddName } from '../config/schema/grammar.ts'
 import type { Entry } from '../config/site.ts'
 import { failure, Permanent, Transient } from '../contracts/errors.ts'
 import { cleanLine, lastLine } from '../contracts/one-sentence.ts'

@@ -1,5 +1,5 @@
 /** An entry as this daemon's own configuration has it: nothing on the bus can point a token elsewhere. */
-import { quote } from '../config/grammar.ts'
+import { quote } from '../config/schema/grammar.ts'
 import type { Entry, Site } from '../config/site.ts'
 import { failure, Permanent } from '../contracts/errors.ts'
 import type { Credds } from './find-credds.ts'

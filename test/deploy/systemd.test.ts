@@ -6,8 +6,8 @@ import { describe, it } from 'node:test'
 import { parse } from 'yaml'
 import { smallProcess } from '../../cli/up/small-process.ts'
 import { readEnvironment } from '../../shared/config/environment.ts'
-import { searchPath } from '../../shared/config/find.ts'
-import { siteJsonSchema } from '../../shared/config/json-schema.ts'
+import { searchPath } from '../../shared/config/read/find.ts'
+import { siteJsonSchema } from '../../shared/config/schema/json-schema.ts'
 import { daemons } from '../../shared/contracts/subjects.ts'
 import {
   defaultStateRoot,

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { explainService } from '../../cli/explain.ts'
-import { roleSection } from '../../shared/config/experiment-schema.ts'
+import { roleSection } from '../../shared/config/schema/experiment-schema.ts'
 import { load } from '../shared/config/site-text.ts'
 
 const overrides = {

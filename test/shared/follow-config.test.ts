@@ -7,7 +7,7 @@ import { describe, it, type TestContext } from 'node:test'
 import { pino } from 'pino'
 import type { Bus } from '../../shared/bus/connect.ts'
 import { readEnvironment } from '../../shared/config/environment.ts'
-import { openSiteSource } from '../../shared/config/source.ts'
+import { openSiteSource } from '../../shared/config/read/source.ts'
 import { followConfig } from '../../shared/follow-config.ts'
 
 const text = (lifetime: string) => `keytabPath: /srv/keytabs

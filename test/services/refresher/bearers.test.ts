@@ -9,7 +9,7 @@ import pino from 'pino'
 import { bearerArguments, bearerExpiry } from '../../../services/refresher/bearer-token.ts'
 import { makeBearers, renewalTime, retryMs } from '../../../services/refresher/bearers.ts'
 import { tokenFiles } from '../../../services/refresher/htgettoken.ts'
-import { audience as audienceGrammar, tokenScope } from '../../../shared/config/grammar.ts'
+import { audience as audienceGrammar, tokenScope } from '../../../shared/config/schema/grammar.ts'
 import { RetryLater } from '../../../shared/contracts/errors.ts'
 import { entryOf } from '../build.ts'
 

@@ -4,7 +4,7 @@ import { execFileSync } from 'node:child_process'
 import { truncateSync } from 'node:fs'
 import { describe, it } from 'node:test'
 import { loadSite, loadSiteFrom } from '../../../shared/config/load.ts'
-import { ConfigError } from '../../../shared/config/problem.ts'
+import { ConfigError } from '../../../shared/config/read/problem.ts'
 import { assertLinear } from '../../support/cost.ts'
 import { noEnvironment, problemsOf, siteText, writeSite } from './site-text.ts'
 

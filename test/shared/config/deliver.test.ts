@@ -2,8 +2,8 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
 import { explainService } from '../../../cli/explain.ts'
-import { bearerPurpose, audience as someAudience, tokenScope } from '../../../shared/config/grammar.ts'
-import { siteJsonSchema } from '../../../shared/config/json-schema.ts'
+import { bearerPurpose, audience as someAudience, tokenScope } from '../../../shared/config/schema/grammar.ts'
+import { siteJsonSchema } from '../../../shared/config/schema/json-schema.ts'
 import { brief, load, problemsOf, siteText } from './site-text.ts'
 
 interface Node {

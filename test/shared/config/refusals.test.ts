@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { loadSite } from '../../../shared/config/load.ts'
-import { ConfigError } from '../../../shared/config/problem.ts'
+import { ConfigError } from '../../../shared/config/read/problem.ts'
 import { brief, noEnvironment, problemsOf, siteText, writeSite } from './site-text.ts'
 
 /** A text to put at the top of a good file (its first line is line 4), and what is said of it. */

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { readEnvironment } from '../../../shared/config/environment.ts'
 import { loadSite } from '../../../shared/config/load.ts'
-import { ConfigError, type Problem } from '../../../shared/config/problem.ts'
+import { ConfigError, type Problem } from '../../../shared/config/read/problem.ts'
 
 /** The least a site needs; `extra` goes in front of its experiments. */
 export const siteText = (extra = '', role = '') => `keytabPath: /srv/keytabs

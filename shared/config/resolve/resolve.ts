@@ -1,0 +1,277 @@
+/** Entries out of experiments and roles, each value with its origin. */
+
+import { type Finding, type Path, showPath } from '../read/fold.ts'
+import { deliverySorted } from '../schema/deliver-schema.ts'
+import { absolutePath, principal, quote, realExperimentName } from '../schema/grammar.ts'
+import { readSshWords, strayForRsync } from '../schema/option-words.ts'
+import { splitWords } from '../schema/words.ts'
+import type { Entry } from '../site.ts'
+import { type EntryReader, type ResolveInput, readEntry } from './entry-reader.ts'
+import type { Origin } from './origin.ts'
+
+export interface ResolvedEntry {
+  readonly entry: Entry
+  readonly origins: ReadonlyMap<keyof Entry, Origin>
+  /** The role's place in the file. */
+  readonly path: Path
+}
+
+/** Every entry, in the file's order; one that cannot be completed is left out, with a finding for each reason. */
+export function resolveEntries(input: ResolveInput): { entries: ResolvedEntry[]; findings: Finding[] } {
+  const findings: Finding[] = []
+  const entries: ResolvedEntry[] = []
+  for (const [experiment, section] of Object.entries(input.file.experiments)) {
+    findings.push(...checkRealName(input, experiment, section.experimentOverride))
+    for (const [role, roleSection] of Object.entries(section.roles)) {
+      const reader = readEntry(input, { experiment, section, role, roleSection })
+      const entry = resolveEntry(reader)
+      findings.push(...reader.findings)
+      if (reader.isComplete()) entries.push({ entry, origins: reader.origins, path: reader.path })
+    }
+  }
+  return { entries, findings }
+}
+
+/** Without an override, the configured name is the one the token issuer gets. */
+function checkRealName(
+  { folded, isRefused }: ResolveInput,
+  experiment: string,
+  override: string | undefined,
+): Finding[] {
+  const path: Path = ['experiments', experiment]
+  if (override !== undefined || isRefused([...path, 'experimentOverride'])) return []
+  if (realExperimentName.safeParse(experiment).success) return []
+  const message = `${JSON.stringify(experiment)} has an underscore, which no token issuer takes in an experiment — expected experimentOverride with the real one`
+  return [{ severity: 'error', ...folded.keyPlace(path), path: showPath(path), message }]
+}
+
+function resolveEntry(reader: EntryReader): Entry {
+  const { file, roleSection, section, path } = reader
+  const own = ['name', 'experiment', 'role'] as const
+  for (const key of own) reader.note(key, 'entry', path)
+  const isOverridden = section.experimentOverride !== undefined
+  for (const key of ['realExperiment', 'service'] as const) {
+    if (isOverridden) reader.note(key, 'override', ['experiments', reader.experiment, 'experimentOverride'])
+    else reader.note(key, 'entry', path)
+  }
+  reader.note('account', 'entry', [...path, 'account'])
+  reader.note('nodes', 'entry', [...path, 'destinationNodes'])
+  reader.note('deliver', 'entry', [...path, 'deliver'])
+  reader.note('emails', 'entry', ['experiments', reader.experiment, 'emails'])
+
+  const userPrincipal = resolvePrincipal(reader)
+  const desiredUid = reader.choose<number | undefined>(
+    'desiredUid',
+    'desiredUIDOverride',
+    undefined,
+    undefined,
+  )
+  const vaultServer = reader.choose('vaultServer', 'vaultServerOverride', 'vaultServer', file.vaultServer)
+  return {
+    name: reader.name,
+    experiment: reader.experiment,
+    realExperiment: reader.realExperiment,
+    role: reader.role,
+    service: reader.service,
+    account: roleSection.account,
+    principal: userPrincipal,
+    keytab: resolveKeytab(reader),
+    ...(desiredUid === undefined ? {} : { desiredUid }),
+    nodes: [...new Set(roleSection.destinationNodes)],
+    deliver: deliverySorted(roleSection.deliver),
+    ...resolveCredds(reader),
+    ...(vaultServer === undefined ? {} : { vaultServer }),
+    vaultTokenRoot: resolveVaultTokenRoot(reader),
+    minTokenLifetime: reader.choose(
+      'minTokenLifetime',
+      'minTokenLifetimeOverride',
+      'minTokenLifetime',
+      file.minTokenLifetime,
+    ),
+    credkey: resolveCredkey(reader, userPrincipal),
+    roleFileTemplate: resolveRoleFile(reader),
+    tokenDirectoryTemplate: resolveTokenDirectory(reader),
+    ...resolveTransport(reader),
+    sshOptions: resolveSshOptions(reader),
+    disableNotifications: reader.choose(
+      'disableNotifications',
+      'disableNotificationsOverride',
+      'disableNotifications',
+      file.disableNotifications,
+    ),
+    emails: section.emails,
+  }
+}
+
+const words = (text: string) => splitWords(text) ?? []
+
+function resolvePrincipal(reader: EntryReader): string {
+  const { file, roleSection, path } = reader
+  const candidates: readonly (readonly [Origin['source'], Path, string | undefined])[] = [
+    ['override', [...path, 'userPrincipalOverride'], roleSection.userPrincipalOverride],
+    ['template', [...path, 'kerberosPrincipalPatternOverride'], roleSection.kerberosPrincipalPatternOverride],
+    ['template', ['kerberosPrincipalPattern'], file.kerberosPrincipalPattern],
+  ]
+  for (const [source, at, template] of candidates) {
+    if (template === undefined) continue
+    reader.note('principal', source, at)
+    return reader.render(template, at, principal)
+  }
+  return reader.lack(
+    `${reader.name} has no principal — expected kerberosPrincipalPattern at the top, or userPrincipalOverride here`,
+    candidates.map(([, at]) => at),
+  )
+}
+
+/** The override is the keytab file itself; the global key is the directory of all of them. */
+function resolveKeytab(reader: EntryReader): string {
+  const { file, roleSection, path } = reader
+  const own: Path = [...path, 'keytabPathOverride']
+  if (roleSection.keytabPathOverride !== undefined) {
+    reader.note('keytab', 'override', own)
+    return reader.render(roleSection.keytabPathOverride, own, absolutePath)
+  }
+  if (file.keytabPath !== undefined) {
+    reader.note('keytab', 'template', ['keytabPath'])
+    const directory = reader.render(file.keytabPath, ['keytabPath'], absolutePath)
+    return `${directory.replace(/\/+$/, '')}/${roleSection.account}.keytab`
+  }
+  return reader.lack(
+    `${reader.name} has no keytab — expected keytabPath at the top, or keytabPathOverride here`,
+    [own, ['keytabPath']],
+  )
+}
+
+function resolveCredds(
+  reader: EntryReader,
+): Pick<Entry, 'tokenGetter' | 'credds' | 'collectors' | 'scheddConstraint'> {
+  const { file, path } = reader
+  const tokenGetter = reader.choose<Entry['tokenGetter']>(
+    'tokenGetter',
+    'tokenGetterOverride',
+    undefined,
+    'storeAndGetToken',
+  )
+  const credds = reader.choose('credds', 'condorCreddHostOverride', 'condorCreddHost', file.condorCreddHost)
+  const collectors = reader.choose(
+    'collectors',
+    'condorCollectorHostOverride',
+    'condorCollectorHost',
+    file.condorCollectorHost,
+  )
+  const scheddConstraint = reader.choose(
+    'scheddConstraint',
+    'condorScheddConstraintOverride',
+    'condorScheddConstraint',
+    file.condorScheddConstraint,
+  )
+  if (tokenGetter === 'storeAndGetToken' && credds === undefined && collectors.length === 0) {
+    const inRole = ['condorCollectorHostOverride', 'condorCreddHostOverride', 'tokenGetterOverride']
+    reader.lack(
+      `${reader.name} has no collector to ask for credds — expected condorCollectorHost at the top, or condorCollectorHostOverride, condorCreddHostOverride or tokenGetterOverride: getToken here`,
+      [['condorCollectorHost'], ['condorCreddHost'], ...inRole.map((key) => [...path, key])],
+    )
+  }
+  return {
+    tokenGetter,
+    ...(credds === undefined || tokenGetter === 'getToken' ? {} : { credds: [...new Set(credds)] }),
+    collectors: [...new Set(collectors)],
+    ...(scheddConstraint === undefined ? {} : { scheddConstraint }),
+  }
+}
+
+function resolveVaultTokenRoot(reader: EntryReader): string {
+  const [own, global] = ['serviceCreddVaultTokenPathRootOverride', 'serviceCreddVaultTokenPathRoot'] as const
+  const template = reader.choose('vaultTokenRoot', own, global, reader.file[global])
+  return reader.render(template, reader.chosenPath(own, global), absolutePath)
+}
+
+/** Stays a template, since the UID may come later; what it will look like is checked with any number. */
+function resolveRoleFile(reader: EntryReader): string {
+  const [own, global] = [
+    'defaultRoleFileDestinationTemplateOverride',
+    'defaultRoleFileDestinationTemplate',
+  ] as const
+  const template = reader.choose('roleFileTemplate', own, global, reader.file[global])
+  const at = reader.chosenPath(own, global)
+  const file = reader.render(template, at, absolutePath, {
+    ...reader.fields,
+    DesiredUID: reader.fields.DesiredUID ?? 65534,
+  })
+  if (file.endsWith('/') || /\/[bv]t_u[^/]*$/.test(file)) {
+    reader.refuse(
+      at,
+      `${showPath(at)}, for ${reader.name}: ${JSON.stringify(file)} is a directory or a token's place — expected a file of its own`,
+    )
+  }
+  return template
+}
+
+/** As the role file: rendered once the UID is known, checked now. */
+function resolveTokenDirectory(reader: EntryReader): string {
+  const global: Path = ['distributor', 'tokenDirectory']
+  const own = reader.roleSection.tokenDirectoryOverride
+  const at = own === undefined ? global : [...reader.path, 'tokenDirectoryOverride']
+  reader.note('tokenDirectoryTemplate', own === undefined ? 'global' : 'override', at)
+  const template = own ?? reader.file.distributor.tokenDirectory
+  const directory = reader.render(template, at, absolutePath, {
+    ...reader.fields,
+    DesiredUID: reader.fields.DesiredUID ?? 65534,
+  })
+  if (directory.endsWith('/'))
+    reader.refuse(
+      at,
+      `${showPath(at)}, for ${reader.name}: ${JSON.stringify(directory)} — expected a directory without a "/" at its end`,
+    )
+  return template
+}
+
+function resolveSshOptions(reader: EntryReader): readonly string[] {
+  const [own, global] = ['sshOptionsOverride', 'sshOptions'] as const
+  const read = readSshWords(words(reader.choose(global, own, global, reader.file[global])))
+  const at = reader.chosenPath(own, global)
+  for (const word of read.stray)
+    reader.warn(
+      at,
+      `${showPath(at)}: ${quote(word)} is no option of ssh with its value and is left out, as the predecessor left it out — expected -o Key=value, Key=value, or another option of ssh`,
+    )
+  return read.words
+}
+
+/** rsync's words are looked at only where rsync is used: a file of the predecessor's loads as it is. */
+function resolveTransport(reader: EntryReader): Pick<Entry, 'transport' | 'fileCopierOptions'> {
+  const { file, roleSection, path } = reader
+  const own = roleSection.transportOverride
+  if (own === undefined) reader.note('transport', 'global', ['distributor', 'transport'])
+  else reader.note('transport', 'override', [...path, 'transportOverride'])
+  const transport = own ?? file.distributor.transport
+  const [override, global] = ['fileCopierOptionsOverride', 'fileCopierOptions'] as const
+  const fileCopierOptions = words(reader.choose(global, override, global, file[global]))
+  const stray = transport === 'rsync' ? strayForRsync(fileCopierOptions) : undefined
+  if (stray !== undefined) {
+    const at = reader.chosenPath(override, global)
+    reader.refuse(
+      at,
+      `${showPath(at)}: ${quote(stray)} is not an option, rsync would take it for a file — expected options only, with their values as --option=value`,
+    )
+  }
+  return { transport, fileCopierOptions }
+}
+
+function resolveCredkey(reader: EntryReader, userPrincipal: string): string {
+  const credkey = reader.choose(
+    'credkey',
+    'credkeyOverride',
+    undefined,
+    stripRealm(userPrincipal, reader.file.refresher.stripRealms),
+  )
+  const from = reader.origins.get('principal')
+  if (reader.roleSection.credkeyOverride === undefined && from) reader.origins.set('credkey', from)
+  return credkey
+}
+
+/** The principal as htgettoken's `--credkey` wants it: the site's own realms taken off, any other realm kept. */
+export function stripRealm(userPrincipal: string, realms: readonly string[]): string {
+  const realm = ['FNAL.GOV', ...realms].find((one) => userPrincipal.endsWith(`@${one}`))
+  return realm === undefined ? userPrincipal : userPrincipal.slice(0, -(realm.length + 1))
+}
