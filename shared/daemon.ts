@@ -16,10 +16,10 @@ import type { Site } from './config/site.ts'
 import { controlsShownBut } from './contracts/one-sentence.ts'
 import type { Daemon } from './contracts/subjects.ts'
 import { followConfig, reloadSite } from './follow-config.ts'
+import { onTrustProblem } from './https/trust.ts'
 import { ensureDaemonState, natsFiles, seedFile, stateRootOf } from './state.ts'
 import { markStarted, watchConnection } from './telemetry/health.ts'
 import { openTelemetry } from './telemetry/telemetry.ts'
-import { onTrustProblem } from './trust.ts'
 
 /** What a daemon's `main` gets, once what it owns on the bus is made. Everything it opens goes on `stack`, which is closed in reverse order on stop. */
 export interface DaemonContext {

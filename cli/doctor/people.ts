@@ -3,7 +3,7 @@ import { judgeMailError } from '../../services/notifier/mail-error.ts'
 import { readPassword } from '../../services/notifier/mail-password.ts'
 import { reachMailServer } from '../../services/notifier/mail-transport.ts'
 import type { MailServer, Recipients, Site } from '../../shared/config/site.ts'
-import { exchange } from '../../shared/https.ts'
+import { exchange } from '../../shared/https/request.ts'
 import { type Check, type Finding, ok, problem, warning } from './check.ts'
 
 const deadlineMs = 10_000

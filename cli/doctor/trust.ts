@@ -1,8 +1,9 @@
 /** Whom the daemons trust over TLS: which files they leave out, and whether htgettoken finds the rest. */
-import { hasHashLinks, type Problem } from '../../shared/certificates.ts'
+
 import { environment } from '../../shared/config/environment.ts'
 import type { Site } from '../../shared/config/site.ts'
-import { readTrust } from '../../shared/trust.ts'
+import { hasHashLinks, type Problem } from '../../shared/https/certificates.ts'
+import { readTrust } from '../../shared/https/trust.ts'
 import { type Check, type Finding, ok, warning } from './check.ts'
 
 const about = 'trust'

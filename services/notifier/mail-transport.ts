@@ -2,7 +2,7 @@
 import { Readable } from 'node:stream'
 import { createTransport, type SendMailOptions, type Transporter } from 'nodemailer'
 import type { MailServer } from '../../shared/config/site.ts'
-import { currentTrust } from '../../shared/trust.ts'
+import { currentTrust } from '../../shared/https/trust.ts'
 import { type Handover, type Patience, usualPatience } from './handover.ts'
 
 /** What `aboutToSend` threw, as `cause`: the mail was not handed over. */

@@ -1,8 +1,8 @@
 /** Posts JSON to a webhook. Its URL is a secret: it appears in no outcome, log or span, nor do the server's own words unless they are one of its codes. */
 
-import type { HttpError } from '../../shared/http-error.ts'
-import { type Answer, exchange } from '../../shared/https.ts'
-import { readRetryAfter } from '../../shared/retry-after.ts'
+import type { HttpError } from '../../shared/https/http-error.ts'
+import { type Answer, exchange } from '../../shared/https/request.ts'
+import { readRetryAfter } from '../../shared/https/retry-after.ts'
 import { delivered, type Outcome, refused, serverAway } from './outcome.ts'
 
 export interface PostOptions {

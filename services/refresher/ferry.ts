@@ -8,11 +8,11 @@ import { failure, Permanent, Transient } from '../../shared/contracts/errors.ts'
 import { cleanLine } from '../../shared/contracts/one-sentence.ts'
 import { reasons } from '../../shared/contracts/reasons.ts'
 import { z } from '../../shared/contracts/zod.ts'
-import type { HttpError } from '../../shared/http-error.ts'
-import { getText } from '../../shared/https.ts'
+import type { Trusting } from '../../shared/https/agents.ts'
+import type { HttpError } from '../../shared/https/http-error.ts'
+import { getText } from '../../shared/https/request.ts'
 import { readUid, writeUid } from '../../shared/known-uids.ts'
 import { ferryRequestSeconds } from '../../shared/telemetry/metrics/kept-metrics.ts'
-import type { Trusting } from '../../shared/web-agents.ts'
 
 /** What FERRY leaves empty it gives as null, or not at all: both say nothing. */
 const unsaid = <T>(value: T | null | undefined) => value ?? undefined

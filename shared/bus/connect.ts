@@ -11,7 +11,7 @@ import { type KV, Kvm } from '@nats-io/kv'
 import type { NatsConnection } from '@nats-io/nats-core'
 import { connect } from '@nats-io/transport-node'
 import type { BucketName, StreamName } from '../contracts/subjects.ts'
-import { currentTrust } from '../trust.ts'
+import { currentTrust } from '../https/trust.ts'
 import { nkeyLogin } from './nkey.ts'
 import { jetStreamPrefix } from './permissions.ts'
 

@@ -4,9 +4,9 @@ import { sendMail } from '../../services/notifier/email.ts'
 import { postJson } from '../../services/notifier/post-json.ts'
 import { connectBus } from '../../shared/bus/connect.ts'
 import type { Notification } from '../../shared/contracts/messages.ts'
-import { getText } from '../../shared/https.ts'
+import { getText } from '../../shared/https/request.ts'
+import { onTrustProblem } from '../../shared/https/trust.ts'
 import { post } from '../../shared/telemetry/exporters/post.ts'
-import { onTrustProblem } from '../../shared/trust.ts'
 import { ofRun } from '../services/build.ts'
 
 const [what = '', url = '', file] = process.argv.slice(2)

@@ -1,5 +1,5 @@
 /** Posts one body to a far end over HTTP, and says whether it is worth another try. */
-import { exchange } from '../../https.ts'
+import { exchange } from '../../https/request.ts'
 import type { Delivery } from './batcher.ts'
 
 export interface Body {

@@ -19,7 +19,7 @@ import {
 } from '@opentelemetry/sdk-trace'
 import type { Environment } from '../../config/environment.ts'
 import type { Daemon } from '../../contracts/subjects.ts'
-import { wayTo } from '../../web-agents.ts'
+import { wayTo } from '../../https/agents.ts'
 import { type Ledger, openLedger } from './otel-ledger.ts'
 import { openLineSink } from './otel-lines.ts'
 import type { Otlp, OtlpAddresses, OtlpConfig } from './otlp-addresses.ts'

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { postJson } from '../../../services/notifier/post-json.ts'
-import { readRetryAfter } from '../../../shared/retry-after.ts'
+import { readRetryAfter } from '../../../shared/https/retry-after.ts'
 import { type HttpAnswer, secretPath, startHttpServer } from './http-server.ts'
 import { freePort } from './mail-server.ts'
 

@@ -8,7 +8,7 @@ import { after, before, describe, it } from 'node:test'
 import { layoutOf } from '../../../sandbox/layout.ts'
 import { makeTls } from '../../../sandbox/tls.ts'
 import { onWayToVault, tokenExpiry } from '../../../services/refresher/vault-api.ts'
-import { HttpError } from '../../../shared/http-error.ts'
+import { HttpError } from '../../../shared/https/http-error.ts'
 import { type Listening, listen } from '../notifier/mail-server.ts'
 
 const token = 'not-a-token'

@@ -1,6 +1,6 @@
 /** Which proxy a question takes, by the variables and rules of Go's library, which the predecessor went by. Pure. */
 import { BlockList, isIP } from 'node:net'
-import type { Environment } from './config/environment.ts'
+import type { Environment } from '../config/environment.ts'
 import { HttpError } from './http-error.ts'
 
 export interface WebProxy {

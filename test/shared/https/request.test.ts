@@ -8,10 +8,10 @@ import { join } from 'node:path'
 import { after, before, beforeEach, describe, it } from 'node:test'
 import type { TLSSocket } from 'node:tls'
 import { inspect } from 'node:util'
-import { layoutOf } from '../../sandbox/layout.ts'
-import { makeTls } from '../../sandbox/tls.ts'
-import { HttpError } from '../../shared/http-error.ts'
-import { getText } from '../../shared/https.ts'
+import { layoutOf } from '../../../sandbox/layout.ts'
+import { makeTls } from '../../../sandbox/tls.ts'
+import { HttpError } from '../../../shared/https/http-error.ts'
+import { getText } from '../../../shared/https/request.ts'
 
 const layout = layoutOf(mkdtempSync(join(tmpdir(), 'mt-https-')))
 const connections: TLSSocket[] = []

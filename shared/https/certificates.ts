@@ -2,7 +2,7 @@
 import { X509Certificate } from 'node:crypto'
 import { readdir, readFile, realpath, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { inParallel } from './bus/in-parallel.ts'
+import { inParallel } from '../bus/in-parallel.ts'
 
 export interface Problem {
   readonly file: string

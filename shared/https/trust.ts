@@ -4,6 +4,7 @@
  */
 import { stat } from 'node:fs/promises'
 import { getCACertificates, rootCertificates } from 'node:tls'
+import { type Environment, environment } from '../config/environment.ts'
 import {
   type Certificates,
   joinCertificates,
@@ -11,7 +12,6 @@ import {
   readDirectoryOfCertificates,
   readFileOfCertificates,
 } from './certificates.ts'
-import { type Environment, environment } from './config/environment.ts'
 
 /** Where systems keep what they trust. */
 export interface TrustPlaces {

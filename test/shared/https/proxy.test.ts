@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { readEnvironment } from '../../shared/config/environment.ts'
-import { proxyFor } from '../../shared/proxy.ts'
+import { readEnvironment } from '../../../shared/config/environment.ts'
+import { proxyFor } from '../../../shared/https/proxy.ts'
 
 const way = (url: string, variables: NodeJS.ProcessEnv) =>
   proxyFor(new URL(url), readEnvironment(variables))?.host

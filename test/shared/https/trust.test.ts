@@ -13,9 +13,9 @@ import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { getCACertificates, rootCertificates } from 'node:tls'
-import { readEnvironment } from '../../shared/config/environment.ts'
-import { readTrust } from '../../shared/trust.ts'
-import { hashLinkOf, makeAuthority, makeExpired, toDer } from '../support/certificates.ts'
+import { readEnvironment } from '../../../shared/config/environment.ts'
+import { readTrust } from '../../../shared/https/trust.ts'
+import { hashLinkOf, makeAuthority, makeExpired, toDer } from '../../support/certificates.ts'
 
 describe('whom we trust', () => {
   const directory = mkdtempSync(join(tmpdir(), 'mt-trust-'))

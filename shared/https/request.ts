@@ -1,9 +1,9 @@
 /** One question over HTTP or HTTPS, and its answer: with the trust of a grid site, by way of its proxy. */
 import type { IncomingHttpHeaders, IncomingMessage, RequestOptions } from 'node:http'
+import { type Trusting, type Way, wayTo } from './agents.ts'
 import { describeNetworkError, HttpError, httpErrorOf } from './http-error.ts'
 import type { WebProxy } from './proxy.ts'
 import { readRetryAfter } from './retry-after.ts'
-import { type Trusting, type Way, wayTo } from './web-agents.ts'
 
 export interface AskOptions extends Trusting {
   readonly headers?: Readonly<Record<string, string>>

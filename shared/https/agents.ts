@@ -2,8 +2,8 @@
 import type { Agent as HttpAgent } from 'node:http'
 import type { Agent as HttpsAgent } from 'node:https'
 import { createSecureContext } from 'node:tls'
+import { environment } from '../config/environment.ts'
 import type { Certificates } from './certificates.ts'
-import { environment } from './config/environment.ts'
 import { proxyFor, type WebProxy } from './proxy.ts'
 import { currentTrust } from './trust.ts'
 
