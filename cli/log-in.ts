@@ -2,13 +2,13 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { authorityOption } from '../shared/authority-option.ts'
+import { type InteractiveOutcome, runInteractive } from '../shared/commands/interactive-command.ts'
 import { commandEnvironment, environment } from '../shared/config/environment.ts'
 import type { Entry, Site } from '../shared/config/site.ts'
-import { type InteractiveOutcome, runInteractive } from '../shared/interactive-command.ts'
-import { openTickets } from '../shared/kinit.ts'
-import { findVaultServer } from '../shared/vault-server.ts'
-import { judgeVault, vaultWords } from '../shared/vault-texts.ts'
+import { openTickets } from '../shared/kerberos/kinit.ts'
+import { authorityOption } from '../shared/vault/authority-option.ts'
+import { findVaultServer } from '../shared/vault/server.ts'
+import { judgeVault, vaultWords } from '../shared/vault/texts.ts'
 
 /** htgettoken itself gives a person two minutes, and its own words about that are the better ones (milliseconds). */
 const loginMs = 150_000

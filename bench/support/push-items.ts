@@ -5,7 +5,7 @@ import type { Bus } from '../../shared/bus/connect.ts'
 import type { Work } from '../../shared/bus/publish.ts'
 import { type PushItem, schemaVersion, timestamp } from '../../shared/contracts/messages.ts'
 import { buckets, pushSubject, sealedKey, streams } from '../../shared/contracts/subjects.ts'
-import { type Sealing, seal } from '../../shared/seal.ts'
+import { type Sealing, seal } from '../../shared/tokens/seal.ts'
 import type { Pair } from './pairs.ts'
 
 const hourMs = 3_600_000

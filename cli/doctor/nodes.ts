@@ -2,7 +2,7 @@
 import { sshWords } from '../../services/distributor/ssh-command.ts'
 import { classify } from '../../services/distributor/ssh-failure.ts'
 import { readSshTarget } from '../../services/distributor/ssh-target.ts'
-import { type CommandOutcome, runCommand } from '../../shared/command.ts'
+import { type CommandOutcome, runCommand } from '../../shared/commands/command.ts'
 import { commandEnvironment, environment } from '../../shared/config/environment.ts'
 import type { Entry, Site } from '../../shared/config/site.ts'
 import { lastLine } from '../../shared/contracts/one-sentence.ts'

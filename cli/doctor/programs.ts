@@ -2,7 +2,7 @@
 import { accessSync, constants, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { hasOwnNames } from '../../services/storer/condor-version.ts'
-import { runCommand } from '../../shared/command.ts'
+import { runCommand } from '../../shared/commands/command.ts'
 import { commandEnvironment, environment } from '../../shared/config/environment.ts'
 import type { Site } from '../../shared/config/site.ts'
 import { cleanLine } from '../../shared/contracts/one-sentence.ts'

@@ -8,8 +8,8 @@ import { type Failure, Permanent, Transient } from '../../shared/contracts/error
 import { type ReasonCode, reasons } from '../../shared/contracts/reasons.ts'
 import { HttpError } from '../../shared/https/http-error.ts'
 import { type Answer, exchange } from '../../shared/https/request.ts'
-import type { Tickets } from '../../shared/kinit.ts'
-import { findVaultServer } from '../../shared/vault-server.ts'
+import type { Tickets } from '../../shared/kerberos/kinit.ts'
+import { findVaultServer } from '../../shared/vault/server.ts'
 import { findCredds } from '../../shared/work/find-credds.ts'
 import { type Check, type Finding, ok, problem, warning } from './check.ts'
 

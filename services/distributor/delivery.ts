@@ -1,7 +1,7 @@
 /** What of an opened seal belongs on this entry's nodes now, and why something of it is missing. Pure. */
 import type { Entry } from '../../shared/config/site.ts'
 import { type Failure, failure } from '../../shared/contracts/errors.ts'
-import type { SealedContent } from '../../shared/seal.ts'
+import type { SealedContent } from '../../shared/tokens/seal.ts'
 
 /** A bearer token to put on a node. */
 export interface DeliveredBearer {

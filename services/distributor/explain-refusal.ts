@@ -2,7 +2,7 @@
  * sshd answers "Permission denied" whatever it has against a login; only the packets of the exchange (RFC 4462) tell an
  * account that it does not know from a ticket that it does not take.
  */
-import { runCommand } from '../../shared/command.ts'
+import { runCommand } from '../../shared/commands/command.ts'
 import { commandEnvironment } from '../../shared/config/environment.ts'
 import { cleanLine } from '../../shared/contracts/one-sentence.ts'
 import { sshWords } from './ssh-command.ts'

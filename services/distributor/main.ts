@@ -7,7 +7,7 @@ import { type PushItem, pushItem, tokenReady, tokenStored } from '../../shared/c
 import { onSubject } from '../../shared/contracts/on-subject.ts'
 import { buckets, consumers, pushSubject, streams, tokenSubject } from '../../shared/contracts/subjects.ts'
 import { runDaemon } from '../../shared/daemon.ts'
-import { openTickets } from '../../shared/kinit.ts'
+import { openTickets } from '../../shared/kerberos/kinit.ts'
 import { readOpening } from '../../shared/sealing-keys.ts'
 import { consume } from '../../shared/work/consume.ts'
 import { failedEvent } from '../../shared/work/failed-event.ts'

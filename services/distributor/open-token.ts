@@ -6,7 +6,7 @@ import type { Entry } from '../../shared/config/site.ts'
 import { failure, Permanent } from '../../shared/contracts/errors.ts'
 import type { PushItem } from '../../shared/contracts/messages.ts'
 import { sealedKey } from '../../shared/contracts/subjects.ts'
-import type { SealedContent } from '../../shared/seal.ts'
+import type { SealedContent } from '../../shared/tokens/seal.ts'
 import type { Unsealing } from './unsealing.ts'
 
 export type AskedToken = Pick<PushItem, 'run' | 'tokenId' | 'revision'>

@@ -2,7 +2,7 @@
  * Pushes files with rsync, for accounts that allow nothing else: asks who the account is there, copies one directory's
  * files at a time, and looks at what lies there afterwards. Tokens are in a private directory meanwhile, never in argv.
  */
-import { type CommandOutcome, runCommand } from '../../shared/command.ts'
+import { type CommandOutcome, runCommand } from '../../shared/commands/command.ts'
 import { commandEnvironment } from '../../shared/config/environment.ts'
 import { judgeFiles, wrongOwner } from './place.ts'
 import { copyWords, lookWords, ownerWords, ownProcess } from './rsync-command.ts'

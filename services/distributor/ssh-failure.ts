@@ -1,5 +1,5 @@
 /** What ssh says when it does not get through (OpenSSH 7 to 9.2), and which reason that is; both transports go by it. Pure. */
-import type { CommandOutcome } from '../../shared/command.ts'
+import type { CommandOutcome } from '../../shared/commands/command.ts'
 import { type Failure, failure, Permanent, Transient } from '../../shared/contracts/errors.ts'
 import { cleanLine, lastLine } from '../../shared/contracts/one-sentence.ts'
 import { type ReasonCode, reasons } from '../../shared/contracts/reasons.ts'

@@ -1,5 +1,5 @@
 /** Pushes files to a node over one ssh connection: a fixed script and everything secret travel on stdin, nothing in argv. */
-import { type CommandOutcome, runCommand } from '../../shared/command.ts'
+import { type CommandOutcome, runCommand } from '../../shared/commands/command.ts'
 import { commandEnvironment } from '../../shared/config/environment.ts'
 import { judgeFiles, parseResults, placeInput, remoteCommand, wrongOwner } from './place.ts'
 import { sshWords } from './ssh-command.ts'

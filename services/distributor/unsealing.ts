@@ -1,5 +1,5 @@
 /** Opens seals, an entry's newest only once: opening takes milliseconds of the event loop, and every node of it asks anew. */
-import { type Opened, type Opening, unseal } from '../../shared/seal.ts'
+import { type Opened, type Opening, unseal } from '../../shared/tokens/seal.ts'
 
 /** What the sealed value of this entry holds, or why it is not to be used. */
 export type Unsealing = (sealed: string, entry: string) => Opened

@@ -6,8 +6,8 @@ import type { Entry } from '../../shared/config/site.ts'
 import { failure, Transient } from '../../shared/contracts/errors.ts'
 import { encodeToken } from '../../shared/contracts/subjects.ts'
 import { z } from '../../shared/contracts/zod.ts'
-import { readClaims } from '../../shared/jwt-claims.ts'
-import { isTokenWord } from '../../shared/token-word.ts'
+import { readClaims } from '../../shared/tokens/jwt-claims.ts'
+import { isTokenWord } from '../../shared/tokens/token-word.ts'
 import {
   commonArguments,
   type HtgettokenOptions,

@@ -5,7 +5,7 @@ import type { Bearer } from '../../shared/config/schema/deliver-schema.ts'
 import type { Entry } from '../../shared/config/site.ts'
 import { type Failure, failure, Permanent, RetryLater, Transient } from '../../shared/contracts/errors.ts'
 import { timestamp } from '../../shared/contracts/messages.ts'
-import type { SealedBearer } from '../../shared/seal.ts'
+import type { SealedBearer } from '../../shared/tokens/seal.ts'
 import { getBearerToken } from './bearer-token.ts'
 import type { HtgettokenOptions } from './htgettoken.ts'
 

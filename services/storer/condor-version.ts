@@ -1,5 +1,5 @@
 /** Asks HTCondor how old it is: from 10.6 on a storer run may have names of its own in /tmp. */
-import { runCommand } from '../../shared/command.ts'
+import { runCommand } from '../../shared/commands/command.ts'
 import { commandEnvironment, environment } from '../../shared/config/environment.ts'
 
 export interface CondorVersionOptions {

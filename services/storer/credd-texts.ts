@@ -1,5 +1,5 @@
 /** What condor_store_cred says of a credd: which reason that is, and whether the credd itself has answered. Pure. */
-import type { CommandOutcome } from '../../shared/command.ts'
+import type { CommandOutcome } from '../../shared/commands/command.ts'
 import type { ReasonCode } from '../../shared/contracts/reasons.ts'
 
 /**

@@ -1,12 +1,12 @@
 /** Exit 0 is not enough: the bearer it left must name this service, and the credd is asked whether it has the credential. */
 import { readFile } from 'node:fs/promises'
-import { type CommandOutcome, runCommand } from '../../shared/command.ts'
+import { type CommandOutcome, runCommand } from '../../shared/commands/command.ts'
 import type { Entry } from '../../shared/config/site.ts'
 import { errorOf, failure } from '../../shared/contracts/errors.ts'
 import { timestamp } from '../../shared/contracts/messages.ts'
 import type { ReasonCode } from '../../shared/contracts/reasons.ts'
 import { z } from '../../shared/contracts/zod.ts'
-import { readClaims } from '../../shared/jwt-claims.ts'
+import { readClaims } from '../../shared/tokens/jwt-claims.ts'
 import { creddReason, isAnswer, isNothing, isWaiting, textOf } from './credd-texts.ts'
 import { type StorerRun, storerEnvironment } from './vault-storer.ts'
 

@@ -1,6 +1,6 @@
 /** The credds of an entry: the configured ones, or those its collector names. */
 import type { Logger } from 'pino'
-import { type CommandOutcome, runCommand } from '../command.ts'
+import { type CommandOutcome, runCommand } from '../commands/command.ts'
 import { commandEnvironment, environment } from '../config/environment.ts'
 import { creddName } from '../config/schema/grammar.ts'
 import type { Entry } from '../config/site.ts'

@@ -1,5 +1,5 @@
 /** How a command may have ended, as the modules that run one are told. */
-import type { CommandOutcome } from '../../shared/command.ts'
+import type { CommandOutcome } from '../../shared/commands/command.ts'
 
 export const exited = (exitCode: number, stderr = '', stdout = ''): CommandOutcome => ({
   kind: 'exited',

@@ -2,7 +2,7 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { runDaemon } from '../../shared/daemon.ts'
-import { openTickets } from '../../shared/kinit.ts'
+import { openTickets } from '../../shared/kerberos/kinit.ts'
 
 await runDaemon('refresher', async ({ stateDirectory, stack }) => {
   const tickets = join(stateDirectory, 'tickets')

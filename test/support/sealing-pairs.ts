@@ -1,6 +1,6 @@
 /** Keys of sealing and signing as a site has them: what the refresher seals with, and what the distributor opens with. */
 import { createAccount, createCurve } from '@nats-io/nkeys'
-import type { Opening, Sealing } from '../../shared/seal.ts'
+import type { Opening, Sealing } from '../../shared/tokens/seal.ts'
 
 export interface SealingPairs {
   readonly sealing: Sealing

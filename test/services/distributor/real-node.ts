@@ -30,7 +30,7 @@ const { pushToNode } = await import('../../../services/distributor/push-to-node.
 const { openCircuitBreaker } = await import('../../../services/distributor/circuit-breaker.ts')
 const { openConcurrencyLimits } = await import('../../../services/distributor/concurrency-limit.ts')
 const { openControlMasters } = await import('../../../services/distributor/control-master.ts')
-const { openTickets } = await import('../../../shared/kinit.ts')
+const { openTickets } = await import('../../../shared/kerberos/kinit.ts')
 
 export const node = 'dunegpvm01.sandbox.test'
 /** Lets connections through to other nodes. */

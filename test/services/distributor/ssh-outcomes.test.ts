@@ -4,7 +4,7 @@ import { judgeFiles, parseResults } from '../../../services/distributor/place.ts
 import { pushBySsh } from '../../../services/distributor/ssh.ts'
 import { classify, connectionError } from '../../../services/distributor/ssh-failure.ts'
 import type { PlacedFile, Push } from '../../../services/distributor/transport.ts'
-import type { CommandOutcome } from '../../../shared/command.ts'
+import type { CommandOutcome } from '../../../shared/commands/command.ts'
 import { Permanent, Transient } from '../../../shared/contracts/errors.ts'
 import type { ReasonCode } from '../../../shared/contracts/reasons.ts'
 import { entryOf } from '../build.ts'

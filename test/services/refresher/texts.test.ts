@@ -5,7 +5,7 @@ import { htgettokenArguments } from '../../../services/refresher/htgettoken.ts'
 import { vaultUrl } from '../../../services/refresher/vault-api.ts'
 import { tokenLifetime } from '../../../shared/config/schema/duration.ts'
 import * as grammar from '../../../shared/config/schema/grammar.ts'
-import { serverOption } from '../../../shared/vault-server.ts'
+import { serverOption } from '../../../shared/vault/server.ts'
 import { entryOf } from '../build.ts'
 
 describe('htgettoken’s argument list', () => {

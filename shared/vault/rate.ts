@@ -2,7 +2,7 @@
  * How fast Vault is asked: at full speed until it answers "Too Many Requests", then at half of what was asked, which grows back
  * evenly and is remembered. Pure; the allowance that refresher and storer share lies in the bucket (`vault-budget.ts`).
  */
-import { z } from './contracts/zod.ts'
+import { z } from '../contracts/zod.ts'
 
 /** Limits count requests in this time, ours as htvault-config's (milliseconds). */
 export const windowMs = 5 * 60_000

@@ -1,9 +1,9 @@
 /** What htgettoken 2.x says when it fails, alone or several times inside condor_vault_storer, and which reason that is. Pure. */
 import { STATUS_CODES } from 'node:http'
-import type { CommandOutcome } from './command.ts'
-import { type ReasonCode, reasons } from './contracts/reasons.ts'
+import type { CommandOutcome } from '../commands/command.ts'
+import { type ReasonCode, reasons } from '../contracts/reasons.ts'
+import { type VaultAnswer, vaultAnswers } from './answers.ts'
 import { type IssuerVerdict, judgeIssuer } from './issuer-texts.ts'
-import { type VaultAnswer, vaultAnswers } from './vault-answers.ts'
 
 export interface VaultVerdict {
   /** Undefined where it says nothing known. */

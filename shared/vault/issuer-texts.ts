@@ -2,7 +2,7 @@
  * What Vault's oauthapp plugin (3.x) says of the token issuer behind it, and which reason that is. It keeps its last refusal by
  * the issuer and repeats it for whatever goes wrong later, until a token is given again: the text is not always of today. Pure.
  */
-import type { ReasonCode } from './contracts/reasons.ts'
+import type { ReasonCode } from '../contracts/reasons.ts'
 
 export interface IssuerVerdict {
   readonly code: ReasonCode

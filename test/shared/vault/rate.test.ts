@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
-import { pauseLeft } from '../../shared/vault-pause.ts'
-import { type Allowance, believable, rateAt, slowDown, takeRequests } from '../../shared/vault-rate.ts'
+import { pauseLeft } from '../../../shared/vault/pause.ts'
+import { type Allowance, believable, rateAt, slowDown, takeRequests } from '../../../shared/vault/rate.ts'
 
 const fiveMinutes = 5 * 60_000
 const hour = 60 * 60_000

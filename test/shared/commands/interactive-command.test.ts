@@ -1,8 +1,8 @@
 /** A command that a person sits at: what it says on stderr is shown, and known to the caller. */
 import assert from 'node:assert/strict'
 import { describe, it, type TestContext } from 'node:test'
-import { runInteractive } from '../../shared/interactive-command.ts'
-import { isGone } from '../support/processes.ts'
+import { runInteractive } from '../../../shared/commands/interactive-command.ts'
+import { isGone } from '../../support/processes.ts'
 
 const shell = (script: string) =>
   runInteractive({

@@ -2,12 +2,12 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { KV, KvEntry } from '@nats-io/kv'
 import type { Logger } from 'pino'
-import { attempt } from './bus/compare-and-set.ts'
-import { patiently } from './bus/patiently.ts'
-import { valueIn } from './bus/read-value.ts'
-import type { Site } from './config/site.ts'
-import { vaultBudgetKey } from './contracts/subjects.ts'
-import { type Allowance, allowance, believable, rateAt, slowDown, takeInTurn } from './vault-rate.ts'
+import { attempt } from '../bus/compare-and-set.ts'
+import { patiently } from '../bus/patiently.ts'
+import { valueIn } from '../bus/read-value.ts'
+import type { Site } from '../config/site.ts'
+import { vaultBudgetKey } from '../contracts/subjects.ts'
+import { type Allowance, allowance, believable, rateAt, slowDown, takeInTurn } from './rate.ts'
 
 export interface VaultBudget {
   /**

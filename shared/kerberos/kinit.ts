@@ -5,15 +5,15 @@
 import { mkdirSync, readFileSync, renameSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { type CommandOutcome, runCommand } from '../commands/command.ts'
+import { commandEnvironment } from '../config/environment.ts'
+import type { Entry } from '../config/site.ts'
+import { errorOf, failure, Permanent, Transient } from '../contracts/errors.ts'
+import { lastLine } from '../contracts/one-sentence.ts'
+import type { ReasonCode } from '../contracts/reasons.ts'
+import { encodeToken } from '../contracts/subjects.ts'
+import { timeStep } from '../telemetry/metrics/steps.ts'
 import { type CachedTicket, readCcache } from './ccache.ts'
-import { type CommandOutcome, runCommand } from './command.ts'
-import { commandEnvironment } from './config/environment.ts'
-import type { Entry } from './config/site.ts'
-import { errorOf, failure, Permanent, Transient } from './contracts/errors.ts'
-import { lastLine } from './contracts/one-sentence.ts'
-import type { ReasonCode } from './contracts/reasons.ts'
-import { encodeToken } from './contracts/subjects.ts'
-import { timeStep } from './telemetry/metrics/steps.ts'
 
 /** What kinit says (MIT Kerberos 1.20), and which reason that is. The first match counts. */
 const texts: readonly (readonly [RegExp, ReasonCode])[] = [

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { createAccount, createCurve, createUser, fromSeed } from '@nats-io/nkeys'
 import fc from 'fast-check'
-import { type SealedContent, seal, unseal } from '../../shared/seal.ts'
-import { makeSealingPairs } from '../support/sealing-pairs.ts'
+import { type SealedContent, seal, unseal } from '../../../shared/tokens/seal.ts'
+import { makeSealingPairs } from '../../support/sealing-pairs.ts'
 
 const { sealing, opening } = makeSealingPairs()
 const content = {

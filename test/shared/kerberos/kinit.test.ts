@@ -5,21 +5,21 @@ import { chmod, copyFile, readdir, readFile, rm, truncate, writeFile } from 'nod
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, beforeEach, describe, it } from 'node:test'
-import { chooseLoopback } from '../../sandbox/free-port.ts'
-import { createRealm, type Kdc } from '../../sandbox/kdc.ts'
-import { layoutOf } from '../../sandbox/layout.ts'
-import { readCcache } from '../../shared/ccache.ts'
-import type { CommandOutcome } from '../../shared/command.ts'
-import { errorOf, failure, Permanent, Transient } from '../../shared/contracts/errors.ts'
-import type { ReasonCode } from '../../shared/contracts/reasons.ts'
-import type { Tickets } from '../../shared/kinit.ts'
-import { makeEntry } from '../support/entry.ts'
+import { chooseLoopback } from '../../../sandbox/free-port.ts'
+import { createRealm, type Kdc } from '../../../sandbox/kdc.ts'
+import { layoutOf } from '../../../sandbox/layout.ts'
+import type { CommandOutcome } from '../../../shared/commands/command.ts'
+import { errorOf, failure, Permanent, Transient } from '../../../shared/contracts/errors.ts'
+import type { ReasonCode } from '../../../shared/contracts/reasons.ts'
+import { readCcache } from '../../../shared/kerberos/ccache.ts'
+import type { Tickets } from '../../../shared/kerberos/kinit.ts'
+import { makeEntry } from '../../support/entry.ts'
 
 const layout = layoutOf(mkdtempSync(join(tmpdir(), 'mt-kinit-')))
 // Read once, when the modules are loaded: what a daemon's unit would set.
 process.env.KRB5_CONFIG = layout.krb5Config
 process.env.PATH = `${process.env.PATH}:/usr/sbin:/sbin`
-const { classify, describe: why, isOf, openTickets } = await import('../../shared/kinit.ts')
+const { classify, describe: why, isOf, openTickets } = await import('../../../shared/kerberos/kinit.ts')
 
 const exited = (stderr: string): CommandOutcome => ({ kind: 'exited', exitCode: 1, stdout: '', stderr })
 

@@ -5,8 +5,8 @@
 import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { execa } from 'execa'
-import { openOutputPipe } from './commands/output-pipe.ts'
-import { keepText } from './commands/output-text.ts'
+import { openOutputPipe } from './output-pipe.ts'
+import { keepText } from './output-text.ts'
 
 export interface InteractiveCommand {
   /** Program name or path. */

@@ -6,10 +6,10 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { SpanStatusCode, trace } from '@opentelemetry/api'
 import { execa, type Result } from 'execa'
-import { endGroup } from './commands/end-group.ts'
-import { type OutputPipe, openOutputPipe } from './commands/output-pipe.ts'
-import { keepText } from './commands/output-text.ts'
-import { commandSeconds } from './telemetry/metrics/metrics.ts'
+import { commandSeconds } from '../telemetry/metrics/metrics.ts'
+import { endGroup } from './end-group.ts'
+import { type OutputPipe, openOutputPipe } from './output-pipe.ts'
+import { keepText } from './output-text.ts'
 
 export interface Command {
   /** Program name or path. */

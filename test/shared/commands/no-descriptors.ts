@@ -1,6 +1,6 @@
 /** Runs a command when no file descriptor is left, and another one when there are some again; says how both ended. */
 import { closeSync, openSync } from 'node:fs'
-import { runCommand } from '../../shared/command.ts'
+import { runCommand } from '../../../shared/commands/command.ts'
 
 const say = () => runCommand({ file: '/bin/echo', args: ['on'], env: {}, timeoutMs: 20_000 })
 const taken: number[] = []

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import type { Site } from '../../shared/config/site.ts'
-import { vaultBudgetKey } from '../../shared/contracts/subjects.ts'
-import { openVaultBudget } from '../../shared/vault-budget.ts'
-import { openRefreshQueue } from '../support/refresh-queue.ts'
+import type { Site } from '../../../shared/config/site.ts'
+import { vaultBudgetKey } from '../../../shared/contracts/subjects.ts'
+import { openVaultBudget } from '../../../shared/vault/budget.ts'
+import { openRefreshQueue } from '../../support/refresh-queue.ts'
 
 const site = () => ({ vault: { requestsPer5Min: 300 } }) as Site
 const never = new AbortController().signal

@@ -1,7 +1,7 @@
 /** Which Vault server an entry uses, in the predecessor's order. */
-import { runCommand } from './command.ts'
-import { commandEnvironment, environment } from './config/environment.ts'
-import { failure, Permanent, Transient } from './contracts/errors.ts'
+import { runCommand } from '../commands/command.ts'
+import { commandEnvironment, environment } from '../config/environment.ts'
+import { failure, Permanent, Transient } from '../contracts/errors.ts'
 
 export interface VaultServerOptions {
   readonly condorConfigVal: string

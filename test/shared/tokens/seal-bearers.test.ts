@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { failure } from '../../shared/contracts/errors.ts'
-import { z } from '../../shared/contracts/zod.ts'
-import { type SealedContent, seal, unseal } from '../../shared/seal.ts'
-import { makeSealingPairs } from '../support/sealing-pairs.ts'
+import { failure } from '../../../shared/contracts/errors.ts'
+import { z } from '../../../shared/contracts/zod.ts'
+import { type SealedContent, seal, unseal } from '../../../shared/tokens/seal.ts'
+import { makeSealingPairs } from '../../support/sealing-pairs.ts'
 
 const { sealing, opening } = makeSealingPairs()
 const common = {

@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict'
 import { after, before, beforeEach, describe, it } from 'node:test'
-import type { Site } from '../../shared/config/site.ts'
-import { failure, RetryLater, Transient } from '../../shared/contracts/errors.ts'
-import { vaultBudgetKey, vaultPauseKey } from '../../shared/contracts/subjects.ts'
-import { openVaultBudget } from '../../shared/vault-budget.ts'
-import { openVaultPause, type VaultPause } from '../../shared/vault-pause.ts'
-import { latch } from '../support/latch.ts'
-import { createRecorder } from '../support/recorder.ts'
-import { openRefreshQueue, type RefreshQueue, silent } from '../support/refresh-queue.ts'
+import type { Site } from '../../../shared/config/site.ts'
+import { failure, RetryLater, Transient } from '../../../shared/contracts/errors.ts'
+import { vaultBudgetKey, vaultPauseKey } from '../../../shared/contracts/subjects.ts'
+import { openVaultBudget } from '../../../shared/vault/budget.ts'
+import { openVaultPause, type VaultPause } from '../../../shared/vault/pause.ts'
+import { latch } from '../../support/latch.ts'
+import { createRecorder } from '../../support/recorder.ts'
+import { openRefreshQueue, type RefreshQueue, silent } from '../../support/refresh-queue.ts'
 
 const pauseMs = 60_000
 const site = () => ({ vault: { rateLimitPause: pauseMs } }) as Site

@@ -3,9 +3,9 @@
  * nobody else's are ever pushed.
  */
 import { createCurve, fromCurveSeed, fromPublic, fromSeed } from '@nats-io/nkeys'
-import { reasonCode, time } from './contracts/messages.ts'
-import { runId } from './contracts/run-id.ts'
-import { z } from './contracts/zod.ts'
+import { reasonCode, time } from '../contracts/messages.ts'
+import { runId } from '../contracts/run-id.ts'
+import { z } from '../contracts/zod.ts'
 import { isTokenWord } from './token-word.ts'
 
 const purpose = z.string().describe('As configured; absent: the one without.').optional()

@@ -5,13 +5,13 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, it, type TestContext } from 'node:test'
 import { SpanStatusCode } from '@opentelemetry/api'
-import { type Command, type CommandOutcome, runCommand } from '../../shared/command.ts'
-import { keepSpans } from '../support/kept-spans.ts'
-import { eventually } from '../support/latch.ts'
-import { expectNothingLeftOpen } from '../support/left-open.ts'
-import { isGone, runs } from '../support/processes.ts'
+import { type Command, type CommandOutcome, runCommand } from '../../../shared/commands/command.ts'
+import { keepSpans } from '../../support/kept-spans.ts'
+import { eventually } from '../../support/latch.ts'
+import { expectNothingLeftOpen } from '../../support/left-open.ts'
+import { isGone, runs } from '../../support/processes.ts'
 
-const bin = (name: string) => join(import.meta.dirname, '..', 'bin', name)
+const bin = (name: string) => join(import.meta.dirname, '../../bin', name)
 const env = { PATH: '/usr/bin:/bin' }
 const command = (fields: Partial<Command> & { file: string }): Command => ({
   ...{ args: [], env, timeoutMs: 20_000 },

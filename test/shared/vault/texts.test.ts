@@ -1,9 +1,9 @@
 /** Texts of the real htgettoken, Vault and its oauthapp plugin: which reason each is, whether it is final, who is told, and what to do. */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { type Reason, type ReasonCode, reasonOf } from '../../shared/contracts/reasons.ts'
-import { classifyVault, judgeVault, vaultCause, vaultWords } from '../../shared/vault-texts.ts'
-import { exited, notFound, timedOut } from '../services/outcome.ts'
+import { type Reason, type ReasonCode, reasonOf } from '../../../shared/contracts/reasons.ts'
+import { classifyVault, judgeVault, vaultCause, vaultWords } from '../../../shared/vault/texts.ts'
+import { exited, notFound, timedOut } from '../../services/outcome.ts'
 
 const vault = 'https://vault.lab.example:8200'
 const creds = `${vault}/v1/secret/oauth/creds/dune/dunepro:production`

@@ -1,5 +1,5 @@
 /** What a bearer token says of itself. */
-import type { z } from './contracts/zod.ts'
+import type { z } from '../contracts/zod.ts'
 
 /** The claims that `schema` names; undefined where they cannot be read. No signature is checked. Pure. */
 export function readClaims<T>(token: string, schema: z.ZodType<T>): T | undefined {
