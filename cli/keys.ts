@@ -1,7 +1,7 @@
 /** `managed-tokens keys`: the keys of everybody on the bus and of sealing, for a site that runs its own nats-server. */
 import { keyVariable } from '../shared/bus/nats-conf.ts'
 import { natsUsers } from '../shared/bus/permissions.ts'
-import { sealingPublicKeyFile, seedFile, trustedSignersFile } from '../shared/state.ts'
+import { sealingPublicKeyFile, seedFile, trustedSignersFile } from '../shared/daemon/state.ts'
 import { ensureNatsKeys, ensureSealingKeys } from './up/credentials.ts'
 import { ensureStateRoot } from './up/state-root.ts'
 

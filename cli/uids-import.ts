@@ -1,7 +1,7 @@
 /** `managed-tokens uids import FILE`: takes UIDs over from the predecessor's database, on the machine with the keytabs. */
 
 import { buckets } from '../shared/contracts/subjects.ts'
-import { type ImportedUids, importUids, readPredecessorUids } from '../shared/import-uids.ts'
+import { type ImportedUids, importUids, readPredecessorUids } from '../shared/predecessor/import-uids.ts'
 import { connectAs } from './connection.ts'
 import { asWrongUse } from './errors.ts'
 import type { ConnectionOptions } from './way-to-bus.ts'

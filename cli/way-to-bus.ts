@@ -3,7 +3,7 @@ import { accessSync, constants, existsSync, readFileSync } from 'node:fs'
 import type { NatsUser } from '../shared/bus/permissions.ts'
 import type { Environment } from '../shared/config/environment.ts'
 import type { NatsConfig } from '../shared/config/sections/common.ts'
-import { natsFiles, seedFile, stateRootOf } from '../shared/state.ts'
+import { natsFiles, seedFile, stateRootOf } from '../shared/daemon/state.ts'
 import { UsageError } from './errors.ts'
 
 export interface ConnectionOptions {

@@ -8,7 +8,7 @@ import type { Layout } from '../../sandbox/layout.ts'
 import { type Bus, connectBus } from '../../shared/bus/connect.ts'
 import type { NatsUser } from '../../shared/bus/permissions.ts'
 import type { Daemon } from '../../shared/contracts/subjects.ts'
-import { seedFile } from '../../shared/state.ts'
+import { seedFile } from '../../shared/daemon/state.ts'
 
 /** What a daemon has to be told of its site. */
 export interface DaemonSite {

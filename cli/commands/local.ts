@@ -2,7 +2,7 @@
 import { type Command, InvalidArgumentError } from 'commander'
 import { environment } from '../../shared/config/environment.ts'
 import { findConfigFile } from '../../shared/config/read/find.ts'
-import { stateRootOf } from '../../shared/state.ts'
+import { stateRootOf } from '../../shared/daemon/state.ts'
 import { asking } from './asking.ts'
 import { examples } from './examples.ts'
 

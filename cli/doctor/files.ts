@@ -2,7 +2,7 @@
 import { accessSync, constants, type Stats, statSync } from 'node:fs'
 import { natsUsers } from '../../shared/bus/permissions.ts'
 import type { Site } from '../../shared/config/site.ts'
-import { sealingSeedFile, seedFile, signingSeedFile, stateDirectory } from '../../shared/state.ts'
+import { sealingSeedFile, seedFile, signingSeedFile, stateDirectory } from '../../shared/daemon/state.ts'
 import { type Check, type Finding, ok, problem, warning } from './check.ts'
 
 const deadlineMs = 5_000

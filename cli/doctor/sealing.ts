@@ -4,8 +4,8 @@ import { readFile } from 'node:fs/promises'
 import { Prefix } from '@nats-io/nkeys'
 import { publicKeyOf } from '../../shared/bus/nkey.ts'
 import type { Site } from '../../shared/config/site.ts'
-import { readTrustedSigners } from '../../shared/sealing-keys.ts'
-import { sealingPublicKeyFile, sealingSeedFile, signingSeedFile } from '../../shared/state.ts'
+import { readTrustedSigners } from '../../shared/daemon/sealing-keys.ts'
+import { sealingPublicKeyFile, sealingSeedFile, signingSeedFile } from '../../shared/daemon/state.ts'
 import { type Check, type Finding, ok, problem } from './check.ts'
 
 /** Of a site whose daemons are on several machines, each machine has its part of the keys: what is not here is not looked at. */

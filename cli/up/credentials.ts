@@ -3,9 +3,9 @@ import { randomUUID } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { link, readFile, rm, writeFile } from 'node:fs/promises'
 import { createAccount, createCurve, createUser, type KeyPair, Prefix } from '@nats-io/nkeys'
-import { writeFileAtomic } from '../../shared/atomic-file.ts'
 import { publicKeyOf } from '../../shared/bus/nkey.ts'
 import { type NatsUser, natsUsers } from '../../shared/bus/permissions.ts'
+import { writeFileAtomic } from '../../shared/daemon/atomic-file.ts'
 import {
   ensurePrivateDirectory,
   sealingPublicKeyFile,
@@ -14,7 +14,7 @@ import {
   signingSeedFile,
   stateDirectory,
   trustedSignersFile,
-} from '../../shared/state.ts'
+} from '../../shared/daemon/state.ts'
 
 /** Makes what is missing and returns the users' public nkeys (`U…`). Throws with the file's name when a key cannot be read. */
 export async function ensureNatsKeys(stateRoot: string): Promise<Record<NatsUser, string>> {

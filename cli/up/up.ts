@@ -1,7 +1,7 @@
 /** `managed-tokens up`: everything on one machine in the foreground, until a signal. */
 import { loadSite } from '../../shared/config/load.ts'
 import { ConfigError } from '../../shared/config/read/problem.ts'
-import { defaultStateRoot, operatorEnvFile } from '../../shared/state.ts'
+import { defaultStateRoot, operatorEnvFile } from '../../shared/daemon/state.ts'
 import type { ChildEvent } from './child.ts'
 import { ensureStateRoot } from './state-root.ts'
 import { type Supervisor, type SupervisorOptions, startSupervisor } from './supervise.ts'

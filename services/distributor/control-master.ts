@@ -7,7 +7,7 @@ import { runCommand } from '../../shared/commands/command.ts'
 import { commandEnvironment } from '../../shared/config/environment.ts'
 import type { DistributorConfig } from '../../shared/config/sections/distributor.ts'
 import type { Entry } from '../../shared/config/site.ts'
-import { ensurePrivateDirectory } from '../../shared/state.ts'
+import { ensurePrivateDirectory } from '../../shared/daemon/state.ts'
 import type { ControlSocket } from './transport.ts'
 
 /** How long a connection may take to be closed (milliseconds). */

@@ -2,7 +2,7 @@
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { failure, Transient } from '../../shared/contracts/errors.ts'
-import { ensurePrivateDirectory } from '../../shared/state.ts'
+import { ensurePrivateDirectory } from '../../shared/daemon/state.ts'
 import { type FilesOfDirectory, groupByDirectory, type NumberedFile } from './by-directory.ts'
 import { refuseUnlessWords } from './files.ts'
 import { sshWords } from './ssh-command.ts'

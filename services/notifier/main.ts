@@ -3,7 +3,7 @@
 import { serveRequests } from '../../shared/bus/requests/serve-requests.ts'
 import { awaitTopology } from '../../shared/bus/streams/topology.ts'
 import { buckets, consumers, requests, streams } from '../../shared/contracts/subjects.ts'
-import { runDaemon } from '../../shared/daemon.ts'
+import { runDaemon } from '../../shared/daemon/run-daemon.ts'
 import { consume } from '../../shared/work/consume.ts'
 import { chooseMessage, mostAtOnce } from './choose-message.ts'
 import { keepDeadLetter, schemaOfDead } from './dead-letter.ts'

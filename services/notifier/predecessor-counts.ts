@@ -1,7 +1,7 @@
 /** The predecessor's counts of consecutive errors, out of its SQLite database, as ours. */
 import type { Site } from '../../shared/config/site.ts'
 import { z } from '../../shared/contracts/zod.ts'
-import { readPredecessor } from '../../shared/predecessor-database.ts'
+import { readPredecessor } from '../../shared/predecessor/database.ts'
 import type { ImportedCount } from './failure-store.ts'
 
 /** `service` is the name as configured: an entry's. */

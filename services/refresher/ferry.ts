@@ -11,7 +11,7 @@ import { z } from '../../shared/contracts/zod.ts'
 import type { Trusting } from '../../shared/https/agents.ts'
 import type { HttpError } from '../../shared/https/http-error.ts'
 import { getText } from '../../shared/https/request.ts'
-import { readUid, writeUid } from '../../shared/known-uids.ts'
+import { readUid, writeUid } from '../../shared/predecessor/known-uids.ts'
 import { ferryRequestSeconds } from '../../shared/telemetry/metrics/kept-metrics.ts'
 
 /** What FERRY leaves empty it gives as null, or not at all: both say nothing. */

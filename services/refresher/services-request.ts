@@ -5,7 +5,7 @@ import { parseRequest } from '../../shared/bus/requests/parse-request.ts'
 import type { Entry, Site } from '../../shared/config/site.ts'
 import { refreshSubject } from '../../shared/contracts/subjects.ts'
 import { z } from '../../shared/contracts/zod.ts'
-import { readUid } from '../../shared/known-uids.ts'
+import { readUid } from '../../shared/predecessor/known-uids.ts'
 import { readTargets } from '../../shared/work/read-targets.ts'
 import type { TargetRecord } from '../../shared/work/target-record.ts'
 

@@ -4,13 +4,13 @@ import { environment } from '../config/environment.ts'
 import type { Site } from '../config/site.ts'
 import type { Daemon } from '../contracts/subjects.ts'
 import { version } from '../contracts/version.ts'
+import { startAtZero } from '../daemon/start-at-zero.ts'
 import { beginHealth } from './health.ts'
 import { createLog } from './logs/log.ts'
 import { logDirectoryOf, openLogOutput } from './logs/log-output.ts'
 import { copyTo, openLogSinks } from './logs/log-sinks.ts'
 import { buildInfo } from './metrics/metrics.ts'
 import { startOtlp } from './otlp/otlp.ts'
-import { startAtZero } from './start-at-zero.ts'
 
 export interface TelemetryOptions {
   readonly daemon: Daemon

@@ -8,7 +8,7 @@ import { printKeys } from '../../cli/keys.ts'
 import { describeError } from '../../cli/report-error.ts'
 import { ensureStateRoot } from '../../cli/up/state-root.ts'
 import { runUp } from '../../cli/up/up.ts'
-import { stateDirectory } from '../../shared/state.ts'
+import { stateDirectory } from '../../shared/daemon/state.ts'
 import { siteText } from '../shared/config/site-text.ts'
 
 const directory = mkdtempSync(join(tmpdir(), 'mt-root-'))

@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, it } from 'node:test'
 import { fromCurveSeed } from '@nats-io/nkeys'
 import { ensureNatsKeys, ensureSealingKeys } from '../../cli/up/credentials.ts'
 import { natsUsers } from '../../shared/bus/permissions.ts'
-import { sealingPublicKeyFile, sealingSeedFile, seedFile } from '../../shared/state.ts'
+import { sealingPublicKeyFile, sealingSeedFile, seedFile } from '../../shared/daemon/state.ts'
 
 describe('keys of a private bus', () => {
   let root: string

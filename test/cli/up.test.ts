@@ -8,7 +8,7 @@ import { createInterface } from 'node:readline'
 import { afterEach, beforeEach, describe, it } from 'node:test'
 import { promisify } from 'node:util'
 import { runUp } from '../../cli/up/up.ts'
-import { operatorEnvFile } from '../../shared/state.ts'
+import { operatorEnvFile } from '../../shared/daemon/state.ts'
 import { isGone } from '../support/processes.ts'
 
 const config = `

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { after, describe, it } from 'node:test'
 import { findWayToBus } from '../../cli/way-to-bus.ts'
-import { natsFiles, seedFile } from '../../shared/state.ts'
+import { natsFiles, seedFile } from '../../shared/daemon/state.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'mt-way-'))
 after(() => rmSync(root, { recursive: true }))

@@ -8,7 +8,7 @@ import { smallProcess } from '../../cli/up/small-process.ts'
 import { readEnvironment } from '../../shared/config/environment.ts'
 import { loadSite } from '../../shared/config/load.ts'
 import { type Daemon, daemons } from '../../shared/contracts/subjects.ts'
-import { defaultStateRoot, sealingPublicKeyFile, trustedSignersFile } from '../../shared/state.ts'
+import { defaultStateRoot, sealingPublicKeyFile, trustedSignersFile } from '../../shared/daemon/state.ts'
 import { compose, mountsOf, read, root } from './compose-file.ts'
 
 const { site, warnings } = loadSite(join(root, 'deploy/compose/managedTokens.yml'))

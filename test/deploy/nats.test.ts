@@ -12,7 +12,7 @@ import { makeTls } from '../../sandbox/tls.ts'
 import { type Bus, connectBus } from '../../shared/bus/connect.ts'
 import { renderPermissionsFile } from '../../shared/bus/nats-conf.ts'
 import { type NatsUser, natsUsers } from '../../shared/bus/permissions.ts'
-import { sealingPublicKeyFile, seedFile } from '../../shared/state.ts'
+import { sealingPublicKeyFile, seedFile } from '../../shared/daemon/state.ts'
 import { type } from '../support/terminal.ts'
 import { read, root } from './compose-file.ts'
 

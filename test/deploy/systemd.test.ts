@@ -15,7 +15,7 @@ import {
   seedFile,
   signingSeedFile,
   trustedSignersFile,
-} from '../../shared/state.ts'
+} from '../../shared/daemon/state.ts'
 import { read, root } from './compose-file.ts'
 
 const installed = '/opt/managed-tokens-daemons'

@@ -12,7 +12,7 @@ import {
   seedFile,
   signingSeedFile,
   trustedSignersFile,
-} from '../../shared/state.ts'
+} from '../../shared/daemon/state.ts'
 import { makeDirectory, type Pipeline, startPipeline } from '../support/pipeline.ts'
 
 describe('a change of keys', { concurrency: 1, timeout: 600_000 }, () => {

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { rm } from 'node:fs/promises'
 import { test } from 'node:test'
-import { natsFiles } from '../../shared/state.ts'
+import { natsFiles } from '../../shared/daemon/state.ts'
 import { readMailsAbout } from '../support/admin-mails.ts'
 import { eventually } from '../support/latch.ts'
 import { patience } from '../support/patience.ts'

@@ -3,7 +3,7 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createUser } from '@nats-io/nkeys'
 import { type Bus, connectBus } from '../../shared/bus/connect.ts'
-import { natsFiles } from '../../shared/state.ts'
+import { natsFiles } from '../../shared/daemon/state.ts'
 import { eventually } from './latch.ts'
 
 /** Lets one more user in; `reload` sends SIGHUP to the server. The caller closes the connection. */

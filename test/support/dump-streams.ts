@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { jetstreamManager } from '@nats-io/jetstream'
 import { connect } from '@nats-io/transport-node'
 import { daemonsAccount } from '../../shared/bus/nats-conf.ts'
-import { natsFiles } from '../../shared/state.ts'
+import { natsFiles } from '../../shared/daemon/state.ts'
 import { eventually } from './latch.ts'
 
 export interface StoredMessage {

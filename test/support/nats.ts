@@ -6,7 +6,7 @@ import { ensureSealingKeys } from '../../cli/up/credentials.ts'
 import { startNatsServer } from '../../cli/up/nats-server.ts'
 import { type Bus, connectBus } from '../../shared/bus/connect.ts'
 import type { NatsUser } from '../../shared/bus/permissions.ts'
-import { seedFile } from '../../shared/state.ts'
+import { seedFile } from '../../shared/daemon/state.ts'
 
 export interface TestNats extends AsyncDisposable {
   readonly url: string

@@ -1,7 +1,7 @@
 /** A daemon that opens its tickets and then waits for ever for something that others make. */
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { runDaemon } from '../../shared/daemon.ts'
+import { runDaemon } from '../../shared/daemon/run-daemon.ts'
 import { openTickets } from '../../shared/kerberos/kinit.ts'
 
 await runDaemon('refresher', async ({ stateDirectory, stack }) => {

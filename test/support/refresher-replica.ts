@@ -5,7 +5,7 @@ import { copyFileSync, mkdirSync, openSync } from 'node:fs'
 import { connect, createServer, type Socket } from 'node:net'
 import { join } from 'node:path'
 import type { SandboxSite } from '../../sandbox/site.ts'
-import { sealingPublicKeyFile, seedFile, signingSeedFile } from '../../shared/state.ts'
+import { sealingPublicKeyFile, seedFile, signingSeedFile } from '../../shared/daemon/state.ts'
 import { compileCache } from './compile-cache.ts'
 
 export interface Replica extends AsyncDisposable {

@@ -15,7 +15,7 @@ import { type Receivers, startReceivers } from '../../../sandbox/receivers.ts'
 import { type Bus, connectBus } from '../../../shared/bus/connect.ts'
 import { ensureTopology } from '../../../shared/bus/streams/topology.ts'
 import { consumers, streams } from '../../../shared/contracts/subjects.ts'
-import { seedFile } from '../../../shared/state.ts'
+import { seedFile } from '../../../shared/daemon/state.ts'
 import { eventually } from '../../support/latch.ts'
 import { createRecorder } from '../../support/recorder.ts'
 

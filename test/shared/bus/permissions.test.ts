@@ -15,7 +15,7 @@ import {
   daemons,
   streams,
 } from '../../../shared/contracts/subjects.ts'
-import { natsFiles } from '../../../shared/state.ts'
+import { natsFiles } from '../../../shared/daemon/state.ts'
 import { eventually } from '../../support/latch.ts'
 import { startTestNats, type TestNats } from '../../support/nats.ts'
 

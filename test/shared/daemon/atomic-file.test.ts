@@ -5,7 +5,7 @@ import { mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, it } from 'node:test'
-import { writeFileAtomic } from '../../shared/atomic-file.ts'
+import { writeFileAtomic } from '../../../shared/daemon/atomic-file.ts'
 
 describe('files written whole', () => {
   let directory = ''

@@ -1,13 +1,13 @@
 /** Every daemon uses the newest good configuration when a run starts, and says so where it is not the planner's. */
 import type { Logger } from 'pino'
-import type { Bus } from './bus/connect.ts'
-import { readMessage } from './bus/parse-message.ts'
-import { formatProblem } from './config/read/problem.ts'
-import type { SiteSource } from './config/read/source.ts'
-import { needsRestart } from './config/restart.ts'
-import type { Site } from './config/site.ts'
-import { runStarted } from './contracts/messages.ts'
-import { runSubject } from './contracts/subjects.ts'
+import type { Bus } from '../bus/connect.ts'
+import { readMessage } from '../bus/parse-message.ts'
+import { formatProblem } from '../config/read/problem.ts'
+import type { SiteSource } from '../config/read/source.ts'
+import { needsRestart } from '../config/restart.ts'
+import type { Site } from '../config/site.ts'
+import { runStarted } from '../contracts/messages.ts'
+import { runSubject } from '../contracts/subjects.ts'
 
 /** Reads the file again, and says what of it needs a restart. A broken one is logged once, and the last good one stays in force. */
 export function reloadSite(config: SiteSource, log: Logger): Site {

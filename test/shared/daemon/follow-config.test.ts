@@ -5,10 +5,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
 import { pino } from 'pino'
-import type { Bus } from '../../shared/bus/connect.ts'
-import { readEnvironment } from '../../shared/config/environment.ts'
-import { openSiteSource } from '../../shared/config/read/source.ts'
-import { followConfig } from '../../shared/follow-config.ts'
+import type { Bus } from '../../../shared/bus/connect.ts'
+import { readEnvironment } from '../../../shared/config/environment.ts'
+import { openSiteSource } from '../../../shared/config/read/source.ts'
+import { followConfig } from '../../../shared/daemon/follow-config.ts'
 
 const text = (lifetime: string) => `keytabPath: /srv/keytabs
 kerberosPrincipalPattern: "{{.Account}}/robot@LAB.EXAMPLE"

@@ -7,10 +7,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { it } from 'node:test'
-import { ensureNatsKeys } from '../../cli/up/credentials.ts'
-import { compileCache } from '../support/compile-cache.ts'
-import { startTestNats } from '../support/nats.ts'
-import { siteText } from './config/site-text.ts'
+import { ensureNatsKeys } from '../../../cli/up/credentials.ts'
+import { compileCache } from '../../support/compile-cache.ts'
+import { startTestNats } from '../../support/nats.ts'
+import { siteText } from '../config/site-text.ts'
 
 it('a daemon that is told to stop before it was ready leaves no ticket behind', {
   timeout: 60_000,
@@ -69,7 +69,7 @@ function startNeverReady(state: string, ...options: string[]) {
   const config = join(state, 'managedTokens.yml')
   writeFileSync(config, siteText())
   return fork(
-    join(import.meta.dirname, '../support/never-ready.ts'),
+    join(import.meta.dirname, '../../support/never-ready.ts'),
     ['--config', config, '--state', state, '--allow-root', ...options],
     { stdio: ['ignore', 'pipe', 'pipe', 'ipc'], env: { ...process.env, ...compileCache } },
   )

@@ -1,8 +1,8 @@
 /** Takes UIDs over from the predecessor's SQLite database, so that the first run needs no answer of FERRY's. */
 import type { KV } from '@nats-io/kv'
-import { z } from './contracts/zod.ts'
+import { z } from '../contracts/zod.ts'
+import { readPredecessor } from './database.ts'
 import { readUid, writeUid } from './known-uids.ts'
-import { readPredecessor } from './predecessor-database.ts'
 
 const rows = z.array(z.object({ username: z.string().min(1), uid: z.int().min(1) }))
 

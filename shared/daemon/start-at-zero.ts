@@ -5,8 +5,7 @@
 
 import { reasons } from '../contracts/reasons.ts'
 import { consumers, type Daemon, ownerOf } from '../contracts/subjects.ts'
-import type { End } from '../work/ends.ts'
-import { knownPrograms } from './metrics/known-programs.ts'
+import { knownPrograms } from '../telemetry/metrics/known-programs.ts'
 import {
   commandSeconds,
   failuresTotal,
@@ -14,8 +13,9 @@ import {
   outcomesTotal,
   queueWaitSeconds,
   redeliveriesTotal,
-} from './metrics/metrics.ts'
-import type { Queue } from './metrics/queues.ts'
+} from '../telemetry/metrics/metrics.ts'
+import type { Queue } from '../telemetry/metrics/queues.ts'
+import type { End } from '../work/ends.ts'
 
 const everyEnd = { ack: 0, term: 0, later: 0, abandon: 0, handBack: 0 } satisfies Record<End['kind'], 0>
 const commandEnds = ['ok', 'exit', 'timeout', 'killed', 'missing']

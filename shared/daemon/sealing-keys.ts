@@ -1,10 +1,10 @@
 /** The keys that tokens are sealed and signed with, as the configuration or the state directory has them; never from the bus. */
 import { readFile } from 'node:fs/promises'
 import { Prefix } from '@nats-io/nkeys'
-import { publicKeyOf } from './bus/nkey.ts'
-import type { SealingConfig } from './config/sections/common.ts'
+import { publicKeyOf } from '../bus/nkey.ts'
+import type { SealingConfig } from '../config/sections/common.ts'
+import type { Opening, Sealing } from '../tokens/seal.ts'
 import { sealingPublicKeyFile, sealingSeedFile, signingSeedFile, trustedSignersFile } from './state.ts'
-import type { Opening, Sealing } from './tokens/seal.ts'
 
 /** What the refresher seals with. Throws where a file cannot be read. */
 export async function readSealing(config: SealingConfig, stateRoot: string): Promise<Sealing> {

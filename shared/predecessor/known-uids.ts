@@ -1,9 +1,9 @@
 /** The bucket `uids`: what is known of an account's UID. The last good one stays until a better one is known. */
 import type { KV } from '@nats-io/kv'
-import { readValue } from './bus/read-value.ts'
-import { timestamp } from './contracts/messages.ts'
-import { encodeToken } from './contracts/subjects.ts'
-import { z } from './contracts/zod.ts'
+import { readValue } from '../bus/read-value.ts'
+import { timestamp } from '../contracts/messages.ts'
+import { encodeToken } from '../contracts/subjects.ts'
+import { z } from '../contracts/zod.ts'
 
 /** The value of a key in the bucket `uids`. */
 const knownUid = z.object({

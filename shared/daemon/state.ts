@@ -1,9 +1,9 @@
 /** Where private files lie: paths under the state directory, and making them so that only their daemon can read them. */
 import { chmod, mkdir } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
-import type { NatsUser } from './bus/permissions.ts'
-import type { Environment } from './config/environment.ts'
-import type { Daemon } from './contracts/subjects.ts'
+import type { NatsUser } from '../bus/permissions.ts'
+import type { Environment } from '../config/environment.ts'
+import type { Daemon } from '../contracts/subjects.ts'
 
 /** Where state is when nobody says otherwise. */
 export const defaultStateRoot = '/var/lib/managed-tokens'
