@@ -1,7 +1,7 @@
 /** Are the programs here, and new enough? */
 import { accessSync, constants, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { hasOwnNames } from '../../services/storer/condor-version.ts'
+import { hasOwnNames } from '../../services/storer/condor/condor-version.ts'
 import { runCommand } from '../../shared/commands/command.ts'
 import { commandEnvironment, environment } from '../../shared/config/environment.ts'
 import type { Site } from '../../shared/config/site.ts'

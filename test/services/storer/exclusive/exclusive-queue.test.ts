@@ -1,7 +1,7 @@
 /** The lane: one at a time, in order, whatever each of them does. */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { openLane } from '../../../services/storer/lane.ts'
+import { openLane } from '../../../../services/storer/exclusive/exclusive-queue.ts'
 
 const forEver = new AbortController().signal
 

@@ -4,9 +4,9 @@ import { chmodSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, describe, it } from 'node:test'
-import { keptToken, openStaging } from '../../../services/storer/staging.ts'
-import { runVaultStorer } from '../../../services/storer/vault-storer.ts'
-import { entryOf, siteOf } from '../build.ts'
+import { runVaultStorer } from '../../../../services/storer/condor/vault-storer.ts'
+import { keptToken, openStaging } from '../../../../services/storer/private-run/stage.ts'
+import { entryOf, siteOf } from '../../build.ts'
 
 const vault = 'https://vault.lab.example:8200'
 const denied = '1 error occurred:\n\t* permission denied\n\n'

@@ -1,6 +1,6 @@
 /** What condor_store_cred says of a credd: which reason that is, and whether the credd itself has answered. Pure. */
-import type { CommandOutcome } from '../../shared/commands/command.ts'
-import type { ReasonCode } from '../../shared/contracts/reasons.ts'
+import type { CommandOutcome } from '../../../shared/commands/command.ts'
+import type { ReasonCode } from '../../../shared/contracts/reasons.ts'
 
 /**
  * Answers of a credd, in HTCondor's spelling and in a corrected one. "Operation failed. Make sure your ALLOW_WRITE…" is none:

@@ -1,10 +1,10 @@
 /** Consuming only with the lease: taking up, handing back, and a bus that is away. */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { isHeldNow, serveWhileHeld } from '../../../services/storer/duty.ts'
-import { createLog } from '../../../shared/telemetry/logs/log.ts'
-import type { Lease } from '../../../shared/work/lease.ts'
-import { createRecorder } from '../../support/recorder.ts'
+import { isHeldNow, serveWhileHeld } from '../../../../services/storer/exclusive/while-leader.ts'
+import { createLog } from '../../../../shared/telemetry/logs/log.ts'
+import type { Lease } from '../../../../shared/work/lease.ts'
+import { createRecorder } from '../../../support/recorder.ts'
 
 const log = createLog('storer')
 

@@ -1,8 +1,8 @@
 /** What is remembered of credds that do not answer. */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { watchCredds } from '../../../services/storer/credd-health.ts'
-import { errorOf, failure, Permanent, Transient } from '../../../shared/contracts/errors.ts'
+import { watchCredds } from '../../../../services/storer/condor/credd-health.ts'
+import { errorOf, failure, Permanent, Transient } from '../../../../shared/contracts/errors.ts'
 
 const unreachable = new Transient(failure('credd-unreachable', 'nobody there'))
 const killed = new Transient(failure('storer-timeout', 'it hung'))

@@ -4,8 +4,8 @@
  */
 import { chmod, lstat, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { z } from '../../shared/contracts/zod.ts'
-import { writeFileAtomic } from '../../shared/daemon/atomic-file.ts'
+import { z } from '../../../shared/contracts/zod.ts'
+import { writeFileAtomic } from '../../../shared/daemon/atomic-file.ts'
 
 /** condor_vault_storer always uses /tmp, whatever TMPDIR says. */
 export const storerTmp = '/tmp'

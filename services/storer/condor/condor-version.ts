@@ -1,6 +1,6 @@
 /** Asks HTCondor how old it is: from 10.6 on a storer run may have names of its own in /tmp. */
-import { runCommand } from '../../shared/commands/command.ts'
-import { commandEnvironment, environment } from '../../shared/config/environment.ts'
+import { runCommand } from '../../../shared/commands/command.ts'
+import { commandEnvironment, environment } from '../../../shared/config/environment.ts'
 
 export interface CondorVersionOptions {
   /** The condor_version program. */

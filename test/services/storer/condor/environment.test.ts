@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import type { Stage } from '../../../services/storer/staging.ts'
-import { htgettokenOptions, storerEnvironment } from '../../../services/storer/vault-storer.ts'
-import { readEnvironment } from '../../../shared/config/environment.ts'
-import { entryOf, siteOf } from '../build.ts'
+import { htgettokenOptions, storerEnvironment } from '../../../../services/storer/condor/vault-storer.ts'
+import type { Stage } from '../../../../services/storer/private-run/stage.ts'
+import { readEnvironment } from '../../../../shared/config/environment.ts'
+import { entryOf, siteOf } from '../../build.ts'
 
 const stage = { id: 'mtabc', home: '/state/runs/mtabc', bearerFile: '/state/runs/mtabc/bearer' } as Stage
 const ours = {

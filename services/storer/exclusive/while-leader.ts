@@ -1,8 +1,8 @@
 /** Who of several replicas consumes: the one with the lease. The others stand by, and say so. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Logger } from 'pino'
-import { patiently } from '../../shared/bus/patiently.ts'
-import type { Lease } from '../../shared/work/lease.ts'
+import { patiently } from '../../../shared/bus/patiently.ts'
+import type { Lease } from '../../../shared/work/lease.ts'
 
 /** How often the lease is looked at (milliseconds): who holds it asks again before each run anyway. */
 const lookMs = { standingBy: 500, holding: 5_000 }

@@ -1,7 +1,7 @@
 /** The order of stores: what a credd needs soonest, experiments in turn, and nobody held up by a credd that is silent. */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { chooseStore } from '../../../services/storer/choose.ts'
+import { chooseStore } from '../../../services/storer/next-store.ts'
 import type { StoreItem } from '../../../shared/contracts/messages.ts'
 import { at, runIds } from '../build.ts'
 

@@ -1,14 +1,14 @@
 /** Runs condor_vault_storer for one (service, credd) under the host's lock, and says why when it did not do its work. */
 
-import { type CommandOutcome, runCommand } from '../../shared/commands/command.ts'
-import { commandEnvironment, environment } from '../../shared/config/environment.ts'
-import { splitWords } from '../../shared/config/schema/words.ts'
-import type { Entry, Site } from '../../shared/config/site.ts'
-import { errorOf, failure, RetryLater } from '../../shared/contracts/errors.ts'
-import type { ReasonCode } from '../../shared/contracts/reasons.ts'
-import { authorityOption } from '../../shared/vault/authority-option.ts'
-import { judgeVault, vaultCause, vaultWords } from '../../shared/vault/texts.ts'
-import type { Stage } from './staging.ts'
+import { type CommandOutcome, runCommand } from '../../../shared/commands/command.ts'
+import { commandEnvironment, environment } from '../../../shared/config/environment.ts'
+import { splitWords } from '../../../shared/config/schema/words.ts'
+import type { Entry, Site } from '../../../shared/config/site.ts'
+import { errorOf, failure, RetryLater } from '../../../shared/contracts/errors.ts'
+import type { ReasonCode } from '../../../shared/contracts/reasons.ts'
+import { authorityOption } from '../../../shared/vault/authority-option.ts'
+import { judgeVault, vaultCause, vaultWords } from '../../../shared/vault/texts.ts'
+import type { Stage } from '../private-run/stage.ts'
 import { judgeStorer } from './storer-texts.ts'
 
 export interface StorerRun {

@@ -1,6 +1,6 @@
 /** Remembers which credds did not answer, so that a dead one costs the lane one deadline and not one for each service. */
-import { failure, Permanent, Transient } from '../../shared/contracts/errors.ts'
-import type { ReasonCode } from '../../shared/contracts/reasons.ts'
+import { failure, Permanent, Transient } from '../../../shared/contracts/errors.ts'
+import type { ReasonCode } from '../../../shared/contracts/reasons.ts'
 
 export interface CreddHealth {
   /** It did not answer lately, and nothing has been heard of it since. */

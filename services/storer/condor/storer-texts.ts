@@ -1,7 +1,7 @@
 /** Why condor_vault_storer did not store, by what it and the programs inside it said. Pure. */
-import type { CommandOutcome } from '../../shared/commands/command.ts'
-import type { ReasonCode } from '../../shared/contracts/reasons.ts'
-import { classifyVault } from '../../shared/vault/texts.ts'
+import type { CommandOutcome } from '../../../shared/commands/command.ts'
+import type { ReasonCode } from '../../../shared/contracts/reasons.ts'
+import { classifyVault } from '../../../shared/vault/texts.ts'
 import { creddReason, textOf } from './credd-texts.ts'
 
 export interface StorerVerdict {

@@ -5,9 +5,10 @@
 import { randomBytes } from 'node:crypto'
 import { mkdir, readdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Entry } from '../../shared/config/site.ts'
-import { failure, Transient } from '../../shared/contracts/errors.ts'
-import { killProcessesWith } from './orphans.ts'
+import type { Entry } from '../../../shared/config/site.ts'
+import { failure, Transient } from '../../../shared/contracts/errors.ts'
+import { namesService } from '../condor/verify.ts'
+import { killProcessesWith } from '../exclusive/orphans.ts'
 import {
   giveRoom,
   makeRoom,
@@ -19,7 +20,6 @@ import {
   sweepUnfinished,
   takeBack,
 } from './run-files.ts'
-import { namesService } from './verify.ts'
 
 export interface Stage extends AsyncDisposable {
   /** `CONDOR_VAULT_STORER_ID`: replaces `u<uid>` in every file name of the run, where HTCondor knows it. */

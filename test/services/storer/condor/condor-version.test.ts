@@ -1,7 +1,7 @@
 /** Which HTCondor gives a storer run names of its own in /tmp. */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { hasOwnNames } from '../../../services/storer/condor-version.ts'
+import { hasOwnNames } from '../../../../services/storer/condor/condor-version.ts'
 
 const table: Record<string, boolean> = {
   '9.0.20': false,

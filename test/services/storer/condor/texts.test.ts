@@ -1,11 +1,11 @@
 /** Texts of HTCondor's real programs around a store: the reason, whether it is final, and whose turn it is. */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { isAnswer } from '../../../services/storer/credd-texts.ts'
-import { judgeStorer } from '../../../services/storer/storer-texts.ts'
-import { readStored } from '../../../services/storer/verify.ts'
-import { type ReasonCode, reasons } from '../../../shared/contracts/reasons.ts'
-import { exited, notFound, timedOut } from '../outcome.ts'
+import { isAnswer } from '../../../../services/storer/condor/credd-texts.ts'
+import { judgeStorer } from '../../../../services/storer/condor/storer-texts.ts'
+import { readStored } from '../../../../services/storer/condor/verify.ts'
+import { type ReasonCode, reasons } from '../../../../shared/contracts/reasons.ts'
+import { exited, notFound, timedOut } from '../../outcome.ts'
 
 const storer = '/usr/bin/condor_vault_storer'
 const asking = '\nAttempting to get tokens for dune_production\n'

@@ -17,9 +17,9 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
-import { killProcessesWith } from '../../../services/storer/orphans.ts'
-import { keptToken, openStaging } from '../../../services/storer/staging.ts'
-import { entryOf } from '../build.ts'
+import { killProcessesWith } from '../../../../services/storer/exclusive/orphans.ts'
+import { keptToken, openStaging } from '../../../../services/storer/private-run/stage.ts'
+import { entryOf } from '../../build.ts'
 
 const credd = 'credd1.lab.example'
 
