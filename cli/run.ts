@@ -1,6 +1,6 @@
 /** `managed-tokens run`: asks for a run, and with `--watch` follows it to its end. */
 import type { RunStatus } from '../services/notifier/status-request.ts'
-import type { RunAnswer, RunRequest } from '../services/refresher/run-request.ts'
+import type { RunAnswer, RunRequest } from '../services/refresher/start-run/run-request.ts'
 import type { Bus } from '../shared/bus/connect.ts'
 import { requests } from '../shared/contracts/subjects.ts'
 import { ask, connectOperator } from './connection.ts'

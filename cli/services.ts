@@ -1,7 +1,7 @@
 /** `managed-tokens services`: every entry, how long its token lives, and what is failing. */
 import { stripVTControlCharacters } from 'node:util'
 import Table from 'cli-table3'
-import type { ServiceStatus, ServicesAnswer } from '../services/refresher/services-request.ts'
+import type { ServiceStatus, ServicesAnswer } from '../services/refresher/answer-services.ts'
 import type { Bus } from '../shared/bus/connect.ts'
 import { requests } from '../shared/contracts/subjects.ts'
 import { ask, connectOperator } from './connection.ts'

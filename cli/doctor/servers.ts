@@ -1,7 +1,7 @@
 /** Do the servers that the refresher needs answer: KDC, collectors, Vault, FERRY? */
 
-import { trustOf } from '../../services/refresher/ferry.ts'
-import { onWayToVault, vaultUrl } from '../../services/refresher/vault-api.ts'
+import { onWayToVault, vaultUrl } from '../../services/refresher/credentials/vault-api.ts'
+import { trustOf } from '../../services/refresher/uids/ferry.ts'
 import { otherVaultPort, vaultPortSays } from '../../shared/config/checks/vault-port.ts'
 import type { Entry, Site } from '../../shared/config/site.ts'
 import { type Failure, Permanent, Transient } from '../../shared/contracts/errors.ts'

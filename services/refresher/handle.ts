@@ -25,10 +25,10 @@ import { type CollectorOptions, type Credds, findCredds } from '../../shared/wor
 import { findEntry } from '../../shared/work/find-entry.ts'
 import { type Acted, workOnTarget } from '../../shared/work/once-per-target.ts'
 import type { RunCache } from '../../shared/work/run-cache.ts'
-import { type MadeBearers, makeBearers } from './bearers.ts'
-import { type FerryBearer, findUid } from './ferry.ts'
-import { getVaultToken, type HtgettokenOptions, hasKeptToken } from './htgettoken.ts'
-import { lifeLeft, tokenExpiry } from './vault-api.ts'
+import { type MadeBearers, makeBearers } from './credentials/bearers.ts'
+import { getVaultToken, type HtgettokenOptions, hasKeptToken } from './credentials/htgettoken.ts'
+import { lifeLeft, tokenExpiry } from './credentials/vault-api.ts'
+import { type FerryBearer, findUid } from './uids/ferry.ts'
 
 export interface RefreshDeps {
   readonly site: () => Site

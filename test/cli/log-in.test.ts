@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { describeEnd, loginArguments } from '../../cli/log-in.ts'
-import { htgettokenArguments } from '../../services/refresher/htgettoken.ts'
+import { htgettokenArguments } from '../../services/refresher/credentials/htgettoken.ts'
 import { entryOf } from '../services/build.ts'
 
 const home = '/tmp/home'

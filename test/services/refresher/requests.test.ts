@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { findJoined } from '../../../services/refresher/joined.ts'
-import { chooseEntries, type RunRequest } from '../../../services/refresher/run-request.ts'
-import { listServices } from '../../../services/refresher/services-request.ts'
+import { listServices } from '../../../services/refresher/answer-services.ts'
+import { findJoined } from '../../../services/refresher/start-run/joined.ts'
+import { chooseEntries, type RunRequest } from '../../../services/refresher/start-run/run-request.ts'
 import { failure } from '../../../shared/contracts/errors.ts'
 import {
   encodeToken,

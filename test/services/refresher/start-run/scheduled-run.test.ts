@@ -4,12 +4,15 @@ import { Writable } from 'node:stream'
 import { describe, it } from 'node:test'
 import pino from 'pino'
 import { ulid } from 'ulid'
-import { findUnfinishedFullRun, startScheduledRun } from '../../../services/refresher/scheduled-run.ts'
-import type { RunStarted } from '../../../shared/contracts/messages.ts'
-import { latestRunKey } from '../../../shared/contracts/subjects.ts'
-import { siteOf } from '../build.ts'
-import { fakeBus } from '../fake-bus.ts'
-import { fakeKv } from '../fake-kv.ts'
+import {
+  findUnfinishedFullRun,
+  startScheduledRun,
+} from '../../../../services/refresher/start-run/scheduled-run.ts'
+import type { RunStarted } from '../../../../shared/contracts/messages.ts'
+import { latestRunKey } from '../../../../shared/contracts/subjects.ts'
+import { siteOf } from '../../build.ts'
+import { fakeBus } from '../../fake-bus.ts'
+import { fakeKv } from '../../fake-kv.ts'
 
 const site = siteOf()
 const minute = 60_000

@@ -6,12 +6,12 @@ import { join } from 'node:path'
 import { after, describe, it } from 'node:test'
 import fc from 'fast-check'
 import pino from 'pino'
-import { bearerArguments, bearerExpiry } from '../../../services/refresher/bearer-token.ts'
-import { makeBearers, renewalTime, retryMs } from '../../../services/refresher/bearers.ts'
-import { tokenFiles } from '../../../services/refresher/htgettoken.ts'
-import { audience as audienceGrammar, tokenScope } from '../../../shared/config/schema/grammar.ts'
-import { RetryLater } from '../../../shared/contracts/errors.ts'
-import { entryOf } from '../build.ts'
+import { bearerArguments, bearerExpiry } from '../../../../services/refresher/credentials/bearer-token.ts'
+import { makeBearers, renewalTime, retryMs } from '../../../../services/refresher/credentials/bearers.ts'
+import { tokenFiles } from '../../../../services/refresher/credentials/htgettoken.ts'
+import { audience as audienceGrammar, tokenScope } from '../../../../shared/config/schema/grammar.ts'
+import { RetryLater } from '../../../../shared/contracts/errors.ts'
+import { entryOf } from '../../build.ts'
 
 const log = pino({ level: 'silent' })
 const jwt = (claims: object) =>

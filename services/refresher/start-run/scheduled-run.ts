@@ -2,11 +2,11 @@
 import type { KV } from '@nats-io/kv'
 import type { Logger } from 'pino'
 import { decodeTime } from 'ulid'
-import { readValue } from '../../shared/bus/read-value.ts'
-import type { Site } from '../../shared/config/site.ts'
-import { isRunId, mintRunId } from '../../shared/contracts/run-id.ts'
+import { readValue } from '../../../shared/bus/read-value.ts'
+import type { Site } from '../../../shared/config/site.ts'
+import { isRunId, mintRunId } from '../../../shared/contracts/run-id.ts'
+import { beginWith, type Firing } from '../schedule/keep-schedule.ts'
 import { ledgerHead } from './joined.ts'
-import { beginWith, type Firing } from './keep-schedule.ts'
 import { type RunDeps, startRun } from './run-request.ts'
 
 /** Older runs are not looked at: their deadline has passed, whatever clock they were planned by (milliseconds). */

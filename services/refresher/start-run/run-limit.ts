@@ -1,5 +1,5 @@
 /** How many runs may be asked for: each new one takes over what the others still have to do, and too many would end nothing. */
-import { RequestError } from '../../shared/bus/requests/serve-requests.ts'
+import { RequestError } from '../../../shared/bus/requests/serve-requests.ts'
 
 /** So many at once, and then one again each time (milliseconds). */
 const [burst, everyMs] = [30, 2_000]

@@ -1,13 +1,13 @@
 /** Requests for runs: the same one twice is one run, too many are refused, and a long list costs nothing. */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { findIdentical } from '../../../services/refresher/joined.ts'
-import { openRunLimit } from '../../../services/refresher/run-limit.ts'
-import { chooseEntries, openRunRequests } from '../../../services/refresher/run-request.ts'
-import type { Bus } from '../../../shared/bus/connect.ts'
-import { ledgerKey, runKey } from '../../../shared/contracts/subjects.ts'
-import { at, dune, ofRun, runIds, siteOf } from '../build.ts'
-import { fakeKv } from '../fake-kv.ts'
+import { findIdentical } from '../../../../services/refresher/start-run/joined.ts'
+import { openRunLimit } from '../../../../services/refresher/start-run/run-limit.ts'
+import { chooseEntries, openRunRequests } from '../../../../services/refresher/start-run/run-request.ts'
+import type { Bus } from '../../../../shared/bus/connect.ts'
+import { ledgerKey, runKey } from '../../../../shared/contracts/subjects.ts'
+import { at, dune, ofRun, runIds, siteOf } from '../../build.ts'
+import { fakeKv } from '../../fake-kv.ts'
 
 const site = siteOf()
 const full = { push: true, notify: true }

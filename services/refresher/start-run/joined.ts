@@ -1,15 +1,15 @@
 /** A weaker run never takes over from a fuller one that is under way: its answer names the entries it leaves alone. */
 import { isDeepStrictEqual } from 'node:util'
 import type { KV } from '@nats-io/kv'
-import { inParallel } from '../../shared/bus/in-parallel.ts'
-import { readMessage } from '../../shared/bus/parse-message.ts'
-import { readValue } from '../../shared/bus/read-value.ts'
-import type { Entry } from '../../shared/config/site.ts'
-import { type RunMode, runMode, runStarted } from '../../shared/contracts/messages.ts'
-import { isRunId, runId } from '../../shared/contracts/run-id.ts'
-import { ledgerKey, runKey } from '../../shared/contracts/subjects.ts'
-import { isWeaker } from '../../shared/contracts/weaker-run.ts'
-import { z } from '../../shared/contracts/zod.ts'
+import { inParallel } from '../../../shared/bus/in-parallel.ts'
+import { readMessage } from '../../../shared/bus/parse-message.ts'
+import { readValue } from '../../../shared/bus/read-value.ts'
+import type { Entry } from '../../../shared/config/site.ts'
+import { type RunMode, runMode, runStarted } from '../../../shared/contracts/messages.ts'
+import { isRunId, runId } from '../../../shared/contracts/run-id.ts'
+import { ledgerKey, runKey } from '../../../shared/contracts/subjects.ts'
+import { isWeaker } from '../../../shared/contracts/weaker-run.ts'
+import { z } from '../../../shared/contracts/zod.ts'
 
 /** What this needs of the notifier's ledger; it writes more. */
 export const ledgerHead = z.object({

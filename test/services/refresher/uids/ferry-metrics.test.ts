@@ -5,22 +5,22 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { it } from 'node:test'
 import pino from 'pino'
-import { writeFaults } from '../../../sandbox/faults.ts'
-import { startFerry } from '../../../sandbox/ferry.ts'
-import { layoutOf } from '../../../sandbox/layout.ts'
-import { makeTls } from '../../../sandbox/tls.ts'
-import { refreshUids } from '../../../services/refresher/refresh-uids.ts'
-import type { Entry } from '../../../shared/config/site.ts'
+import { writeFaults } from '../../../../sandbox/faults.ts'
+import { startFerry } from '../../../../sandbox/ferry.ts'
+import { layoutOf } from '../../../../sandbox/layout.ts'
+import { makeTls } from '../../../../sandbox/tls.ts'
+import { refreshUids } from '../../../../services/refresher/uids/refresh-uids.ts'
+import type { Entry } from '../../../../shared/config/site.ts'
 import {
   ferryRequestErrors,
   ferryRequestSeconds,
   lastFerryRefresh,
   stageSeconds,
-} from '../../../shared/telemetry/metrics/kept-metrics.ts'
-import { makeEntry } from '../../support/entry.ts'
-import { runIds, siteOf } from '../build.ts'
-import { fakeBus } from '../fake-bus.ts'
-import { fakeKv } from '../fake-kv.ts'
+} from '../../../../shared/telemetry/metrics/kept-metrics.ts'
+import { makeEntry } from '../../../support/entry.ts'
+import { runIds, siteOf } from '../../build.ts'
+import { fakeBus } from '../../fake-bus.ts'
+import { fakeKv } from '../../fake-kv.ts'
 
 const valueIn = async (metric: typeof lastFerryRefresh) => (await metric.get()).values[0]?.value
 const answers = async () =>

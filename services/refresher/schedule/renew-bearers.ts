@@ -1,15 +1,15 @@
 /** Starts a run of the entries whose nodes' bearer tokens would end before the next scheduled run; looked for once a minute. */
 import type { KV } from '@nats-io/kv'
 import type { Logger } from 'pino'
-import type { Bus } from '../../shared/bus/connect.ts'
-import { readValue } from '../../shared/bus/read-value.ts'
-import type { Site } from '../../shared/config/site.ts'
-import { tokenReady } from '../../shared/contracts/messages.ts'
-import { mintRunId } from '../../shared/contracts/run-id.ts'
-import { refreshSubject, streams } from '../../shared/contracts/subjects.ts'
-import { type TargetRecord, targetRecord } from '../../shared/work/target-record.ts'
+import type { Bus } from '../../../shared/bus/connect.ts'
+import { readValue } from '../../../shared/bus/read-value.ts'
+import type { Site } from '../../../shared/config/site.ts'
+import { tokenReady } from '../../../shared/contracts/messages.ts'
+import { mintRunId } from '../../../shared/contracts/run-id.ts'
+import { refreshSubject, streams } from '../../../shared/contracts/subjects.ts'
+import { type TargetRecord, targetRecord } from '../../../shared/work/target-record.ts'
+import { type RunDeps, startRun } from '../start-run/run-request.ts'
 import { beginWith, type Firing } from './keep-schedule.ts'
-import { type RunDeps, startRun } from './run-request.ts'
 
 /** Whether anybody has to look at all: a site that starts its runs itself renews its bearer tokens itself. Pure. */
 export const renewalCron = ({ schedule, entries }: Pick<Site, 'schedule' | 'entries'>): string | false =>

@@ -2,18 +2,23 @@
 
 import type { KV } from '@nats-io/kv'
 import { closest } from 'fastest-levenshtein'
-import type { Bus } from '../../shared/bus/connect.ts'
-import { publish } from '../../shared/bus/publish.ts'
-import { parseRequest } from '../../shared/bus/requests/parse-request.ts'
-import { RequestError } from '../../shared/bus/requests/serve-requests.ts'
-import { formatProblem, type Problem } from '../../shared/config/read/problem.ts'
-import type { Entry, Site } from '../../shared/config/site.ts'
-import { type RunMode, type RunStarted, schemaVersion, timestamp } from '../../shared/contracts/messages.ts'
-import { mintRunId } from '../../shared/contracts/run-id.ts'
-import { runSubject, streams } from '../../shared/contracts/subjects.ts'
-import { z } from '../../shared/contracts/zod.ts'
-import { setStage } from '../../shared/telemetry/metrics/stages.ts'
-import { inRootSpan } from '../../shared/telemetry/traces/root-span.ts'
+import type { Bus } from '../../../shared/bus/connect.ts'
+import { publish } from '../../../shared/bus/publish.ts'
+import { parseRequest } from '../../../shared/bus/requests/parse-request.ts'
+import { RequestError } from '../../../shared/bus/requests/serve-requests.ts'
+import { formatProblem, type Problem } from '../../../shared/config/read/problem.ts'
+import type { Entry, Site } from '../../../shared/config/site.ts'
+import {
+  type RunMode,
+  type RunStarted,
+  schemaVersion,
+  timestamp,
+} from '../../../shared/contracts/messages.ts'
+import { mintRunId } from '../../../shared/contracts/run-id.ts'
+import { runSubject, streams } from '../../../shared/contracts/subjects.ts'
+import { z } from '../../../shared/contracts/zod.ts'
+import { setStage } from '../../../shared/telemetry/metrics/stages.ts'
+import { inRootSpan } from '../../../shared/telemetry/traces/root-span.ts'
 import { findIdentical, findJoined } from './joined.ts'
 import { openRunLimit, type RunLimit } from './run-limit.ts'
 

@@ -5,15 +5,15 @@
  */
 import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { type CommandOutcome, runCommand } from '../../shared/commands/command.ts'
-import { commandEnvironment } from '../../shared/config/environment.ts'
-import type { Entry } from '../../shared/config/site.ts'
-import { errorOf, failure } from '../../shared/contracts/errors.ts'
-import { cleanLine, lastLine } from '../../shared/contracts/one-sentence.ts'
-import type { ReasonCode } from '../../shared/contracts/reasons.ts'
-import { encodeToken } from '../../shared/contracts/subjects.ts'
-import { authorityOption } from '../../shared/vault/authority-option.ts'
-import { judgeVault, vaultCause, vaultWords } from '../../shared/vault/texts.ts'
+import { type CommandOutcome, runCommand } from '../../../shared/commands/command.ts'
+import { commandEnvironment } from '../../../shared/config/environment.ts'
+import type { Entry } from '../../../shared/config/site.ts'
+import { errorOf, failure } from '../../../shared/contracts/errors.ts'
+import { cleanLine, lastLine } from '../../../shared/contracts/one-sentence.ts'
+import type { ReasonCode } from '../../../shared/contracts/reasons.ts'
+import { encodeToken } from '../../../shared/contracts/subjects.ts'
+import { authorityOption } from '../../../shared/vault/authority-option.ts'
+import { judgeVault, vaultCause, vaultWords } from '../../../shared/vault/texts.ts'
 
 export interface HtgettokenOptions {
   readonly program: string

@@ -1,11 +1,11 @@
 /** All bearer tokens of an entry's nodes: each made or failed by itself, and when they have to be made anew. */
 import type { Logger } from 'pino'
-import { isBusError } from '../../shared/bus/bus-errors.ts'
-import type { Bearer } from '../../shared/config/schema/deliver-schema.ts'
-import type { Entry } from '../../shared/config/site.ts'
-import { type Failure, failure, Permanent, RetryLater, Transient } from '../../shared/contracts/errors.ts'
-import { timestamp } from '../../shared/contracts/messages.ts'
-import type { SealedBearer } from '../../shared/tokens/seal.ts'
+import { isBusError } from '../../../shared/bus/bus-errors.ts'
+import type { Bearer } from '../../../shared/config/schema/deliver-schema.ts'
+import type { Entry } from '../../../shared/config/site.ts'
+import { type Failure, failure, Permanent, RetryLater, Transient } from '../../../shared/contracts/errors.ts'
+import { timestamp } from '../../../shared/contracts/messages.ts'
+import type { SealedBearer } from '../../../shared/tokens/seal.ts'
 import { getBearerToken } from './bearer-token.ts'
 import type { HtgettokenOptions } from './htgettoken.ts'
 

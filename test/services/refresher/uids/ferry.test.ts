@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { findUid, uidIn } from '../../../services/refresher/ferry.ts'
-import { errorOf, failure, type Permanent, type Transient } from '../../../shared/contracts/errors.ts'
-import { reasons } from '../../../shared/contracts/reasons.ts'
-import { encodeToken } from '../../../shared/contracts/subjects.ts'
-import { at, entryOf, siteOf } from '../build.ts'
-import { fakeKv } from '../fake-kv.ts'
+import { findUid, uidIn } from '../../../../services/refresher/uids/ferry.ts'
+import { errorOf, failure, type Permanent, type Transient } from '../../../../shared/contracts/errors.ts'
+import { reasons } from '../../../../shared/contracts/reasons.ts'
+import { encodeToken } from '../../../../shared/contracts/subjects.ts'
+import { at, entryOf, siteOf } from '../../build.ts'
+import { fakeKv } from '../../fake-kv.ts'
 
 const answer = (output: object | null | undefined, status = 'success', error: unknown = []) =>
   JSON.stringify({ ferry_status: status, ferry_error: error, ferry_output: output })

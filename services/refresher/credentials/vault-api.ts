@@ -1,9 +1,9 @@
 /** Asks Vault how long a token still lives: htgettoken does not say. */
-import { errorOf, failure } from '../../shared/contracts/errors.ts'
-import { type ReasonCode, reasons } from '../../shared/contracts/reasons.ts'
-import { z } from '../../shared/contracts/zod.ts'
-import { HttpError } from '../../shared/https/http-error.ts'
-import { type AskOptions, getText } from '../../shared/https/request.ts'
+import { errorOf, failure } from '../../../shared/contracts/errors.ts'
+import { type ReasonCode, reasons } from '../../../shared/contracts/reasons.ts'
+import { z } from '../../../shared/contracts/zod.ts'
+import { HttpError } from '../../../shared/https/http-error.ts'
+import { type AskOptions, getText } from '../../../shared/https/request.ts'
 
 const lookup = z.object({ data: z.object({ ttl: z.number().describe('Seconds.') }) })
 

@@ -1,13 +1,13 @@
 /** Makes one short-lived bearer token with htgettoken from the vault token that the entry has: never more rights than asked. */
 import { readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Bearer } from '../../shared/config/schema/deliver-schema.ts'
-import type { Entry } from '../../shared/config/site.ts'
-import { failure, Transient } from '../../shared/contracts/errors.ts'
-import { encodeToken } from '../../shared/contracts/subjects.ts'
-import { z } from '../../shared/contracts/zod.ts'
-import { readClaims } from '../../shared/tokens/jwt-claims.ts'
-import { isTokenWord } from '../../shared/tokens/token-word.ts'
+import type { Bearer } from '../../../shared/config/schema/deliver-schema.ts'
+import type { Entry } from '../../../shared/config/site.ts'
+import { failure, Transient } from '../../../shared/contracts/errors.ts'
+import { encodeToken } from '../../../shared/contracts/subjects.ts'
+import { z } from '../../../shared/contracts/zod.ts'
+import { readClaims } from '../../../shared/tokens/jwt-claims.ts'
+import { isTokenWord } from '../../../shared/tokens/token-word.ts'
 import {
   commonArguments,
   type HtgettokenOptions,
