@@ -1,7 +1,7 @@
 /** Each node, by the distributor's own ssh with its options, but with no way to log in: as far as the host key and no further. */
-import { sshWords } from '../../services/distributor/ssh-command.ts'
-import { classify } from '../../services/distributor/ssh-failure.ts'
-import { readSshTarget } from '../../services/distributor/ssh-target.ts'
+import { sshWords } from '../../services/distributor/ssh/ssh-command.ts'
+import { classify } from '../../services/distributor/ssh/ssh-failure.ts'
+import { readSshTarget } from '../../services/distributor/ssh/ssh-target.ts'
 import { type CommandOutcome, runCommand } from '../../shared/commands/command.ts'
 import { commandEnvironment, environment } from '../../shared/config/environment.ts'
 import type { Entry, Site } from '../../shared/config/site.ts'

@@ -2,14 +2,14 @@
 import type { Site } from '../../shared/config/site.ts'
 import { Permanent, RetryLater, Transient } from '../../shared/contracts/errors.ts'
 import type { ReasonCode } from '../../shared/contracts/reasons.ts'
-import type { CircuitBreaker } from './circuit-breaker.ts'
-import type { ConcurrencyLimits } from './concurrency-limit.ts'
-import type { ControlMasters } from './control-master.ts'
-import { explainRefusal } from './explain-refusal.ts'
-import { timePush } from './push-timer.ts'
-import { retriesOfPush } from './retries.ts'
-import { NodeFailure } from './ssh-failure.ts'
-import { type Push, type PushMeans, transportOf } from './transport.ts'
+import type { CircuitBreaker } from './nodes/circuit-breaker.ts'
+import type { ConcurrencyLimits } from './nodes/concurrency-limit.ts'
+import { timePush } from './nodes/push-timer.ts'
+import { retriesOfPush } from './nodes/retries.ts'
+import type { ControlMasters } from './ssh/control-master.ts'
+import { explainRefusal } from './ssh/explain-refusal.ts'
+import { NodeFailure } from './ssh/ssh-failure.ts'
+import { type Push, type PushMeans, transportOf } from './transport/transport.ts'
 
 export interface PushToNodeDeps {
   readonly breaker: CircuitBreaker

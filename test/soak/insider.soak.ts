@@ -9,7 +9,7 @@ import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { Transient } from '../../shared/contracts/errors.ts'
 import { startInsider } from '../services/distributor/insider.ts'
-import { type RealNode, startRealNode, uid } from '../services/distributor/real-node.ts'
+import { type RealNode, startRealNode, uid } from '../services/distributor/transport/real-node.ts'
 import { eventually } from '../support/latch.ts'
 import { randomOf } from '../support/random.ts'
 

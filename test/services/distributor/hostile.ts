@@ -14,7 +14,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
-import { attacker, victim } from './place-here.ts'
+import { attacker, victim } from './transport/place-here.ts'
 
 /** The token. */
 export const content = 'hvs.not-for-the-attacker'

@@ -21,7 +21,7 @@ import {
   writeSync,
 } from 'node:fs'
 import { join } from 'node:path'
-import { attacker } from './place-here.ts'
+import { attacker } from './transport/place-here.ts'
 
 export interface Found {
   /** Names of temporary files and directories of pushes that it saw. */

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { type Collection, collect, latch, within } from '../../support/latch.ts'
 import type { Found } from './insider-process.ts'
-import { attacker } from './place-here.ts'
+import { attacker } from './transport/place-here.ts'
 
 export interface Insider extends AsyncDisposable {
   /** Names that pushes made and it saw, each once. */

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { filesFor } from '../../../services/distributor/files.ts'
 import { planReady, planStored } from '../../../services/distributor/plan.ts'
+import { filesFor } from '../../../services/distributor/token/files.ts'
 import type { TokenReady, TokenStored } from '../../../shared/contracts/messages.ts'
 import { storeSubject } from '../../../shared/contracts/subjects.ts'
 import type { Received } from '../../../shared/work/consume.ts'

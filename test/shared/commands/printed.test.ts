@@ -1,9 +1,9 @@
 /** Whatever a program of a node, of Vault or of anybody prints: reading it takes as long as it is, and no more. */
 import { describe, it } from 'node:test'
 import { readVersion } from '../../../cli/doctor/version.ts'
-import { parseResults } from '../../../services/distributor/place.ts'
-import { readComplaint, readListing } from '../../../services/distributor/rsync-outcome.ts'
-import { classify as classifySsh } from '../../../services/distributor/ssh-failure.ts'
+import { classify as classifySsh } from '../../../services/distributor/ssh/ssh-failure.ts'
+import { parseResults } from '../../../services/distributor/transport/place.ts'
+import { readComplaint, readListing } from '../../../services/distributor/transport/rsync-outcome.ts'
 import { hasOwnNames } from '../../../services/storer/condor/condor-version.ts'
 import { creddReason } from '../../../services/storer/condor/credd-texts.ts'
 import { judgeStorer } from '../../../services/storer/condor/storer-texts.ts'

@@ -1,0 +1,99 @@
+/** The conversation with the script that runs on a node (place.sh): what it is sent, and what its answers mean. */
+import { randomBytes } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import type { Entry } from '../../../shared/config/site.ts'
+import { failure, Permanent, Transient } from '../../../shared/contracts/errors.ts'
+import { cleanLine } from '../../../shared/contracts/one-sentence.ts'
+import { refuseUnlessWords } from '../token/files.ts'
+import { groupByDirectory } from './by-directory.ts'
+import type { PlacedFile, Push } from './transport.ts'
+
+/** Without what is for people: the shell there reads it byte by byte. */
+const script = readFileSync(new URL('./place.sh', import.meta.url), 'utf8')
+  .replace(/^ *#.*\n/gm, '')
+  .replace(/^ +/gm, '')
+const endOfScript = '#--'
+
+/**
+ * What the login shell runs, whichever it is: reads the script from stdin byte by byte, leaving the data behind it. Whatever
+ * holds it up there, such as a connection that stands still, ends by itself when the push's time is over.
+ */
+export const remoteCommand = (timeoutMs: number): string =>
+  `exec timeout -k 5 ${Math.ceil(timeoutMs / 1_000)} /bin/sh -c 'eval "$(while IFS= read -r l; do [ "$l" = "${endOfScript}" ] && break; printf "%s\\n" "$l"; done)"'`
+
+/**
+ * The script, its end mark, and the data it reads, with new random words each time. Those in the names of private directories
+ * are seen by everybody on the node, the one that marks the lines by nobody. Throws Permanent `content-refused`.
+ */
+export function placeInput(uid: number, files: readonly PlacedFile[]): string {
+  refuseUnlessWords(files)
+  const directories = groupByDirectory(files)
+  const data = [
+    ...[uid, directories.length],
+    ...directories.flatMap((directory) => [
+      ...[directory.path, randomWord(), directory.files.length],
+      ...directory.files.flatMap(({ number, name, file }) => [number, file.mode, name, file.content]),
+    ]),
+  ]
+  const mark = randomWord()
+  return [script.trimEnd(), endOfScript, mark, ...data.map((line) => `${mark} ${line}`), ''].join('\n')
+}
+
+const randomWord = () => randomBytes(16).toString('hex')
+
+/**
+ * The result of each file, by its number from 1; number 0 is the refusal of all. Other lines (a message of the day) are passed
+ * over. Whoever owns the node may say anything here: a result is one clean, short line.
+ */
+export function parseResults(stdout: string): Map<number, string> {
+  return new Map(
+    [...stdout.matchAll(/^managed-tokens: (\d{1,4}) (.*)$/gm)].map(([, number, result]) => [
+      Number(number),
+      cleanLine(result ?? ''),
+    ]),
+  )
+}
+
+/**
+ * Throws for the first file that is not optional and not in place; returns a warning about one that is. A result is `ok`,
+ * `disk-full`, `squatted …`, `unsafe …`, `no-directory` or `other …`.
+ */
+export function judgeFiles(
+  { entry, node, files }: Omit<Push, 'uid'>,
+  results: ReadonlyMap<number, string>,
+): string | undefined {
+  let warning: string | undefined
+  for (const [index, file] of files.entries()) {
+    const result = results.get(index + 1) ?? 'missing'
+    if (result === 'ok') continue
+    if (!file.optional) throw fileError(entry, node, file, result)
+    warning = `${file.path} could not be written on ${node} (${result.split(' ')[0]}).`
+  }
+  return warning
+}
+
+function fileError(entry: Entry, node: string, { path }: PlacedFile, result: string): Error {
+  const where = `${path} on ${node} (${entry.account})`
+  if (result === 'disk-full')
+    return new Transient(failure('disk-full', `No space for ${where}; the old token stays.`))
+  if (result.startsWith('squatted'))
+    return new Permanent(
+      failure('destination-squatted', `Somebody else holds ${where}: ${result.replace(/^squatted /, '')}.`),
+    )
+  if (result.startsWith('unsafe'))
+    return new Permanent(
+      failure(
+        'destination-unsafe',
+        `Others may rename what lies in the directory of ${where}: ${result.replace(/^unsafe /, '')}.`,
+      ),
+    )
+  if (result === 'no-directory')
+    return new Permanent(failure('destination-missing', `The directory of ${where} does not exist.`))
+  return new Transient(failure('push-failed', `${where} could not be written: ${result}.`))
+}
+
+/** The account is somebody else on that node. */
+export const wrongOwner = ({ entry, node, uid }: Push, actual: string): Permanent =>
+  new Permanent(
+    failure('wrong-owner', `${entry.account} has UID ${actual} on ${node}, not ${uid}: nothing was written.`),
+  )
