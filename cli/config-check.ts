@@ -1,5 +1,5 @@
 /** `managed-tokens config check [FILE]`: everything that is wrong with a configuration, in one go, without starting anything. */
-import { loadTemplates } from '../services/notifier/templates.ts'
+import { loadTemplates } from '../services/notifier/digest/templates.ts'
 import { loadSite } from '../shared/config/load.ts'
 import { ConfigError, formatProblem, type Problem } from '../shared/config/read/problem.ts'
 

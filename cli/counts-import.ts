@@ -1,6 +1,6 @@
 /** `managed-tokens counts import FILE`: takes over how often in a row things had failed under the predecessor. */
-import { importCounts } from '../services/notifier/failure-store.ts'
-import { matchCounts, readPredecessorCounts } from '../services/notifier/predecessor-counts.ts'
+import { importCounts } from '../services/notifier/failures/failure-store.ts'
+import { matchCounts, readPredecessorCounts } from '../services/notifier/failures/predecessor-counts.ts'
 import { loadSite } from '../shared/config/load.ts'
 import { findConfigFile } from '../shared/config/read/find.ts'
 import { timestamp } from '../shared/contracts/messages.ts'

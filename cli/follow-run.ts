@@ -1,6 +1,6 @@
 /** Follows a run from the facts on the bus, not by polling: what comes, in order, until the run has finished. */
 import type { Subscription } from '@nats-io/nats-core'
-import type { RunStatus } from '../services/notifier/status-request.ts'
+import type { RunStatus } from '../services/notifier/ledger/answer-status.ts'
 import type { Bus } from '../shared/bus/connect.ts'
 import { readMessage } from '../shared/bus/parse-message.ts'
 import {

@@ -1,7 +1,7 @@
 /** The test messages of `notify test`, one for each addressee, and what to do where one was not taken. Pure. */
 import { ulid } from 'ulid'
-import type { Outcome } from '../services/notifier/outcome.ts'
-import { experimentHook, mailsTo, type Way, waysToAdmins } from '../services/notifier/ways.ts'
+import { experimentHook, mailsTo, type Way, waysToAdmins } from '../services/notifier/channels/channels-of.ts'
+import type { Outcome } from '../services/notifier/channels/outcome.ts'
 import { nearest } from '../shared/config/read/problem.ts'
 import type { Site } from '../shared/config/site.ts'
 import { type NewsRow, type Notification, schemaVersion } from '../shared/contracts/messages.ts'

@@ -1,7 +1,7 @@
 /** `managed-tokens notify test`: sends a marked message to everybody who is configured, and says what happened to each. */
-import { findChannel } from '../services/notifier/channel.ts'
-import { notNow, type Outcome, refused } from '../services/notifier/outcome.ts'
-import { createPacer } from '../services/notifier/pacer.ts'
+import { findChannel } from '../services/notifier/channels/channel.ts'
+import { notNow, type Outcome, refused } from '../services/notifier/channels/outcome.ts'
+import { createPacer } from '../services/notifier/outbox/rate-limiter.ts'
 import { loadSite } from '../shared/config/load.ts'
 import { findConfigFile } from '../shared/config/read/find.ts'
 import type { Site } from '../shared/config/site.ts'

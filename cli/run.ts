@@ -1,5 +1,5 @@
 /** `managed-tokens run`: asks for a run, and with `--watch` follows it to its end. */
-import type { RunStatus } from '../services/notifier/status-request.ts'
+import type { RunStatus } from '../services/notifier/ledger/answer-status.ts'
 import type { RunAnswer, RunRequest } from '../services/refresher/start-run/run-request.ts'
 import type { Bus } from '../shared/bus/connect.ts'
 import { requests } from '../shared/contracts/subjects.ts'

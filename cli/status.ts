@@ -1,6 +1,6 @@
 /** `managed-tokens status`: the ledger of a run, whole. */
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { RunStatus } from '../services/notifier/status-request.ts'
+import type { RunStatus } from '../services/notifier/ledger/answer-status.ts'
 import type { Bus } from '../shared/bus/connect.ts'
 import { requests } from '../shared/contracts/subjects.ts'
 import { ask, connectOperator } from './connection.ts'

@@ -1,7 +1,7 @@
 /** Will people hear of failures: the mail server and the webhooks? Nothing is sent; `notify test` does that. */
-import { judgeMailError } from '../../services/notifier/mail-error.ts'
-import { readPassword } from '../../services/notifier/mail-password.ts'
-import { reachMailServer } from '../../services/notifier/mail-transport.ts'
+import { judgeMailError } from '../../services/notifier/channels/mail-error.ts'
+import { readPassword } from '../../services/notifier/channels/mail-password.ts'
+import { reachMailServer } from '../../services/notifier/channels/mail-transport.ts'
 import type { MailServer, Recipients, Site } from '../../shared/config/site.ts'
 import { exchange } from '../../shared/https/request.ts'
 import { type Check, type Finding, ok, problem, warning } from './check.ts'

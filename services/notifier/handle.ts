@@ -23,14 +23,21 @@ import { encodeToken, type TokenFact, tokenSubject } from '../../shared/contract
 import type { z } from '../../shared/contracts/zod.ts'
 import { currentSpanRef } from '../../shared/telemetry/traces/run-span.ts'
 import type { Received } from '../../shared/work/consume.ts'
-import { announceConfigProblems } from './config-problems.ts'
-import { finishedIfEnded } from './deadlines.ts'
-import { applyEvent, type LedgerRow, type LedgerRun, type RowEvent, rowsOf, supersededBy } from './ledger.ts'
-import type { LedgerStore } from './ledger-store.ts'
-import { addNews } from './news-store.ts'
-import { completionOf, countRows } from './run-news.ts'
-import { announceUidFailures } from './uid-failures.ts'
-import { breakSilence } from './watch-silence.ts'
+import { finishedIfEnded } from './ledger/deadlines.ts'
+import {
+  applyEvent,
+  type LedgerRow,
+  type LedgerRun,
+  type RowEvent,
+  rowsOf,
+  supersededBy,
+} from './ledger/ledger.ts'
+import type { LedgerStore } from './ledger/ledger-store.ts'
+import { announceConfigProblems } from './news/config-problems.ts'
+import { addNews } from './news/news-store.ts'
+import { completionOf, countRows } from './news/run-news.ts'
+import { announceUidFailures } from './news/uid-failures.ts'
+import { breakSilence } from './watch/watch-silence.ts'
 
 export interface NotifierDeps {
   readonly site: () => Site

@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { checkBus } from '../../cli/doctor/bus.ts'
-import { freePort } from '../services/notifier/mail-server.ts'
+import { freePort } from '../services/notifier/channels/mail-server.ts'
 import { type } from '../support/terminal.ts'
 
 const accounts: Record<string, [account: string, says: RegExp]> = {

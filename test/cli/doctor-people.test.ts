@@ -9,7 +9,7 @@ import { checkPeople } from '../../cli/doctor/people.ts'
 import { layoutOf } from '../../sandbox/layout.ts'
 import { makeTls, type Tls } from '../../sandbox/tls.ts'
 import { siteOf } from '../services/build.ts'
-import { listen, startMailServer } from '../services/notifier/mail-server.ts'
+import { listen, startMailServer } from '../services/notifier/channels/mail-server.ts'
 
 const directory = mkdtempSync(join(tmpdir(), 'mt-doctor-'))
 after(() => rmSync(directory, { recursive: true }))

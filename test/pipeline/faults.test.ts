@@ -1,7 +1,7 @@
 /** Each fault of the demo: it exits 1 in time, names what failed and why, everything else arrives, and people are told the same. */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { concernsExperiment } from '../../services/notifier/cause.ts'
+import { concernsExperiment } from '../../services/notifier/failures/cause.ts'
 import { pushSubject, refreshSubject, storeSubject } from '../../shared/contracts/subjects.ts'
 import { findLeaks } from '../support/canary.ts'
 import { makeDirectory } from '../support/pipeline.ts'

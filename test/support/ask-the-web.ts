@@ -1,7 +1,7 @@
 /** Asks as the daemons do, once, in a process of its own with an environment of its own, and prints what came of it. */
 import pino from 'pino'
-import { sendMail } from '../../services/notifier/email.ts'
-import { postJson } from '../../services/notifier/post-json.ts'
+import { sendMail } from '../../services/notifier/channels/email.ts'
+import { postJson } from '../../services/notifier/channels/post-json.ts'
 import { connectBus } from '../../shared/bus/connect.ts'
 import type { Notification } from '../../shared/contracts/messages.ts'
 import { getText } from '../../shared/https/request.ts'

@@ -2,7 +2,7 @@
 import { createServer, type IncomingMessage } from 'node:http'
 import { connect } from 'node:net'
 import type { Duplex } from 'node:stream'
-import { type Listening, listen } from '../services/notifier/mail-server.ts'
+import { type Listening, listen } from '../services/notifier/channels/mail-server.ts'
 
 export interface ConnectProxy extends Listening {
   /** What it was asked, `CONNECT host:port` or `GET http://…`, and as whom. */

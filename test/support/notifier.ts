@@ -1,10 +1,10 @@
 /** The notifier's parts on a real bus: facts go in as the other daemons would publish them, messages to people come out. */
 import type { KV } from '@nats-io/kv'
 import pino from 'pino'
-import { keepDeadLetter, schemaOfDead } from '../../services/notifier/dead-letter.ts'
+import { handleAndTell, openRounds } from '../../services/notifier/clock.ts'
 import { type NotifierDeps, schemaOfFact } from '../../services/notifier/handle.ts'
-import { openLedger } from '../../services/notifier/ledger-store.ts'
-import { handleAndTell, openRounds } from '../../services/notifier/rounds.ts'
+import { openLedger } from '../../services/notifier/ledger/ledger-store.ts'
+import { keepDeadLetter, schemaOfDead } from '../../services/notifier/news/dead-letter.ts'
 import type { Bus } from '../../shared/bus/connect.ts'
 import { publish } from '../../shared/bus/publish.ts'
 import { ensureTopology } from '../../shared/bus/streams/topology.ts'

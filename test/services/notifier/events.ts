@@ -1,5 +1,5 @@
 /** Events of one entry and the row they change, for tests of the ledger. */
-import type { LedgerRow, RowEvent, TargetRow } from '../../../services/notifier/ledger.ts'
+import type { LedgerRow, RowEvent, TargetRow } from '../../../services/notifier/ledger/ledger.ts'
 import type { TokenFailed } from '../../../shared/contracts/messages.ts'
 import { at, dune, ofRun, readyOf, runIds } from '../build.ts'
 

@@ -1,7 +1,7 @@
 /** Pieces of news and the messages made of them, for tests. */
-import { composeDigests } from '../../../services/notifier/digest.ts'
-import type { News } from '../../../services/notifier/news.ts'
-import { loadTemplates } from '../../../services/notifier/templates.ts'
+import { composeDigests } from '../../../services/notifier/digest/digest.ts'
+import { loadTemplates } from '../../../services/notifier/digest/templates.ts'
+import type { News } from '../../../services/notifier/news/news.ts'
 import type { Site } from '../../../shared/config/site.ts'
 import { at, runIds, siteOf } from '../build.ts'
 

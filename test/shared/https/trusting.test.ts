@@ -7,7 +7,12 @@ import { createServer } from 'node:https'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
-import { freePort, type Listening, listen, startMailServer } from '../../services/notifier/mail-server.ts'
+import {
+  freePort,
+  type Listening,
+  listen,
+  startMailServer,
+} from '../../services/notifier/channels/mail-server.ts'
 import { askTheWeb } from '../../support/asking.ts'
 import { hashLinkOf, makeAuthority, makeServerCertificate } from '../../support/certificates.ts'
 

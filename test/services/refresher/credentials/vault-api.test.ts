@@ -9,7 +9,7 @@ import { layoutOf } from '../../../../sandbox/layout.ts'
 import { makeTls } from '../../../../sandbox/tls.ts'
 import { onWayToVault, tokenExpiry } from '../../../../services/refresher/credentials/vault-api.ts'
 import { HttpError } from '../../../../shared/https/http-error.ts'
-import { type Listening, listen } from '../../notifier/mail-server.ts'
+import { type Listening, listen } from '../../notifier/channels/mail-server.ts'
 
 const token = 'not-a-token'
 

@@ -1,0 +1,27 @@
+/** Keeps in the bucket `failures` of which tokens people were warned, until they are told that it is over. */
+import type { KV } from '@nats-io/kv'
+import type { Site } from '../../../shared/config/site.ts'
+import { pushSubject, storeSubject } from '../../../shared/contracts/subjects.ts'
+import type { Failing } from './failure-store.ts'
+
+/** What the keys of warnings begin with; the target's key follows. */
+export const warnedPrefix = 'warned.'
+
+/** The key of a warning of this target's token; undefined for what is no target, or is configured no more. */
+function warningKey({ entry, kind, name = '' }: Failing, { entries }: Site): string | undefined {
+  const configured = entries.find((one) => one.name === entry)
+  if (!configured || kind === 'refresh') return undefined
+  return `${warnedPrefix}${(kind === 'node' ? pushSubject : storeSubject)(configured, name)}`
+}
+
+/** True where people were warned, and not told yet that it is over. */
+export async function isWarned(failures: KV, failing: Failing, site: Site): Promise<boolean> {
+  const key = warningKey(failing, site)
+  return key !== undefined && (await failures.get(key))?.operation === 'PUT'
+}
+
+/** For whoever tells that it is over. */
+export async function forgetWarning(failures: KV, failing: Failing, site: Site): Promise<void> {
+  const key = warningKey(failing, site)
+  if (key !== undefined) await failures.delete(key)
+}

@@ -1,0 +1,62 @@
+/** Answers `managed-tokens.status`: how every entry and target of a run stands, a page at a time. */
+import { isValid } from 'ulid'
+import { cutIntoPages } from '../../../shared/bus/requests/page.ts'
+import { parseRequest } from '../../../shared/bus/requests/parse-request.ts'
+import { RequestError } from '../../../shared/bus/requests/serve-requests.ts'
+import { z } from '../../../shared/contracts/zod.ts'
+import { type LedgerRow, totalsOf } from './ledger.ts'
+import type { LedgerStore } from './ledger-store.ts'
+
+const statusRequest = z.strictObject({
+  run: z.string().optional().describe('Default: the run that started last.'),
+  page: z.int().min(1).default(1),
+})
+
+export interface RunStatus {
+  readonly run: string
+  readonly started: string
+  readonly deadline: string
+  readonly finished: string | null
+  readonly totals: ReturnType<typeof totalsOf>
+  /** Targets that have not ended. */
+  readonly waiting: number
+  readonly page: number
+  readonly pages: number
+  readonly entries: readonly LedgerRow[]
+}
+
+/** The ledger of one run. Throws RequestError when there is no such run. */
+export async function readStatus(body: unknown, ledger: LedgerStore): Promise<RunStatus> {
+  const request = parseRequest(statusRequest, body)
+  const id = request.run?.toUpperCase() ?? (await ledger.latestRun())
+  if (id === undefined)
+    throw new RequestError('no-run', 'There has been no run yet: start one with managed-tokens run.')
+  const run = isValid(id) ? await ledger.readRun(id) : undefined
+  if (!run)
+    throw new RequestError('unknown-run', `No run ${request.run ?? id} in the ledger: it keeps two weeks.`)
+  const rows = await ledger.readRows(run)
+  const waiting = countWaiting(rows)
+  const pages = cutIntoPages(rows)
+  return {
+    run: run.run,
+    started: run.started,
+    deadline: run.deadline,
+    finished: run.finished ?? (waiting === 0 ? lastEnd(rows, run.started) : null),
+    totals: totalsOf(rows),
+    waiting,
+    page: request.page,
+    pages: pages.length,
+    entries: pages[request.page - 1] ?? [],
+  }
+}
+
+function countWaiting(rows: readonly LedgerRow[]): number {
+  const states = rows.flatMap(({ targets, refresh }) => [refresh.state, ...targets.map(({ state }) => state)])
+  return states.filter((state) => state === 'waiting').length
+}
+
+/** When the last target ended: the run's end is marked a moment after that. */
+function lastEnd(rows: readonly LedgerRow[], started: string): string {
+  const ends = rows.flatMap(({ targets, refresh }) => [refresh.at, ...targets.map(({ at }) => at)])
+  return ends.sort().at(-1) ?? started
+}

@@ -1,0 +1,233 @@
+/** The ledger of a run, as pure steps: how each event changes a row, and when everything has ended. */
+import {
+  type RunStarted,
+  runMode,
+  type TokenFailed,
+  type TokenPushed,
+  type TokenReady,
+  type TokenStored,
+  targetState,
+  time,
+} from '../../../shared/contracts/messages.ts'
+import { runId } from '../../../shared/contracts/run-id.ts'
+import { z } from '../../../shared/contracts/zod.ts'
+
+const causeName = z.string().describe('What is at fault where it is not the target itself.').optional()
+
+/** How one target of an entry stands. */
+export const targetRow = z.object({
+  kind: z.enum(['credd', 'node']),
+  name: z.string(),
+  state: targetState,
+  at: time.describe('When it came to this state.'),
+  code: z.string().optional(),
+  message: z.string().optional(),
+  action: z.string().optional(),
+  causeName,
+  expiry: time.describe('When the token there ends.').optional(),
+  warning: z.string().optional(),
+  cause: z.literal('refresh').describe('Failed because the entry’s refresh did.').optional(),
+})
+export type TargetRow = z.infer<typeof targetRow>
+
+/** One entry of a run: the value of the key `<run>.<entry>` in the bucket `runs`. */
+export const ledgerRow = z.object({
+  run: runId,
+  entry: z.string(),
+  service: z.string(),
+  refresh: z.object({
+    state: targetState,
+    at: time,
+    code: z.string().optional(),
+    message: z.string().optional(),
+    action: z.string().optional(),
+    causeName,
+    expiry: time.optional(),
+    reused: z.boolean().optional(),
+  }),
+  targets: z.array(targetRow),
+})
+export type LedgerRow = z.infer<typeof ledgerRow>
+
+/** The run itself: the value of the key `<run>` in the bucket `runs`. */
+export const ledgerRun = z.object({
+  run: runId,
+  started: time,
+  deadline: time,
+  mode: runMode,
+  entries: z.array(z.string()),
+  traceId: z.string().optional(),
+  spanId: z.string().describe('Where the run’s trace came by: what the clock brings hangs there.').optional(),
+  finished: time.optional(),
+})
+export type LedgerRun = z.infer<typeof ledgerRun>
+
+/** In the place of a run's id where there is none: smaller than every one. */
+export const beforeAllRuns = '0'.repeat(26)
+
+/** The rows of a run that has just started: every node waits; credds are known once the token is ready. */
+export function rowsOf(event: RunStarted): LedgerRow[] {
+  return event.entries.map(({ entry, service, nodes }) => ({
+    run: event.run,
+    entry,
+    service,
+    refresh: { state: 'waiting', at: event.at },
+    targets: event.mode.push
+      ? nodes.map((name) => ({ kind: 'node', name, state: 'waiting', at: event.at }))
+      : [],
+  }))
+}
+
+/** The events that change a row, told apart by their subject. */
+export type RowEvent =
+  | { readonly kind: 'ready'; readonly body: TokenReady }
+  | { readonly kind: 'stored'; readonly body: TokenStored }
+  | { readonly kind: 'pushed'; readonly body: TokenPushed }
+  | { readonly kind: 'failed'; readonly body: TokenFailed }
+
+/**
+ * The row after an event of its run. Events may come twice and in any order: what is done stays done, of two failures the
+ * later one counts, and a late result overwrites an earlier end.
+ */
+export function applyEvent(row: LedgerRow, event: RowEvent): LedgerRow {
+  const { body } = event
+  switch (event.kind) {
+    case 'ready':
+      return {
+        ...row,
+        refresh: refreshOf(event.body),
+        targets: withCredds(reopen(row.targets, event.body), event.body.credds, body.at),
+      }
+    case 'stored':
+      return withTarget(row, { kind: 'credd', name: event.body.credd, state: 'done', at: body.at })
+    case 'pushed': {
+      const { node, expiry, warning } = event.body
+      return withTarget(row, {
+        kind: 'node',
+        name: node,
+        state: 'done',
+        at: body.at,
+        expiry,
+        ...(warning && { warning }),
+      })
+    }
+    case 'failed':
+      return withFailure(row, event.body)
+  }
+}
+
+/** With a token, an entry has failed all the same where nodes get nothing of it and nobody else tells. */
+function refreshOf({ at, expiry, reused, lacking }: TokenReady): LedgerRow['refresh'] {
+  if (!lacking) return { state: 'done', at, expiry, reused }
+  return { state: 'failed', at, ...lacking, expiry, reused }
+}
+
+const hasToken = ({ refresh }: LedgerRow) => refresh.state === 'done' || refresh.expiry !== undefined
+
+/** A refresh that failed ended the targets; when it works after all, they wait again, except credds that are none any more. */
+function reopen(targets: readonly TargetRow[], { credds, at }: TokenReady): TargetRow[] {
+  return targets
+    .filter(({ kind, name, cause }) => cause !== 'refresh' || kind === 'node' || credds.includes(name))
+    .map((target) =>
+      target.cause === 'refresh' ? { kind: target.kind, name: target.name, state: 'waiting', at } : target,
+    )
+}
+
+function withCredds(targets: readonly TargetRow[], credds: readonly string[], at: string): TargetRow[] {
+  const known = new Set(targets.filter(({ kind }) => kind === 'credd').map(({ name }) => name))
+  const added = credds.filter((name) => !known.has(name))
+  return [...targets, ...added.map((name) => ({ kind: 'credd', name, state: 'waiting', at }) as const)]
+}
+
+/** The target's new state in its place, unless what is known already is better or later. */
+function withTarget(row: LedgerRow, target: TargetRow): LedgerRow {
+  const place = row.targets.findIndex(({ kind, name }) => kind === target.kind && name === target.name)
+  const before = row.targets[place]
+  if (!before) return { ...row, targets: [...row.targets, target] }
+  if (before.state === 'done' && target.state !== 'done') return row
+  if (before.state === 'failed' && target.state === 'failed' && !before.cause && before.at > target.at)
+    return row
+  return { ...row, targets: row.targets.with(place, target) }
+}
+
+function withFailure(
+  row: LedgerRow,
+  { stage, target, at, code, message, action, causeName, credds = [] }: TokenFailed,
+): LedgerRow {
+  const why = { state: 'failed', at, code, message, action, ...(causeName && { causeName }) } as const
+  if (stage !== 'refresh')
+    return target
+      ? withTarget(row, { kind: stage === 'store' ? 'credd' : 'node', name: target, ...why })
+      : row
+  if (hasToken(row)) return row
+  const refresh = row.refresh.state === 'failed' && row.refresh.at > at ? row.refresh : why
+  const targets = withCredds(row.targets, credds, at).map((one) =>
+    one.state === 'waiting' || one.cause === 'refresh'
+      ? { kind: one.kind, name: one.name, ...refresh, cause: 'refresh' as const }
+      : one,
+  )
+  return { ...row, refresh, targets }
+}
+
+/** What still waits, ended as `state` (the same row when nothing does): superseded by a newer run's result, or unfinished at the deadline. */
+export function endWaiting(
+  row: LedgerRow,
+  state: 'superseded' | 'unfinished',
+  at: string,
+  only?: (target: TargetRow) => boolean,
+): LedgerRow {
+  const whole = !only
+  const endsRefresh = whole && row.refresh.state === 'waiting'
+  const ends = (target: TargetRow) => target.state === 'waiting' && (whole || only(target))
+  if (!endsRefresh && !row.targets.some(ends)) return row
+  return {
+    ...row,
+    refresh: endsRefresh ? { state, at } : row.refresh,
+    targets: row.targets.map((target) => (ends(target) ? { ...target, state, at } : target)),
+  }
+}
+
+/** What an older run loses to this event: the whole entry when the newer run has its token, else one target. */
+export function supersededBy(row: LedgerRow, event: RowEvent, at: string): LedgerRow {
+  if (event.kind === 'ready' || (event.kind === 'failed' && event.body.stage === 'refresh'))
+    return row.refresh.state === 'waiting' ? endWaiting(row, 'superseded', at) : row
+  const [kind, name] =
+    event.kind === 'stored'
+      ? ['credd', event.body.credd]
+      : event.kind === 'pushed'
+        ? ['node', event.body.node]
+        : [event.body.stage === 'store' ? 'credd' : 'node', event.body.target]
+  return endWaiting(row, 'superseded', at, (target) => target.kind === kind && target.name === name)
+}
+
+/**
+ * What still waits at the deadline, and has ended in another run since `since`, was superseded there: a notifier may have
+ * heard of the two runs in another order, and a weaker run's work is left to a fuller one that has it already.
+ */
+export function endAsIn(row: LedgerRow, other: LedgerRow, since: string, at: string): LedgerRow {
+  const hasResult = (one: Pick<TargetRow, 'state' | 'at'>) =>
+    (one.state === 'done' || one.state === 'failed') && one.at >= since
+  if (row.refresh.state === 'waiting')
+    return hasResult(other.refresh) ? endWaiting(row, 'superseded', at) : row
+  return endWaiting(row, 'superseded', at, ({ kind, name }) =>
+    other.targets.some((one) => one.kind === kind && one.name === name && hasResult(one)),
+  )
+}
+
+/** True when the entry and all its targets have ended. */
+export function hasEnded(row: LedgerRow): boolean {
+  return row.refresh.state !== 'waiting' && row.targets.every(({ state }) => state !== 'waiting')
+}
+
+/** How many of a run's targets ended how. An entry counts as one without any target (test mode, no credd), or where it failed itself. */
+export function totalsOf(
+  rows: readonly LedgerRow[],
+): Record<'done' | 'failed' | 'superseded' | 'unfinished', number> {
+  const totals = { done: 0, failed: 0, superseded: 0, unfinished: 0 }
+  for (const row of rows) {
+    const isTarget = row.targets.length === 0 || (row.refresh.state === 'failed' && hasToken(row))
+    const states = [...row.targets.map(({ state }) => state), ...(isTarget ? [row.refresh.state] : [])]
+    for (const state of states) if (state !== 'waiting') totals[state] += 1
+  }
+  return totals
+}

@@ -1,0 +1,30 @@
+/** Remembers in the bucket `failures` which problems administrators were told of last: the same ones are told once. */
+import { createHash } from 'node:crypto'
+import type { KV } from '@nats-io/kv'
+import { readValue } from '../../../shared/bus/read-value.ts'
+import { z } from '../../../shared/contracts/zod.ts'
+
+const told = z.object({
+  problems: z.string().describe('SHA-256 of the problems told last; empty once there are none.'),
+  run: z.string().describe('The run that told them, or another name of the occasion.'),
+})
+
+/**
+ * True where administrators have not heard of exactly these `problems` under `key`; asked again on the same occasion, it
+ * gives the same answer. No entry's key in that bucket is without a dot.
+ */
+export async function isToldFirst(
+  failures: KV,
+  key: string,
+  problems: readonly string[],
+  occasion: string,
+): Promise<boolean> {
+  const { value: before } = await readValue(failures, key, told)
+  const digest = problems.length > 0 ? digestOf(problems) : ''
+  if (digest === (before?.problems ?? '') && occasion !== before?.run) return false
+  await failures.put(key, JSON.stringify({ problems: digest, run: occasion }))
+  return digest !== ''
+}
+
+const digestOf = (problems: readonly string[]) =>
+  createHash('sha256').update(problems.join('\n')).digest('hex')

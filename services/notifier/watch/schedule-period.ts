@@ -1,0 +1,11 @@
+/** How far the schedule's runs lie apart. */
+
+import type { Site } from '../../../shared/config/site.ts'
+import { cronTimes } from '../../refresher/schedule/cron-times.ts'
+
+/** The longer of the last and the next interval (milliseconds); undefined where the schedule is off. */
+export function schedulePeriodMs({ schedule }: Pick<Site, 'schedule'>, now: Date): number | undefined {
+  if (schedule.cron === false) return undefined
+  const around = cronTimes(schedule.cron, schedule.timeZone)(now.getTime())
+  return around && Math.max(around.next - around.last, around.last - around.before)
+}

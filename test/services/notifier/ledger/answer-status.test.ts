@@ -1,0 +1,62 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { readStatus } from '../../../../services/notifier/ledger/answer-status.ts'
+import type { LedgerRow, LedgerRun } from '../../../../services/notifier/ledger/ledger.ts'
+import type { LedgerStore } from '../../../../services/notifier/ledger/ledger-store.ts'
+import { at, runIds } from '../../build.ts'
+
+/** A run of so many entries, each with so many failed nodes. */
+function ledgerOf(entries: number, nodes: number): LedgerStore {
+  const rows = Array.from(
+    { length: entries },
+    (_, entry): LedgerRow => ({
+      ...{ run: runIds[0], entry: `e${entry}_production`, service: `e${entry}_production` },
+      refresh: { state: 'done', at: at(1) },
+      targets: Array.from({ length: nodes }, (_, node) => ({
+        ...{
+          kind: 'node',
+          name: `node${node}.lab.example`,
+          state: 'failed',
+          at: at(2),
+          code: 'node-unreachable',
+        },
+        ...{ message: 'x'.repeat(200), action: 'y'.repeat(100) },
+      })),
+    }),
+  )
+  const run: LedgerRun = {
+    ...{ run: runIds[0], started: at(0), deadline: at(5), mode: { push: true, notify: true } },
+    ...{ entries: rows.map(({ entry }) => entry), finished: at(6) },
+  }
+  const known = { readRun: async () => run, readRows: async () => rows, latestRun: async () => run.run }
+  return known as unknown as LedgerStore
+}
+
+describe('the answer about a run', () => {
+  it('of ten thousand targets comes in pages that each fit into a message, with every entry once', async () => {
+    const ledger = ledgerOf(250, 40)
+    const first = await readStatus({}, ledger)
+    assert.ok(first.pages > 1)
+    const names: string[] = []
+    for (let page = 1; page <= first.pages; page += 1) {
+      const answer = await readStatus({ run: runIds[0], page }, ledger)
+      assert.ok(Buffer.byteLength(JSON.stringify(answer)) < 1024 * 1024)
+      assert.equal(answer.totals.failed, 10_000)
+      names.push(...answer.entries.map(({ entry }) => entry))
+    }
+    assert.equal(new Set(names).size, 250)
+    assert.equal(names.length, 250)
+  })
+  it('of a few is one page, and a page there is not is empty', async () => {
+    const ledger = ledgerOf(150, 1)
+    assert.equal((await readStatus(undefined, ledger)).pages, 1)
+    assert.deepEqual((await readStatus({ page: 2 }, ledger)).entries, [])
+  })
+  it('is found however its id is written', async () => {
+    assert.equal((await readStatus({ run: runIds[0].toLowerCase() }, ledgerOf(1, 1))).run, runIds[0])
+  })
+  for (const run of ['latest', '', '*', '>', 'a b', 'open.runs', `${runIds[0]}.dune_production`])
+    it(`is that there is none for ${JSON.stringify(run)}, which is no run’s id: the bucket is not asked`, async () => {
+      await assert.rejects(readStatus({ run }, ledgerOf(1, 1)), { code: 'unknown-run' })
+    })
+})

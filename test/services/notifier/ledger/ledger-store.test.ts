@@ -1,0 +1,260 @@
+import assert from 'node:assert/strict'
+import { after, before, beforeEach, describe, it } from 'node:test'
+import type { KV } from '@nats-io/kv'
+import { tellNews } from '../../../../services/notifier/digest/send-digest.ts'
+import {
+  type Failing,
+  importCounts,
+  recordFailure,
+  recordSuccess,
+} from '../../../../services/notifier/failures/failure-store.ts'
+import { handleFact, type NotifierDeps } from '../../../../services/notifier/handle.ts'
+import { endOverdueRuns } from '../../../../services/notifier/ledger/deadlines.ts'
+import { applyEvent, type LedgerRun } from '../../../../services/notifier/ledger/ledger.ts'
+import { type LedgerStore, openLedger } from '../../../../services/notifier/ledger/ledger-store.ts'
+import type { Bus } from '../../../../shared/bus/connect.ts'
+import type { Outgoing } from '../../../../shared/bus/publish.ts'
+import { ensureTopology } from '../../../../shared/bus/streams/topology.ts'
+import { RetryLater } from '../../../../shared/contracts/errors.ts'
+import type { Notification, RunFinished, RunStarted } from '../../../../shared/contracts/messages.ts'
+import { nextRunId } from '../../../../shared/contracts/run-id.ts'
+import { buckets, latestRunKey } from '../../../../shared/contracts/subjects.ts'
+import type { Received } from '../../../../shared/work/consume.ts'
+import { startTestNats, type TestNats } from '../../../support/nats.ts'
+import { at, dune, ofRun, siteOf } from '../../build.ts'
+import { fakeKv } from '../../fake-kv.ts'
+import { brief, failed, pushed, ready, startedRow, stored } from '../events.ts'
+
+let nats: TestNats
+let bus: Bus
+let runs: KV
+let failures: KV
+let last: string | undefined
+const newRun = () => {
+  last = nextRunId(last, Date.now())
+  return last
+}
+
+before(async () => {
+  nats = await startTestNats()
+  bus = await nats.connect('notifier')
+  await ensureTopology(bus, 'notifier', { streams: [], buckets: [] })
+  runs = await bus.bucket(buckets.runs)
+  failures = await bus.bucket(buckets.failures)
+})
+after(async () => {
+  await bus?.[Symbol.asyncDispose]()
+  await nats?.[Symbol.asyncDispose]()
+})
+
+const runOf = (run: string, entries: string[] = [dune.entry]): LedgerRun => ({
+  ...{ run, started: at(0), deadline: at(5), mode: { push: true, notify: true }, entries },
+})
+const startedEvent = (run: string): RunStarted => ({
+  ...ofRun(run),
+  ...{ deadline: at(5), configHash: 'x', trigger: 'request', mode: { push: true, notify: true } },
+  entries: [{ ...dune, nodes: ['n1', 'n2'] }],
+})
+const rowOf = async (store: LedgerStore, run: string) =>
+  (await store.readRows(runOf(run)))[0] ?? startedRow(run)
+
+describe('the ledger in its bucket', () => {
+  it('loses no event when two notifiers write the same row at once', async () => {
+    const [one, two] = [await openLedger(runs), await openLedger(runs)]
+    const run = newRun()
+    const nodes = Array.from({ length: 20 }, (_, i) => `m${i}`)
+    await one.startRun(runOf(run), [startedRow(run)])
+    await Promise.all(
+      nodes.map((node, i) =>
+        (i % 2 ? one : two).changeRow(run, dune.entry, (row) => applyEvent(row, pushed(1, node, run))),
+      ),
+    )
+    const done = (await rowOf(one, run)).targets
+      .filter(({ state }) => state === 'done')
+      .map(({ name }) => name)
+    assert.deepEqual(done.toSorted(), nodes.toSorted())
+  })
+
+  it('is started once: a start that comes again leaves what has happened since', async () => {
+    const store = await openLedger(runs)
+    const run = newRun()
+    await store.startRun(runOf(run), [startedRow(run)])
+    await store.changeRow(run, dune.entry, (row) => applyEvent(row, pushed(1, 'n1', run)))
+    await store.startRun(runOf(run), [startedRow(run)])
+    assert.equal(brief(await rowOf(store, run)), 'refresh=waiting n1=done n2=waiting')
+  })
+
+  it('is read again by the next notifier: open runs, oldest first, without those that have finished', async () => {
+    const store = await openLedger(runs)
+    const [first, second, third] = [newRun(), newRun(), newRun()]
+    for (const run of [second, first, third]) await store.startRun(runOf(run), [startedRow(run)])
+    await runs.put(latestRunKey, third)
+    await store.finishRun(second, at(9))
+    await store.finishRun(second, at(99))
+    const next = await openLedger(runs)
+    assert.deepEqual(
+      (await next.openRuns()).map(({ run }) => run).filter((run) => run >= first),
+      [first, third],
+    )
+    assert.equal((await next.readRun(second))?.finished, at(9))
+    assert.equal(await next.latestRun(), third)
+  })
+
+  it('has not ended when another notifier saw a late token open a row again', async () => {
+    const [one, two] = [await openLedger(runs), await openLedger(runs)]
+    const run = newRun()
+    await one.startRun(runOf(run, ['a', 'b']), [
+      { ...startedRow(run), entry: 'a' },
+      { ...startedRow(run), entry: 'b' },
+    ])
+    await one.changeRow(run, 'a', (row) => applyEvent(row, failed(1, 'refresh', undefined, { run })))
+    assert.equal(await one.allEnded(runOf(run, ['a', 'b'])), false)
+    await two.changeRow(run, 'a', (row) => applyEvent(row, ready(2, [], run)))
+    await one.changeRow(run, 'b', (row) => applyEvent(row, failed(3, 'refresh', undefined, { run })))
+    assert.equal(await one.allEnded(runOf(run, ['a', 'b'])), false)
+    for (const node of ['n1', 'n2'])
+      await two.changeRow(run, 'a', (row) => applyEvent(row, pushed(4, node, run)))
+    assert.equal(await one.allEnded(runOf(run, ['a', 'b'])), true)
+  })
+
+  it('says of a row that is not there that it is not', async () => {
+    const store = await openLedger(runs)
+    assert.equal(await store.changeRow(newRun(), dune.entry, (row) => row), false)
+  })
+})
+
+const totalsIn = (finished: Outgoing | undefined) => (finished?.body as RunFinished | undefined)?.totals
+
+describe('the notifier’s handler', () => {
+  beforeEach(async () => {
+    const store = await openLedger(runs)
+    for (const { run } of await store.openRuns()) await store.finishRun(run, at(9))
+  })
+  const depsOf = async (extra = ''): Promise<NotifierDeps> => {
+    const site = siteOf(
+      `errorCountToSendMessage: 1\nnotifications: { admin_email: [admin@lab.example] }\n${extra}`,
+    )
+    return {
+      ...{ site: () => site, ledger: await openLedger(runs), runs, failures, targets: fakeKv().kv },
+      news: { isWaiting: false },
+    }
+  }
+  /** What lies in the outbox after a look. */
+  const toldBy = async (deps: NotifierDeps) => {
+    const outbox: Outgoing[] = []
+    await tellNews({ ...deps, publish: async (messages) => void outbox.push(...messages) }, new Date(at(60)))
+    return outbox.map(({ body }) => body as Notification)
+  }
+  const handle = (deps: NotifierDeps, subject: string, body: object, deliveries = 1) =>
+    handleFact({ subject, body, deliveries } as Received<never>, deps)
+  const tell = (deps: NotifierDeps, { kind, body }: ReturnType<typeof pushed>, deliveries = 1) =>
+    handle(deps, `token.${kind}.dune.production`, body, deliveries)
+
+  it('finishes a run with its last target, tells of failures once, also when it is finished twice', async () => {
+    const deps = await depsOf()
+    const run = newRun()
+    await handle(deps, 'run.started', startedEvent(run))
+    for (const event of [ready(1, ['c1'], run), stored(2, 'c1', run), pushed(2, 'n1', run)])
+      assert.deepEqual(await tell(deps, event), [])
+    const [finished] = await tell(deps, failed(3, 'push', 'n2', { run, code: 'node-unreachable' }))
+    assert.deepEqual(totalsIn(finished), {
+      done: 2,
+      failed: 1,
+      superseded: 0,
+      unfinished: 0,
+    })
+    await handle(deps, 'run.finished', finished?.body ?? {})
+    const first = await toldBy(deps)
+    assert.deepEqual(
+      first.map(({ to }) => to),
+      ['admin@lab.example', 'dune@lab.example'],
+    )
+    await handle(await depsOf(), 'run.finished', finished?.body ?? {})
+    assert.deepEqual(await toldBy(deps), [])
+    assert.ok((await deps.ledger.readRun(run))?.finished)
+  })
+
+  it('keeps a result whose run it has not heard of yet, since its start may lie with a notifier that was killed', async () => {
+    const deps = await depsOf()
+    const run = newRun()
+    await assert.rejects(tell(deps, ready(1, [], run)), RetryLater)
+    await handle(deps, 'run.started', startedEvent(run))
+    await tell(deps, ready(1, [], run), 2)
+    assert.equal(brief(await rowOf(deps.ledger, run)), 'refresh=done n1=waiting n2=waiting')
+  })
+  it('drops a result whose run nobody keeps, in the end', async () => {
+    assert.deepEqual(await tell(await depsOf(), ready(1, [], newRun()), 20), [])
+  })
+
+  it('ends a run at its deadline: what waits is unfinished, and administrators hear of it as one, stakeholders nothing', async () => {
+    const deps = await depsOf()
+    const run = newRun()
+    await handle(deps, 'run.started', startedEvent(run))
+    await tell(deps, ready(1, ['c1'], run))
+    await tell(deps, pushed(2, 'n1', run))
+    const mine = async (minutes: number) =>
+      (await endOverdueRuns(deps.ledger, new Date(at(minutes)), new Date(at(minutes)))).filter(
+        ({ body }) => (body as RunFinished).run === run,
+      )
+    assert.deepEqual(await mine(4), [])
+    const [finished] = await mine(5)
+    assert.deepEqual(totalsIn(finished), {
+      done: 1,
+      failed: 0,
+      superseded: 0,
+      unfinished: 2,
+    })
+    for (let times = 0; times < 2; times += 1) await handle(deps, 'run.finished', finished?.body ?? {})
+    assert.deepEqual(
+      (await toldBy(deps)).map(({ to, subject }) => `${to} ${subject}`),
+      ['admin@lab.example managed-tokens: 2 targets were not reached before the run’s end: 1 on n2, 1 in c1'],
+    )
+    assert.deepEqual(await mine(6), [])
+  })
+
+  it('ends an older run’s waiting entry when the newer one has its token', async () => {
+    const deps = await depsOf()
+    const [older, newer] = [newRun(), newRun()]
+    for (const run of [older, newer]) await handle(deps, 'run.started', startedEvent(run))
+    const finished = await tell(deps, ready(1, [], newer))
+    assert.ok(finished.some(({ body }) => (body as RunFinished).run === older))
+    assert.equal(brief(await rowOf(deps.ledger, older)), 'refresh=superseded n1=superseded n2=superseded')
+  })
+})
+
+describe('the counts of failures in their bucket', () => {
+  const failing = { entry: 'dune_production', kind: 'node', name: 'count.lab.example' } as const
+  const count = async (run: string, one: Failing = failing, threshold = 2) =>
+    (await recordFailure(failures, one, { run, at: at(1), threshold })).count
+  it('count each run once, are ended by a success, and never by an older one', async () => {
+    const [a, b, c] = [newRun(), newRun(), newRun()]
+    assert.equal((await count(a)).told, false)
+    assert.equal((await count(b)).told, true)
+    assert.equal((await count(b)).told, true)
+    assert.equal((await count(a)).told, false, 'an older run tells nothing of its own')
+    const succeed = async (run: string) =>
+      (await recordSuccess(failures, failing, { run, at: at(2) }, async () => false)).over
+    assert.equal(await succeed(a), undefined)
+    assert.equal((await count(c)).runs, 3)
+    assert.deepEqual(await succeed(c), { since: at(1), runs: 3, ends: ['failure'] })
+    assert.equal((await count(newRun())).runs, 1)
+  })
+  it('lose no run when two notifiers count at once', async () => {
+    const mine = { ...failing, name: 'both.lab.example' }
+    const run = newRun()
+    await Promise.all([1, 2, 3, 4].map(() => count(run, mine, 9)))
+    assert.equal((await count(newRun(), mine, 9)).runs, 2)
+  })
+  it('of the predecessor are taken over, and go on here; what is counted here already stays', async () => {
+    const [theirs, both] = ['their.lab.example', 'both-counted.lab.example'].map((name) => ({
+      ...failing,
+      name,
+    })) as [Failing, Failing]
+    await count(newRun(), both, 9)
+    const counts = [theirs, both].map((one) => ({ failing: one, count: 2 }))
+    assert.equal(await importCounts(failures, counts, at(0)), 1)
+    const next = await count(newRun(), theirs, 3)
+    assert.deepEqual([next.runs, next.told, next.since], [3, true, at(0)])
+    assert.equal((await count(newRun(), both, 9)).runs, 2)
+  })
+})
