@@ -3,7 +3,7 @@
  * condor_status that do nothing. The daemon and the bus are real; Vault answers how long a token lives and no more.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { ask } from '../cli/connection.ts'
+import { ask } from '../cli/bus/connection.ts'
 import type { Bus } from '../shared/bus/connect.ts'
 import { requests, streams } from '../shared/contracts/subjects.ts'
 import { type Benchmark, round } from './support/benchmark.ts'

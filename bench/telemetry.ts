@@ -6,7 +6,7 @@
  */
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { ask } from '../cli/connection.ts'
+import { ask } from '../cli/bus/connection.ts'
 import { chooseLoopback } from '../sandbox/free-port.ts'
 import { requests } from '../shared/contracts/subjects.ts'
 import { type FarEnd, hanging, nobody, slow, working } from '../test/support/far-ends.ts'

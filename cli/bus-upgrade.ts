@@ -7,8 +7,8 @@ import {
   updatedConfig,
 } from '../shared/bus/streams/compare-stream.ts'
 import { type Owned, owned, unlessMissing } from '../shared/bus/streams/topology.ts'
-import { connectAs } from './connection.ts'
-import type { ConnectionOptions } from './way-to-bus.ts'
+import { connectAs } from './bus/connection.ts'
+import type { ConnectionOptions } from './bus/way-to-bus.ts'
 
 export interface BusUpgradeOptions extends ConnectionOptions {
   readonly dryRun?: boolean

@@ -5,9 +5,9 @@ import { loadSite } from '../shared/config/load.ts'
 import { findConfigFile } from '../shared/config/read/find.ts'
 import { timestamp } from '../shared/contracts/messages.ts'
 import { buckets } from '../shared/contracts/subjects.ts'
-import { connectAs } from './connection.ts'
-import { asWrongUse } from './errors.ts'
-import type { ConnectionOptions } from './way-to-bus.ts'
+import { connectAs } from './bus/connection.ts'
+import type { ConnectionOptions } from './bus/way-to-bus.ts'
+import { asWrongUse } from './terminal/errors.ts'
 
 export interface CountsImportOptions extends ConnectionOptions {
   readonly json?: boolean

@@ -2,7 +2,7 @@
 import type { Origin, Origins } from '../shared/config/resolve/origin.ts'
 import { defaultRoleFile } from '../shared/config/schema/schema.ts'
 import type { Entry, Site } from '../shared/config/site.ts'
-import { describeUnknown, nearestService, serviceName } from './find-service.ts'
+import { describeUnknown, nearestService, serviceName } from './arguments/find-service.ts'
 
 export interface Explained {
   readonly value: unknown

@@ -1,6 +1,8 @@
 /** The command line: what can be typed, and which small module does it. Exit codes: 0 fine, 1 something failed, 2 wrong use. */
 import { Command } from 'commander'
 import { version } from '../shared/contracts/version.ts'
+import { refusePredecessorsFlags } from './arguments/predecessor-flags.ts'
+import { refuseEmpty } from './arguments/refuse-empty.ts'
 import { addAskingCommands } from './commands/asking.ts'
 import { addBusCommands } from './commands/bus.ts'
 import { examples } from './commands/examples.ts'
@@ -8,10 +10,8 @@ import { addLocalCommands } from './commands/local.ts'
 import { addPeopleCommands } from './commands/people.ts'
 import { addReadingCommands } from './commands/reading.ts'
 import { addUidsCommands } from './commands/uids.ts'
-import { guardOutput } from './guard-output.ts'
-import { refusePredecessorsFlags } from './predecessor-flags.ts'
-import { refuseEmpty } from './refuse-empty.ts'
-import { reportError } from './report-error.ts'
+import { guardOutput } from './terminal/guard-output.ts'
+import { reportError } from './terminal/report-error.ts'
 
 guardOutput(process.stdout)
 guardOutput(process.stderr)

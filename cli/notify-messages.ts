@@ -5,7 +5,7 @@ import type { Outcome } from '../services/notifier/channels/outcome.ts'
 import { nearest } from '../shared/config/read/problem.ts'
 import type { Site } from '../shared/config/site.ts'
 import { type NewsRow, type Notification, schemaVersion } from '../shared/contracts/messages.ts'
-import { UsageError } from './errors.ts'
+import { UsageError } from './terminal/errors.ts'
 
 export interface TestMessage {
   readonly body: Notification

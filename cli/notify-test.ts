@@ -7,8 +7,8 @@ import { findConfigFile } from '../shared/config/read/find.ts'
 import type { Site } from '../shared/config/site.ts'
 import { timestamp } from '../shared/contracts/messages.ts'
 import { cleanTexts } from '../shared/contracts/one-sentence.ts'
-import { UsageError } from './errors.ts'
 import { adviceOn, type TestMessage, testMessages } from './notify-messages.ts'
+import { UsageError } from './terminal/errors.ts'
 
 export interface NotifyTestOptions {
   readonly config?: string | undefined

@@ -2,12 +2,12 @@
 import { isatty } from 'node:tty'
 import { loadSite } from '../shared/config/load.ts'
 import { findConfigFile } from '../shared/config/read/find.ts'
-import { connectOperator } from './connection.ts'
-import { UsageError } from './errors.ts'
-import { findService } from './find-service.ts'
+import { findService } from './arguments/find-service.ts'
+import { connectOperator } from './bus/connection.ts'
+import type { ConnectionOptions } from './bus/way-to-bus.ts'
 import { logIn, personOf } from './log-in.ts'
 import { startAndWatch } from './run.ts'
-import type { ConnectionOptions } from './way-to-bus.ts'
+import { UsageError } from './terminal/errors.ts'
 
 export interface OnboardOptions extends ConnectionOptions {
   /** Let the run afterwards push to nodes as well. */

@@ -4,9 +4,9 @@ import Table from 'cli-table3'
 import type { ServiceStatus, ServicesAnswer } from '../services/refresher/answer-services.ts'
 import type { Bus } from '../shared/bus/connect.ts'
 import { requests } from '../shared/contracts/subjects.ts'
-import { ask, connectOperator } from './connection.ts'
-import { type View, viewOf } from './view.ts'
-import type { ConnectionOptions } from './way-to-bus.ts'
+import { ask, connectOperator } from './bus/connection.ts'
+import type { ConnectionOptions } from './bus/way-to-bus.ts'
+import { type View, viewOf } from './terminal/terminal.ts'
 
 /** Exit code 1 when a target of some entry is failing. */
 export async function services(options: ConnectionOptions & { json?: boolean }): Promise<number> {

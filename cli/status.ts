@@ -3,12 +3,12 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { RunStatus } from '../services/notifier/ledger/answer-status.ts'
 import type { Bus } from '../shared/bus/connect.ts'
 import { requests } from '../shared/contracts/subjects.ts'
-import { ask, connectOperator } from './connection.ts'
-import { isNoAnswer, RefusedError } from './errors.ts'
-import { listenForRuns } from './follow-run.ts'
+import { ask, connectOperator } from './bus/connection.ts'
+import type { ConnectionOptions } from './bus/way-to-bus.ts'
 import { hasFailed, showToTheEnd } from './run.ts'
-import { renderRun } from './run-table.ts'
-import type { ConnectionOptions } from './way-to-bus.ts'
+import { listenForRuns } from './runs/follow-run.ts'
+import { renderRun } from './runs/run-table.ts'
+import { isNoAnswer, RefusedError } from './terminal/errors.ts'
 
 export interface StatusOptions extends ConnectionOptions {
   readonly run?: string

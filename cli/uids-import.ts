@@ -2,9 +2,9 @@
 
 import { buckets } from '../shared/contracts/subjects.ts'
 import { type ImportedUids, importUids, readPredecessorUids } from '../shared/predecessor/import-uids.ts'
-import { connectAs } from './connection.ts'
-import { asWrongUse } from './errors.ts'
-import type { ConnectionOptions } from './way-to-bus.ts'
+import { connectAs } from './bus/connection.ts'
+import type { ConnectionOptions } from './bus/way-to-bus.ts'
+import { asWrongUse } from './terminal/errors.ts'
 
 export interface UidsImportOptions extends ConnectionOptions {
   readonly json?: boolean

@@ -4,8 +4,8 @@ import { readMessage } from '../shared/bus/parse-message.ts'
 import { type RunUids, runUids } from '../shared/contracts/messages.ts'
 import { cleanTexts } from '../shared/contracts/one-sentence.ts'
 import { requests, runSubject } from '../shared/contracts/subjects.ts'
-import { ask, connectOperator } from './connection.ts'
-import type { ConnectionOptions } from './way-to-bus.ts'
+import { ask, connectOperator } from './bus/connection.ts'
+import type { ConnectionOptions } from './bus/way-to-bus.ts'
 
 /** FERRY is slow at times, and there may be hundreds of accounts (milliseconds). */
 const patienceMs = 120_000

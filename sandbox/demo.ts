@@ -1,10 +1,10 @@
 /** `npm run demo`: a whole site made on the spot, one run over it, its result as a table, and a look at where every token is. */
 import { parseArgs } from 'node:util'
 import pc from 'picocolors'
-import { ask, connectOperator } from '../cli/connection.ts'
-import { listenForRuns } from '../cli/follow-run.ts'
+import { ask, connectOperator } from '../cli/bus/connection.ts'
 import { watchRun } from '../cli/run.ts'
-import { renderRun } from '../cli/run-table.ts'
+import { listenForRuns } from '../cli/runs/follow-run.ts'
+import { renderRun } from '../cli/runs/run-table.ts'
 import { startSupervisor } from '../cli/up/supervise.ts'
 import type { RunAnswer } from '../services/refresher/start-run/run-request.ts'
 import type { Bus } from '../shared/bus/connect.ts'

@@ -3,7 +3,7 @@ import { mkdir, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { daemons } from '../../shared/contracts/subjects.ts'
 import { ensureDaemonState } from '../../shared/daemon/state.ts'
-import { UsageError } from '../errors.ts'
+import { UsageError } from '../terminal/errors.ts'
 
 const reasons: Readonly<Record<string, string>> = {
   EEXIST: 'there is a file in its place',

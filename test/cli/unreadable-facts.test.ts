@@ -1,7 +1,7 @@
 /** Whoever looks on at a run passes over what cannot be read, and goes on looking. */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { readNews } from '../../cli/follow-run.ts'
+import { readNews } from '../../cli/runs/follow-run.ts'
 import { findOutcome } from '../../cli/uids-refresh.ts'
 import { runFinished } from '../../shared/contracts/messages.ts'
 

@@ -2,11 +2,11 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { Command } from 'commander'
-import { refuseOddServers } from '../../cli/connection.ts'
+import { refusePredecessorsFlags } from '../../cli/arguments/predecessor-flags.ts'
+import { refuseEmpty } from '../../cli/arguments/refuse-empty.ts'
+import { refuseOddServers } from '../../cli/bus/connection.ts'
 import { runCountsImport } from '../../cli/counts-import.ts'
-import { refusePredecessorsFlags } from '../../cli/predecessor-flags.ts'
-import { refuseEmpty } from '../../cli/refuse-empty.ts'
-import { describeError } from '../../cli/report-error.ts'
+import { describeError } from '../../cli/terminal/report-error.ts'
 import { runUidsImport } from '../../cli/uids-import.ts'
 
 /** A command line like ours, with what its parsing throws. */

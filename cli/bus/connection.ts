@@ -1,13 +1,13 @@
 /** How the command line reaches the bus, as the user `operator`, and asks the daemons. */
 import { errors } from '@nats-io/nats-core'
-import { type Bus, type BusOptions, connectBus } from '../shared/bus/connect.ts'
-import type { NatsUser } from '../shared/bus/permissions.ts'
-import { environment } from '../shared/config/environment.ts'
-import { loadSite } from '../shared/config/load.ts'
-import { findConfigFile } from '../shared/config/read/find.ts'
-import { type NatsConfig, natsSection } from '../shared/config/sections/common.ts'
-import { cleanLine, cleanTexts } from '../shared/contracts/one-sentence.ts'
-import { NoNats, RefusedError, silence, UsageError } from './errors.ts'
+import { type Bus, type BusOptions, connectBus } from '../../shared/bus/connect.ts'
+import type { NatsUser } from '../../shared/bus/permissions.ts'
+import { environment } from '../../shared/config/environment.ts'
+import { loadSite } from '../../shared/config/load.ts'
+import { findConfigFile } from '../../shared/config/read/find.ts'
+import { type NatsConfig, natsSection } from '../../shared/config/sections/common.ts'
+import { cleanLine, cleanTexts } from '../../shared/contracts/one-sentence.ts'
+import { NoNats, RefusedError, silence, UsageError } from '../terminal/errors.ts'
 import { type ConnectionOptions, findWayToBus } from './way-to-bus.ts'
 
 /** How long a daemon may take to answer (milliseconds). */

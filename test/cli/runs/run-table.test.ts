@@ -1,10 +1,10 @@
 /** The result of a run as people read it, letter by letter. */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { renderRun } from '../../cli/run-table.ts'
-import { viewOf } from '../../cli/view.ts'
-import type { RunStatus } from '../../services/notifier/ledger/answer-status.ts'
-import type { LedgerRow } from '../../services/notifier/ledger/ledger.ts'
+import { renderRun } from '../../../cli/runs/run-table.ts'
+import { viewOf } from '../../../cli/terminal/terminal.ts'
+import type { RunStatus } from '../../../services/notifier/ledger/answer-status.ts'
+import type { LedgerRow } from '../../../services/notifier/ledger/ledger.ts'
 
 const run = '01JD0000000000000000000000'
 const started = '2026-03-01T12:00:00.000Z'

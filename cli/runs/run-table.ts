@@ -1,9 +1,9 @@
 /** The result of a run as people read it: entries × targets with state and time, then each failure with what to do. */
 import { stripVTControlCharacters } from 'node:util'
 import Table from 'cli-table3'
-import type { RunStatus } from '../services/notifier/ledger/answer-status.ts'
-import type { LedgerRow, TargetRow } from '../services/notifier/ledger/ledger.ts'
-import { type View, viewOf } from './view.ts'
+import type { RunStatus } from '../../services/notifier/ledger/answer-status.ts'
+import type { LedgerRow, TargetRow } from '../../services/notifier/ledger/ledger.ts'
+import { type View, viewOf } from '../terminal/terminal.ts'
 
 /** Beyond this many targets a grid is hard to read however wide the screen, and a list is printed. */
 const widestGrid = 8

@@ -7,9 +7,9 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { afterEach, beforeEach, describe, it } from 'node:test'
 import { promisify } from 'node:util'
-import { runUp } from '../../cli/up/up.ts'
-import { operatorEnvFile } from '../../shared/daemon/state.ts'
-import { isGone } from '../support/processes.ts'
+import { runUp } from '../../../cli/up/up.ts'
+import { operatorEnvFile } from '../../../shared/daemon/state.ts'
+import { isGone } from '../../support/processes.ts'
 
 const config = `
 condorCollectorHost: collector.example.org
@@ -46,7 +46,7 @@ describe('managed-tokens up', () => {
 
   /** Starts it in a process of its own and returns when it says that all are ready. */
   async function startUp(): Promise<{ up: ChildProcess; said: string[]; pids: number[] }> {
-    const script = join(import.meta.dirname, '../support/run-supervisor.ts')
+    const script = join(import.meta.dirname, '../../support/run-supervisor.ts')
     const up = spawn(process.execPath, [script, stateRoot, configFile], {
       stdio: ['ignore', 'pipe', 'inherit'],
       env: { ...process.env, ...ofSite },

@@ -1,6 +1,6 @@
 /** Flags of the predecessor's two programs that are none here: answered with what they became, before anything is done. */
-import { serviceName } from '../shared/config/schema/grammar.ts'
-import { UsageError } from './errors.ts'
+import { serviceName } from '../../shared/config/schema/grammar.ts'
+import { UsageError } from '../terminal/errors.ts'
 
 type Program = 'token-push' | 'refresh-uids-from-ferry'
 type Became = (words: readonly string[]) => string

@@ -1,8 +1,8 @@
 /** Follows a run from the facts on the bus, not by polling: what comes, in order, until the run has finished. */
 import type { Subscription } from '@nats-io/nats-core'
-import type { RunStatus } from '../services/notifier/ledger/answer-status.ts'
-import type { Bus } from '../shared/bus/connect.ts'
-import { readMessage } from '../shared/bus/parse-message.ts'
+import type { RunStatus } from '../../services/notifier/ledger/answer-status.ts'
+import type { Bus } from '../../shared/bus/connect.ts'
+import { readMessage } from '../../shared/bus/parse-message.ts'
 import {
   type RunFinished,
   runFinished,
@@ -14,11 +14,11 @@ import {
   tokenPushed,
   tokenReady,
   tokenStored,
-} from '../shared/contracts/messages.ts'
-import { cleanTexts } from '../shared/contracts/one-sentence.ts'
-import { requests, subjectTemplate } from '../shared/contracts/subjects.ts'
-import { ask } from './connection.ts'
-import { isNoAnswer, RefusedError } from './errors.ts'
+} from '../../shared/contracts/messages.ts'
+import { cleanTexts } from '../../shared/contracts/one-sentence.ts'
+import { requests, subjectTemplate } from '../../shared/contracts/subjects.ts'
+import { ask } from '../bus/connection.ts'
+import { isNoAnswer, RefusedError } from '../terminal/errors.ts'
 
 /** One thing that happened in a run. */
 export type RunNews =

@@ -4,12 +4,12 @@ import { mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, describe, it } from 'node:test'
-import { printKeys } from '../../cli/keys.ts'
-import { describeError } from '../../cli/report-error.ts'
-import { ensureStateRoot } from '../../cli/up/state-root.ts'
-import { runUp } from '../../cli/up/up.ts'
-import { stateDirectory } from '../../shared/daemon/state.ts'
-import { siteText } from '../shared/config/site-text.ts'
+import { printKeys } from '../../../cli/keys.ts'
+import { describeError } from '../../../cli/terminal/report-error.ts'
+import { ensureStateRoot } from '../../../cli/up/state-root.ts'
+import { runUp } from '../../../cli/up/up.ts'
+import { stateDirectory } from '../../../shared/daemon/state.ts'
+import { siteText } from '../../shared/config/site-text.ts'
 
 const directory = mkdtempSync(join(tmpdir(), 'mt-root-'))
 after(() => rmSync(directory, { recursive: true }))

@@ -4,8 +4,8 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { after, describe, it } from 'node:test'
-import { findWayToBus } from '../../cli/way-to-bus.ts'
-import { natsFiles, seedFile } from '../../shared/daemon/state.ts'
+import { findWayToBus } from '../../../cli/bus/way-to-bus.ts'
+import { natsFiles, seedFile } from '../../../shared/daemon/state.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'mt-way-'))
 after(() => rmSync(root, { recursive: true }))

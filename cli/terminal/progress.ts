@@ -1,6 +1,6 @@
 /** Tells how a run goes: one line that is rewritten on a terminal, a plain line for each piece of news otherwise. */
-import type { RunNews } from './follow-run.ts'
-import { type Output, viewOf } from './view.ts'
+import type { RunNews } from '../runs/follow-run.ts'
+import { type Output, viewOf } from './terminal.ts'
 
 export interface Progress {
   news(one: RunNews): void

@@ -1,7 +1,7 @@
 /** A service as somebody typed it, looked up in a configuration. */
-import { nearest } from '../shared/config/read/problem.ts'
-import type { Entry, Site } from '../shared/config/site.ts'
-import { UsageError } from './errors.ts'
+import { nearest } from '../../shared/config/read/problem.ts'
+import type { Entry, Site } from '../../shared/config/site.ts'
+import { UsageError } from '../terminal/errors.ts'
 
 /** The role of a service that is named by its experiment alone, as the predecessor and htgettoken have it. */
 const defaultRole = 'analysis'

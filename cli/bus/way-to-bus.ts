@@ -1,10 +1,10 @@
 /** Where the bus is and what opens it: options before the environment, the environment before the configuration, that before the state directory. */
 import { accessSync, constants, existsSync, readFileSync } from 'node:fs'
-import type { NatsUser } from '../shared/bus/permissions.ts'
-import type { Environment } from '../shared/config/environment.ts'
-import type { NatsConfig } from '../shared/config/sections/common.ts'
-import { natsFiles, seedFile, stateRootOf } from '../shared/daemon/state.ts'
-import { UsageError } from './errors.ts'
+import type { NatsUser } from '../../shared/bus/permissions.ts'
+import type { Environment } from '../../shared/config/environment.ts'
+import type { NatsConfig } from '../../shared/config/sections/common.ts'
+import { natsFiles, seedFile, stateRootOf } from '../../shared/daemon/state.ts'
+import { UsageError } from '../terminal/errors.ts'
 
 export interface ConnectionOptions {
   readonly config?: string | undefined

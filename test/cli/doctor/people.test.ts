@@ -5,11 +5,11 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
-import { checkPeople } from '../../cli/doctor/people.ts'
-import { layoutOf } from '../../sandbox/layout.ts'
-import { makeTls, type Tls } from '../../sandbox/tls.ts'
-import { siteOf } from '../services/build.ts'
-import { listen, startMailServer } from '../services/notifier/channels/mail-server.ts'
+import { checkPeople } from '../../../cli/doctor/people.ts'
+import { layoutOf } from '../../../sandbox/layout.ts'
+import { makeTls, type Tls } from '../../../sandbox/tls.ts'
+import { siteOf } from '../../services/build.ts'
+import { listen, startMailServer } from '../../services/notifier/channels/mail-server.ts'
 
 const directory = mkdtempSync(join(tmpdir(), 'mt-doctor-'))
 after(() => rmSync(directory, { recursive: true }))

@@ -1,8 +1,8 @@
 /** Following a run on a real bus, where anybody's slip may have put something that is no message. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { listenForRuns, type RunNews } from '../../cli/follow-run.ts'
-import { startTestNats } from '../support/nats.ts'
+import { listenForRuns, type RunNews } from '../../../cli/runs/follow-run.ts'
+import { startTestNats } from '../../support/nats.ts'
 
 test('what cannot be read on the way does not end the looking on', async () => {
   await using nats = await startTestNats()

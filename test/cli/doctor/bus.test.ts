@@ -6,9 +6,9 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
-import { checkBus } from '../../cli/doctor/bus.ts'
-import { freePort } from '../services/notifier/channels/mail-server.ts'
-import { type } from '../support/terminal.ts'
+import { checkBus } from '../../../cli/doctor/bus.ts'
+import { freePort } from '../../services/notifier/channels/mail-server.ts'
+import { type } from '../../support/terminal.ts'
 
 const accounts: Record<string, [account: string, says: RegExp]> = {
   'an account with JetStream has it': ['jetstream: enabled', /^ok JetStream is on for this user’s account$/],

@@ -1,5 +1,5 @@
 /** The one way from the command line to a terminal: no text of anybody else’s passes as something that the terminal obeys. */
-import { controlsShownBut } from '../shared/contracts/one-sentence.ts'
+import { controlsShownBut } from '../../shared/contracts/one-sentence.ts'
 
 /** What we write ourselves: line ends, tabs, the colours of `view.ts`, and the line that `progress.ts` rewrites. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: these are our own

@@ -1,6 +1,6 @@
 /** A word that is empty is a shell variable that was not set: refused, since without it a command would do more than was asked. */
 import type { Command } from 'commander'
-import { UsageError } from './errors.ts'
+import { UsageError } from '../terminal/errors.ts'
 
 /** Throws UsageError that names the option or argument of `command` whose value is empty or blank. */
 export function refuseEmpty(

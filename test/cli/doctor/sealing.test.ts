@@ -4,12 +4,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { createAccount, createCurve, createUser } from '@nats-io/nkeys'
-import { checkSealing } from '../../cli/doctor/sealing.ts'
-import { ensureSealingKeys } from '../../cli/up/credentials.ts'
-import type { SealingConfig } from '../../shared/config/sections/common.ts'
-import { readOpening, readSealing } from '../../shared/daemon/sealing-keys.ts'
-import { sealingSeedFile, signingSeedFile, trustedSignersFile } from '../../shared/daemon/state.ts'
-import { siteOf } from '../services/build.ts'
+import { checkSealing } from '../../../cli/doctor/sealing.ts'
+import { ensureSealingKeys } from '../../../cli/up/credentials.ts'
+import type { SealingConfig } from '../../../shared/config/sections/common.ts'
+import { readOpening, readSealing } from '../../../shared/daemon/sealing-keys.ts'
+import { sealingSeedFile, signingSeedFile, trustedSignersFile } from '../../../shared/daemon/state.ts'
+import { siteOf } from '../../services/build.ts'
 
 const config = siteOf().sealing
 

@@ -1,6 +1,6 @@
 /** What an output can show: its width, and whether colours belong there. Decided for each stream, since either may be a file. */
 import pc from 'picocolors'
-import { environment } from '../shared/config/environment.ts'
+import { environment } from '../../shared/config/environment.ts'
 
 /** Where something is written: a terminal or not. */
 export interface Output {

@@ -3,8 +3,8 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
-import { type ChildEvent, type ChildPlan, type KeptChild, keepRunning } from '../../cli/up/child.ts'
-import { isGone } from '../support/processes.ts'
+import { type ChildEvent, type ChildPlan, type KeptChild, keepRunning } from '../../../cli/up/child.ts'
+import { isGone } from '../../support/processes.ts'
 
 describe('a kept child', () => {
   let directory: string

@@ -5,10 +5,10 @@ import { type AddressInfo, createServer, Server } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, it } from 'node:test'
-import type { ChildEvent } from '../../cli/up/child.ts'
-import { type Supervisor, type SupervisorOptions, startSupervisor } from '../../cli/up/supervise.ts'
-import { daemons } from '../../shared/contracts/subjects.ts'
-import { isGone } from '../support/processes.ts'
+import type { ChildEvent } from '../../../cli/up/child.ts'
+import { type Supervisor, type SupervisorOptions, startSupervisor } from '../../../cli/up/supervise.ts'
+import { daemons } from '../../../shared/contracts/subjects.ts'
+import { isGone } from '../../support/processes.ts'
 
 describe('the supervisor', () => {
   let stateRoot: string
@@ -29,7 +29,7 @@ describe('the supervisor', () => {
         natsPort: 0,
         logDir: join(stateRoot, 'logs'),
       },
-      mainOf: () => join(import.meta.dirname, '../support/stub-daemon.ts'),
+      mainOf: () => join(import.meta.dirname, '../../support/stub-daemon.ts'),
       ...change,
     })
   }

@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, it } from 'node:test'
 import { fromCurveSeed } from '@nats-io/nkeys'
-import { ensureNatsKeys, ensureSealingKeys } from '../../cli/up/credentials.ts'
-import { natsUsers } from '../../shared/bus/permissions.ts'
-import { sealingPublicKeyFile, sealingSeedFile, seedFile } from '../../shared/daemon/state.ts'
+import { ensureNatsKeys, ensureSealingKeys } from '../../../cli/up/credentials.ts'
+import { natsUsers } from '../../../shared/bus/permissions.ts'
+import { sealingPublicKeyFile, sealingSeedFile, seedFile } from '../../../shared/daemon/state.ts'
 
 describe('keys of a private bus', () => {
   let root: string

@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { stripVTControlCharacters } from 'node:util'
-import type { RunNews } from '../../cli/follow-run.ts'
-import { showProgress } from '../../cli/progress.ts'
+import type { RunNews } from '../../../cli/runs/follow-run.ts'
+import { showProgress } from '../../../cli/terminal/progress.ts'
 
 const startedAt = Date.parse('2026-03-01T12:00:00.000Z')
 

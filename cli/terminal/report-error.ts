@@ -1,9 +1,9 @@
 /** How the command line says that something did not work: a sentence with the next step, and the exit code. */
 import { CommanderError } from 'commander'
-import { busNotReady, isBusError } from '../shared/bus/bus-errors.ts'
-import { ConfigNotFound } from '../shared/config/read/find.ts'
-import { ConfigError } from '../shared/config/read/problem.ts'
-import { Permanent, Transient } from '../shared/contracts/errors.ts'
+import { busNotReady, isBusError } from '../../shared/bus/bus-errors.ts'
+import { ConfigNotFound } from '../../shared/config/read/find.ts'
+import { ConfigError } from '../../shared/config/read/problem.ts'
+import { Permanent, Transient } from '../../shared/contracts/errors.ts'
 import { RefusedError, UsageError } from './errors.ts'
 
 /** Answers of the daemons that are about what was typed. */
