@@ -6,7 +6,7 @@ import { findService } from './arguments/find-service.ts'
 import { connectOperator } from './bus/connection.ts'
 import type { ConnectionOptions } from './bus/way-to-bus.ts'
 import { logIn, personOf } from './log-in.ts'
-import { startAndWatch } from './run.ts'
+import { startAndWatch } from './runs/watch-runs.ts'
 import { UsageError } from './terminal/errors.ts'
 
 export interface OnboardOptions extends ConnectionOptions {

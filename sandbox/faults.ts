@@ -4,8 +4,6 @@ import { join } from 'node:path'
 import { nearest } from '../shared/config/read/problem.ts'
 import { z } from '../shared/contracts/zod.ts'
 
-export { isAffected, readFaults } from './fault-file.ts'
-
 const flag = z.boolean().optional()
 const names = z.array(z.string().regex(/^[\w.+-]+$/, 'expected a name')).optional()
 const seconds = z.number().positive().optional()

@@ -1,7 +1,8 @@
 /** Which path does what, in one table, and what becomes of a request that no path takes. */
 import * as auth from './auth-paths.ts'
+import { permissionDenied, Refusal } from './refusal.ts'
 import * as secret from './secret-paths.ts'
-import { permissionDenied, Refusal, type VaultAnswer, type VaultParts, type VaultRequest } from './types.ts'
+import type { VaultAnswer, VaultParts, VaultRequest } from './types.ts'
 
 type Answer = (
   parts: VaultParts,

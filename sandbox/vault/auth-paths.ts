@@ -2,15 +2,8 @@
 import { randomBytes } from 'node:crypto'
 import { isAffected, readFaults } from '../fault-file.ts'
 import type { VaultToken } from './books.ts'
-import {
-  credkeyOf,
-  permissionDenied,
-  personOf,
-  Refusal,
-  type VaultAnswer,
-  type VaultParts,
-  type VaultRequest,
-} from './types.ts'
+import { permissionDenied, Refusal } from './refusal.ts'
+import { credkeyOf, personOf, type VaultAnswer, type VaultParts, type VaultRequest } from './types.ts'
 
 /** POST `/v1/auth/kerberos-<issuer>_<role>/login`: only a principal of this service gets a token, and only for this service. */
 export async function logInByTicket(

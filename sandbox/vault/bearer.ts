@@ -11,8 +11,8 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import type { Books } from './books.ts'
+import { Refusal } from './refusal.ts'
 import { isWithin } from './scopes.ts'
-import { Refusal } from './types.ts'
 
 /** Whose token. */
 export interface BearerOwner {

@@ -1,7 +1,7 @@
 /** What Vault's oauthapp plugin (3.2) answers where the token issuer is away, or refuses: the real texts, and its memory for them. */
 import { isAffected, readFaults } from '../fault-file.ts'
 import type { Faults } from '../faults.ts'
-import { Refusal } from './types.ts'
+import { Refusal } from './refusal.ts'
 
 export interface IssuerFaults {
   /** The plugin reads or renews the login of a service. Throws what the issuer's fault makes of that. @throws Refusal */

@@ -3,15 +3,8 @@ import { isAffected, readFaults } from '../fault-file.ts'
 import { requireToken } from './auth-paths.ts'
 import type { BearerOwner, GivenBearer } from './bearer.ts'
 import { refreshTokenFromTheStart, type VaultToken } from './books.ts'
-import {
-  credkeyOf,
-  permissionDenied,
-  personOf,
-  Refusal,
-  type VaultAnswer,
-  type VaultParts,
-  type VaultRequest,
-} from './types.ts'
+import { permissionDenied, Refusal } from './refusal.ts'
+import { credkeyOf, personOf, type VaultAnswer, type VaultParts, type VaultRequest } from './types.ts'
 
 /** What a secret path names: `<issuer>/<credkey>:<role>`. The credkey of a robot holds slashes. */
 export interface SecretName {

@@ -16,7 +16,7 @@ import { deliveryOf } from './token/delivery.ts'
 import { filesFor } from './token/files.ts'
 import { openToken } from './token/open-token.ts'
 import type { Unsealing } from './token/unsealing.ts'
-import type { PlacedFile } from './transport/transport.ts'
+import type { PlacedFile } from './transport/push.ts'
 
 export interface PushDeps extends PushToNodeDeps {
   readonly site: () => Site

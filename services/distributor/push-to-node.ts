@@ -9,7 +9,8 @@ import { retriesOfPush } from './nodes/retries.ts'
 import type { ControlMasters } from './ssh/control-master.ts'
 import { explainRefusal } from './ssh/explain-refusal.ts'
 import { NodeFailure } from './ssh/ssh-failure.ts'
-import { type Push, type PushMeans, transportOf } from './transport/transport.ts'
+import type { Push, PushMeans } from './transport/push.ts'
+import { transportOf } from './transport/transport.ts'
 
 export interface PushToNodeDeps {
   readonly breaker: CircuitBreaker

@@ -1,9 +1,5 @@
 /** Run ids: ULIDs that order runs, each greater than the last one whatever the clock says. */
-import type { KV } from '@nats-io/kv'
 import { decodeTime, incrementBase32, ulid } from 'ulid'
-import { attempt, writeAt } from '../bus/compare-and-set.ts'
-import { readText } from '../bus/read-value.ts'
-import { latestRunKey } from './subjects.ts'
 import { z } from './zod.ts'
 
 /** So far may somebody's clock be ahead of ours (milliseconds). A run of the year 9999 would supersede all later ones for ever. */
@@ -23,13 +19,4 @@ export function nextRunId(last: string | undefined, now: number): string {
   if (last === undefined) return ulid(now)
   const candidate = ulid(Math.max(now, decodeTime(last)))
   return candidate > last ? candidate : incrementBase32(last)
-}
-
-/** Mints the next id by compare-and-set in `runs`, so that two refreshers never mint out of order. */
-export async function mintRunId(runs: KV, now: () => number = Date.now): Promise<string> {
-  for (;;) {
-    const { value: last, revision } = await readText(runs, latestRunKey, runId)
-    const id = nextRunId(last, now())
-    if ((await attempt(() => writeAt(runs, latestRunKey, id, revision))) !== undefined) return id
-  }
 }

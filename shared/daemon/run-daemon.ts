@@ -19,6 +19,7 @@ import { onTrustProblem } from '../https/trust.ts'
 import { markStarted, watchConnection } from '../telemetry/health.ts'
 import { openTelemetry } from '../telemetry/telemetry.ts'
 import { followConfig, reloadSite } from './follow-config.ts'
+import { startAtZero } from './start-at-zero.ts'
 import { ensureDaemonState, natsFiles, seedFile, stateRootOf } from './state.ts'
 
 /** What a daemon's `main` gets, once what it owns on the bus is made. Everything it opens goes on `stack`, which is closed in reverse order on stop. */
@@ -73,6 +74,7 @@ async function runUntilStopped(
   const config = openConfig(daemon, options.config)
   const stateRoot = stateRootOf(options.state, environment)
   const servers = findServers(daemon, config.current(), stateRoot, options.nats)
+  startAtZero(daemon)
   await using telemetry = await openTelemetry({
     daemon,
     site: () => config.current(),

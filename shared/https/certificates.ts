@@ -2,7 +2,6 @@
 import { X509Certificate } from 'node:crypto'
 import { readdir, readFile, realpath, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { inParallel } from '../bus/in-parallel.ts'
 
 export interface Problem {
   readonly file: string
@@ -36,10 +35,10 @@ export async function readDirectoryOfCertificates(directory: string): Promise<Ce
   try {
     const names = (await readdir(directory)).filter(isCertificate).toSorted()
     // Links mostly lead to files beside them; one that leads nowhere stands for itself.
-    const files = await inParallel(names, (name) =>
-      realpath(join(directory, name)).catch(() => join(directory, name)),
+    const files = await Promise.all(
+      names.map((name) => realpath(join(directory, name)).catch(() => join(directory, name))),
     )
-    return joinCertificates(await inParallel([...new Set(files)], readFileOfCertificates))
+    return joinCertificates(await Promise.all([...new Set(files)].map(readFileOfCertificates)))
   } catch (error) {
     return withProblem(directory, whyNot(error))
   }

@@ -4,7 +4,6 @@ import { environment } from '../config/environment.ts'
 import type { Site } from '../config/site.ts'
 import type { Daemon } from '../contracts/subjects.ts'
 import { version } from '../contracts/version.ts'
-import { startAtZero } from '../daemon/start-at-zero.ts'
 import { beginHealth } from './health.ts'
 import { createLog } from './logs/log.ts'
 import { logDirectoryOf, openLogOutput } from './logs/log-output.ts'
@@ -44,7 +43,6 @@ export async function openTelemetry({ daemon, site, pretty, useLoki }: Telemetry
   const log = createLog(daemon, copyTo(output, [...sinks, ...otlp.sinks]))
   beginHealth(daemon)
   buildInfo.set({ version, daemon }, 1)
-  startAtZero(daemon)
   if (first.telemetry.metricsPort !== undefined) {
     // Node's HTTP module is a fifth of a daemon's start.
     const { serveTelemetry } = await import('./server/server.ts')

@@ -15,6 +15,7 @@ import { type Outgoing, publish, publishAll } from '../bus/publish.ts'
 import { tellLoss } from '../bus/streams/report-loss.ts'
 import { restoreOwned } from '../bus/streams/restore-owned.ts'
 import { ackWaitMs, belongsTo, ensureConsumer, isMissing, keepsNewest } from '../bus/streams/topology.ts'
+import type { Backoff } from '../contracts/backoff.ts'
 import { type Failure, RetryLater } from '../contracts/errors.ts'
 import { type ConsumerName, ownerOf, type StreamName } from '../contracts/subjects.ts'
 import type { z } from '../contracts/zod.ts'
@@ -29,7 +30,7 @@ import {
 import { queueOf, showQueue } from '../telemetry/metrics/queues.ts'
 import { inMessageSpan } from '../telemetry/traces/message-span.ts'
 import { deadLetterOf } from './dead-letter.ts'
-import { type Backoff, decideEnd, type End } from './ends.ts'
+import { decideEnd, type End } from './ends.ts'
 
 /** A message as handlers see it. */
 export interface Received<T> {

@@ -1,5 +1,7 @@
 /** How a handler's work ends, decided in one pure place (see the five ends in docs/bus.md). */
+
 import { isBusError } from '../bus/bus-errors.ts'
+import { type Backoff, backoffMs } from '../contracts/backoff.ts'
 import { ClaimLost, type Failure, failure, Permanent, RetryLater } from '../contracts/errors.ts'
 
 export type End =
@@ -17,12 +19,6 @@ export type End =
   | { readonly kind: 'abandon' }
   /** We are stopping: give it back at once, nothing is reported. */
   | { readonly kind: 'handBack' }
-
-/** Doubles from `firstMs` to `longestMs` (milliseconds). */
-export interface Backoff {
-  readonly firstMs: number
-  readonly longestMs: number
-}
 
 /** So many errors in a row that nobody expected count as permanent. */
 export const maxUnexpected = 5
@@ -52,12 +48,4 @@ export function decideEnd(
   if (isBusError(error)) return { kind: 'later', delayMs: backoffMs(1, backoff) }
   if (strike < maxUnexpected) return { kind: 'later', delayMs: backoffMs(strike, backoff) }
   return { kind: 'term', failure: failure('unexpected', 'An unexpected error kept coming back.') }
-}
-
-/** Doubles from `firstMs` with each attempt (from 1), up to `longestMs`. */
-export function backoffMs(
-  attempt: number,
-  { firstMs, longestMs }: Backoff = { firstMs: 1_000, longestMs: 60_000 },
-): number {
-  return Math.min(longestMs, firstMs * 2 ** Math.max(0, attempt - 1))
 }

@@ -4,12 +4,12 @@ import { isBusError } from '../bus/bus-errors.ts'
 import { patiently } from '../bus/patiently.ts'
 import type { Outgoing } from '../bus/publish.ts'
 import type { Retry } from '../config/site.ts'
+import { backoffMs } from '../contracts/backoff.ts'
 import { ClaimLost, type Failure, failure, Permanent, RetryLater, Transient } from '../contracts/errors.ts'
 import { timestamp } from '../contracts/messages.ts'
 import { noteOutcome } from '../telemetry/metrics/count-attempt.ts'
 import { type Claim, takeClaim } from './claim.ts'
 import type { Received } from './consume.ts'
-import { backoffMs } from './ends.ts'
 import type { TargetRecord } from './target-record.ts'
 
 /** What acting on a target brought: the facts to publish, and when the token that now lies there ends. */

@@ -3,7 +3,8 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, it } from 'node:test'
-import { isAffected, joinFaults, parseFault, readFaults, writeFaults } from '../../sandbox/faults.ts'
+import { isAffected, readFaults } from '../../sandbox/fault-file.ts'
+import { joinFaults, parseFault, writeFaults } from '../../sandbox/faults.ts'
 
 describe('faults', () => {
   let dir: string

@@ -7,7 +7,7 @@ import { Permanent, RetryLater, Transient } from '../../../shared/contracts/erro
 import type { ReasonCode } from '../../../shared/contracts/reasons.ts'
 import { noteOutcome } from '../../../shared/telemetry/metrics/count-attempt.ts'
 import { NodeFailure, nodeError } from '../ssh/ssh-failure.ts'
-import type { Push } from '../transport/transport.ts'
+import type { Push } from '../transport/push.ts'
 import {
   afterAnswer,
   afterFailure,

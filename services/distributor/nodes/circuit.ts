@@ -1,7 +1,7 @@
 /** A circuit breaker's decisions about one way to a node: when it is tried, and what its failures mean for all who wait. Pure. */
 
+import { type Backoff, backoffMs } from '../../../shared/contracts/backoff.ts'
 import type { ReasonCode } from '../../../shared/contracts/reasons.ts'
-import { type Backoff, backoffMs } from '../../../shared/work/ends.ts'
 
 /** Why nobody gets through, in words that fit every entry. */
 export interface Finding {

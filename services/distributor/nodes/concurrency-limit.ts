@@ -1,5 +1,5 @@
 /** How many pushes a node gets at once: fewer after sshd dropped a connection (MaxStartups), one more after calm. */
-import { backoffMs } from '../../../shared/work/ends.ts'
+import { backoffMs } from '../../../shared/contracts/backoff.ts'
 
 /** What is remembered of a node that dropped a connection. */
 export interface ConcurrencyLimit {

@@ -1,6 +1,6 @@
 /** How soon a push is tried again: in time for a node that is back, whatever the configured pause. Pure. */
 import type { Retry, Site } from '../../../shared/config/site.ts'
-import type { Backoff } from '../../../shared/work/ends.ts'
+import type { Backoff } from '../../../shared/contracts/backoff.ts'
 
 /** Of `probePeriod`: the push has to be over within it too. */
 const share = 0.8

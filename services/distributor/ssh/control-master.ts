@@ -8,7 +8,7 @@ import { commandEnvironment } from '../../../shared/config/environment.ts'
 import type { DistributorConfig } from '../../../shared/config/sections/distributor.ts'
 import type { Entry } from '../../../shared/config/site.ts'
 import { ensurePrivateDirectory } from '../../../shared/daemon/state.ts'
-import type { ControlSocket } from '../transport/transport.ts'
+import type { ControlSocket } from '../transport/push.ts'
 
 /** How long a connection may take to be closed (milliseconds). */
 const closeMs = 2_000

@@ -5,7 +5,7 @@
 import { runCommand } from '../../../shared/commands/command.ts'
 import { commandEnvironment } from '../../../shared/config/environment.ts'
 import { cleanLine } from '../../../shared/contracts/one-sentence.ts'
-import type { Push, PushMeans } from '../transport/transport.ts'
+import type { Push, PushMeans } from '../transport/push.ts'
 import { sshWords } from './ssh-command.ts'
 import { type NodeFailure, nodeError } from './ssh-failure.ts'
 

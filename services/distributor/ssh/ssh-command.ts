@@ -1,6 +1,6 @@
 /** ssh's words: what must hold stands on both sides of the operator's own, so that they cannot weaken it. Pure. */
 import type { Entry } from '../../../shared/config/site.ts'
-import type { ControlSocket, PushMeans } from '../transport/transport.ts'
+import type { ControlSocket, PushMeans } from '../transport/push.ts'
 
 /**
  * Everything before the node: the system's configuration, GSSAPI only, strict host keys, the account; then the operator's

@@ -3,7 +3,7 @@ import type { CommandOutcome } from '../../../shared/commands/command.ts'
 import { type Failure, failure, Permanent, Transient } from '../../../shared/contracts/errors.ts'
 import { cleanLine, lastLine } from '../../../shared/contracts/one-sentence.ts'
 import { type ReasonCode, reasons } from '../../../shared/contracts/reasons.ts'
-import type { Push } from '../transport/transport.ts'
+import type { Push } from '../transport/push.ts'
 import { complaintOfWay, readSshWords, type SshWords } from './ssh-words.ts'
 
 /** Why a push did not get as far as its files: the code, and the words about the node that people are shown. */

@@ -4,7 +4,7 @@ import { renderTemplate, templateFields } from '../../../shared/config/resolve/t
 import type { Entry } from '../../../shared/config/site.ts'
 import { failure, Permanent } from '../../../shared/contracts/errors.ts'
 import { bearerFile, vaultTokenFiles } from '../../../shared/contracts/token-files.ts'
-import type { PlacedFile } from '../transport/transport.ts'
+import type { PlacedFile } from '../transport/push.ts'
 import type { DeliveredBearer } from './delivery.ts'
 
 /**

@@ -1,6 +1,6 @@
 /** The files of a push by where they go: both transports serve one directory of the node at a time. Pure. */
 import { basename, dirname } from 'node:path'
-import type { PlacedFile } from './transport.ts'
+import type { PlacedFile } from './push.ts'
 
 export interface NumberedFile {
   /** Counts all files of the push, from 1. */

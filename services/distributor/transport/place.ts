@@ -6,7 +6,7 @@ import { failure, Permanent, Transient } from '../../../shared/contracts/errors.
 import { cleanLine } from '../../../shared/contracts/one-sentence.ts'
 import { refuseUnlessWords } from '../token/files.ts'
 import { groupByDirectory } from './by-directory.ts'
-import type { PlacedFile, Push } from './transport.ts'
+import type { PlacedFile, Push } from './push.ts'
 
 /** Without what is for people: the shell there reads it byte by byte. */
 const script = readFileSync(new URL('./place.sh', import.meta.url), 'utf8')

@@ -1,6 +1,7 @@
 /** rsync's words for each step of a push. Nothing passes a shell of ours, and no name can be taken for an option or a host. Pure. */
+
+import type { Push } from './push.ts'
 import type { StagedDirectory } from './stage-files.ts'
-import type { Push } from './transport.ts'
 
 /** Runs the staged script that becomes ssh; rsync itself splits this at its blanks. */
 const throughSsh = '--rsh=/bin/sh ./rsh'

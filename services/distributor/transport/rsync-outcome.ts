@@ -1,6 +1,6 @@
 /** What rsync says of single files (3.1 to 3.5), as the results that both transports are judged by. Pure. */
 import { lastLine } from '../../../shared/contracts/one-sentence.ts'
-import type { PlacedFile } from './transport.ts'
+import type { PlacedFile } from './push.ts'
 
 /** A file as the node has it. */
 export interface Seen {

@@ -6,6 +6,7 @@ import { type CommandOutcome, runCommand } from '../../../shared/commands/comman
 import { commandEnvironment } from '../../../shared/config/environment.ts'
 import { connectionError, nodeError } from '../ssh/ssh-failure.ts'
 import { judgeFiles, wrongOwner } from './place.ts'
+import type { Push, PushMeans } from './push.ts'
 import { copyWords, lookWords, ownerWords, ownProcess } from './rsync-command.ts'
 import {
   hasComplaint,
@@ -17,7 +18,6 @@ import {
   type Seen,
 } from './rsync-outcome.ts'
 import { type Staged, stageFiles } from './stage-files.ts'
-import type { Push, PushMeans } from './transport.ts'
 
 /** rsync's exit code for "error in file I/O". */
 const notWritten = 11

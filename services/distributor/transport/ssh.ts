@@ -4,7 +4,7 @@ import { commandEnvironment } from '../../../shared/config/environment.ts'
 import { sshWords } from '../ssh/ssh-command.ts'
 import { connectionError } from '../ssh/ssh-failure.ts'
 import { judgeFiles, parseResults, placeInput, remoteCommand, wrongOwner } from './place.ts'
-import type { PlacedFile, Push, PushMeans } from './transport.ts'
+import type { PlacedFile, Push, PushMeans } from './push.ts'
 
 /** The transport `ssh`. */
 export async function pushBySsh(push: Push, means: PushMeans): Promise<string | undefined> {

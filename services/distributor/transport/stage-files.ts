@@ -6,7 +6,7 @@ import { ensurePrivateDirectory } from '../../../shared/daemon/state.ts'
 import { sshWords } from '../ssh/ssh-command.ts'
 import { refuseUnlessWords } from '../token/files.ts'
 import { type FilesOfDirectory, groupByDirectory, type NumberedFile } from './by-directory.ts'
-import type { PlacedFile, Push, PushMeans } from './transport.ts'
+import type { PlacedFile, Push, PushMeans } from './push.ts'
 
 export interface StagedDirectory extends FilesOfDirectory {
   /** `staged` is where the file lies here, relative to {@link Staged.path}. */

@@ -13,20 +13,14 @@ import type { z } from '../../../shared/contracts/zod.ts'
 import type { Received } from '../../../shared/work/consume.ts'
 import { beforeAllRuns } from '../ledger/ledger.ts'
 import type { LedgerStore } from '../ledger/ledger-store.ts'
-import type { News } from './news.ts'
 import { addNews } from './news-store.ts'
+import type { Notice } from './notice.ts'
 import { noticeOfUndelivered } from './undelivered.ts'
 
 export interface DeadLetterDeps {
   readonly ledger: Pick<LedgerStore, 'latestRun'>
   readonly runs: KV
   readonly news: { isWaiting: boolean }
-}
-
-/** What is told of a dead letter. */
-export interface Notice extends Pick<News, 'title' | 'message' | 'action' | 'code' | 'notBy'> {
-  /** As KV key tokens. The same for the same news: nobody hears it twice. */
-  readonly id: string
 }
 
 const isLoss = (subject: string) => subject.startsWith('dead.lost.')

@@ -2,7 +2,7 @@
 import type { DeadLetter } from '../../../shared/contracts/messages.ts'
 import { cleanLine } from '../../../shared/contracts/one-sentence.ts'
 import { encodeToken } from '../../../shared/contracts/subjects.ts'
-import type { Notice } from './dead-letter.ts'
+import type { Notice } from './notice.ts'
 
 /**
  * The end of the subject of a message that says nothing else: nobody is told when it cannot be delivered either, or two dead

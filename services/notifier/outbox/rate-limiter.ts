@@ -1,6 +1,6 @@
 /** Sees that no server is asked too often: turns at a distance, and rest for one that takes nothing, across all messages at work. */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type Backoff, backoffMs } from '../../../shared/work/ends.ts'
+import { type Backoff, backoffMs } from '../../../shared/contracts/backoff.ts'
 
 export interface Rest {
   /** From now on (milliseconds). */

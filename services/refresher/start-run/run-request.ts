@@ -3,6 +3,7 @@
 import type { KV } from '@nats-io/kv'
 import { closest } from 'fastest-levenshtein'
 import type { Bus } from '../../../shared/bus/connect.ts'
+import { mintRunId } from '../../../shared/bus/mint-run-id.ts'
 import { publish } from '../../../shared/bus/publish.ts'
 import { parseRequest } from '../../../shared/bus/requests/parse-request.ts'
 import { RequestError } from '../../../shared/bus/requests/serve-requests.ts'
@@ -14,7 +15,6 @@ import {
   schemaVersion,
   timestamp,
 } from '../../../shared/contracts/messages.ts'
-import { mintRunId } from '../../../shared/contracts/run-id.ts'
 import { runSubject, streams } from '../../../shared/contracts/subjects.ts'
 import { z } from '../../../shared/contracts/zod.ts'
 import { setStage } from '../../../shared/telemetry/metrics/stages.ts'

@@ -5,10 +5,9 @@ import type { Entry } from '../../../shared/config/site.ts'
 import { errorOf, failure } from '../../../shared/contracts/errors.ts'
 import { timestamp } from '../../../shared/contracts/messages.ts'
 import type { ReasonCode } from '../../../shared/contracts/reasons.ts'
-import { z } from '../../../shared/contracts/zod.ts'
-import { readClaims } from '../../../shared/tokens/jwt-claims.ts'
 import { creddReason, isAnswer, isNothing, isWaiting, textOf } from './credd-texts.ts'
 import { type StorerRun, storerEnvironment } from './vault-storer.ts'
+import { namesService } from './whose-token.ts'
 
 /** What the credd has, as far as it says so. */
 export interface Stored {
@@ -51,21 +50,6 @@ export async function verifyStored(run: StorerRun): Promise<Stored> {
 export async function answersCredd(run: Omit<StorerRun, 'lockFile'>): Promise<boolean> {
   const outcome = await askCredd(run)
   return outcome.kind === 'missing' || isAnswer(outcome)
-}
-
-/** Claims of a WLCG token (profile 1.3); `wlcg.groups` where the issuer sets them. */
-const claims = z.object({ 'wlcg.groups': z.array(z.string()).optional() })
-
-/**
- * False only when the bearer has groups, and none is the experiment's own or below it. What stands below is the token issuer's
- * affair: a role is a name that Vault's configuration gives it, and need not be a group. Does not check the signature: it asks
- * *whose*, not *whether*. Pure.
- */
-export function namesService(bearer: string, { realExperiment }: Pick<Entry, 'realExperiment'>): boolean {
-  const groups = readClaims(bearer, claims)?.['wlcg.groups'] ?? []
-  const own = `/${realExperiment}`.toLowerCase()
-  const isOwn = (group: string) => `${group.toLowerCase()}/`.startsWith(`${own}/`)
-  return groups.length === 0 || groups.some(isOwn)
 }
 
 /** `Top<service>Time` is when the credential was last stored, in seconds since the epoch. Pure. */

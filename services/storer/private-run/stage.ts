@@ -7,7 +7,7 @@ import { mkdir, readdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Entry } from '../../../shared/config/site.ts'
 import { failure, Transient } from '../../../shared/contracts/errors.ts'
-import { namesService } from '../condor/verify.ts'
+import { namesService } from '../condor/whose-token.ts'
 import { killProcessesWith } from '../exclusive/orphans.ts'
 import {
   giveRoom,

@@ -1,6 +1,7 @@
 /** Tells of what somebody or something has removed from the bus: in the log by name, and to the administrators through the notifier. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Logger } from 'pino'
+import { backoffMs } from '../../contracts/backoff.ts'
 import { type LossLetter, schemaVersion, timestamp } from '../../contracts/messages.ts'
 import {
   type BucketName,
@@ -9,7 +10,6 @@ import {
   lostSubject,
   type StreamName,
 } from '../../contracts/subjects.ts'
-import { backoffMs } from '../../work/ends.ts'
 import type { Bus } from '../connect.ts'
 import { type Fact, publish } from '../publish.ts'
 

@@ -3,7 +3,7 @@
 import type { ResolvedEntry } from '../resolve/resolve.ts'
 import { formatDuration } from '../schema/duration.ts'
 import type { SiteFile } from '../schema/schema.ts'
-import type { Report } from './cross-checks.ts'
+import type { Report } from './report.ts'
 
 /** A renewal is looked for once a minute. */
 const lookMs = 60_000

@@ -6,12 +6,11 @@ import { formatDuration } from '../schema/duration.ts'
 import { isWebUrl } from '../schema/grammar.ts'
 import type { SiteFile } from '../schema/schema.ts'
 import { checkBearers } from './bearer-checks.ts'
+import type { Report } from './report.ts'
 import { checkRoleFile } from './role-file-check.ts'
 import { checkSharedFiles, checkSharedServices } from './shared-targets.ts'
 import { checkVaultBudget } from './vault-budget-check.ts'
 import { checkVaultPorts } from './vault-port.ts'
-
-export type Report = (severity: Finding['severity'], path: Path, message: string) => void
 
 /** All findings of this kind; none of them repeats what the schema has already said. */
 export function checkAcross(file: SiteFile, entries: readonly ResolvedEntry[], folded: Folded): Finding[] {

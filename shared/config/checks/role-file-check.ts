@@ -3,7 +3,7 @@
 import type { Folded, Path } from '../read/fold.ts'
 import type { ResolvedEntry } from '../resolve/resolve.ts'
 import { defaultRoleFile } from '../schema/schema.ts'
-import type { Report } from './cross-checks.ts'
+import type { Report } from './report.ts'
 
 /** Keys that do nothing here, or stand for a program of the predecessor's: its files have some, ours none. */
 const predecessorsKeys: readonly Path[] = [

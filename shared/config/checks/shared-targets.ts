@@ -2,7 +2,7 @@
 import { bearerFile, vaultTokenFiles } from '../../contracts/token-files.ts'
 import type { ResolvedEntry } from '../resolve/resolve.ts'
 import { renderTemplate, templateFields } from '../resolve/template.ts'
-import type { Report } from './cross-checks.ts'
+import type { Report } from './report.ts'
 
 /** Entries of one service are meant to hold the same identity. */
 export function checkSharedServices(entries: readonly ResolvedEntry[], report: Report) {

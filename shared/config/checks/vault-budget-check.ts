@@ -3,7 +3,7 @@ import { requestsOf } from '../../contracts/vault-requests.ts'
 import { formatDuration } from '../schema/duration.ts'
 import type { SiteFile } from '../schema/schema.ts'
 import type { Entry } from '../site.ts'
-import type { Report } from './cross-checks.ts'
+import type { Report } from './report.ts'
 
 /** Limits count requests in this time (milliseconds). */
 const windowMs = 5 * 60_000

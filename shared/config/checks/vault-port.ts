@@ -5,7 +5,7 @@
 
 import type { ResolvedEntry } from '../resolve/resolve.ts'
 import type { SiteFile } from '../schema/schema.ts'
-import type { Report } from './cross-checks.ts'
+import type { Report } from './report.ts'
 
 const credmonPort = '8200'
 

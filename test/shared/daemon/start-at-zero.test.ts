@@ -37,6 +37,7 @@ const site = {
 
 describe('the counts of a daemon', () => {
   it('are there at 0 when it starts, so that the first event is an increase', async () => {
+    startAtZero('storer')
     await using _telemetry = await openTelemetry({
       ...{ daemon: 'storer', site: () => site, pretty: false, useLoki: true },
     })

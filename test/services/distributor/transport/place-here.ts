@@ -6,7 +6,7 @@ import { delimiter, join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import type { TestContext } from 'node:test'
 import { parseResults, placeInput, remoteCommand } from '../../../../services/distributor/transport/place.ts'
-import type { PlacedFile } from '../../../../services/distributor/transport/transport.ts'
+import type { PlacedFile } from '../../../../services/distributor/transport/push.ts'
 
 /** The account that pushes, and one that wishes it ill. Neither exists: numbers are all the kernel wants. */
 export const victim = 61_234

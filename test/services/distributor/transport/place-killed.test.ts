@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { lstatSync, lutimesSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
-import type { PlacedFile } from '../../../../services/distributor/transport/transport.ts'
+import type { PlacedFile } from '../../../../services/distributor/transport/push.ts'
 import {
   leftOvers,
   type PlaceOptions,

@@ -15,7 +15,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { SiteEntry } from '../../../../sandbox/entry.ts'
 import { layoutOf, nodeTmp } from '../../../../sandbox/layout.ts'
-import type { PlacedFile } from '../../../../services/distributor/transport/transport.ts'
+import type { PlacedFile } from '../../../../services/distributor/transport/push.ts'
 import type { Entry, Site } from '../../../../shared/config/site.ts'
 import { makeEntry } from '../../../support/entry.ts'
 

@@ -3,8 +3,8 @@ import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync 
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
+import type { PlacedFile } from '../../../../services/distributor/transport/push.ts'
 import { pushByRsync } from '../../../../services/distributor/transport/rsync.ts'
-import type { PlacedFile } from '../../../../services/distributor/transport/transport.ts'
 import { entryOf } from '../../build.ts'
 import { victim } from './place-here.ts'
 

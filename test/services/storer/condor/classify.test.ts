@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { judgeStorer } from '../../../../services/storer/condor/storer-texts.ts'
-import { namesService } from '../../../../services/storer/condor/verify.ts'
+import { namesService } from '../../../../services/storer/condor/whose-token.ts'
 import { exited, notFound, timedOut } from '../../outcome.ts'
 
 /** condor_vault_storer's own words after a failed silent step, whatever the cause was. */
