@@ -8,12 +8,12 @@ import { parse, stringify } from 'yaml'
 import { generateEntries } from '../sandbox/generated-entries.ts'
 import { defaultMaxStartups, writeSshdConfig } from '../sandbox/nodes.ts'
 import { type SandboxSite, startSite } from '../sandbox/site.ts'
+import { pairsOf } from '../sandbox/support/pairs.ts'
+import { startPusher } from '../sandbox/support/pusher.ts'
 import { type Benchmark, type Figures, percentile, round } from './support/benchmark.ts'
 import { compareWithBlackHoles } from './support/black-holes.ts'
 import { type Measured, measurePushes } from './support/measure-pushes.ts'
-import { pairsOf } from './support/pairs.ts'
 import { pushLikePredecessor } from './support/predecessor.ts'
-import { startPusher } from './support/pusher.ts'
 
 const entries = generateEntries({ entries: 10, nodes: 10, credds: 0 })
 const pairCount = entries.flatMap(({ nodes }) => nodes).length

@@ -6,11 +6,11 @@ import { readdirSync, readFileSync, watch } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { ulid } from 'ulid'
 import { type Receivers, startReceivers } from '../sandbox/receivers.ts'
+import { startDaemon, startServer } from '../sandbox/support/daemon.ts'
+import { tellFailingRun } from '../sandbox/support/failing-run.ts'
 import type { Bus } from '../shared/bus/connect.ts'
 import { ensureTopology } from '../shared/bus/streams/topology.ts'
 import { type Benchmark, round } from './support/benchmark.ts'
-import { startDaemon, startServer } from './support/daemon.ts'
-import { tellFailingRun } from './support/failing-run.ts'
 
 const experimentCount = 20
 const nodesEach = 50

@@ -8,6 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { entryName, serviceName } from '../sandbox/entry.ts'
 import { generateEntries } from '../sandbox/generated-entries.ts'
 import { type SandboxSite, startSite } from '../sandbox/site.ts'
+import { startDaemon, startServer } from '../sandbox/support/daemon.ts'
 import type { Bus } from '../shared/bus/connect.ts'
 import { publish } from '../shared/bus/publish.ts'
 import { ensureTopology } from '../shared/bus/streams/topology.ts'
@@ -15,7 +16,6 @@ import { type TokenReady, timestamp } from '../shared/contracts/messages.ts'
 import { nextRunId } from '../shared/contracts/run-id.ts'
 import { tokenSubject } from '../shared/contracts/subjects.ts'
 import { type Benchmark, percentile, round } from './support/benchmark.ts'
-import { startDaemon, startServer } from './support/daemon.ts'
 
 const entries = generateEntries({ entries: 40, nodes: 0, credds: 2 })
 const targets = entries.length * 2

@@ -1,11 +1,11 @@
 /** What nodes that answer nothing cost the others: the same pushes without them and beside them. */
 import { startBlackHole } from '../../sandbox/black-hole.ts'
 import type { SandboxSite } from '../../sandbox/site.ts'
+import { pairsOf } from '../../sandbox/support/pairs.ts'
+import { startPusher } from '../../sandbox/support/pusher.ts'
 import { percentile } from './benchmark.ts'
 import { inTurns } from './in-turns.ts'
 import { measurePushes } from './measure-pushes.ts'
-import { pairsOf } from './pairs.ts'
-import { startPusher } from './pusher.ts'
 
 /** Of the nodes. */
 const share = 0.2

@@ -1,9 +1,9 @@
 /** What it took to get tokens to nodes: wall time, CPU time of both ends, connections, and when each token landed. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { SandboxSite } from '../../sandbox/site.ts'
-import { landedAt, type Pair } from './pairs.ts'
+import { landedAt, type Pair } from '../../sandbox/support/pairs.ts'
+import { type Connections, countConnections, markLogs } from '../../sandbox/support/sshd-log.ts'
 import { readCpuMs, untilSessionsEnd } from './site-cpu.ts'
-import { type Connections, countConnections, markLogs } from './sshd-log.ts'
 
 export interface Measured extends Connections {
   /** Until whoever pushed knew that it was done. */

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { entryName, principalOf } from '../../sandbox/entry.ts'
 import type { SandboxSite } from '../../sandbox/site.ts'
-import { type Pair, roleFile, tokenFiles } from './pairs.ts'
+import { type Pair, roleFile, tokenFiles } from '../../sandbox/support/pairs.ts'
 
 /** Returns when the last command has ended, whatever became of it: there are no retries. */
 export async function pushLikePredecessor(site: SandboxSite, pairs: readonly Pair[]): Promise<void> {

@@ -11,11 +11,11 @@ import { join } from 'node:path'
 import { stringify } from 'yaml'
 import { smallProcess } from '../../cli/up/small-process.ts'
 import { layoutOf } from '../../sandbox/layout.ts'
+import { ccacheBytes } from '../../sandbox/support/ccache.ts'
+import { startServer } from '../../sandbox/support/daemon.ts'
 import { makeTls } from '../../sandbox/tls.ts'
 import type { Bus } from '../../shared/bus/connect.ts'
 import { ensureTopology } from '../../shared/bus/streams/topology.ts'
-import { ccacheBytes } from './ccache.ts'
-import { startServer } from './daemon.ts'
 import type { ProbeReport } from './loop-probe.ts'
 
 export interface QuickSiteOptions {

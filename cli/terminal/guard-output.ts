@@ -1,7 +1,7 @@
 /** The one way from the command line to a terminal: no text of anybody else’s passes as something that the terminal obeys. */
 import { controlsShownBut } from '../../shared/contracts/one-sentence.ts'
 
-/** What we write ourselves: line ends, tabs, the colours of `view.ts`, and the line that `progress.ts` rewrites. */
+/** What we write ourselves: line ends, tabs, the colours of `terminal.ts`, and the line that `progress.ts` rewrites. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: these are our own
 const ours = /\n|\t|\u001b\[(?:[12]|22|3[1-39])m|\r\u001b\[K/
 

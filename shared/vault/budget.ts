@@ -1,4 +1,4 @@
-/** The allowance of requests to Vault that refresher and storer share: each waits for its turn before it asks (`vault-rate.ts`). */
+/** The allowance of requests to Vault that refresher and storer share: each waits for its turn before it asks (`rate.ts`). */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { KV, KvEntry } from '@nats-io/kv'
 import type { Logger } from 'pino'

@@ -1,6 +1,6 @@
 /**
  * How fast Vault is asked: at full speed until it answers "Too Many Requests", then at half of what was asked, which grows back
- * evenly and is remembered. Pure; the allowance that refresher and storer share lies in the bucket (`vault-budget.ts`).
+ * evenly and is remembered. Pure; the allowance that refresher and storer share lies in the bucket (`budget.ts`).
  */
 import { z } from '../contracts/zod.ts'
 

@@ -55,7 +55,7 @@ const hostile = fc
   .array(fc.oneof(fc.constantFrom(...pieces), fc.string({ unit: 'binary' })), { maxLength: 8 })
   .map((some) => some.join(''))
 
-// biome-ignore lint/suspicious/noControlCharactersInRegex: the colours of view.ts
+// biome-ignore lint/suspicious/noControlCharactersInRegex: the colours of terminal.ts
 const ours = /\u001b\[(?:[12]|22|3[1-39])m/g
 /** Fails where a terminal would obey something in the text that is not ours. */
 const assertNothingObeyed = (shown: string) =>

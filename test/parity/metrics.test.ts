@@ -1,6 +1,7 @@
 /** The predecessor's metrics are all there, under its names and with its labels, and say what they said. */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { readSamples, type Sample } from '../../sandbox/support/read-samples.ts'
 import { failure, Permanent, RetryLater, Transient } from '../../shared/contracts/errors.ts'
 import { inWork } from '../../shared/telemetry/logs/work-context.ts'
 import { registry } from '../../shared/telemetry/metrics/registry.ts'
@@ -8,7 +9,6 @@ import { noteCredds, scrape } from '../../shared/telemetry/metrics/scrape.ts'
 import { timeStep } from '../../shared/telemetry/metrics/steps.ts'
 import { makeEntry } from '../support/entry.ts'
 import { keptMetrics } from '../support/kept-metrics.ts'
-import { readSamples, type Sample } from '../support/metrics.ts'
 
 const dune = makeEntry({ nodes: ['n1'] })
 const dune2 = makeEntry({ name: 'dune-2_production', experiment: 'dune-2', nodes: ['n1'] })

@@ -14,7 +14,7 @@ const script = join(directory, 'ask.ts')
 const shared = join(import.meta.dirname, '../../shared')
 writeFileSync(
   script,
-  `import { findVaultServer } from '${shared}/vault-server.ts'
+  `import { findVaultServer } from '${shared}/vault/server.ts'
 const [condorConfigVal, vaultServer] = process.argv.slice(2)
 const options = { condorConfigVal, timeoutMs: 60000, signal: AbortSignal.timeout(60000) }
 const entry = { name: 'dune_production', ...(vaultServer ? { vaultServer } : {}) }

@@ -1,7 +1,7 @@
 /** How far the schedule's runs lie apart. */
 
+import { cronTimes } from '../../../shared/config/cron-times.ts'
 import type { Site } from '../../../shared/config/site.ts'
-import { cronTimes } from '../../refresher/schedule/cron-times.ts'
 
 /** The longer of the last and the next interval (milliseconds); undefined where the schedule is off. */
 export function schedulePeriodMs({ schedule }: Pick<Site, 'schedule'>, now: Date): number | undefined {

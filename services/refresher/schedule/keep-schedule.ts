@@ -9,11 +9,11 @@ import type { KV } from '@nats-io/kv'
 import type { Logger } from 'pino'
 import { attempt, writeAt } from '../../../shared/bus/compare-and-set.ts'
 import { readValue } from '../../../shared/bus/read-value.ts'
+import type { CronTimes, DueTimes } from '../../../shared/config/cron-times.ts'
 import { time, timestamp } from '../../../shared/contracts/messages.ts'
 import { runId } from '../../../shared/contracts/run-id.ts'
 import { scheduleKey } from '../../../shared/contracts/subjects.ts'
 import { z } from '../../../shared/contracts/zod.ts'
-import type { CronTimes, DueTimes } from './cron-times.ts'
 import { type Clocks, firstMemory, lookAtClocks, type ScheduleMemory } from './schedule.ts'
 
 /** The value of `schedule.<name>` in the bucket `targets`. */

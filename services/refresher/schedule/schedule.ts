@@ -3,7 +3,7 @@
  * included) says how long it really has been. Whatever the wall clock does, two firings lie at least half an interval and
  * at most one and a half intervals apart (or the machine was asleep). Pure.
  */
-import type { CronTimes } from './cron-times.ts'
+import type { CronTimes } from '../../../shared/config/cron-times.ts'
 
 /** Milliseconds. */
 export interface Clocks {

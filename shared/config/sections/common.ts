@@ -1,4 +1,4 @@
-/** Our own sections of the configuration that belong to no single daemon; the daemons' are in their `config.ts`. */
+/** Our own sections of the configuration that belong to no single daemon; the daemons' stand beside this. */
 import { Cron } from 'croner'
 import { z } from '../../contracts/zod.ts'
 import { duration } from '../schema/duration.ts'

@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, describe, it } from 'node:test'
+import { readSamples } from '../../../sandbox/support/read-samples.ts'
 import type { Site } from '../../../shared/config/site.ts'
 import { daemons } from '../../../shared/contracts/subjects.ts'
 import { startAtZero } from '../../../shared/daemon/start-at-zero.ts'
@@ -11,7 +12,6 @@ import { scrape } from '../../../shared/telemetry/metrics/scrape.ts'
 import { openTelemetry } from '../../../shared/telemetry/telemetry.ts'
 import { makeEntry } from '../../support/entry.ts'
 import { keptMetrics } from '../../support/kept-metrics.ts'
-import { readSamples } from '../../support/metrics.ts'
 
 const directory = mkdtempSync(join(tmpdir(), 'mt-zero-'))
 after(() => rmSync(directory, { recursive: true, force: true }))

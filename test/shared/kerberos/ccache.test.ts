@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { ccacheBytes } from '../../../bench/support/ccache.ts'
+import { ccacheBytes } from '../../../sandbox/support/ccache.ts'
 import { readCcache } from '../../../shared/kerberos/ccache.ts'
 
 const end = Date.UTC(2026, 0, 3, 3, 4, 5)

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { readSamples } from '../../../../sandbox/support/read-samples.ts'
 import {
   nothingSeen,
   seeFailures,
@@ -8,7 +9,6 @@ import {
 } from '../../../../services/notifier/metrics/freshness.ts'
 import { scrape } from '../../../../shared/telemetry/metrics/scrape.ts'
 import { makeEntry } from '../../../support/entry.ts'
-import { readSamples } from '../../../support/metrics.ts'
 
 const expiry = '2026-02-01T00:00:00.000Z'
 const lastSuccess = '2026-01-01T00:00:00.000Z'

@@ -2,13 +2,13 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
-import { type CronTimes, cronTimes } from '../../../../services/refresher/schedule/cron-times.ts'
 import {
   firstMemory,
   lookAtClocks,
   type ScheduleDecision,
   type ScheduleMemory,
 } from '../../../../services/refresher/schedule/schedule.ts'
+import { type CronTimes, cronTimes } from '../../../../shared/config/cron-times.ts'
 
 const minute = 60_000
 const hour = 60 * minute

@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net'
 import { after, before, describe, it } from 'node:test'
 import { trace } from '@opentelemetry/api'
 import pino from 'pino'
+import { type FarEnd, hanging, nobody, slow, working } from '../../../../sandbox/support/far-ends.ts'
 import { openLoki } from '../../../../shared/telemetry/exporters/loki.ts'
 import { groupUrl, openPushgateway } from '../../../../shared/telemetry/exporters/pushgateway.ts'
 import { createLog } from '../../../../shared/telemetry/logs/log.ts'
@@ -16,7 +17,6 @@ import { logsAddress } from '../../../../shared/telemetry/otlp/otlp-addresses.ts
 import { inRootSpan } from '../../../../shared/telemetry/traces/root-span.ts'
 import { currentSpanRef, type SpanRef } from '../../../../shared/telemetry/traces/run-span.ts'
 import { makeEntry } from '../../../support/entry.ts'
-import { type FarEnd, hanging, nobody, slow, working } from '../../../support/far-ends.ts'
 import { forgetSdk } from '../../../support/forget-sdk.ts'
 
 interface Got {

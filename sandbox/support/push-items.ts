@@ -1,11 +1,11 @@
 /** Work for the distributor as the refresher and the plan would have made it: tokens sealed into KV, one item for each pair. */
 import { randomUUID } from 'node:crypto'
-import { entryName, type SiteEntry, serviceName } from '../../sandbox/entry.ts'
 import type { Bus } from '../../shared/bus/connect.ts'
 import type { Work } from '../../shared/bus/publish.ts'
 import { type PushItem, schemaVersion, timestamp } from '../../shared/contracts/messages.ts'
 import { buckets, pushSubject, sealedKey, streams } from '../../shared/contracts/subjects.ts'
 import { type Sealing, seal } from '../../shared/tokens/seal.ts'
+import { entryName, type SiteEntry, serviceName } from '../entry.ts'
 import type { Pair } from './pairs.ts'
 
 const hourMs = 3_600_000

@@ -4,11 +4,11 @@ import { type KeptChild, keepRunning } from '../../cli/up/child.ts'
 import { ensureSealingKeys } from '../../cli/up/credentials.ts'
 import { startNatsServer } from '../../cli/up/nats-server.ts'
 import { smallProcess } from '../../cli/up/small-process.ts'
-import type { Layout } from '../../sandbox/layout.ts'
 import { type Bus, connectBus } from '../../shared/bus/connect.ts'
 import type { NatsUser } from '../../shared/bus/permissions.ts'
 import type { Daemon } from '../../shared/contracts/subjects.ts'
 import { seedFile } from '../../shared/daemon/state.ts'
+import type { Layout } from '../layout.ts'
 
 /** What a daemon has to be told of its site. */
 export interface DaemonSite {

@@ -1,7 +1,7 @@
 /** What the sshds of a site say of connections, from a moment on. */
 import { readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import type { SandboxSite } from '../../sandbox/site.ts'
+import type { SandboxSite } from '../site.ts'
 
 /** Where the log of each node ends now, by its file. */
 export type LogMark = ReadonlyMap<string, number>

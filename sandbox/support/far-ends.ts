@@ -2,7 +2,7 @@
 import { once } from 'node:events'
 import { createServer as createHttpServer } from 'node:http'
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
-import { chooseLoopback } from '../../sandbox/free-port.ts'
+import { chooseLoopback } from '../free-port.ts'
 
 export interface FarEnd extends AsyncDisposable {
   /** `<loopback address>:<port>`. */

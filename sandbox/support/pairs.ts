@@ -2,9 +2,9 @@
 import { randomBytes } from 'node:crypto'
 import { readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { realExperiment, type SiteEntry, serviceName } from '../../sandbox/entry.ts'
-import { nodeTmp } from '../../sandbox/layout.ts'
-import type { SandboxSite } from '../../sandbox/site.ts'
+import { realExperiment, type SiteEntry, serviceName } from '../entry.ts'
+import { nodeTmp } from '../layout.ts'
+import type { SandboxSite } from '../site.ts'
 
 /** One entry's token on one node. */
 export interface Pair {
