@@ -1,7 +1,12 @@
 /** The test messages of `notify test`, one for each addressee, and what to do where one was not taken. Pure. */
 import { ulid } from 'ulid'
-import { experimentHook, mailsTo, type Way, waysToAdmins } from '../services/notifier/channels/channels-of.ts'
-import type { Outcome } from '../services/notifier/channels/outcome.ts'
+import {
+  channelsToAdmins,
+  experimentHook,
+  mailsTo,
+  type Way,
+} from '../services/notifier/channels/channels-of.ts'
+import type { Delivery } from '../services/notifier/channels/outcome.ts'
 import { nearest } from '../shared/config/read/problem.ts'
 import type { Site } from '../shared/config/site.ts'
 import { type NewsRow, type Notification, schemaVersion } from '../shared/contracts/messages.ts'
@@ -20,8 +25,8 @@ export function testMessages(
 ): TestMessage[] {
   const ways =
     experiment === undefined
-      ? [...waysToAdmins(site, 'admin'), ...waysToAdmins(site, 'admin_test')]
-      : waysToStakeholders(site, experiment)
+      ? [...channelsToAdmins(site, 'admin'), ...channelsToAdmins(site, 'admin_test')]
+      : channelsToStakeholders(site, experiment)
   const run = ulid()
   return ways.map(({ channel, to, key }) => ({
     key,
@@ -40,7 +45,7 @@ const sentences = [
 ] as const
 const row: NewsRow = { kind: 'test', headline: sentences[0], message: sentences[1], action: '' }
 
-function waysToStakeholders({ entries, experimentSlack, file }: Site, typed: string): Way[] {
+function channelsToStakeholders({ entries, experimentSlack, file }: Site, typed: string): Way[] {
   const experiment = typed.toLowerCase()
   const entry = entries.find((one) => one.experiment === experiment)
   if (!entry) {
@@ -60,7 +65,7 @@ function waysToStakeholders({ entries, experimentSlack, file }: Site, typed: str
 }
 
 /** One sentence. The reasons of the mail server hold their own where there is one. */
-export function adviceOn(channel: Notification['channel'], key: string, { end }: Outcome): string {
+export function adviceOn(channel: Notification['channel'], key: string, { end }: Delivery): string {
   if (channel === 'email')
     return end === 'refused' ? `Check ${key} and email.from.` : 'Check the section email.'
   return end === 'refused'

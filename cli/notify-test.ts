@@ -1,7 +1,7 @@
 /** `managed-tokens notify test`: sends a marked message to everybody who is configured, and says what happened to each. */
 import { findChannel } from '../services/notifier/channels/channel.ts'
-import { notNow, type Outcome, refused } from '../services/notifier/channels/outcome.ts'
-import { createPacer } from '../services/notifier/outbox/rate-limiter.ts'
+import { type Delivery, notNow, refused } from '../services/notifier/channels/outcome.ts'
+import { createRateLimiter } from '../services/notifier/outbox/rate-limiter.ts'
 import { loadSite } from '../shared/config/load.ts'
 import { findConfigFile } from '../shared/config/read/find.ts'
 import type { Site } from '../shared/config/site.ts'
@@ -19,7 +19,7 @@ export interface NotifyTestOptions {
 interface Result {
   readonly channel: string
   readonly to: string
-  readonly end: Outcome['end']
+  readonly end: Delivery['end']
   /** Absent where it was delivered. */
   readonly why?: string
   readonly action?: string
@@ -30,10 +30,10 @@ export async function notifyTest({ config, experiment, json }: NotifyTestOptions
   const { site } = loadSite(findConfigFile(config))
   const messages = testMessages(site, { experiment, now: timestamp() })
   if (messages.length === 0) throw new UsageError(nobody(site, experiment))
-  const pacer = createPacer()
+  const limiter = createRateLimiter()
   const results = await Promise.all(
     messages.map((message) =>
-      send(message, site, pacer).then((outcome) => {
+      send(message, site, limiter).then((outcome) => {
         const result = cleanTexts(resultOf(message, outcome))
         if (!json) process.stdout.write(`${describe(result)}\n`)
         return result
@@ -50,15 +50,15 @@ export async function notifyTest({ config, experiment, json }: NotifyTestOptions
 async function send(
   { body }: TestMessage,
   site: Site,
-  pacer: ReturnType<typeof createPacer>,
-): Promise<Outcome> {
+  limiter: ReturnType<typeof createRateLimiter>,
+): Promise<Delivery> {
   const channel = findChannel(body, site)
   if ('why' in channel) return refused(channel.why)
-  await pacer.awaitTurn(channel.endpoint, channel.everyMs)
+  await limiter.awaitTurn(channel.endpoint, channel.everyMs)
   return channel.send(body, {}).catch((error: Error) => notNow(error.message))
 }
 
-function resultOf({ body, key }: TestMessage, outcome: Outcome): Result {
+function resultOf({ body, key }: TestMessage, outcome: Delivery): Result {
   const { channel, to } = body
   const shown = { channel: channel === 'email' ? 'mail' : channel, to: channel === 'email' ? to : key }
   if (outcome.end === 'delivered') return { ...shown, end: outcome.end }

@@ -43,7 +43,7 @@ export async function* runChecks(checks: readonly Check[], atOnce: number): Asyn
   for (const { promise } of found) yield* await promise
 }
 
-/** Never rejects, and ends at the deadline even where the check does not heed it. */
+/** Never rejects, and ends at the deadline even where the check ignores it. */
 async function runCheck({ about, deadlineMs, look }: Check): Promise<readonly Finding[]> {
   const stop = new AbortController()
   const late = Promise.withResolvers<readonly Finding[]>()

@@ -1,6 +1,6 @@
 /** Each node, by the distributor's own ssh with its options, but with no way to log in: as far as the host key and no further. */
 import { sshWords } from '../../services/distributor/ssh/ssh-command.ts'
-import { classify } from '../../services/distributor/ssh/ssh-failure.ts'
+import { reasonOfSsh } from '../../services/distributor/ssh/ssh-failure.ts'
 import { readSshTarget } from '../../services/distributor/ssh/ssh-target.ts'
 import { type CommandOutcome, runCommand } from '../../shared/commands/command.ts'
 import { commandEnvironment, environment } from '../../shared/config/environment.ts'
@@ -61,7 +61,7 @@ async function describeUnknownKey(node: string, options: string, signal: AbortSi
 /** Undefined where all is well: sshd was there, showed a key that is known, and asked for a login. Pure. */
 function reasonOf(outcome: CommandOutcome): ReasonCode | { readonly said: string } | undefined {
   if (outcome.kind === 'exited' && outcome.exitCode === 0) return undefined
-  const code = classify(outcome)
+  const code = reasonOfSsh(outcome)
   if (code === 'kerberos-refused') return undefined
   if (code !== 'push-failed') return code
   return {

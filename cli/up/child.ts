@@ -10,7 +10,7 @@ export interface ChildPlan {
   readonly env: NodeJS.ProcessEnv
   /** Standard output and error are appended there; absent: they are ours. */
   readonly logFile?: string | undefined
-  /** `message`: the child says 'ready' over IPC. Otherwise a check that ends when it is ready, and heeds the signal. */
+  /** `message`: the child says 'ready' over IPC. Otherwise a check that ends when it is ready, and ends at the signal. */
   readonly ready: 'message' | ((signal: AbortSignal) => Promise<void>)
   /** What the kernel sends the child when we die, whatever killed us. */
   readonly deathSignal: 'KILL' | 'TERM'

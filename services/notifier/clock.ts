@@ -17,7 +17,7 @@ const littleBehindMs = 60_000
 /** So long it waits on a busy bus for a quiet moment, in which everything that belongs together can be told as one. */
 const patienceMs = 30_000
 
-export interface RoundDeps extends NotifierDeps {
+export interface ClockDeps extends NotifierDeps {
   readonly bus: Bus
   readonly log: Logger
 }
@@ -47,8 +47,8 @@ async function tellAll(deps: NotifierDeps & { readonly bus: Bus }, now: Date): P
 }
 
 /** Looks once a second while there is anything to wait for. What fails is tried again at the next look: the buckets are the memory. */
-export function keepRounds(deps: RoundDeps): Disposable {
-  const round = openRounds(deps)
+export function startClock(deps: ClockDeps): Disposable {
+  const round = openClock(deps)
   let looking = false
   let quietUntil = 0
   const timer = setInterval(() => {
@@ -68,7 +68,7 @@ export function keepRounds(deps: RoundDeps): Disposable {
 }
 
 /** The same without a timer of its own; answers when to look again (milliseconds). */
-export function openRounds(deps: RoundDeps): (now: Date) => Promise<number> {
+export function openClock(deps: ClockDeps): (now: Date) => Promise<number> {
   const { bus, ledger, site } = deps
   let quietAt = performance.now()
   let silentAt: number | undefined

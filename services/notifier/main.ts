@@ -5,7 +5,7 @@ import { awaitTopology } from '../../shared/bus/streams/topology.ts'
 import { buckets, consumers, requests, streams } from '../../shared/contracts/subjects.ts'
 import { runDaemon } from '../../shared/daemon/run-daemon.ts'
 import { consume } from '../../shared/work/consume.ts'
-import { handleAndTell, keepRounds } from './clock.ts'
+import { handleAndTell, startClock } from './clock.ts'
 import { schemaOfFact } from './handle.ts'
 import { readStatus } from './ledger/answer-status.ts'
 import { openLedger } from './ledger/ledger-store.ts'
@@ -14,7 +14,7 @@ import { measureFact, recallFinished } from './metrics/measure.ts'
 import { keepDeadLetter, schemaOfDead } from './news/dead-letter.ts'
 import { deliver, schemaOfNotification } from './outbox/deliver.ts'
 import { chooseMessage, mostAtOnce } from './outbox/next-message.ts'
-import { createPacer } from './outbox/rate-limiter.ts'
+import { createRateLimiter } from './outbox/rate-limiter.ts'
 
 await runDaemon('notifier', async ({ bus, log, site, stack }) => {
   await awaitTopology(bus, { streams: [streams.tokens], buckets: [buckets.targets] })
@@ -26,7 +26,7 @@ await runDaemon('notifier', async ({ bus, log, site, stack }) => {
     targets: await bus.bucket(buckets.targets),
   }
 
-  const outbox = { site, runs, pacer: createPacer(), unrecorded: new Set<string>() }
+  const outbox = { site, runs, limiter: createRateLimiter(), unrecorded: new Set<string>() }
   stack.use(
     await consume(
       {
@@ -67,7 +67,7 @@ await runDaemon('notifier', async ({ bus, log, site, stack }) => {
   await recallFinished(ledger)
   if (site().telemetry.metricsPort !== undefined || site().prometheus)
     stack.use(followFreshness({ targets: deps.targets, failures: deps.failures }, site, log))
-  stack.use(keepRounds({ ...deps, log }))
+  stack.use(startClock({ ...deps, log }))
   stack.use(
     await serveRequests(
       bus,

@@ -97,7 +97,7 @@ async function refresh(
     const limits = { minLifeMs: site.timeouts.globalMs, timeoutMs: site.timeouts.kerberosMs, signal }
     const use = { ...limits, run: item.run, purpose: 'refresh' }
     const vaultToken = await deps.tickets.withTicket(entry, use, (ccache) =>
-      deps.vaultPause.heed(
+      deps.vaultPause.afterPause(
         item.deadline,
         (paused) => makeVaultToken(entry, { ...options, ccache, signal: AbortSignal.any([signal, paused]) }),
         asking(requestsOf(hasKeptToken(entry, options)) + 1),
@@ -105,7 +105,7 @@ async function refresh(
     )
     const made = await makeBearers(entry, {
       ...options,
-      heed: (work) => deps.vaultPause.heed(item.deadline, work, asking(requestsOf(true))),
+      afterPause: (work) => deps.vaultPause.afterPause(item.deadline, work, asking(requestsOf(true))),
     })
     const all = { uid, credds: [...credds.names], ...vaultToken, ...made }
     const acted = await announce(item, entry, all, { signal, log }, deps)

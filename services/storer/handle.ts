@@ -32,7 +32,7 @@ import type { CondorVersionOptions } from './condor/condor-version.ts'
 import type { CreddHealth } from './condor/credd-health.ts'
 import { mustBeUnlocked, runVaultStorer, type StorerRun } from './condor/vault-storer.ts'
 import { answersCredd, type Stored, verifyStored } from './condor/verify.ts'
-import type { Lane } from './exclusive/exclusive-queue.ts'
+import type { ExclusiveQueue } from './exclusive/exclusive-queue.ts'
 import { isHeldNow, isStillHeld } from './exclusive/while-leader.ts'
 import { keptToken, type Stage, type Staging } from './private-run/stage.ts'
 
@@ -41,7 +41,7 @@ export interface StoreDeps {
   readonly targets: KV
   readonly tickets: Tickets
   readonly lease: Lease
-  readonly lane: Lane
+  readonly lane: ExclusiveQueue
   readonly credds: CreddHealth
   readonly staging: Staging
   readonly hasOwnNames: (options: CondorVersionOptions) => Promise<boolean>
@@ -159,7 +159,7 @@ async function storeAndVerify(
   const { stage, credd, signal } = run
   try {
     const asks = { requests: requestsOf(existsSync(keptToken(run.entry, credd))), signal }
-    await vaultPause.heed(deadline, (paused) => runInLane(run, paused, log, deps), asks)
+    await vaultPause.afterPause(deadline, (paused) => runInLane(run, paused, log, deps), asks)
     const stored = await verifyStored(run)
     await mustBeOurs(stage, lease, signal)
     await stage.takeBack()

@@ -21,7 +21,7 @@ import { openRunCache } from '../../shared/work/run-cache.ts'
 import { targetRecord } from '../../shared/work/target-record.ts'
 import { askOwnNames } from './condor/condor-version.ts'
 import { watchCredds } from './condor/credd-health.ts'
-import { openLane } from './exclusive/exclusive-queue.ts'
+import { openExclusiveQueue } from './exclusive/exclusive-queue.ts'
 import { joinReplicas } from './exclusive/replicas.ts'
 import { serveWhileHeld } from './exclusive/while-leader.ts'
 import { handleStore } from './handle.ts'
@@ -54,7 +54,7 @@ await runDaemon('storer', async ({ bus, log, site, stateDirectory, stack }) => {
     tickets: stack.use(await openTickets(join(stateDirectory, 'tickets'))),
     hasOwnNames: askOwnNames(),
     answers: openRunCache(),
-    lane: openLane(),
+    lane: openExclusiveQueue(),
   }
 
   const turns = new Map<string, number>()

@@ -5,7 +5,7 @@ import { parseArgs } from 'node:util'
 import type { Logger } from 'pino'
 import { type Bus, connectBus } from '../bus/connect.ts'
 import { describeDifference } from '../bus/streams/compare-stream.ts'
-import { keepOwned } from '../bus/streams/restore-owned.ts'
+import { watchOwned } from '../bus/streams/restore-owned.ts'
 import { ensureOwned, type Outdated } from '../bus/streams/topology.ts'
 import { tellUnreadable } from '../bus/tell-unreadable.ts'
 import { environment } from '../config/environment.ts'
@@ -99,7 +99,7 @@ async function runUntilStopped(
     followConfig(config, { bus, log })
     const begin = async () => {
       tellOutdated(await ensureOwned(bus, daemon), log)
-      stack.use(keepOwned(daemon, { bus, log }))
+      stack.use(watchOwned(daemon, { bus, log }))
       await start({
         ...{ bus, log, stateRoot, stateDirectory, stack },
         site: () => config.current(),

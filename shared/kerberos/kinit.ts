@@ -200,7 +200,7 @@ async function kinit(entry: TicketOf, ccache: string, timeoutMs: number, signal:
 }
 
 function kinitError(entry: TicketOf, outcome: CommandOutcome): Error {
-  const code = classify(outcome)
+  const code = reasonOfKinit(outcome)
   const failed = failure(
     code,
     `No Kerberos ticket for ${entry.principal} from ${entry.keytab}: ${describe(code, outcome)}.`,
@@ -209,7 +209,7 @@ function kinitError(entry: TicketOf, outcome: CommandOutcome): Error {
 }
 
 /** The reason code of a kinit that did not succeed. Pure. */
-export function classify(outcome: CommandOutcome): ReasonCode {
+export function reasonOfKinit(outcome: CommandOutcome): ReasonCode {
   if (outcome.kind === 'timeout') return 'kdc-unreachable'
   return texts.find(([text]) => text.test(outcome.stderr))?.[1] ?? 'kinit-failed'
 }

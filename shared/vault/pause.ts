@@ -31,7 +31,11 @@ export interface VaultPause {
    * starts a pause, and is waited out as well where that ends before the run's `deadline`; otherwise it is the failure
    * that it is. The signal given to `work` is aborted when somebody else's work starts a pause.
    */
-  heed<T>(deadline: string, work: (signal: AbortSignal) => Promise<T>, asks?: VaultQuestions): Promise<T>
+  afterPause<T>(
+    deadline: string,
+    work: (signal: AbortSignal) => Promise<T>,
+    asks?: VaultQuestions,
+  ): Promise<T>
 }
 
 export interface VaultPauseOptions {
@@ -107,7 +111,7 @@ export function openVaultPause(
   }
 
   return {
-    async heed(deadline, work, asks) {
+    async afterPause(deadline, work, asks) {
       await refuseWhilePaused(asks?.signal)
       const controller = new AbortController()
       working.add(controller)

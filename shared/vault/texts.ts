@@ -36,7 +36,7 @@ export function judgeVault(outcome: CommandOutcome): VaultVerdict {
   }
 }
 
-export const classifyVault = (outcome: CommandOutcome): ReasonCode | undefined => judgeVault(outcome).code
+export const reasonOfVault = (outcome: CommandOutcome): ReasonCode | undefined => judgeVault(outcome).code
 
 function isOfTicket({ step, said }: VaultAnswer, { code }: IssuerVerdict): boolean {
   if (step === 'ticket') return code === 'ticket-unusable' || code === 'vault-login-refused'

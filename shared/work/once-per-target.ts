@@ -7,7 +7,7 @@ import type { Retry } from '../config/site.ts'
 import { backoffMs } from '../contracts/backoff.ts'
 import { ClaimLost, type Failure, failure, Permanent, RetryLater, Transient } from '../contracts/errors.ts'
 import { timestamp } from '../contracts/messages.ts'
-import { noteOutcome } from '../telemetry/metrics/count-attempt.ts'
+import { countAttempt } from '../telemetry/metrics/count-attempt.ts'
 import { type Claim, takeClaim } from './claim.ts'
 import type { Received } from './consume.ts'
 import type { TargetRecord } from './target-record.ts'
@@ -59,7 +59,7 @@ export async function workOnTarget(
     }
     // What was done must not be done again because the bus was away when it had to be written down.
     await patiently(() => claim.change(done), received)
-    noteOutcome(stageOf(key), 'ok')
+    countAttempt(stageOf(key), 'ok')
     return messages
   } catch (error) {
     if (error instanceof ClaimLost) throw error
@@ -99,7 +99,7 @@ async function endFailed(
   await patiently(() => claim.check(), received)
   const stage = stageOf(work.key)
   if (error instanceof Permanent) {
-    noteOutcome(stage, error.failure.code)
+    countAttempt(stage, error.failure.code)
     const ended = { run: work.run, kind: 'failed', failure: error.failure } as const
     await patiently(() => claim.change({ ended }), received)
     return error
@@ -115,7 +115,7 @@ async function endFailed(
     error instanceof Transient
       ? error.failure
       : failure('unexpected', 'An unexpected error, see the log of this run.')
-  noteOutcome(stage, failed.code)
+  countAttempt(stage, failed.code)
   return decideRetry(work, claim.record, failed, () => claim.change(reportedNow()))
 }
 

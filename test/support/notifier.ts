@@ -1,7 +1,7 @@
 /** The notifier's parts on a real bus: facts go in as the other daemons would publish them, messages to people come out. */
 import type { KV } from '@nats-io/kv'
 import pino from 'pino'
-import { handleAndTell, openRounds } from '../../services/notifier/clock.ts'
+import { handleAndTell, openClock } from '../../services/notifier/clock.ts'
 import { type NotifierDeps, schemaOfFact } from '../../services/notifier/handle.ts'
 import { openLedger } from '../../services/notifier/ledger/ledger-store.ts'
 import { keepDeadLetter, schemaOfDead } from '../../services/notifier/news/dead-letter.ts'
@@ -107,7 +107,7 @@ export async function openNotifierBus(): Promise<NotifierBus> {
     untilHeard: () =>
       eventually(async () => (await countUnheard()) === 0, 'all facts and dead letters handled'),
     async settle(deps) {
-      const round = openRounds({ ...deps, bus, log })
+      const round = openClock({ ...deps, bus, log })
       await eventually(
         async () => {
           deps.news.isWaiting = true

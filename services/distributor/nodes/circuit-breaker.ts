@@ -5,7 +5,7 @@
 import type { Entry } from '../../../shared/config/site.ts'
 import { Permanent, RetryLater, Transient } from '../../../shared/contracts/errors.ts'
 import type { ReasonCode } from '../../../shared/contracts/reasons.ts'
-import { noteOutcome } from '../../../shared/telemetry/metrics/count-attempt.ts'
+import { countAttempt } from '../../../shared/telemetry/metrics/count-attempt.ts'
 import { NodeFailure, nodeError } from '../ssh/ssh-failure.ts'
 import type { Push } from '../transport/push.ts'
 import {
@@ -127,7 +127,7 @@ export function openCircuitBreaker(now: () => number = () => performance.now()):
         const circuit = judge(circuitOf(way), attempt, said, policy)
         circuits.set(way, circuit)
         if (circuit.kind !== 'open' || !(said instanceof NodeFailure)) throw error
-        noteOutcome('push', said.failure.code)
+        countAttempt('push', said.failure.code)
         const delayMs = Math.max(1, circuit.nextTryMs - now())
         throw putOff(at, delayMs, circuit.isTold ? circuit.found : undefined)
       }

@@ -82,7 +82,7 @@ export function diagnose(
 }
 
 /** The reason alone. */
-export const classify = (outcome: CommandOutcome, program = 'ssh'): ReasonCode =>
+export const reasonOfSsh = (outcome: CommandOutcome, program = 'ssh'): ReasonCode =>
   diagnose({ entry: { account: '' } as Push['entry'] }, program, outcome).code
 
 const stuck: Diagnosis = {

@@ -4,7 +4,7 @@ import type { Notification } from '../../../shared/contracts/messages.ts'
 import { cleanLine } from '../../../shared/contracts/one-sentence.ts'
 import { isMailed } from './channels-of.ts'
 import type { Handover } from './handover.ts'
-import type { Outcome } from './outcome.ts'
+import type { Delivery } from './outcome.ts'
 import { postJson } from './post-json.ts'
 import { slackPayload } from './slack.ts'
 import { alertsOf, isAlertmanager, webhookPayload } from './webhook.ts'
@@ -14,7 +14,7 @@ export interface Channel {
   readonly endpoint: string
   /** Between two messages (milliseconds). */
   readonly everyMs: number
-  readonly send: (message: Notification, options: Handover) => Promise<Outcome>
+  readonly send: (message: Notification, options: Handover) => Promise<Delivery>
 }
 
 /** Slack takes one message a second and hook. */

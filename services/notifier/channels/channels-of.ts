@@ -11,7 +11,7 @@ export interface Way {
 }
 
 /** All ways to the administrators: `admin`, or `admin_test` for what concerns tests. */
-export function waysToAdmins(
+export function channelsToAdmins(
   { notifications, notificationsTest }: Pick<Site, 'notifications' | 'notificationsTest'>,
   to: 'admin' | 'admin_test',
 ): Way[] {

@@ -6,14 +6,14 @@ import type { Handover } from './handover.ts'
 import { judgeMailError } from './mail-error.ts'
 import { readPassword } from './mail-password.ts'
 import { handOver, Unready } from './mail-transport.ts'
-import { delivered, type Outcome, serverAway } from './outcome.ts'
+import { type Delivery, delivered, serverAway } from './outcome.ts'
 
 /** Sends `mail`. Throws what `options.aboutToSend` throws, and when `options.signal` is aborted; everything else is an outcome. */
 export async function sendMail(
   mail: Notification,
   server: MailServer,
   options: Handover = {},
-): Promise<Outcome> {
+): Promise<Delivery> {
   const password = server.passwordFile === undefined ? undefined : await readPassword(server.passwordFile)
   if (password && 'why' in password) return serverAway(password.why)
   try {

@@ -1,4 +1,4 @@
-/** What whoever hands a message over has to heed: when to write down that it goes out, when to stop, and how long to wait. */
+/** What whoever hands a message over has to know: when to write down that it goes out, when to stop, and how long to wait. */
 
 export interface Handover {
   /** Called when the other end has agreed to take the message, before the first byte of it. */

@@ -1,7 +1,7 @@
 /** What went wrong with a mail, in words for people: refused for good, not now, or a server that takes nothing. Pure. */
 import type { MailServer } from '../../../shared/config/site.ts'
 import { cleanLine } from '../../../shared/contracts/one-sentence.ts'
-import { notNow, type Outcome, refused, serverAway } from './outcome.ts'
+import { type Delivery, notNow, refused, serverAway } from './outcome.ts'
 
 /** The facts that nodemailer puts into its errors. */
 interface SmtpError extends Error {
@@ -16,7 +16,7 @@ interface SmtpError extends Error {
 }
 
 /** Only an answer to the mail itself is about the mail; a login or a certificate can be put right before the day is over. */
-export function judgeMailError(thrown: unknown, server: MailServer): Outcome {
+export function judgeMailError(thrown: unknown, server: MailServer): Delivery {
   const error = thrown as SmtpError
   const at = `${server.smtpHost}:${server.smtpPort}`
   const { responseCode = 0, command = '' } = error

@@ -1,7 +1,7 @@
 /** How one attempt to deliver a message ended: the channels say it, the outbox acts on it. */
 
 /** `why` is a sentence for people; never a secret, never raw words of a server. */
-export type Outcome =
+export type Delivery =
   | { readonly end: 'delivered' }
   /** Trying this message again would be useless. */
   | { readonly end: 'refused'; readonly why: string }
@@ -14,12 +14,12 @@ export type Outcome =
       readonly afterMs?: number
     }
 
-export const delivered: Outcome = { end: 'delivered' }
-export const refused = (why: string): Outcome => ({ end: 'refused', why })
+export const delivered: Delivery = { end: 'delivered' }
+export const refused = (why: string): Delivery => ({ end: 'refused', why })
 /** The server takes nothing now. */
-export const serverAway = (why: string, afterMs?: number): Outcome => ({
+export const serverAway = (why: string, afterMs?: number): Delivery => ({
   ...{ end: 'later', why, trouble: 'server' },
   ...(afterMs === undefined ? {} : { afterMs }),
 })
 /** The server does not take this message now. */
-export const notNow = (why: string): Outcome => ({ end: 'later', why, trouble: 'message' })
+export const notNow = (why: string): Delivery => ({ end: 'later', why, trouble: 'message' })

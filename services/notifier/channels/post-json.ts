@@ -3,7 +3,7 @@
 import type { HttpError } from '../../../shared/https/http-error.ts'
 import { type Answer, exchange } from '../../../shared/https/request.ts'
 import { readRetryAfter } from '../../../shared/https/retry-after.ts'
-import { delivered, type Outcome, refused, serverAway } from './outcome.ts'
+import { type Delivery, delivered, refused, serverAway } from './outcome.ts'
 
 export interface PostOptions {
   /** Who it is, for people: `Slack`. */
@@ -24,7 +24,7 @@ export async function postJson(
   url: string,
   body: object,
   { name, signal, patienceMs = usualPatienceMs }: PostOptions,
-): Promise<Outcome> {
+): Promise<Delivery> {
   try {
     const { address, login } = splitLogin(url)
     const answer = await exchange(address, {
@@ -70,7 +70,7 @@ function decode(word: string): string {
   }
 }
 
-function judgeAnswer({ status, headers, body }: Answer, name: string): Outcome {
+function judgeAnswer({ status, headers, body }: Answer, name: string): Delivery {
   if (status >= 200 && status < 300) return delivered
   const why = `${name} answered with status ${status}${wordOf(body)}.`
   if (status >= 400 && status < 500 && !passing.includes(status)) return refused(why)

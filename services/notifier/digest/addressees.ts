@@ -4,7 +4,7 @@
 import type { Entry, Site } from '../../../shared/config/site.ts'
 import type { NewsKind } from '../../../shared/contracts/messages.ts'
 import { notifySubject } from '../../../shared/contracts/subjects.ts'
-import { experimentHook, type Way, waysToAdmins } from '../channels/channels-of.ts'
+import { channelsToAdmins, experimentHook, type Way } from '../channels/channels-of.ts'
 import { concernsExperiment } from '../failures/cause.ts'
 import type { News } from '../news/news.ts'
 import { joinExpiring } from './join-expiring.ts'
@@ -35,7 +35,7 @@ function administrators(site: Site, who: 'admin' | 'admin_test', news: readonly 
   // As the predecessor had it: that a test went well is said on Slack alone.
   const heard = joinExpiring(news.filter(({ audience }) => audience !== 'stakeholders'))
   const elsewhere = heard.filter(({ kind }) => kind !== 'completed')
-  return waysToAdmins(site, who).map(({ channel, to }) => {
+  return channelsToAdmins(site, who).map(({ channel, to }) => {
     const subject = notifySubject(channel, to)
     const told = (channel === 'slack' ? heard : elsewhere).filter(({ notBy }) => notBy !== subject)
     return { channel, to, news: told }

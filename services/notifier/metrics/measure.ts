@@ -3,7 +3,7 @@ import { performance } from 'node:perf_hooks'
 import type { Site } from '../../../shared/config/site.ts'
 import { type Notification, runFinished } from '../../../shared/contracts/messages.ts'
 import { runSubject } from '../../../shared/contracts/subjects.ts'
-import { noteOutcome } from '../../../shared/telemetry/metrics/count-attempt.ts'
+import { countAttempt } from '../../../shared/telemetry/metrics/count-attempt.ts'
 import {
   adminMessageSeconds,
   adminMessageSent,
@@ -12,8 +12,8 @@ import {
 } from '../../../shared/telemetry/metrics/kept-metrics.ts'
 import { lastRunFinished, runSeconds } from '../../../shared/telemetry/metrics/metrics.ts'
 import { timeStage } from '../../../shared/telemetry/metrics/stages.ts'
-import { waysToAdmins } from '../channels/channels-of.ts'
-import type { Outcome } from '../channels/outcome.ts'
+import { channelsToAdmins } from '../channels/channels-of.ts'
+import type { Delivery } from '../channels/outcome.ts'
 import type { LedgerStore } from '../ledger/ledger-store.ts'
 
 /** Notes the end of a run; both times RFC 3339. */
@@ -44,14 +44,14 @@ export async function recallFinished(ledger: Pick<LedgerStore, 'latestRun' | 're
 export async function measureDelivery(
   message: Pick<Notification, 'channel' | 'to' | 'rows'>,
   site: Pick<Site, 'notifications' | 'notificationsTest'>,
-  send: () => Promise<Outcome>,
-): Promise<Outcome> {
+  send: () => Promise<Delivery>,
+): Promise<Delivery> {
   const started = performance.now()
   const outcome = await send()
   const seconds = (performance.now() - started) / 1_000
   const isTaken = outcome.end === 'delivered'
   const success = String(isTaken)
-  noteOutcome('notify', isTaken ? 'ok' : 'notification-failed')
+  countAttempt('notify', isTaken ? 'ok' : 'notification-failed')
   if (isForAdmins(message, site)) {
     const notification_type = message.channel
     adminMessageSent.set({ notification_type, success }, Date.now() / 1_000)
@@ -68,6 +68,6 @@ function isForAdmins(
   message: Pick<Notification, 'channel' | 'to'>,
   site: Pick<Site, 'notifications' | 'notificationsTest'>,
 ): boolean {
-  const ways = [...waysToAdmins(site, 'admin'), ...waysToAdmins(site, 'admin_test')]
+  const ways = [...channelsToAdmins(site, 'admin'), ...channelsToAdmins(site, 'admin_test')]
   return ways.some(({ channel, to }) => channel === message.channel && to === message.to)
 }

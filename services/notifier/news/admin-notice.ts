@@ -5,7 +5,7 @@ import type { Site } from '../../../shared/config/site.ts'
 import { type Notification, schemaVersion, timestamp } from '../../../shared/contracts/messages.ts'
 import { cleanLine } from '../../../shared/contracts/one-sentence.ts'
 import { notifySubject } from '../../../shared/contracts/subjects.ts'
-import { waysToAdmins } from '../channels/channels-of.ts'
+import { channelsToAdmins } from '../channels/channels-of.ts'
 
 export interface AdminNotice {
   readonly run: string
@@ -18,7 +18,7 @@ export interface AdminNotice {
 /** One message per addressee; none where notifications are switched off. */
 export function tellAdmins({ run, id, subject, text }: AdminNotice, site: Site): Outgoing[] {
   if (site.disableNotifications) return []
-  return waysToAdmins(site, 'admin').map(({ channel, to }) => {
+  return channelsToAdmins(site, 'admin').map(({ channel, to }) => {
     const message: Notification = {
       schema: schemaVersion,
       at: timestamp(),

@@ -15,16 +15,16 @@ import type { z } from '../../../shared/contracts/zod.ts'
 import type { Received } from '../../../shared/work/consume.ts'
 import { findChannel } from '../channels/channel.ts'
 import type { Patience } from '../channels/handover.ts'
-import type { Outcome } from '../channels/outcome.ts'
+import type { Delivery } from '../channels/outcome.ts'
 import { measureDelivery } from '../metrics/measure.ts'
 import { markAsWord } from '../news/undelivered.ts'
-import type { Pacer } from './rate-limiter.ts'
+import type { RateLimiter } from './rate-limiter.ts'
 import { openSentRecord } from './sent-record.ts'
 
 export interface OutboxDeps {
   readonly site: () => Site
   readonly runs: KV
-  readonly pacer: Pacer
+  readonly limiter: RateLimiter
   /** Ids of what was taken and could not be written down: the bus was away. */
   readonly unrecorded: Set<string>
   readonly now?: () => number
@@ -49,7 +49,7 @@ export async function deliver(
   { body, deliveries, log, signal }: Received<Notification>,
   deps: OutboxDeps,
 ): Promise<readonly Outgoing[]> {
-  const { pacer, unrecorded, now = Date.now } = deps
+  const { limiter, unrecorded, now = Date.now } = deps
   const record = openSentRecord(deps.runs, body)
   const state = await record.read()
   if (state === 'sent') return []
@@ -68,9 +68,9 @@ export async function deliver(
       ? new RetryLater(Math.min(ms, leftMs))
       : new Permanent(failure('notification-failed', `Not delivered within a day: ${why}`))
 
-  const rest = pacer.resting(endpoint)
+  const rest = limiter.resting(endpoint)
   if (rest) throw later(rest.ms, rest.why)
-  await pacer.awaitTurn(endpoint, everyMs, signal)
+  await limiter.awaitTurn(endpoint, everyMs, signal)
   if (state === 'sending') log.warn({ channel: body.channel }, 'this message may have gone out before')
   const outcome = await measureDelivery(body, deps.site(), () =>
     send(body, {
@@ -78,7 +78,7 @@ export async function deliver(
       ...{ signal, patience: deps.patience },
     }),
   )
-  const restMs = settlePace(outcome, endpoint, pacer)
+  const restMs = settleRate(outcome, endpoint, limiter)
   if (outcome.end === 'refused') throw new Permanent(failure('notification-failed', outcome.why))
   if (outcome.end === 'later') {
     log.warn({ channel: body.channel, code: 'notification-failed' }, outcome.why)
@@ -92,9 +92,9 @@ export async function deliver(
 }
 
 /** A server that takes nothing is left alone for a while; one that answers is awake. Returns the rest (milliseconds). */
-function settlePace(outcome: Outcome, endpoint: string, pacer: Pacer): number {
+function settleRate(outcome: Delivery, endpoint: string, limiter: RateLimiter): number {
   if (outcome.end === 'later' && outcome.trouble === 'server')
-    return pacer.rest(endpoint, outcome.why, outcome.afterMs)
-  pacer.wake(endpoint)
+    return limiter.rest(endpoint, outcome.why, outcome.afterMs)
+  limiter.wake(endpoint)
   return 0
 }

@@ -8,7 +8,7 @@ export interface Rest {
   readonly why: string
 }
 
-export interface Pacer {
+export interface RateLimiter {
   /** How long the server is to be left alone yet; undefined when it need not be. */
   resting(endpoint: string): Rest | undefined
   /** Waits for the next turn: at most one every `everyMs`. */
@@ -23,7 +23,7 @@ export interface Pacer {
 const backoff: Backoff = { firstMs: 1_000, longestMs: 5 * 60_000 }
 
 /** Knows its endpoints by names that may be secrets: they stay in memory. */
-export function createPacer(now: () => number = Date.now): Pacer {
+export function createRateLimiter(now: () => number = Date.now): RateLimiter {
   const turns = new Map<string, number>()
   const rests = new Map<string, { readonly until: number; readonly why: string; readonly strikes: number }>()
   return {

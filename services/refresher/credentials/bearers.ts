@@ -11,7 +11,7 @@ import type { HtgettokenOptions } from './htgettoken.ts'
 
 export interface BearerOptions extends HtgettokenOptions {
   /** Runs `work` when Vault may be asked; the signal ends it when Vault wants to be left alone. */
-  readonly heed: <T>(work: (paused: AbortSignal) => Promise<T>) => Promise<T>
+  readonly afterPause: <T>(work: (paused: AbortSignal) => Promise<T>) => Promise<T>
   readonly log: Logger
 }
 
@@ -41,10 +41,10 @@ interface MadeBearer {
 }
 
 async function makeBearer(entry: Entry, bearer: Bearer, options: BearerOptions): Promise<MadeBearer> {
-  const { heed, log, signal } = options
+  const { afterPause, log, signal } = options
   const named = bearer.purpose === undefined ? {} : { purpose: bearer.purpose }
   try {
-    const { token, expiry } = await heed((paused) =>
+    const { token, expiry } = await afterPause((paused) =>
       getBearerToken(entry, bearer, { ...options, signal: AbortSignal.any([signal, paused]) }),
     )
     const leftSeconds = Math.round((expiry.getTime() - Date.now()) / 1_000)

@@ -49,7 +49,7 @@ export function openFerryBearer(deps: FerryBearerDeps): FerryBearer {
     const asker = askerOf(site)
     if (!asker) return undefined
     if (kept && performance.now() - kept.at < keptMs) return kept.token
-    const token = makeBearer(asker, site, signal, deps)
+    const token = makeFerryBearer(asker, site, signal, deps)
     kept = { at: performance.now(), token }
     token.catch(() => {
       kept = undefined
@@ -77,7 +77,7 @@ export function askerOf({ ferry }: Pick<Site, 'ferry'>): Asker | undefined {
   }
 }
 
-async function makeBearer(
+async function makeFerryBearer(
   asker: Asker,
   site: Site,
   signal: AbortSignal,
@@ -92,7 +92,7 @@ async function makeBearer(
   const noDeadline = new Date(0).toISOString()
   try {
     return await tickets.withTicket(asker, { ...limits, run: nowInPeriods(), purpose: 'ferry' }, (ccache) =>
-      vaultPause.heed(
+      vaultPause.afterPause(
         noDeadline,
         (paused) => getBearer(asker, site, vaultServer, ccache, directory, AbortSignal.any([signal, paused])),
         { requests: requestsOf(existsSync(keptToken(directory))), signal },

@@ -13,7 +13,7 @@ export interface CondorVersionOptions {
 const rememberedMs = 60 * 60_000
 
 /**
- * Whether condor_vault_storer heeds CONDOR_VAULT_STORER_ID; an answer holds for an hour. True where the version cannot be
+ * Whether condor_vault_storer knows CONDOR_VAULT_STORER_ID; an answer holds for an hour. True where the version cannot be
  * found out: only installations of before 2023 do not.
  */
 export function askOwnNames(now: () => number = () => performance.now()) {

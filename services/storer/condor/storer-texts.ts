@@ -1,7 +1,7 @@
 /** Why condor_vault_storer did not store, by what it and the programs inside it said. Pure. */
 import type { CommandOutcome } from '../../../shared/commands/command.ts'
 import type { ReasonCode } from '../../../shared/contracts/reasons.ts'
-import { classifyVault } from '../../../shared/vault/texts.ts'
+import { reasonOfVault } from '../../../shared/vault/texts.ts'
 import { creddReason, textOf } from './credd-texts.ts'
 
 export interface StorerVerdict {
@@ -54,7 +54,7 @@ export function judgeStorer(outcome: CommandOutcome): StorerVerdict {
   if (local !== undefined) return { code: 'storer-failed', why: local }
   if (/(?:Failed to store|Querying) condor credentials/i.test(said))
     return { code: creddReason(said) ?? 'credd-unreachable' }
-  return { code: classifyVault(outcome) ?? 'storer-failed' }
+  return { code: reasonOfVault(outcome) ?? 'storer-failed' }
 }
 
 function findLocal(said: string): string | undefined {

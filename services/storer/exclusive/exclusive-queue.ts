@@ -1,12 +1,12 @@
 /** The one lane in front of condor_vault_storer: whoever waits runs strictly alone, in the order of asking. */
 
-export interface Lane {
+export interface ExclusiveQueue {
   /** Runs `work` when all who asked before have ended. Throws the signal's reason where it is aborted while waiting. */
   run<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T>
 }
 
 /** An empty lane. */
-export function openLane(): Lane {
+export function openExclusiveQueue(): ExclusiveQueue {
   const waiting: (() => void)[] = []
   let isTaken = false
 

@@ -17,7 +17,7 @@ const everyMs = 20_000
  * Looks now and then, and when the bus is back. Begun once everything was made (`ensureOwned`): what is missing from then
  * on is lost, and is told. Disposing ends it.
  */
-export function keepOwned(daemon: Daemon, { bus, log }: KeepDeps, lookEveryMs = everyMs): Disposable {
+export function watchOwned(daemon: Daemon, { bus, log }: KeepDeps, lookEveryMs = everyMs): Disposable {
   let isAway = false
   let isOver = false
   const look = () =>

@@ -4,7 +4,7 @@ import type { ReasonCode } from '../../contracts/reasons.ts'
 import { outcomesTotal } from './metrics.ts'
 
 /** `stage` is `refresh`, `store`, `push` or `notify`. A failure that may pass is one all the same. */
-export function noteOutcome(stage: string, code: ReasonCode | 'ok'): void {
+export function countAttempt(stage: string, code: ReasonCode | 'ok'): void {
   outcomesTotal.inc({ stage, code })
   if (code === 'ok') return
   const span = trace.getActiveSpan()

@@ -1,7 +1,7 @@
 /** Whatever a program of a node, of Vault or of anybody prints: reading it takes as long as it is, and no more. */
 import { describe, it } from 'node:test'
 import { readVersion } from '../../../cli/doctor/version.ts'
-import { classify as classifySsh } from '../../../services/distributor/ssh/ssh-failure.ts'
+import { reasonOfSsh } from '../../../services/distributor/ssh/ssh-failure.ts'
 import { parseResults } from '../../../services/distributor/transport/place.ts'
 import { readComplaint, readListing } from '../../../services/distributor/transport/rsync-outcome.ts'
 import { hasOwnNames } from '../../../services/storer/condor/condor-version.ts'
@@ -9,7 +9,7 @@ import { creddReason } from '../../../services/storer/condor/credd-texts.ts'
 import { judgeStorer } from '../../../services/storer/condor/storer-texts.ts'
 import type { CommandOutcome } from '../../../shared/commands/command.ts'
 import { cleanLine, lastLine } from '../../../shared/contracts/one-sentence.ts'
-import { classify as classifyKinit } from '../../../shared/kerberos/kinit.ts'
+import { reasonOfKinit } from '../../../shared/kerberos/kinit.ts'
 import { judgeIssuer } from '../../../shared/vault/issuer-texts.ts'
 import { judgeVault } from '../../../shared/vault/texts.ts'
 import { assertLinear } from '../../support/cost.ts'
@@ -22,13 +22,13 @@ const printed = (text: string, exitCode = 255): CommandOutcome => ({
 })
 
 const readers: Readonly<Record<string, (text: string) => unknown>> = {
-  'ssh before a login': (text) => classifySsh(printed(text)),
-  'ssh after a login': (text) => classifySsh(printed(`Authenticated to x ([1]:22).\n${text}`)),
-  'ssh with a shell that failed': (text) => classifySsh(printed(text, 1)),
+  'ssh before a login': (text) => reasonOfSsh(printed(text)),
+  'ssh after a login': (text) => reasonOfSsh(printed(`Authenticated to x ([1]:22).\n${text}`)),
+  'ssh with a shell that failed': (text) => reasonOfSsh(printed(text, 1)),
   'the script on a node': parseResults,
   'rsync’s listing': readListing,
   'rsync’s complaints': (text) => readComplaint(text, '/tmp/vt_u1'),
-  kinit: (text) => classifyKinit(printed(text)),
+  kinit: (text) => reasonOfKinit(printed(text)),
   htgettoken: (text) => judgeVault(printed(text)),
   'htgettoken with a refused ticket': (text) =>
     judgeVault(printed(`Initializing Kerberos ccache failed: ${text}`)),

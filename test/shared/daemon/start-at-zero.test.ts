@@ -7,7 +7,7 @@ import { readSamples } from '../../../sandbox/support/read-samples.ts'
 import type { Site } from '../../../shared/config/site.ts'
 import { daemons } from '../../../shared/contracts/subjects.ts'
 import { startAtZero } from '../../../shared/daemon/start-at-zero.ts'
-import { noteOutcome } from '../../../shared/telemetry/metrics/count-attempt.ts'
+import { countAttempt } from '../../../shared/telemetry/metrics/count-attempt.ts'
 import { scrape } from '../../../shared/telemetry/metrics/scrape.ts'
 import { openTelemetry } from '../../../shared/telemetry/telemetry.ts'
 import { makeEntry } from '../../support/entry.ts'
@@ -67,9 +67,9 @@ describe('the counts of a daemon', () => {
 
   it('go on from 0, each event counted once', async () => {
     startAtZero('distributor')
-    noteOutcome('push', 'disk-full')
-    noteOutcome('push', 'ok')
-    noteOutcome('push', 'ok')
+    countAttempt('push', 'disk-full')
+    countAttempt('push', 'ok')
+    countAttempt('push', 'ok')
     const found = await look()
     assert.deepEqual(
       ['disk-full', 'ok', 'wrong-owner'].map((code) => found.get(`outcomes_total push ${code}`)),

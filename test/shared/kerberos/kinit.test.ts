@@ -19,7 +19,7 @@ const layout = layoutOf(mkdtempSync(join(tmpdir(), 'mt-kinit-')))
 // Read once, when the modules are loaded: what a daemon's unit would set.
 process.env.KRB5_CONFIG = layout.krb5Config
 process.env.PATH = `${process.env.PATH}:/usr/sbin:/sbin`
-const { classify, describe: why, isOf, openTickets } = await import('../../../shared/kerberos/kinit.ts')
+const { reasonOfKinit, describe: why, isOf, openTickets } = await import('../../../shared/kerberos/kinit.ts')
 
 const exited = (stderr: string): CommandOutcome => ({ kind: 'exited', exitCode: 1, stdout: '', stderr })
 
@@ -51,11 +51,11 @@ describe('what kinit of MIT Kerberos 1.20 says', () => {
   }
   for (const [text, code] of Object.entries(said))
     it(`is ${code}: ${text}`, () =>
-      assert.equal(classify(exited(`kinit: ${text} while getting initial credentials\n`)), code))
+      assert.equal(reasonOfKinit(exited(`kinit: ${text} while getting initial credentials\n`)), code))
 
   it('is kinit-failed where a library, not the keytab, is not ours to read', () => {
     const text = 'kinit: Permission denied while initializing Kerberos 5 library\n'
-    assert.equal(classify(exited(text)), 'kinit-failed')
+    assert.equal(reasonOfKinit(exited(text)), 'kinit-failed')
   })
 
   it('is told as it is where it is not known: its last line, clean and without secrets', () => {
@@ -70,7 +70,7 @@ describe('what kinit of MIT Kerberos 1.20 says', () => {
   })
 
   it('nothing within its time: no KDC answers', () => {
-    assert.equal(classify({ kind: 'timeout', stdout: '', stderr: '' }), 'kdc-unreachable')
+    assert.equal(reasonOfKinit({ kind: 'timeout', stdout: '', stderr: '' }), 'kdc-unreachable')
   })
 })
 

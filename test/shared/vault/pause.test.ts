@@ -37,7 +37,7 @@ describe('leaving Vault alone', () => {
   }
   const isPaused = (pause: VaultPause) =>
     pause
-      .heed(inAnHour(), async () => 'asked', asks)
+      .afterPause(inAnHour(), async () => 'asked', asks)
       .then(
         () => assert.fail('it should wait'),
         (error: unknown) => {
@@ -49,13 +49,13 @@ describe('leaving Vault alone', () => {
   it('without a word from Vault nobody waits, however much is asked', async () => {
     const { pause, budget } = openDaemon()
     for (let asked = 0; asked < 120; asked++) assert.equal(await budget.pace(6, never), false)
-    assert.equal(await pause.heed(inAnHour(), async () => 'asked', asks), 'asked')
+    assert.equal(await pause.afterPause(inAnHour(), async () => 'asked', asks), 'asked')
   })
 
   it('what one daemon meets stops the other, in the middle of its work too, and slows both', async () => {
     const [one, other] = [openDaemon(), openDaemon()]
     const begun = latch()
-    const interrupted = other.pause.heed(
+    const interrupted = other.pause.afterPause(
       inAnHour(),
       (signal) =>
         new Promise((_resolve, reject) => {
@@ -66,7 +66,7 @@ describe('leaving Vault alone', () => {
     )
     const isStopped = assert.rejects(interrupted, RetryLater)
     await begun.opened
-    const met = one.pause.heed(inAnHour(), () => Promise.reject(limited), asks)
+    const met = one.pause.afterPause(inAnHour(), () => Promise.reject(limited), asks)
     await assert.rejects(met, { name: 'RetryLater', delayMs: pauseMs })
     await isStopped
     const delayMs = await isPaused(other.pause)
@@ -93,6 +93,6 @@ describe('leaving Vault alone', () => {
       await queue.targets.put(vaultPauseKey, value)
       await queue.targets.put(vaultBudgetKey, value)
       const { pause } = openDaemon()
-      assert.equal(await pause.heed(inAnHour(), async () => 'asked', asks), 'asked')
+      assert.equal(await pause.afterPause(inAnHour(), async () => 'asked', asks), 'asked')
     })
 })

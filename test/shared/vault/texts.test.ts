@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { type Reason, type ReasonCode, reasonOf } from '../../../shared/contracts/reasons.ts'
-import { classifyVault, judgeVault, vaultCause, vaultWords } from '../../../shared/vault/texts.ts'
+import { judgeVault, reasonOfVault, vaultCause, vaultWords } from '../../../shared/vault/texts.ts'
 import { exited, notFound, timedOut } from '../../services/outcome.ts'
 
 const vault = 'https://vault.lab.example:8200'
@@ -463,7 +463,7 @@ const table: Record<string, Row> = {
 describe('why htgettoken failed', () => {
   for (const [what, [outcome, code, finality, turn, toDo]] of Object.entries(table))
     it(`${what}: ${code}, ${finality}, ${turn}`, () => {
-      assert.equal(classifyVault(outcome), code)
+      assert.equal(reasonOfVault(outcome), code)
       const reason = reasonOf(code)
       assert.deepEqual([reason?.permanent ? 'final' : 'tried again', reason?.turn], [finality, turn])
       assert.match(reason?.action ?? '', toDo)
@@ -481,7 +481,7 @@ describe('why htgettoken failed', () => {
     'something new': said('a surprise'),
   }
   for (const [what, outcome] of Object.entries(unknown))
-    it(`${what}: not known`, () => assert.equal(classifyVault(outcome), undefined))
+    it(`${what}: not known`, () => assert.equal(reasonOfVault(outcome), undefined))
 
   it('asks nobody of an experiment for anything but the two that only a login mends', () => {
     const asked = Object.values(table).filter(([, code]) => reasonOf(code)?.turn === experiment)
@@ -520,7 +520,7 @@ describe('inside condor_vault_storer', () => {
     ],
   }
   for (const [what, [outcome, code]] of Object.entries(rows))
-    it(`${what}: the second decides, ${code}`, () => assert.equal(classifyVault(outcome), code))
+    it(`${what}: the second decides, ${code}`, () => assert.equal(reasonOfVault(outcome), code))
 })
 
 describe('a kept vault token', () => {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { classify, connectionError } from '../../../../services/distributor/ssh/ssh-failure.ts'
+import { connectionError, reasonOfSsh } from '../../../../services/distributor/ssh/ssh-failure.ts'
 import { judgeFiles, parseResults } from '../../../../services/distributor/transport/place.ts'
 import type { PlacedFile, Push } from '../../../../services/distributor/transport/push.ts'
 import { pushBySsh } from '../../../../services/distributor/transport/ssh.ts'
@@ -125,7 +125,7 @@ describe('why a push failed', () => {
     ],
   }
   for (const [what, [outcome, code]] of Object.entries(table))
-    it(`${what} is ${code}`, () => assert.equal(classify(outcome), code))
+    it(`${what} is ${code}`, () => assert.equal(reasonOfSsh(outcome), code))
 })
 
 /** What people are told of a push for the account `dunepro`: the reason, and words that it has or must not have. */

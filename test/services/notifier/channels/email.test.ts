@@ -9,7 +9,7 @@ import type { SMTPServerOptions } from 'smtp-server'
 import { layoutOf } from '../../../../sandbox/layout.ts'
 import { makeTls, type Tls } from '../../../../sandbox/tls.ts'
 import { sendMail } from '../../../../services/notifier/channels/email.ts'
-import type { Outcome } from '../../../../services/notifier/channels/outcome.ts'
+import type { Delivery } from '../../../../services/notifier/channels/outcome.ts'
 import type { MailServer } from '../../../../shared/config/site.ts'
 import type { Notification } from '../../../../shared/contracts/messages.ts'
 import { ofRun } from '../../build.ts'
@@ -25,7 +25,7 @@ const at = (smtpPort: number, more: Partial<MailServer> = {}): MailServer => ({
 })
 const patience = { untilAgreedMs: 60_000, forDataMs: 60_000 }
 /** `later server`, `later message`, `refused` or `delivered`. */
-const brief = (outcome: Outcome) => (outcome.end === 'later' ? `later ${outcome.trouble}` : outcome.end)
+const brief = (outcome: Delivery) => (outcome.end === 'later' ? `later ${outcome.trouble}` : outcome.end)
 
 describe('a mail', () => {
   const answers: Record<string, [number, 'connect' | 'from' | 'to' | 'data', string]> = {
@@ -162,7 +162,7 @@ describe('a mail over TLS', () => {
       else end(Object.assign(new Error('wrong password'), { responseCode: 535 }))
     },
   }
-  const whyOf = (outcome: Outcome) => (outcome.end === 'delivered' ? outcome.end : outcome.why)
+  const whyOf = (outcome: Delivery) => (outcome.end === 'delivered' ? outcome.end : outcome.why)
 
   it('goes by STARTTLS where it is offered, or from the first byte, to a server that is known', async () => {
     await using starttls = await startMailServer({}, { ...tls, disabledCommands: ['AUTH'] })

@@ -7,7 +7,7 @@ import {
   type OutboxDeps,
   schemaOfNotification,
 } from '../../../../services/notifier/outbox/deliver.ts'
-import { createPacer } from '../../../../services/notifier/outbox/rate-limiter.ts'
+import { createRateLimiter } from '../../../../services/notifier/outbox/rate-limiter.ts'
 import type { Site } from '../../../../shared/config/site.ts'
 import { Permanent, RetryLater } from '../../../../shared/contracts/errors.ts'
 import type { Notification } from '../../../../shared/contracts/messages.ts'
@@ -39,7 +39,7 @@ function outboxOf(site: Site, kv: FakeKv = fakeKv()) {
   const deps: OutboxDeps = {
     site: () => site,
     runs: kv.kv,
-    pacer: createPacer(now),
+    limiter: createRateLimiter(now),
     unrecorded: new Set(),
     now,
     patience: { untilAgreedMs: 60_000, forDataMs: 60_000 },
@@ -222,7 +222,7 @@ describe('the outbox', () => {
   it('posts once a second to a hook, under whichever name and however many wait', async () => {
     await using slack = await startHttpServer()
     const site: Site = { ...slackSite(slack.url), experimentSlack: { dune: slack.url } }
-    const deps: OutboxDeps = { ...outboxOf(site).deps, pacer: createPacer() }
+    const deps: OutboxDeps = { ...outboxOf(site).deps, limiter: createRateLimiter() }
     const messages = [post, { ...post, id: 'second' }, { ...post, id: 'third', to: 'experiment:dune' }]
     const begun = performance.now()
     await Promise.all(messages.map((one) => deliver(received(one), deps)))

@@ -146,7 +146,7 @@ exit 1
   const stopping = new AbortController()
   const options = {
     ...{ program, vaultServer: 'vault', ccache: '/nowhere', directory, timeoutMs: 60_000, log },
-    heed: <T>(work: (paused: AbortSignal) => Promise<T>) => work(new AbortController().signal),
+    afterPause: <T>(work: (paused: AbortSignal) => Promise<T>) => work(new AbortController().signal),
     signal: new AbortController().signal,
   }
   const home = tokenFiles(entryOf(), { directory }).home
@@ -194,7 +194,7 @@ exit 1
     let seen: unknown
     const { bearers } = await makeBearers(entry('limited'), {
       ...options,
-      heed: async (work) => {
+      afterPause: async (work) => {
         try {
           return await work(new AbortController().signal)
         } catch (error) {

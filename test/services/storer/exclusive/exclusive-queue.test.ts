@@ -1,13 +1,13 @@
 /** The lane: one at a time, in order, whatever each of them does. */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { openLane } from '../../../../services/storer/exclusive/exclusive-queue.ts'
+import { openExclusiveQueue } from '../../../../services/storer/exclusive/exclusive-queue.ts'
 
 const forEver = new AbortController().signal
 
 describe('the lane', () => {
   it('lets in one after the other, in the order of asking', async () => {
-    const lane = openLane()
+    const lane = openExclusiveQueue()
     const seen: string[] = []
     const gates = ['a', 'b', 'c'].map((name) => ({ name, ...Promise.withResolvers<void>() }))
     const runs = gates.map(({ name, promise }) =>
@@ -23,7 +23,7 @@ describe('the lane', () => {
   })
 
   it('goes on after work that throws', async () => {
-    const lane = openLane()
+    const lane = openExclusiveQueue()
     const failing = lane.run(() => Promise.reject(new Error('it broke')), forEver)
     const next = lane.run(async () => 'went on', forEver)
     await assert.rejects(failing, /it broke/)
@@ -31,7 +31,7 @@ describe('the lane', () => {
   })
 
   it('passes over whoever does not want to wait any more', async () => {
-    const lane = openLane()
+    const lane = openExclusiveQueue()
     const first = Promise.withResolvers<void>()
     const leave = new AbortController()
     const running = lane.run(() => first.promise, forEver)
@@ -46,7 +46,7 @@ describe('the lane', () => {
 
   it('refuses whoever has left before asking', async () => {
     await assert.rejects(
-      openLane().run(async () => 'in', AbortSignal.abort(new Error('left'))),
+      openExclusiveQueue().run(async () => 'in', AbortSignal.abort(new Error('left'))),
       /left/,
     )
   })

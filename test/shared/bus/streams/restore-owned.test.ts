@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import pino from 'pino'
 import type { Bus } from '../../../../shared/bus/connect.ts'
-import { keepOwned } from '../../../../shared/bus/streams/restore-owned.ts'
+import { watchOwned } from '../../../../shared/bus/streams/restore-owned.ts'
 import { ensureOwned, ensureTopology } from '../../../../shared/bus/streams/topology.ts'
 import {
   buckets,
@@ -35,7 +35,7 @@ describe('what a daemon owns on the bus', { timeout: 150_000 }, () => {
       },
     },
   )
-  const keep = (bus: Bus, daemon: Daemon) => keepOwned(daemon, { bus, log }, often)
+  const keep = (bus: Bus, daemon: Daemon) => watchOwned(daemon, { bus, log }, often)
   const letters = async (daemon: Daemon) =>
     (await queue.read(streams.dead, lostSubject(daemon))).map(({ what }) => what)
   const isThere = (stream: string) =>

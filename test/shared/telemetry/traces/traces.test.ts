@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { context, ROOT_CONTEXT, SpanKind, trace } from '@opentelemetry/api'
 import { SamplingDecision } from '@opentelemetry/sdk-trace'
-import { noteOutcome } from '../../../../shared/telemetry/metrics/count-attempt.ts'
+import { countAttempt } from '../../../../shared/telemetry/metrics/count-attempt.ts'
 import { samplerOf } from '../../../../shared/telemetry/otlp/otel-sdk.ts'
 import { startOtlp } from '../../../../shared/telemetry/otlp/otlp.ts'
 import { tracesUrl } from '../../../../shared/telemetry/otlp/otlp-addresses.ts'
@@ -103,8 +103,8 @@ describe('a span for what no message asks for', () => {
 
 it('a failed attempt’s span has the reason, a good one’s none', async () => {
   await using kept = keepSpans()
-  await inRootSpan('failed', '01RUN', async () => noteOutcome('push', 'disk-full'))
-  await inRootSpan('good', '01RUN', async () => noteOutcome('push', 'ok'))
+  await inRootSpan('failed', '01RUN', async () => countAttempt('push', 'disk-full'))
+  await inRootSpan('good', '01RUN', async () => countAttempt('push', 'ok'))
   assert.deepEqual(
     kept.spans.map(({ name, attributes, status }) => [name, attributes['error.type'], status.code]),
     [
