@@ -17,7 +17,7 @@ export const ownerWords = (
 ): string[] => [
   ...['--dry-run', '--dirs', '--copy-links', '--relative', '--no-implied-dirs'],
   ...['--owner', '--perms', '--numeric-ids', '--out-format=%i %U %B %n', endsAfter(timeoutMs), throughSsh],
-  ...['--', `${node}:${ownProcess}`, ...directories.map(({ path }) => `${node}:${path}`), '..'],
+  ...['--', `${node}:${ownProcess}`, ...directories.map(({ path }) => `${node}:${path}`), './'],
 ]
 
 /** Belongs to whoever looks at it. */
