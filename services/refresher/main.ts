@@ -39,7 +39,7 @@ await runDaemon('refresher', async (context) => {
     sealed: await bus.bucket(buckets.sealed),
     sealing: await readSealing(site().sealing, stateRoot),
     answers: openRunCache(),
-    ferryBearer: openFerryBearer({ site, tickets, vaultPause, directory: join(stateDirectory, 'ferry') }),
+    ferryBearer: openFerryBearer({ site, tickets, vaultPause, directory: stateDirectory }),
     tokenDirectory: join(stateDirectory, 'tokens'),
   }
   const runDeps = { bus, runs, freshSite, problems: configProblems }

@@ -34,26 +34,54 @@ export interface VaultToken {
   readonly reused: boolean
 }
 
+/** Whose token: an entry, or the service that FERRY is asked for. */
+export type Owner = Pick<Entry, 'name' | 'service' | 'realExperiment' | 'credkey'> & {
+  readonly role: string | undefined
+}
+
 /**
  * The entry's vault token: the kept one where it lives long enough (`minTokenLifetime`), else a new one. Throws Permanent
  * (`authentication-needed`, `permission-denied` …) or Transient (`rate-limited`, `vault-unreachable`, `issuer-unreachable` …).
  * A kept one that Vault refuses is gone afterwards.
  */
-export async function getVaultToken(entry: Entry, options: HtgettokenOptions): Promise<VaultToken> {
-  const files = tokenFiles(entry, options)
+export const getVaultToken = (entry: Entry, options: HtgettokenOptions): Promise<VaultToken> =>
+  withTokens(entry, options, (files) => htgettokenArguments(entry, options, files), readVaultToken)
+
+const readVaultToken = ({ kept }: TokenFiles, reused: boolean) => ({ token: readToken(kept), reused })
+
+/** A bearer token as the issuer makes it unasked, and the vault token behind it, which is kept. Throws as `getVaultToken`. */
+export const getDefaultBearer = (owner: Owner, options: HtgettokenOptions): Promise<string> =>
+  withTokens(
+    owner,
+    options,
+    (files) => [...commonArguments(owner, options, files), outFile(files)],
+    (files) => readToken(bearerIn(files)),
+  )
+
+const bearerIn = ({ home }: TokenFiles) => join(home, 'bearer')
+const outFile = (files: TokenFiles) => `--outfile=${bearerIn(files)}`
+const readToken = (file: string) => readFileSync(file, 'utf8').trim()
+
+async function withTokens<T>(
+  owner: Owner,
+  options: HtgettokenOptions,
+  argumentsOf: (files: TokenFiles) => string[],
+  read: (files: TokenFiles, reused: boolean) => T,
+): Promise<T> {
+  const files = tokenFiles(owner, options)
   mkdirSync(files.home, { recursive: true, mode: 0o700 })
   rmSync(files.fresh, { force: true })
   try {
-    const outcome = await runHtgettoken(entry, htgettokenArguments(entry, options, files), options)
+    const outcome = await runHtgettoken(owner, argumentsOf(files), options)
     if (!succeeded(outcome)) {
       // The next run would ask with it again, and be refused again.
       if (judgeVault(outcome).keptRefused) rmSync(files.kept, { force: true })
-      throw htgettokenError({ ...entry, vaultServer: options.vaultServer }, outcome)
+      throw htgettokenError({ ...owner, vaultServer: options.vaultServer }, outcome)
     }
     const made = adopt(files.fresh, files.kept)
-    return { token: readFileSync(files.kept, 'utf8').trim(), reused: !made }
+    return read(files, !made)
   } finally {
-    rmSync(join(files.home, 'bearer'), { force: true })
+    rmSync(bearerIn(files), { force: true })
   }
 }
 
@@ -111,13 +139,13 @@ export function htgettokenArguments(
   return [
     ...commonArguments(entry, options, files),
     `--vaulttokenminttl=${entry.minTokenLifetime}`,
-    `--outfile=${join(files.home, 'bearer')}`,
+    outFile(files),
   ]
 }
 
 /** Whose token, from where, and where it is kept. Pure. */
 export function commonArguments(
-  entry: Entry,
+  { realExperiment, role, credkey }: Omit<Owner, 'name' | 'service'>,
   { vaultServer, caPath }: Pick<HtgettokenOptions, 'vaultServer' | 'caPath'>,
   files: TokenFiles,
 ): string[] {
@@ -126,9 +154,9 @@ export function commonArguments(
     '--nooidc',
     '--nossh',
     `--vaultserver=${vaultServer}`,
-    `--issuer=${entry.realExperiment}`,
-    `--role=${entry.role}`,
-    `--credkey=${entry.credkey}`,
+    `--issuer=${realExperiment}`,
+    ...(role ? [`--role=${role}`] : []),
+    `--credkey=${credkey}`,
     `--vaulttokeninfile=${files.kept}`,
     `--vaulttokenfile=${files.fresh}`,
     `--configdir=${join(files.home, 'config')}`,

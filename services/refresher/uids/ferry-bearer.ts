@@ -1,39 +1,27 @@
 /** A bearer token to ask FERRY with, for sites that name a service for it (`ferry.serviceExperiment`) instead of a client certificate. */
-import { existsSync } from 'node:fs'
-import { mkdir, readFile, rm } from 'node:fs/promises'
-import { join } from 'node:path'
-import { runCommand } from '../../../shared/commands/command.ts'
-import { commandEnvironment } from '../../../shared/config/environment.ts'
 import { stripRealm } from '../../../shared/config/resolve/resolve.ts'
 import type { Site } from '../../../shared/config/site.ts'
 import { failure, RetryLater, Transient } from '../../../shared/contracts/errors.ts'
 import { requestsOf } from '../../../shared/contracts/vault-requests.ts'
 import type { Tickets } from '../../../shared/kerberos/kinit.ts'
-import { authorityOption } from '../../../shared/vault/authority-option.ts'
 import type { VaultPause } from '../../../shared/vault/pause.ts'
 import { findVaultServer } from '../../../shared/vault/server.ts'
-import { htgettokenError } from '../credentials/htgettoken.ts'
+import { getDefaultBearer, hasKeptToken, type Owner } from '../credentials/htgettoken.ts'
 import type { FerryBearer } from './ferry.ts'
 
 export interface FerryBearerDeps {
   readonly site: () => Site
   readonly tickets: Tickets
   readonly vaultPause: VaultPause
-  /** Private directory (0700) that keeps the service's vault token. */
+  /** The daemon's own; the service's vault token is kept below it. */
   readonly directory: string
 }
 
 /** Who asks: all of it comes from the section `ferry`. */
-interface Asker {
-  readonly name: string
-  readonly service: string
-  readonly experiment: string
-  readonly role: string | undefined
+interface Asker extends Owner {
   readonly principal: string
   readonly keytab: string
 }
-
-const keptToken = (directory: string) => join(directory, 'vault-token')
 
 /** A bearer token serves all questions of one refresh, and is younger than any issuer lets it grow (milliseconds). */
 const keptMs = 5 * 60_000
@@ -59,19 +47,20 @@ export function openFerryBearer(deps: FerryBearerDeps): FerryBearer {
 }
 
 /** Undefined where the section does not say enough: FERRY is then asked without a token. Pure. */
-export function askerOf({ ferry }: Pick<Site, 'ferry'>): Asker | undefined {
+export function askerOf({ ferry, refresher }: Pick<Site, 'ferry' | 'refresher'>): Asker | undefined {
   const {
-    serviceExperiment: experiment,
+    serviceExperiment: realExperiment,
     serviceKerberosPrincipal: principal,
     serviceKeytabPath: keytab,
   } = ferry ?? {}
-  if (!experiment || !principal || !keytab) return undefined
+  if (!realExperiment || !principal || !keytab) return undefined
   const role = ferry?.serviceRole
   return {
     name: 'ferry',
-    service: `${experiment}_${role ?? 'Analysis'}`,
-    experiment,
+    service: `${realExperiment}_${role ?? 'Analysis'}`,
+    realExperiment,
     role,
+    credkey: stripRealm(principal, refresher.stripRealms),
     principal,
     keytab,
   }
@@ -85,17 +74,22 @@ async function makeFerryBearer(
 ): Promise<string> {
   const timeoutMs = site.timeouts.kerberosMs
   const vaultServer = await findVaultServer(
-    { name: 'ferry', vaultServer: site.ferry?.vaultServer },
+    { name: asker.name, vaultServer: site.ferry?.vaultServer },
     { ...site.refresher, timeoutMs, signal },
   )
   const limits = { minLifeMs: site.timeouts.globalMs, timeoutMs, signal }
   const noDeadline = new Date(0).toISOString()
+  const options = {
+    program: site.refresher.htgettoken,
+    ...{ vaultServer, directory, caPath: site.vault.caPath, timeoutMs: site.timeouts.vaultStorerMs },
+  }
   try {
     return await tickets.withTicket(asker, { ...limits, run: nowInPeriods(), purpose: 'ferry' }, (ccache) =>
       vaultPause.afterPause(
         noDeadline,
-        (paused) => getBearer(asker, site, vaultServer, ccache, directory, AbortSignal.any([signal, paused])),
-        { requests: requestsOf(existsSync(keptToken(directory))), signal },
+        (paused) =>
+          getDefaultBearer(asker, { ...options, ccache, signal: AbortSignal.any([signal, paused]) }),
+        { requests: requestsOf(hasKeptToken(asker, options)), signal },
       ),
     )
   } catch (error) {
@@ -103,44 +97,5 @@ async function makeFerryBearer(
     throw new Transient(
       failure('rate-limited', `No token for FERRY: Vault at ${vaultServer} asks for a pause.`),
     )
-  }
-}
-
-async function getBearer(
-  asker: Asker,
-  site: Site,
-  vaultServer: string,
-  ccache: string,
-  directory: string,
-  signal: AbortSignal,
-): Promise<string> {
-  await mkdir(directory, { recursive: true, mode: 0o700 })
-  const bearer = join(directory, 'bearer')
-  try {
-    const outcome = await runCommand({
-      file: site.refresher.htgettoken,
-      name: 'htgettoken',
-      args: [
-        ...['-v', '--nooidc', '--nossh', `--vaultserver=${vaultServer}`, `--issuer=${asker.experiment}`],
-        ...(asker.role ? [`--role=${asker.role}`] : []),
-        `--credkey=${stripRealm(asker.principal, site.refresher.stripRealms)}`,
-        ...[`--vaulttokenfile=${keptToken(directory)}`, `--outfile=${bearer}`],
-        `--configdir=${join(directory, 'config')}`,
-        ...authorityOption(site.vault.caPath),
-      ],
-      env: {
-        ...commandEnvironment(),
-        HOME: directory,
-        XDG_RUNTIME_DIR: directory,
-        KRB5CCNAME: `FILE:${ccache}`,
-      },
-      timeoutMs: site.timeouts.vaultStorerMs,
-      signal,
-    })
-    if (outcome.kind !== 'exited' || outcome.exitCode !== 0)
-      throw htgettokenError({ ...asker, realExperiment: asker.experiment, vaultServer }, outcome)
-    return (await readFile(bearer, 'utf8')).trim()
-  } finally {
-    await rm(bearer, { force: true })
   }
 }
