@@ -114,6 +114,36 @@ export const runKey = (run: string) => run
 export const ledgerKey = (run: string, entry: string) => `${run}.${encodeToken(entry)}`
 export const latestRunKey = 'latest'
 
+/** Keys of one kind: a word of their own, and what follows it. */
+function keysUnder(word: string) {
+  const prefix = `${word}.`
+  return {
+    /** For whoever lists or watches them. */
+    all: `${prefix}>`,
+    key: (rest: string) => prefix + rest,
+    has: (key: string) => key.startsWith(prefix),
+    rest: (key: string) => key.slice(prefix.length),
+  }
+}
+
+/** The notifier's other keys in `runs`, none of which is a run's id: which runs are open, and news until they are told. */
+export const openRunsKey = 'open.runs'
+export const batchKey = 'telling.now'
+export const newsKeys = keysUnder('news')
+export const toldKeys = keysUnder('told')
+export const sentKey = (message: string) => `sent.${encodeToken(message)}`
+
+/** The notifier's keys in `failures`: how often in a row something has failed. `name` is a credd or node. */
+export const failureKey = (entry: string, kind: 'refresh' | 'credd' | 'node', name?: string) =>
+  [encodeToken(entry), kind, ...(name ? [encodeToken(name)] : [])].join('.')
+/** No entry's name is without `_`, so that no other key looks like these. */
+export const isFailureKey = (key: string) => /^[^.]*=5F[^.]*\.(refresh|credd|node)\./.test(key)
+/** The same for causes; of which tokens people were warned, by the target's key; when a run finished last; which problems were told. */
+export const causeKeys = keysUnder('cause')
+export const warningKeys = keysUnder('warned')
+export const silenceKey = 'silence'
+export const problemKeys = { configuration: 'configuration', templates: 'templates' } as const
+
 /** Keys in `targets` that are no targets: until when Vault is left alone, how much it may be asked, what a schedule fired last. */
 export const vaultPauseKey = 'vault.pause'
 export const vaultBudgetKey = 'vault.budget'

@@ -3,6 +3,7 @@ import type { KV } from '@nats-io/kv'
 import { changeValue } from '../../../shared/bus/compare-and-set.ts'
 import { readBucket } from '../../../shared/bus/read-bucket.ts'
 import { readValue, valueIn } from '../../../shared/bus/read-value.ts'
+import { causeKeys } from '../../../shared/contracts/subjects.ts'
 import { z } from '../../../shared/contracts/zod.ts'
 import { beforeAllRuns } from '../ledger/ledger.ts'
 import { type Affected, affected, joinAffected } from './affected.ts'
@@ -14,9 +15,6 @@ import {
   type FailureCount,
   failureCount,
 } from './consecutive-failures.ts'
-
-/** What the keys of causes begin with; no entry's name is without `_`. */
-export const causePrefix = 'cause.'
 
 export const causeCount = failureCount.extend({
   kind: z.string(),
@@ -45,7 +43,7 @@ export async function recordCauseFailure(
   failed: Omit<CauseFailedRun, keyof Cause>,
   counts: readonly FailureCount[],
 ): Promise<CauseCount | undefined> {
-  const after = await changeValue(failures, `${causePrefix}${key}`, causeCount, (before) =>
+  const after = await changeValue(failures, causeKeys.key(key), causeCount, (before) =>
     countCauseFailure(before, { ...failed, kind, name }, counts),
   )
   return after?.told && after.lastRun === failed.run && after.by === failed.by ? after : undefined
@@ -90,15 +88,15 @@ function inRowOf(
 /** True where people have heard of this cause, and not yet that it is over. */
 export async function isCauseHeard(failures: KV, key: string | undefined): Promise<boolean> {
   if (!key) return false
-  return (await readValue(failures, `${causePrefix}${key}`, failureCount)).value?.heard === true
+  return (await readValue(failures, causeKeys.key(key), failureCount)).value?.heard === true
 }
 
 /** All causes that were ever counted, by key. */
 export async function readCauses(failures: KV): Promise<ReadonlyMap<string, CauseCount>> {
   const causes = new Map<string, CauseCount>()
-  for (const found of (await readBucket(failures, `${causePrefix}>`)).values()) {
+  for (const found of (await readBucket(failures, causeKeys.all)).values()) {
     const count = valueIn(found, causeCount)
-    if (count) causes.set(found.key.slice(causePrefix.length), count)
+    if (count) causes.set(causeKeys.rest(found.key), count)
   }
   return causes
 }
@@ -109,7 +107,7 @@ export async function recordCauseEnd(
   key: string,
   good: { readonly run: string; readonly at: string; readonly by: string },
 ): Promise<(CauseCount & { readonly recovered: NonNullable<CauseCount['recovered']> }) | undefined> {
-  const after = await changeValue(failures, `${causePrefix}${key}`, causeCount, (before) => {
+  const after = await changeValue(failures, causeKeys.key(key), causeCount, (before) => {
     const next = countSuccess(before, good)
     if (!before || !next || next === before) return before
     const { affected, kind, name } = before

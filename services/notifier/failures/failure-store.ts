@@ -3,7 +3,7 @@ import type { KV } from '@nats-io/kv'
 import { attempt, changeValue } from '../../../shared/bus/compare-and-set.ts'
 import { readBucket } from '../../../shared/bus/read-bucket.ts'
 import { valueIn } from '../../../shared/bus/read-value.ts'
-import { encodeToken } from '../../../shared/contracts/subjects.ts'
+import { failureKey, isFailureKey } from '../../../shared/contracts/subjects.ts'
 import { beforeAllRuns } from '../ledger/ledger.ts'
 import {
   countFailure,
@@ -23,11 +23,7 @@ export interface Failing {
 }
 
 /** Its key in the bucket. */
-export const failingKey = ({ entry, kind, name }: Failing) =>
-  [encodeToken(entry), kind, ...(name ? [encodeToken(name)] : [])].join('.')
-
-/** Whether a count lies under this key of the bucket: no entry's name is without `_`. */
-export const isCount = (key: string): boolean => /^[^.]*=5F[^.]*\.(refresh|credd|node)\./.test(key)
+export const failingKey = ({ entry, kind, name }: Failing) => failureKey(entry, kind, name)
 
 /** A count as it is now, and as it was. */
 export interface Counted {
@@ -85,7 +81,7 @@ const changeCount = (
 export async function readCounts(failures: KV): Promise<ReadonlyMap<string, FailureCount>> {
   const counts = new Map<string, FailureCount>()
   for (const found of (await readBucket(failures)).values()) {
-    const count = isCount(found.key) ? valueIn(found, failureCount) : undefined
+    const count = isFailureKey(found.key) ? valueIn(found, failureCount) : undefined
     if (count) counts.set(found.key, count)
   }
   return counts

@@ -1,17 +1,14 @@
 /** Keeps in the bucket `failures` of which tokens people were warned, until they are told that it is over. */
 import type { KV } from '@nats-io/kv'
 import type { Site } from '../../../shared/config/site.ts'
-import { pushSubject, storeSubject } from '../../../shared/contracts/subjects.ts'
+import { pushSubject, storeSubject, warningKeys } from '../../../shared/contracts/subjects.ts'
 import type { Failing } from './failure-store.ts'
-
-/** What the keys of warnings begin with; the target's key follows. */
-export const warnedPrefix = 'warned.'
 
 /** The key of a warning of this target's token; undefined for what is no target, or is configured no more. */
 function warningKey({ entry, kind, name = '' }: Failing, { entries }: Site): string | undefined {
   const configured = entries.find((one) => one.name === entry)
   if (!configured || kind === 'refresh') return undefined
-  return `${warnedPrefix}${(kind === 'node' ? pushSubject : storeSubject)(configured, name)}`
+  return warningKeys.key((kind === 'node' ? pushSubject : storeSubject)(configured, name))
 }
 
 /** True where people were warned, and not told yet that it is over. */

@@ -2,10 +2,9 @@
 import type { KV } from '@nats-io/kv'
 import { changeValue } from '../../../shared/bus/compare-and-set.ts'
 import { runId } from '../../../shared/contracts/run-id.ts'
+import { openRunsKey } from '../../../shared/contracts/subjects.ts'
 import { z } from '../../../shared/contracts/zod.ts'
 
-/** No run has an id with a dot. */
-const key = 'open.runs'
 const ids = z.array(runId)
 
 export interface OpenRunList {
@@ -18,7 +17,7 @@ export interface OpenRunList {
 /** `find` looks for them where there is no list yet, or somebody has deleted it. */
 export async function openRunList(runs: KV, find: () => Promise<string[]>): Promise<OpenRunList> {
   const change = (next: (list: string[]) => string[]) =>
-    changeValue(runs, key, ids, async (list) => next(list ?? (await find())))
+    changeValue(runs, openRunsKey, ids, async (list) => next(list ?? (await find())))
   const read = async () => (await change((list) => list)) ?? []
   await read()
   return {

@@ -4,7 +4,7 @@ import type { KV, KvWatchEntry } from '@nats-io/kv'
 import type { Logger } from 'pino'
 import type { Site } from '../../../shared/config/site.ts'
 import { time } from '../../../shared/contracts/messages.ts'
-import { encodeToken } from '../../../shared/contracts/subjects.ts'
+import { failureKey } from '../../../shared/contracts/subjects.ts'
 import { z } from '../../../shared/contracts/zod.ts'
 import { currentPushErrors, currentSetupErrors } from '../../../shared/telemetry/metrics/kept-metrics.ts'
 import { beforeScrape } from '../../../shared/telemetry/metrics/scrape.ts'
@@ -68,24 +68,21 @@ export function seeFailures({ failures }: Seen, key: string, value: unknown): vo
 
 /** Sets the gauges from what has been seen, for what is configured now. */
 export function showFreshness(site: Pick<Site, 'entries'>, seen: Seen): void {
-  const countOf = (...key: string[]) => seen.failures.get(key.join('.'))
+  const countOf = (...thing: Parameters<typeof failureKey>) => seen.failures.get(failureKey(...thing))
   showTargets(
     targetSeries(site, {
       targets: seen.targets.values(),
       creddsOf: (entry) => seen.credds.get(entry),
-      failuresOf: (entry, kind, target) => countOf(encodeToken(entry), kind, encodeToken(target))?.runs ?? 0,
+      failuresOf: (entry, kind, target) => countOf(entry, kind, target)?.runs ?? 0,
     }),
   )
   currentSetupErrors.reset()
   currentPushErrors.reset()
   for (const { name, service, nodes } of site.entries) {
-    const setup = countOf(encodeToken(name), 'refresh', encodeToken(service))
+    const setup = countOf(name, 'refresh', service)
     currentSetupErrors.set({ service: name }, setup?.count ?? 0)
     for (const node of nodes)
-      currentPushErrors.set(
-        { service: name, node },
-        countOf(encodeToken(name), 'node', encodeToken(node))?.count ?? 0,
-      )
+      currentPushErrors.set({ service: name, node }, countOf(name, 'node', node)?.count ?? 0)
   }
 }
 

@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto'
 import type { KV } from '@nats-io/kv'
 import { readValue } from '../../../shared/bus/read-value.ts'
+import { problemKeys } from '../../../shared/contracts/subjects.ts'
 import { z } from '../../../shared/contracts/zod.ts'
 
 const told = z.object({
@@ -11,18 +12,18 @@ const told = z.object({
 
 /**
  * True where administrators have not heard of exactly these `problems` under `key`; asked again on the same occasion, it
- * gives the same answer. No entry's key in that bucket is without a dot.
+ * gives the same answer.
  */
 export async function isToldFirst(
   failures: KV,
-  key: string,
+  key: keyof typeof problemKeys,
   problems: readonly string[],
   occasion: string,
 ): Promise<boolean> {
-  const { value: before } = await readValue(failures, key, told)
+  const { value: before } = await readValue(failures, problemKeys[key], told)
   const digest = problems.length > 0 ? digestOf(problems) : ''
   if (digest === (before?.problems ?? '') && occasion !== before?.run) return false
-  await failures.put(key, JSON.stringify({ problems: digest, run: occasion }))
+  await failures.put(problemKeys[key], JSON.stringify({ problems: digest, run: occasion }))
   return digest !== ''
 }
 

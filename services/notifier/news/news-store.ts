@@ -4,6 +4,7 @@ import { attempt, writeAt } from '../../../shared/bus/compare-and-set.ts'
 import { inParallel } from '../../../shared/bus/in-parallel.ts'
 import { isKey, readText, readValue } from '../../../shared/bus/read-value.ts'
 import { time } from '../../../shared/contracts/messages.ts'
+import { batchKey, newsKeys, toldKeys } from '../../../shared/contracts/subjects.ts'
 import { z } from '../../../shared/contracts/zod.ts'
 import { type News, news } from './news.ts'
 
@@ -11,10 +12,6 @@ import { type News, news } from './news.ts'
 const together = 500
 /** Values in one batch: their keys have to fit into one message too. */
 const mostKeys = 5_000
-
-const waitingPrefix = 'news.'
-const toldPrefix = 'told.'
-const batchKey = 'telling.now'
 
 /** The value of a key with news that wait. */
 const pieces = z.array(news)
@@ -33,9 +30,9 @@ export type KeptBatch = z.infer<typeof batch>
 export async function addNews(runs: KV, id: string, pieces: readonly News[]): Promise<void> {
   for (let first = 0; first < pieces.length; first += together) {
     const key = `${id}.${first / together}`
-    if ((await readText(runs, `${toldPrefix}${key}`, batchId)).value) continue
+    if ((await readText(runs, toldKeys.key(key), batchId)).value) continue
     const value = JSON.stringify(pieces.slice(first, first + together))
-    await attempt(() => runs.create(`${waitingPrefix}${key}`, value))
+    await attempt(() => runs.create(newsKeys.key(key), value))
   }
 }
 
@@ -44,8 +41,7 @@ export async function takeBatch(runs: KV, newId: () => string, at: string): Prom
   const { value: found, revision } = await readValue(runs, batchKey, batch)
   if (found) return found
   const keys: string[] = []
-  for await (const key of await runs.keys(`${waitingPrefix}>`))
-    if (isKey(key)) keys.push(key.slice(waitingPrefix.length))
+  for await (const key of await runs.keys(newsKeys.all)) if (isKey(key)) keys.push(newsKeys.rest(key))
   if (keys.length === 0) return undefined
   const taken: KeptBatch = { id: newId(), at, keys: keys.toSorted().slice(0, mostKeys) }
   // Another notifier may have been faster: its batch is found at the next look.
@@ -60,8 +56,8 @@ export async function takeBatch(runs: KV, newId: () => string, at: string): Prom
 export async function readBatch(runs: KV, { id, keys }: KeptBatch): Promise<News[] | undefined> {
   const found = await inParallel(keys, async (key) => {
     // In this order: a piece that is gone was marked as told before.
-    const { value = [] } = await readValue(runs, `${waitingPrefix}${key}`, pieces)
-    const { value: toldBy } = await readText(runs, `${toldPrefix}${key}`, batchId)
+    const { value = [] } = await readValue(runs, newsKeys.key(key), pieces)
+    const { value: toldBy } = await readText(runs, toldKeys.key(key), batchId)
     return toldBy ? { toldBy, pieces: [] } : { pieces: value }
   })
   if (found.some(({ toldBy }) => toldBy === id)) return undefined
@@ -71,8 +67,8 @@ export async function readBatch(runs: KV, { id, keys }: KeptBatch): Promise<News
 /** Remembers that all messages of the batch lie in the outbox: from the first mark on, nothing is put there again. */
 export async function endBatch(runs: KV, { id, keys }: KeptBatch): Promise<void> {
   await inParallel(keys, async (key) => {
-    await runs.put(`${toldPrefix}${key}`, id)
-    await runs.delete(`${waitingPrefix}${key}`)
+    await runs.put(toldKeys.key(key), id)
+    await runs.delete(newsKeys.key(key))
   })
   const { value: found, revision } = await readValue(runs, batchKey, batch)
   if (found?.id === id) await attempt(() => runs.delete(batchKey, { previousSeq: revision }))

@@ -2,7 +2,7 @@
 import type { KV } from '@nats-io/kv'
 import { readValue } from '../../../shared/bus/read-value.ts'
 import { type Notification, timestamp } from '../../../shared/contracts/messages.ts'
-import { encodeToken } from '../../../shared/contracts/subjects.ts'
+import { sentKey } from '../../../shared/contracts/subjects.ts'
 import { z } from '../../../shared/contracts/zod.ts'
 
 const sentRecord = z.object({
@@ -23,7 +23,7 @@ export interface SentRecord {
  * configuration had changed may be of another run.
  */
 export function openSentRecord(runs: KV, { id }: Pick<Notification, 'id'>): SentRecord {
-  const key = `sent.${encodeToken(id)}`
+  const key = sentKey(id)
   return {
     async read() {
       return (await readValue(runs, key, sentRecord)).value?.state

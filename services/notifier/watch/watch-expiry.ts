@@ -3,14 +3,19 @@ import type { KV } from '@nats-io/kv'
 import { readBucket } from '../../../shared/bus/read-bucket.ts'
 import { isKey, valueIn } from '../../../shared/bus/read-value.ts'
 import type { Entry, Site } from '../../../shared/config/site.ts'
-import { encodeToken, refreshSubject } from '../../../shared/contracts/subjects.ts'
+import {
+  causeKeys,
+  encodeToken,
+  isFailureKey,
+  refreshSubject,
+  warningKeys,
+} from '../../../shared/contracts/subjects.ts'
 import { z } from '../../../shared/contracts/zod.ts'
 import { readTargets } from '../../../shared/work/read-targets.ts'
 import type { TargetRecord } from '../../../shared/work/target-record.ts'
-import { type CauseCount, causeCount, causePrefix } from '../failures/cause-store.ts'
+import { type CauseCount, causeCount } from '../failures/cause-store.ts'
 import { type FailureCount, failureCount } from '../failures/consecutive-failures.ts'
-import { failingKey, isCount } from '../failures/failure-store.ts'
-import { warnedPrefix } from '../failures/warning-store.ts'
+import { failingKey } from '../failures/failure-store.ts'
 import type { News } from '../news/news.ts'
 import { addNews } from '../news/news-store.ts'
 import { decideWarning, entryOfTarget, type KeptTarget, type Warned, warned } from './expiring.ts'
@@ -48,7 +53,7 @@ export async function watchExpiry(deps: ExpiryDeps, now: Date): Promise<void> {
       await endWarning(target, entry, decision.since, { counts, causes }, deps, now)
   }
   // Of what is not configured any more, nobody hears again.
-  for (const key of warnings.keys()) if (!seen.has(key)) await deps.failures.delete(`${warnedPrefix}${key}`)
+  for (const key of warnings.keys()) if (!seen.has(key)) await deps.failures.delete(warningKeys.key(key))
 }
 
 async function readFailures(failures: KV) {
@@ -56,13 +61,13 @@ async function readFailures(failures: KV) {
   const causes = new Map<string, CauseCount>()
   const warnings = new Map<string, Warned>()
   for (const found of (await readBucket(failures)).values()) {
-    if (found.key.startsWith(warnedPrefix) && isKey(found.key)) {
+    if (warningKeys.has(found.key) && isKey(found.key)) {
       const one = valueIn(found, warned)
-      if (one) warnings.set(found.key.slice(warnedPrefix.length), one)
-    } else if (found.key.startsWith(causePrefix)) {
+      if (one) warnings.set(warningKeys.rest(found.key), one)
+    } else if (causeKeys.has(found.key)) {
       const one = valueIn(found, causeCount)
-      if (one) causes.set(found.key.slice(causePrefix.length), one)
-    } else if (isCount(found.key)) {
+      if (one) causes.set(causeKeys.rest(found.key), one)
+    } else if (isFailureKey(found.key)) {
       const one = valueIn(found, failureCount)
       if (one) counts.set(found.key, one)
     }
@@ -122,7 +127,7 @@ async function warn(
     action: `Mend what keeps it from being replaced: managed-tokens status says what failed.`,
   }
   await addNews(deps.runs, `expiring.${target.key}.${encodeToken(next.expiry)}.${next.urgency}`, [piece])
-  await deps.failures.put(`${warnedPrefix}${target.key}`, JSON.stringify(next))
+  await deps.failures.put(warningKeys.key(target.key), JSON.stringify(next))
 }
 
 async function endWarning(
@@ -139,5 +144,5 @@ async function endWarning(
   await addNews(deps.runs, `expiring.${target.key}.over.${encodeToken(since)}`, [
     { ...aboutOf(target, entry, now), kind: 'recovered', ends: ['expiring'], since },
   ])
-  await deps.failures.delete(`${warnedPrefix}${target.key}`)
+  await deps.failures.delete(warningKeys.key(target.key))
 }

@@ -4,15 +4,12 @@ import { attempt, writeAt } from '../../../shared/bus/compare-and-set.ts'
 import { readValue } from '../../../shared/bus/read-value.ts'
 import { formatDuration } from '../../../shared/config/schema/duration.ts'
 import type { Site } from '../../../shared/config/site.ts'
-import { encodeToken } from '../../../shared/contracts/subjects.ts'
+import { encodeToken, silenceKey } from '../../../shared/contracts/subjects.ts'
 import type { LedgerRow, LedgerRun } from '../ledger/ledger.ts'
 import type { News } from '../news/news.ts'
 import { addNews } from '../news/news-store.ts'
 import { schedulePeriodMs } from './schedule-period.ts'
 import { breaksSilence, type HeardFrom, heardFrom, isSilent } from './silence.ts'
-
-/** No entry's key in the bucket `failures` is without a dot. */
-const key = 'silence'
 
 export interface SilenceDeps {
   readonly site: () => Site
@@ -35,7 +32,9 @@ export async function breakSilence(
       { ...nothingElse, kind: 'recovered', ends: ['silence'], run: run.run, at, since: value.finished },
     ])
   // Another notifier may have noted a later one.
-  await attempt(() => failures.update(key, JSON.stringify({ finished: at } satisfies HeardFrom), revision))
+  await attempt(() =>
+    failures.update(silenceKey, JSON.stringify({ finished: at } satisfies HeardFrom), revision),
+  )
 }
 
 /**
@@ -61,7 +60,7 @@ export async function watchSilence(
       action: 'Look whether the refresher runs and what its log says; managed-tokens doctor checks the rest.',
     },
   ])
-  await attempt(() => failures.update(key, JSON.stringify({ ...value, toldAt: at }), revision))
+  await attempt(() => failures.update(silenceKey, JSON.stringify({ ...value, toldAt: at }), revision))
 }
 
 const nothingElse: Pick<News, 'isTest' | 'message' | 'action'> = { isTest: false, message: '', action: '' }
@@ -69,10 +68,10 @@ const nothingElse: Pick<News, 'isTest' | 'message' | 'action'> = { isTest: false
 /** The clock starts when a notifier looks for the first time. */
 async function read(failures: KV, now: string): Promise<{ value: HeardFrom; revision: number }> {
   for (;;) {
-    const { value: known, revision: last } = await readValue(failures, key, heardFrom)
+    const { value: known, revision: last } = await readValue(failures, silenceKey, heardFrom)
     if (known) return { value: known, revision: last }
     const value: HeardFrom = { finished: now }
-    const revision = await attempt(() => writeAt(failures, key, JSON.stringify(value), last))
+    const revision = await attempt(() => writeAt(failures, silenceKey, JSON.stringify(value), last))
     if (revision !== undefined) return { value, revision }
   }
 }
