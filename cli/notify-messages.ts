@@ -9,7 +9,8 @@ import {
 import type { Delivery } from '../services/notifier/channels/outcome.ts'
 import { nearest } from '../shared/config/read/problem.ts'
 import type { Site } from '../shared/config/site.ts'
-import { type NewsRow, type Notification, schemaVersion } from '../shared/contracts/messages.ts'
+import { envelope } from '../shared/contracts/envelope.ts'
+import type { NewsRow, Notification } from '../shared/contracts/messages.ts'
 import { UsageError } from './terminal/errors.ts'
 
 export interface TestMessage {
@@ -31,7 +32,8 @@ export function testMessages(
   return ways.map(({ channel, to, key }) => ({
     key,
     body: {
-      ...{ schema: schemaVersion, run, at: now, channel, to, id: `test.${run}.${channel}.${to}` },
+      ...envelope(now),
+      ...{ run, channel, to, id: `test.${run}.${channel}.${to}` },
       subject: '[test] managed-tokens can reach you',
       text: `${sentences.join(' ')}\n\nSent by managed-tokens notify test, installation ${site.devEnvironmentLabel}, at ${now}, to ${key}.\n`,
       rows: [row],

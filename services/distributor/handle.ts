@@ -1,15 +1,18 @@
 /** Pushes one entry's token to one node: opens the seal, compares it with what was asked for, pushes; answers with `token.pushed`. */
+
 import type { KV } from '@nats-io/kv'
 import type { Fact, Outgoing } from '../../shared/bus/publish.ts'
 import type { Entry, Site } from '../../shared/config/site.ts'
+import { entryEnvelope } from '../../shared/contracts/envelope.ts'
 import { Permanent } from '../../shared/contracts/errors.ts'
-import { type PushItem, schemaVersion, type TokenPushed, timestamp } from '../../shared/contracts/messages.ts'
-import { pushSubject, tokenSubject } from '../../shared/contracts/subjects.ts'
+import type { PushItem } from '../../shared/contracts/messages.ts'
+import { pushSubject } from '../../shared/contracts/subjects.ts'
 import type { Tickets } from '../../shared/kerberos/kinit.ts'
 import type { SealedContent } from '../../shared/tokens/seal.ts'
 import type { Received } from '../../shared/work/consume.ts'
 import { findEntry, mustBeNode } from '../../shared/work/find-entry.ts'
 import { type Acted, workOnTarget } from '../../shared/work/once-per-target.ts'
+import { tokenFact } from '../../shared/work/token-fact.ts'
 import { retriesOfPush } from './nodes/retries.ts'
 import { type PushToNodeDeps, pushToNode } from './push-to-node.ts'
 import { deliveryOf } from './token/delivery.ts'
@@ -89,17 +92,9 @@ function logPushed(
 }
 
 function pushedEvent(item: PushItem, { tokenId, expiry }: SealedContent, warning: string | undefined): Fact {
-  const { run, entry, service, experiment, role, node } = item
-  const body: TokenPushed = {
-    schema: schemaVersion,
-    at: timestamp(),
-    ...{ run, entry, service, experiment, role, node, tokenId, expiry },
+  return tokenFact('pushed', item, pushSubject(item, item.node), {
+    ...entryEnvelope(item),
+    ...{ node: item.node, tokenId, expiry },
     ...(warning ? { warning } : {}),
-  }
-  return {
-    kind: 'fact',
-    subject: tokenSubject('pushed', item),
-    id: `${run}.${pushSubject(item, node)}.pushed`,
-    body,
-  }
+  })
 }

@@ -1,17 +1,13 @@
 /** Makes one push of each node of an entry out of `token.ready`, or of the last `token.stored` where pushes wait for that. */
+
 import type { KV } from '@nats-io/kv'
 import type { Outgoing, Work } from '../../shared/bus/publish.ts'
 import { readValue } from '../../shared/bus/read-value.ts'
 import { quote } from '../../shared/config/schema/grammar.ts'
 import type { Site } from '../../shared/config/site.ts'
+import { workEnvelope } from '../../shared/contracts/envelope.ts'
 import { failure, Permanent } from '../../shared/contracts/errors.ts'
-import {
-  type PushItem,
-  schemaVersion,
-  type TokenReady,
-  type TokenStored,
-  timestamp,
-} from '../../shared/contracts/messages.ts'
+import type { PushItem, TokenReady, TokenStored } from '../../shared/contracts/messages.ts'
 import { pushSubject, storeSubject, streams } from '../../shared/contracts/subjects.ts'
 import type { Received } from '../../shared/work/consume.ts'
 import { findEntry } from '../../shared/work/find-entry.ts'
@@ -59,11 +55,10 @@ function pushesOf(ready: TokenReady, site: Site): Work[] {
 }
 
 function pushOf(ready: TokenReady, node: string): Work {
-  const { run, entry, service, experiment, role, mode, deadline, tokenId, expiry, key, revision, uid } = ready
+  const { tokenId, expiry, key, revision, uid } = ready
   const body: PushItem = {
-    schema: schemaVersion,
-    at: timestamp(),
-    ...{ run, entry, service, experiment, role, mode, deadline, tokenId, expiry, key, revision, uid, node },
+    ...workEnvelope(ready),
+    ...{ tokenId, expiry, key, revision, uid, node },
   }
   return { kind: 'work', stream: streams.push, subject: pushSubject(ready, node), body }
 }

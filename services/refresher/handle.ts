@@ -1,17 +1,14 @@
 /** Refreshes one entry: UID, credds, ticket, vault token, bearer tokens, seal; answers with `token.ready`. */
+
 import { randomUUID } from 'node:crypto'
 import type { KV } from '@nats-io/kv'
 import { patiently } from '../../shared/bus/patiently.ts'
 import type { Fact, Outgoing } from '../../shared/bus/publish.ts'
 import type { Entry, Site } from '../../shared/config/site.ts'
+import { workEnvelope } from '../../shared/contracts/envelope.ts'
 import { failure, Permanent, Transient } from '../../shared/contracts/errors.ts'
-import {
-  type RefreshItem,
-  schemaVersion,
-  type TokenReady,
-  timestamp,
-} from '../../shared/contracts/messages.ts'
-import { refreshSubject, sealedKey, tokenSubject } from '../../shared/contracts/subjects.ts'
+import { type RefreshItem, type TokenReady, timestamp } from '../../shared/contracts/messages.ts'
+import { refreshSubject, sealedKey } from '../../shared/contracts/subjects.ts'
 import { requestsOf } from '../../shared/contracts/vault-requests.ts'
 import type { Tickets } from '../../shared/kerberos/kinit.ts'
 import { timeStep } from '../../shared/telemetry/metrics/steps.ts'
@@ -25,6 +22,7 @@ import { type CollectorOptions, type Credds, findCredds } from '../../shared/wor
 import { findEntry } from '../../shared/work/find-entry.ts'
 import { type Acted, workOnTarget } from '../../shared/work/once-per-target.ts'
 import type { RunCache } from '../../shared/work/run-cache.ts'
+import { tokenFact } from '../../shared/work/token-fact.ts'
 import { type MadeBearers, makeBearers } from './credentials/bearers.ts'
 import { getVaultToken, type HtgettokenOptions, hasKeptToken } from './credentials/htgettoken.ts'
 import { lifeLeft, tokenExpiry } from './credentials/vault-api.ts'
@@ -175,7 +173,10 @@ async function announce(
     ...(renewAt && { renewAt }),
     ...(lacking && { lacking }),
   }
-  return { messages: [readyEvent(item, facts)], expiry }
+  return {
+    messages: [tokenFact('ready', item, refreshSubject(item), { ...workEnvelope(item), ...facts })],
+    expiry,
+  }
 }
 
 /** A bearer token that could not be made is told by the pushes that it misses, where there are any. */
@@ -186,26 +187,4 @@ function lackingUntold(
 ): TokenReady['lacking'] {
   if (mode.push && nodes.length > 0) return undefined
   return bearers.flatMap((one) => ('failure' in one ? one.failure : []))[0]
-}
-
-function readyEvent(
-  item: RefreshItem,
-  facts: Pick<
-    TokenReady,
-    'tokenId' | 'key' | 'revision' | 'uid' | 'reused' | 'left' | 'credds' | 'expiry' | 'renewAt' | 'lacking'
-  >,
-): Fact {
-  const { run, entry, service, experiment, role, mode, deadline } = item
-  const body: TokenReady = {
-    schema: schemaVersion,
-    at: timestamp(),
-    ...{ run, entry, service, experiment, role, mode, deadline },
-    ...facts,
-  }
-  return {
-    kind: 'fact',
-    subject: tokenSubject('ready', item),
-    id: `${run}.${refreshSubject(item)}.ready`,
-    body,
-  }
 }

@@ -3,20 +3,17 @@
  * run (ticket, staging, verification) goes on beside other runs; the run itself is alone in the lane, under the lease and
  * under the host's lock.
  */
+
 import { existsSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { KV } from '@nats-io/kv'
 import type { Logger } from 'pino'
 import type { Fact, Outgoing } from '../../shared/bus/publish.ts'
 import type { Entry, Site } from '../../shared/config/site.ts'
+import { workEnvelope } from '../../shared/contracts/envelope.ts'
 import { ClaimLost, type Failure, failure, RetryLater, Transient } from '../../shared/contracts/errors.ts'
-import {
-  type StoreItem,
-  schemaVersion,
-  type TokenStored,
-  timestamp,
-} from '../../shared/contracts/messages.ts'
-import { storeSubject, tokenSubject } from '../../shared/contracts/subjects.ts'
+import type { StoreItem } from '../../shared/contracts/messages.ts'
+import { storeSubject } from '../../shared/contracts/subjects.ts'
 import { requestsOf } from '../../shared/contracts/vault-requests.ts'
 import type { Tickets } from '../../shared/kerberos/kinit.ts'
 import { timeStep } from '../../shared/telemetry/metrics/steps.ts'
@@ -28,6 +25,7 @@ import { findEntry, mustBeCredd } from '../../shared/work/find-entry.ts'
 import type { Lease } from '../../shared/work/lease.ts'
 import { type Acted, workOnTarget } from '../../shared/work/once-per-target.ts'
 import type { RunCache } from '../../shared/work/run-cache.ts'
+import { tokenFact } from '../../shared/work/token-fact.ts'
 import type { CondorVersionOptions } from './condor/condor-version.ts'
 import type { CreddHealth } from './condor/credd-health.ts'
 import { mustBeUnlocked, runVaultStorer, type StorerRun } from './condor/vault-storer.ts'
@@ -244,17 +242,10 @@ async function mustBeOurs(stage: Stage, lease: Lease, signal: AbortSignal): Prom
 }
 
 function storedEvent(item: StoreItem, stored: Stored): Fact {
-  const { run, entry, service, experiment, role, mode, deadline, credd, ready } = item
-  const body: TokenStored = {
-    schema: schemaVersion,
-    at: timestamp(),
-    ...{ run, entry, service, experiment, role, mode, deadline, credd, ready },
+  const { credd, ready } = item
+  return tokenFact('stored', item, storeSubject(item, credd), {
+    ...workEnvelope(item),
+    ...{ credd, ready },
     ...stored,
-  }
-  return {
-    kind: 'fact',
-    subject: tokenSubject('stored', item),
-    id: `${run}.${storeSubject(item, credd)}.stored`,
-    body,
-  }
+  })
 }

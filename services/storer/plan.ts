@@ -2,7 +2,8 @@
 
 import type { Outgoing, Work } from '../../shared/bus/publish.ts'
 import type { Site } from '../../shared/config/site.ts'
-import { type StoreItem, schemaVersion, type TokenReady, timestamp } from '../../shared/contracts/messages.ts'
+import { workEnvelope } from '../../shared/contracts/envelope.ts'
+import type { StoreItem, TokenReady } from '../../shared/contracts/messages.ts'
 import { storeSubject, streams } from '../../shared/contracts/subjects.ts'
 import type { Received } from '../../shared/work/consume.ts'
 import { findEntry } from '../../shared/work/find-entry.ts'
@@ -24,11 +25,9 @@ export async function planReady(
 }
 
 function storeOf(ready: TokenReady, credd: string, storedUntil: string | undefined): Work {
-  const { run, entry, service, experiment, role, mode, deadline } = ready
   const body: StoreItem = {
-    schema: schemaVersion,
-    at: timestamp(),
-    ...{ run, entry, service, experiment, role, mode, deadline, credd, ready },
+    ...workEnvelope(ready),
+    ...{ credd, ready },
     ...(storedUntil ? { storedUntil } : {}),
   }
   return { kind: 'work', stream: streams.store, subject: storeSubject(ready, credd), body }

@@ -1,7 +1,9 @@
 /** What is kept of a message that could not be handled. */
+
 import type { JsMsg } from '@nats-io/jetstream'
 import type { Fact } from '../bus/publish.ts'
-import { type DeadLetter, schemaVersion, timestamp } from '../contracts/messages.ts'
+import { envelope } from '../contracts/envelope.ts'
+import type { DeadLetter } from '../contracts/messages.ts'
 import { type ConsumerName, deadSubject, type StreamName } from '../contracts/subjects.ts'
 
 /** Bytes of a body that are kept. */
@@ -14,8 +16,7 @@ export function deadLetterOf(
   reason: string,
 ): Fact {
   const body: DeadLetter = {
-    schema: schemaVersion,
-    at: timestamp(),
+    ...envelope(),
     reason,
     subject: message.subject,
     sequence: message.seq,

@@ -1,34 +1,23 @@
 /** The event `token.failed`, made the same way by the three daemons that can fail. */
 
 import type { Fact } from '../bus/publish.ts'
+import { type AboutEntry, entryEnvelope } from '../contracts/envelope.ts'
 import type { Failure } from '../contracts/errors.ts'
-import { schemaVersion, type TokenFailed, timestamp } from '../contracts/messages.ts'
+import type { TokenFailed } from '../contracts/messages.ts'
 import { tokenSubject } from '../contracts/subjects.ts'
 import { failuresTotal } from '../telemetry/metrics/metrics.ts'
 
-/** What every work item says about itself. */
-export interface FailedItem {
-  readonly run: string
-  readonly entry: string
-  readonly service: string
-  readonly experiment: string
-  readonly role: string
-}
-
 /** `token.failed` for a work item, once per run, target and kind. */
 export function failedEvent(
-  item: FailedItem,
+  item: AboutEntry,
   stage: TokenFailed['stage'],
   target: string | undefined,
   failed: Failure,
   permanent: boolean,
 ): Fact {
-  const { run, entry, service, experiment, role } = item
   failuresTotal.inc({ stage, code: failed.code })
   const body: TokenFailed = {
-    schema: schemaVersion,
-    at: timestamp(),
-    ...{ run, entry, service, experiment, role },
+    ...entryEnvelope(item),
     stage,
     ...(target ? { target } : {}),
     ...failed,
@@ -38,7 +27,7 @@ export function failedEvent(
   return {
     kind: 'fact',
     subject: tokenSubject('failed', item),
-    id: `${run}.${stage}.${entry}.${target ?? ''}.${kind}`,
+    id: `${item.run}.${stage}.${item.entry}.${target ?? ''}.${kind}`,
     body,
   }
 }

@@ -2,7 +2,8 @@
 
 import type { Fact } from '../../../shared/bus/publish.ts'
 import type { Site } from '../../../shared/config/site.ts'
-import { type NewsRow, type Notification, schemaVersion } from '../../../shared/contracts/messages.ts'
+import { envelope } from '../../../shared/contracts/envelope.ts'
+import type { NewsRow, Notification } from '../../../shared/contracts/messages.ts'
 import { cleanLine } from '../../../shared/contracts/one-sentence.ts'
 import { notifySubject } from '../../../shared/contracts/subjects.ts'
 import { sayAffected } from '../failures/affected.ts'
@@ -87,14 +88,9 @@ function withNews(
     ...{ runs, run: lastRun ?? null, traceUrl: traceUrl ?? null, installation: site.devEnvironmentLabel },
   }
   return {
-    ...{
-      schema: schemaVersion,
-      run: lastRun ?? runsOf(news).at(-1) ?? '',
-      at,
-      channel,
-      to,
-      id: `${id}.${channel}.${to}`,
-    },
+    ...envelope(at),
+    run: lastRun ?? runsOf(news).at(-1) ?? '',
+    ...{ channel, to, id: `${id}.${channel}.${to}` },
     subject: cleanLine(templates.subject(fields)),
     text: `${templates.text(fields).trim()}\n`,
     ...(channel === 'email' ? { html: templates.html(fields) } : {}),

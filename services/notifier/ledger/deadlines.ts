@@ -2,7 +2,8 @@
 
 import { inParallel } from '../../../shared/bus/in-parallel.ts'
 import type { Fact } from '../../../shared/bus/publish.ts'
-import { type RunFinished, schemaVersion, timestamp } from '../../../shared/contracts/messages.ts'
+import { envelope } from '../../../shared/contracts/envelope.ts'
+import { type RunFinished, timestamp } from '../../../shared/contracts/messages.ts'
 import { runSubject } from '../../../shared/contracts/subjects.ts'
 import { isWeaker } from '../../../shared/contracts/weaker-run.ts'
 import { endAsIn, endWaiting, hasEnded, type LedgerRow, type LedgerRun, totalsOf } from './ledger.ts'
@@ -51,11 +52,8 @@ export async function finishedIfEnded(run: LedgerRun, ledger: LedgerStore): Prom
 
 function finishedEvent({ run, started, mode, traceId, spanId }: LedgerRun, rows: readonly LedgerRow[]): Fact {
   const body: RunFinished = {
-    schema: schemaVersion,
-    run,
-    at: timestamp(),
-    started,
-    mode,
+    ...envelope(),
+    ...{ run, started, mode },
     totals: totalsOf(rows),
   }
   const about = { traceId, spanId }

@@ -2,7 +2,8 @@
 
 import type { Outgoing } from '../../../shared/bus/publish.ts'
 import type { Site } from '../../../shared/config/site.ts'
-import { type Notification, schemaVersion, timestamp } from '../../../shared/contracts/messages.ts'
+import { envelope } from '../../../shared/contracts/envelope.ts'
+import type { Notification } from '../../../shared/contracts/messages.ts'
 import { cleanLine } from '../../../shared/contracts/one-sentence.ts'
 import { notifySubject } from '../../../shared/contracts/subjects.ts'
 import { channelsToAdmins } from '../channels/channels-of.ts'
@@ -20,8 +21,7 @@ export function tellAdmins({ run, id, subject, text }: AdminNotice, site: Site):
   if (site.disableNotifications) return []
   return channelsToAdmins(site, 'admin').map(({ channel, to }) => {
     const message: Notification = {
-      schema: schemaVersion,
-      at: timestamp(),
+      ...envelope(),
       ...{ run, channel, to, subject, text },
       id: `${id}.${channel}.${to}`,
       rows: [{ kind: 'notice', headline: cleanLine(subject), message: '', action: '' }],

@@ -9,12 +9,8 @@ import { parseRequest } from '../../../shared/bus/requests/parse-request.ts'
 import { RequestError } from '../../../shared/bus/requests/serve-requests.ts'
 import { formatProblem, type Problem } from '../../../shared/config/read/problem.ts'
 import type { Entry, Site } from '../../../shared/config/site.ts'
-import {
-  type RunMode,
-  type RunStarted,
-  schemaVersion,
-  timestamp,
-} from '../../../shared/contracts/messages.ts'
+import { envelope } from '../../../shared/contracts/envelope.ts'
+import { type RunMode, type RunStarted, timestamp } from '../../../shared/contracts/messages.ts'
 import { runSubject, streams } from '../../../shared/contracts/subjects.ts'
 import { z } from '../../../shared/contracts/zod.ts'
 import { setStage } from '../../../shared/telemetry/metrics/stages.ts'
@@ -159,12 +155,11 @@ function startedEvent(
   wrong: readonly Problem[],
 ) {
   const problems = wrong.filter(({ severity }) => severity === 'error')
-  const now = Date.now()
+  const now = new Date()
   const body: RunStarted = {
-    schema: schemaVersion,
+    ...envelope(timestamp(now)),
     run,
-    at: timestamp(new Date(now)),
-    deadline: timestamp(new Date(now + site.timeouts.globalMs)),
+    deadline: timestamp(new Date(now.getTime() + site.timeouts.globalMs)),
     configHash: site.hash,
     trigger,
     mode,

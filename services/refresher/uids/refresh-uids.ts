@@ -1,4 +1,5 @@
 /** Asks FERRY for the UID of every account that needs one, daily and on request; the outcome is the fact `run.uids`. */
+
 import type { KV } from '@nats-io/kv'
 import type { Logger } from 'pino'
 import { ulid } from 'ulid'
@@ -7,8 +8,9 @@ import { patiently } from '../../../shared/bus/patiently.ts'
 import { type Fact, publish } from '../../../shared/bus/publish.ts'
 import { parseRequest } from '../../../shared/bus/requests/parse-request.ts'
 import type { Site } from '../../../shared/config/site.ts'
+import { envelope } from '../../../shared/contracts/envelope.ts'
 import { Permanent, Transient } from '../../../shared/contracts/errors.ts'
-import { type RunUids, schemaVersion, timestamp } from '../../../shared/contracts/messages.ts'
+import type { RunUids } from '../../../shared/contracts/messages.ts'
 import { runSubject } from '../../../shared/contracts/subjects.ts'
 import { z } from '../../../shared/contracts/zod.ts'
 import { readUid, writeUid } from '../../../shared/predecessor/known-uids.ts'
@@ -76,7 +78,8 @@ async function askForAll(id: string, trigger: RunUids['trigger'], deps: RefreshU
   if (known.length > 0) lastFerryRefresh.set(Date.now() / 1_000)
   const byAccount = (a: { account: string }, b: { account: string }) => (a.account < b.account ? -1 : 1)
   const body: RunUids = {
-    ...{ schema: schemaVersion, run: id, at: timestamp(), trigger },
+    ...envelope(),
+    ...{ run: id, trigger },
     known: known.sort(byAccount),
     failed: failed.sort(byAccount),
   }

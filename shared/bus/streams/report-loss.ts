@@ -1,8 +1,10 @@
 /** Tells of what somebody or something has removed from the bus: in the log by name, and to the administrators through the notifier. */
+
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Logger } from 'pino'
 import { backoffMs } from '../../contracts/backoff.ts'
-import { type LossLetter, schemaVersion, timestamp } from '../../contracts/messages.ts'
+import { envelope } from '../../contracts/envelope.ts'
+import type { LossLetter } from '../../contracts/messages.ts'
 import {
   type BucketName,
   type ConsumerName,
@@ -52,11 +54,8 @@ export function tellLoss(loss: Loss, daemon: Daemon, { bus, log }: { bus: Bus; l
   const meaning = meaningOf(loss)
   log.error({ lost: loss.name }, `${what} was gone and is made again: ${meaning}`)
   const body: LossLetter = {
-    schema: schemaVersion,
-    at: timestamp(),
-    what,
-    meaning,
-    madeAgain: loss.madeAgain,
+    ...envelope(),
+    ...{ what, meaning, madeAgain: loss.madeAgain },
   }
   const id = `lost.${loss.kind}.${loss.name}.${loss.madeAgain}`
   void publishUntilTaken(bus, { kind: 'fact', subject: lostSubject(daemon), id, body })
