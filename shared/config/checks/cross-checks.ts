@@ -1,6 +1,7 @@
 /** What no single key shows: steps that do not fit into a run, entries that get in each other's way, keys without effect. */
 
-import { type Finding, type Folded, type Path, showPath } from '../read/fold.ts'
+import type { Folded } from '../read/fold.ts'
+import { type Finding, type Path, showPath } from '../read/places.ts'
 import type { ResolvedEntry } from '../resolve/resolve.ts'
 import { formatDuration } from '../schema/duration.ts'
 import { isWebUrl } from '../schema/grammar.ts'

@@ -1,6 +1,7 @@
 /** The one default that differs from the predecessor's: told where the file was the predecessor's, or may be. */
 
-import type { Folded, Path } from '../read/fold.ts'
+import type { Folded } from '../read/fold.ts'
+import type { Path } from '../read/places.ts'
 import type { ResolvedEntry } from '../resolve/resolve.ts'
 import { defaultRoleFile } from '../schema/schema.ts'
 import type { Report } from './report.ts'

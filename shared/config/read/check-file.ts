@@ -2,8 +2,8 @@
 import type { z } from '../../contracts/zod.ts'
 import { type SiteFile, siteFile } from '../schema/schema.ts'
 import { describe, expectation } from './expectation.ts'
-import { type Finding, type Folded, type Path, showPath } from './fold.ts'
-import { innerIssues } from './union.ts'
+import type { Folded } from './fold.ts'
+import { type Finding, type Path, showPath } from './places.ts'
 
 export interface CheckedFile {
   /** Without what was refused; absent when nothing usable is left. */
@@ -40,6 +40,18 @@ export function checkFile(folded: Folded): CheckedFile {
   }
   return result(parsed.data)
 }
+
+/** A union's refusal as those of the form whose inside is wrong, with their whole paths; any other as it is. Pure. */
+function innerIssues(issue: z.core.$ZodIssue): z.core.$ZodIssue[] {
+  if (issue.code !== 'invalid_union') return [issue]
+  const meant = issue.errors.find(
+    (issues) => !issues.some(({ path, code }) => path.length === 0 && isKind(code)),
+  )
+  if (!meant) return [issue]
+  return meant.flatMap((one) => innerIssues({ ...one, path: [...issue.path, ...one.path] }))
+}
+
+const isKind = (code: string) => code === 'invalid_type' || code === 'invalid_value'
 
 /** The deepest key along `path` that exists; a list counts as a whole. */
 function locate(root: object, path: Path): { holder: object; key: PropertyKey; path: Path } | undefined {

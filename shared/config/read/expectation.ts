@@ -1,9 +1,8 @@
 /** What a schema wants and what was found instead, in words for people. */
-import { z } from '../../contracts/zod.ts'
+import type { z } from '../../contracts/zod.ts'
 import { siteFile } from '../schema/schema.ts'
-import type { Path } from './fold.ts'
-import { innermost } from './scalar.ts'
-import { mapForm } from './union.ts'
+import type { Path } from './places.ts'
+import { expectedBy, type Shape, shapeOf } from './shape.ts'
 
 /** Kind of a value, and the value itself where it cannot be a secret. */
 export function describe(value: unknown): string {
@@ -14,37 +13,29 @@ export function describe(value: unknown): string {
   return typeof value === 'object' ? 'a map' : 'a text'
 }
 
-const kinds: Record<string, string> = {
-  object: 'a map',
-  record: 'a map',
-  array: 'a list',
-  string: 'a text in quotes',
+const kinds = {
+  keys: 'a map',
+  names: 'a map',
+  list: 'a list',
+  text: 'a text in quotes',
   number: 'a whole number',
-  boolean: 'true or false',
-}
+  truth: 'true or false',
+  other: 'something else',
+} as const
 
 /** What the schema wants at a path, in words. */
 export function expectation(path: Path): string {
-  let schema: z.core.$ZodType | undefined = siteFile
+  let schema: z.core.$ZodType = siteFile
   for (const key of path) {
-    const def = mapForm(innermost(schema))._zod.def as {
-      shape?: Record<string, z.core.$ZodType>
-      valueType?: z.core.$ZodType
-      element?: z.core.$ZodType
-    }
-    schema = def.shape?.[String(key)] ?? def.valueType ?? def.element
-    if (!schema) return 'something else'
+    const inside = insideOf(shapeOf(schema, true), String(key))
+    if (!inside) return kinds.other
+    schema = inside
   }
-  return expectedBy(schema) ?? kinds[innermost(schema)._zod.def.type] ?? 'something else'
+  return expectedBy(schema) ?? kinds[shapeOf(schema).kind]
 }
 
-function expectedBy(schema: z.core.$ZodType): string | undefined {
-  const own = z.globalRegistry.get(schema)?.expected
-  const inside = outerLayer(schema)
-  return typeof own === 'string' ? own : inside && expectedBy(inside)
-}
-
-function outerLayer(schema: z.core.$ZodType): z.core.$ZodType | undefined {
-  const def = schema._zod.def as { innerType?: z.core.$ZodType; in?: z.core.$ZodType }
-  return def.innerType ?? def.in
+function insideOf(shape: Shape, key: string): z.core.$ZodType | undefined {
+  if (shape.kind === 'keys') return shape.keys[key]
+  if (shape.kind === 'names') return shape.value
+  return shape.kind === 'list' ? shape.item : undefined
 }

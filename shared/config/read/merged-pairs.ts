@@ -1,5 +1,5 @@
 /** The pairs of a YAML map with its merge keys (`<<`) followed, which the parser leaves alone in YAML 1.2. */
-import { isMap, isScalar, isSeq, type Pair } from 'yaml'
+import { isMap, isScalar, isSeq, type Pair, type YAMLMap } from 'yaml'
 
 /** Maps that one may merge in, those that these merge in counted. */
 const mostMerged = 1_000
@@ -13,7 +13,7 @@ export class TooMuch extends Error {
 export type Follow = (node: unknown) => unknown
 
 /** A map's own pairs, then those it merges in with `<<` and does not have itself (in any case of its keys). */
-export function mergedPairs(map: { items: Pair[] }, follow: Follow, seen = new Set<unknown>()): Pair[] {
+export function mergedPairs(map: YAMLMap, follow: Follow, seen = new Set<unknown>()): Pair[] {
   if (seen.has(map)) return []
   if (seen.size >= mostMerged) throw new TooMuch()
   seen.add(map)
@@ -24,7 +24,7 @@ export function mergedPairs(map: { items: Pair[] }, follow: Follow, seen = new S
     const target = follow(pair.value)
     for (const source of isSeq(target) ? target.items.map(follow) : [target]) {
       if (!isMap(source)) continue
-      for (const merged of mergedPairs(source as { items: Pair[] }, follow, seen)) {
+      for (const merged of mergedPairs(source, follow, seen)) {
         const name = keyText(merged.key, follow).toLowerCase()
         if (!names.has(name)) own.push(merged)
         names.add(name)

@@ -10,7 +10,7 @@ import {
   type YAMLError,
   type YAMLMap,
 } from 'yaml'
-import type { Finding } from './fold.ts'
+import { type Finding, placeAt } from './places.ts'
 
 export interface ReadDocument {
   readonly document: Document
@@ -39,13 +39,9 @@ const sentences: Partial<Record<YAMLError['code'], string>> = {
 /** Parses the bytes. With findings of severity `error` the document is of no use. */
 export function readDocument(bytes: Buffer): ReadDocument {
   const lines = new LineCounter()
-  const at = (offset: number) => {
-    const { line, col } = lines.linePos(offset)
-    return line > 0 ? { line, column: col } : { line: 1, column: 1 }
-  }
   const error = (offset: number, message: string): Finding => ({
     severity: 'error',
-    ...at(offset),
+    ...placeAt(lines, offset),
     path: '',
     message,
   })

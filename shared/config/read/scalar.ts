@@ -2,6 +2,7 @@
 import type { Scalar } from 'yaml'
 import { z } from '../../contracts/zod.ts'
 import { parseAddresses } from '../schema/mail-address.ts'
+import { shapeOf } from './shape.ts'
 
 export interface ReadValue {
   readonly value: unknown
@@ -12,16 +13,16 @@ export interface ReadValue {
 /** `isOurs`: a key that the predecessor does not have, where nothing has to be taken for what it took it for. */
 export function readScalar(node: Scalar, schema: z.core.$ZodType, isOurs: boolean): ReadValue {
   const { value } = node
-  const wanted = innermost(schema)
+  const shape = shapeOf(schema)
   const isGood = (other: unknown) => z.safeParse(schema, other).success
-  switch (wanted._zod.def.type) {
-    case 'array':
-      return { value: typeof value === 'string' ? wordsOf(value, wanted) : value }
+  switch (shape.kind) {
+    case 'list':
+      return { value: typeof value === 'string' ? wordsOf(value, shape.holdsAddresses) : value }
     case 'number':
       return { value: typeof value === 'string' && /^\d{1,15}$/.test(value) ? Number(value) : value }
-    case 'boolean':
+    case 'truth':
       return readTruth(value, isOurs)
-    case 'string':
+    case 'text':
       // A number may be a name, `true` a constraint, and a text may stand in several lines.
       return { value: [oneLine(value), node.source, value].find(isGood) ?? value }
     default:
@@ -39,10 +40,9 @@ const oneLine = (value: unknown) =>
         .join(' ')
     : value
 
-function wordsOf(text: string, list: z.core.$ZodType): readonly string[] {
-  const hasAddresses = z.globalRegistry.get(list)?.words === 'addresses'
-  const addresses = hasAddresses ? parseAddresses(text)?.map(({ address }) => address) : undefined
-  return addresses ?? (hasAddresses ? [text] : text.split(/[\s,]+/).filter(Boolean))
+function wordsOf(text: string, holdsAddresses: boolean): readonly string[] {
+  const addresses = holdsAddresses ? parseAddresses(text)?.map(({ address }) => address) : undefined
+  return addresses ?? (holdsAddresses ? [text] : text.split(/[\s,]+/).filter(Boolean))
 }
 
 /** As Go's ParseBool, which calls everything else false. */
@@ -55,11 +55,4 @@ function readTruth(value: unknown, isOurs: boolean): ReadValue {
   if (!/^(yes|y|on)$/i.test(value)) return { value }
   const warning = `"${value}" is false here, as it is for the predecessor — write true or false`
   return { value: false, warning }
-}
-
-/** The schema inside optional, default and the like: what the file's value is first held against. */
-export function innermost(schema: z.core.$ZodType): z.core.$ZodType {
-  const def = schema._zod.def as { innerType?: z.core.$ZodType; in?: z.core.$ZodType }
-  const next = def.innerType ?? def.in
-  return next ? innermost(next) : schema
 }

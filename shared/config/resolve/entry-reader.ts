@@ -1,6 +1,7 @@
 /** Reads one role against the rest of the file: override before global before default, noting origins and refusals on the way. */
 
-import { type Finding, type Folded, type Path, showPath } from '../read/fold.ts'
+import type { Folded } from '../read/fold.ts'
+import { type Finding, type Path, showPath } from '../read/places.ts'
 import type { ExperimentSection, RoleSection } from '../schema/experiment-schema.ts'
 import type { SiteFile } from '../schema/schema.ts'
 import type { Entry } from '../site.ts'

@@ -1,6 +1,6 @@
 /** Entries out of experiments and roles, each value with its origin. */
 
-import { type Finding, type Path, showPath } from '../read/fold.ts'
+import { type Finding, type Path, showPath } from '../read/places.ts'
 import { deliverySorted } from '../schema/deliver-schema.ts'
 import { absolutePath, principal, quote, realExperimentName } from '../schema/grammar.ts'
 import { readSshWords, strayForRsync } from '../schema/option-words.ts'
