@@ -1,7 +1,7 @@
 /** The walls of the bus: are the permissions those of this version, and the streams as they should be? */
 import { setImmediate } from 'node:timers/promises'
 import { PermissionViolationError } from '@nats-io/nats-core'
-import type { Bus } from '../../shared/bus/connect.ts'
+import { type Bus, onStatus } from '../../shared/bus/connect.ts'
 import { permissionsMark } from '../../shared/bus/permissions.ts'
 import {
   compareStream,
@@ -21,17 +21,16 @@ const openDoor = 'managed-tokens-permissions.none'
 /** Only the permissions of this version let an operator publish on the mark that is made from them, and on no other. */
 export async function lookAtPermissions({ nc }: Bus): Promise<Finding> {
   const refused = new Set<string>()
-  const status = nc.status()[Symbol.asyncIterator]()
+  using _refusals = onStatus(nc, {
+    error({ error }) {
+      if (error instanceof PermissionViolationError) refused.add(error.subject)
+    },
+  })
   nc.publish(permissionsMark)
   nc.publish(openDoor)
   // The server refuses before it answers this.
-  const answered = nc.flush().then(() => setImmediate(undefined))
-  for (;;) {
-    const next = await Promise.race([answered, status.next()])
-    if (!next || next.done) break
-    if (next.value.type === 'error' && next.value.error instanceof PermissionViolationError)
-      refused.add(next.value.error.subject)
-  }
+  await nc.flush()
+  await setImmediate()
   if (refused.has(openDoor) && !refused.has(permissionsMark))
     return ok('nats', 'the permissions in force are those of this version (docs/security.md)')
   return problem(

@@ -1,7 +1,7 @@
 /** Follows a run from the facts on the bus, not by polling: what comes, in order, until the run has finished. */
 import type { Subscription } from '@nats-io/nats-core'
 import type { RunStatus } from '../../services/notifier/ledger/answer-status.ts'
-import type { Bus } from '../../shared/bus/connect.ts'
+import { type Bus, onStatus } from '../../shared/bus/connect.ts'
 import { readMessage } from '../../shared/bus/parse-message.ts'
 import {
   type RunFinished,
@@ -53,7 +53,11 @@ export function listenForRuns(bus: Bus): RunFollower {
   }
   const subscriptions = [hear(bus.nc.subscribe('token.>')), hear(bus.nc.subscribe('run.finished'))]
   let complain: (line: string) => void = () => {}
-  void wakeOnReconnect()
+  // What was said while the server was away was not heard: the ledger tells whether the run has ended.
+  const connection = onStatus(bus.nc, {
+    disconnect: () => complain('NATS is away: waiting until it is back.'),
+    reconnect: () => arrived.resolve(),
+  })
 
   async function listen(subscription: Subscription): Promise<void> {
     for await (const message of subscription) {
@@ -61,14 +65,6 @@ export function listenForRuns(bus: Bus): RunFollower {
       if (!one) continue
       news.push(one)
       arrived.resolve()
-    }
-  }
-
-  /** What was said while the server was away was not heard: the ledger tells whether the run has ended. */
-  async function wakeOnReconnect(): Promise<void> {
-    for await (const { type } of bus.nc.status()) {
-      if (type === 'disconnect') complain('NATS is away: waiting until it is back.')
-      if (type === 'reconnect') arrived.resolve()
     }
   }
 
@@ -98,6 +94,7 @@ export function listenForRuns(bus: Bus): RunFollower {
     },
     [Symbol.dispose]() {
       for (const subscription of subscriptions) subscription.unsubscribe()
+      connection[Symbol.dispose]()
     },
   }
 }

@@ -8,7 +8,7 @@ import {
   type StoredMsg,
 } from '@nats-io/jetstream'
 import { type KV, Kvm } from '@nats-io/kv'
-import type { NatsConnection } from '@nats-io/nats-core'
+import type { NatsConnection, QueuedIterator, Status } from '@nats-io/nats-core'
 import { connect } from '@nats-io/transport-node'
 import type { BucketName, StreamName } from '../contracts/subjects.ts'
 import { currentTrust } from '../https/trust.ts'
@@ -86,6 +86,30 @@ export async function connectBus(options: BusOptions): Promise<Bus> {
     async [Symbol.asyncDispose]() {
       // A server that stands still never says that it has heard the last word: whoever stops hangs up then.
       await Promise.race([nc.drain().catch(() => nc.close()), nc.closed()])
+    },
+  }
+}
+
+type StatusHandlers = {
+  readonly [Type in Status['type']]?: (status: Extract<Status, { type: Type }>) => void
+}
+
+/** Calls a handler whenever the connection says that, such as `reconnect`, until it is disposed: nothing waits for one more status. */
+export function onStatus(nc: Pick<NatsConnection, 'status'>, handlers: StatusHandlers): Disposable {
+  // Of what it is the type does not say that it can be stopped while nothing comes.
+  const statuses = nc.status() as QueuedIterator<Status>
+  let isOver = false
+  const follow = async () => {
+    for await (const status of statuses) {
+      const handle = handlers[status.type] as ((status: Status) => void) | undefined
+      if (!isOver) handle?.(status)
+    }
+  }
+  void follow()
+  return {
+    [Symbol.dispose]() {
+      isOver = true
+      statuses.stop()
     },
   }
 }

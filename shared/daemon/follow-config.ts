@@ -1,6 +1,6 @@
 /** Every daemon uses the newest good configuration when a run starts, and says so where it is not the planner's. */
 import type { Logger } from 'pino'
-import type { Bus } from '../bus/connect.ts'
+import { type Bus, onStatus } from '../bus/connect.ts'
 import { readMessage } from '../bus/parse-message.ts'
 import { formatProblem } from '../config/read/problem.ts'
 import type { SiteSource } from '../config/read/source.ts'
@@ -29,10 +29,10 @@ export function reloadSite(config: SiteSource, log: Logger): Site {
 
 /**
  * Reloads at every `run.started`, which is heard before any work of that run can come; and after the bus was away, when one
- * may have been missed.
+ * may have been missed. Until disposed.
  */
-export function followConfig(config: SiteSource, { bus, log }: { bus: Bus; log: Logger }): void {
-  bus.nc.subscribe(runSubject('started'), {
+export function followConfig(config: SiteSource, { bus, log }: { bus: Bus; log: Logger }): Disposable {
+  const starts = bus.nc.subscribe(runSubject('started'), {
     callback: (_error, message) => {
       const site = reloadSite(config, log)
       // The planners' consumers say what is wrong with one that cannot be read.
@@ -44,9 +44,11 @@ export function followConfig(config: SiteSource, { bus, log }: { bus: Bus; log: 
         )
     },
   })
-  void reloadOnReconnect()
-
-  async function reloadOnReconnect(): Promise<void> {
-    for await (const status of bus.nc.status()) if (status.type === 'reconnect') reloadSite(config, log)
+  const connection = onStatus(bus.nc, { reconnect: () => void reloadSite(config, log) })
+  return {
+    [Symbol.dispose]() {
+      starts.unsubscribe()
+      connection[Symbol.dispose]()
+    },
   }
 }

@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import type { Logger } from 'pino'
-import { type Bus, connectBus } from '../bus/connect.ts'
+import { type Bus, connectBus, onStatus } from '../bus/connect.ts'
 import { describeDifference } from '../bus/streams/compare-stream.ts'
 import { watchOwned } from '../bus/streams/restore-owned.ts'
 import { ensureOwned, type Outdated } from '../bus/streams/topology.ts'
@@ -96,7 +96,8 @@ async function runUntilStopped(
       process.exit(0)
     }
     stack.use(bus)
-    followConfig(config, { bus, log })
+    stack.use(logConnection(bus, log))
+    stack.use(followConfig(config, { bus, log }))
     const begin = async () => {
       tellOutdated(await ensureOwned(bus, daemon), log)
       stack.use(watchOwned(daemon, { bus, log }))
@@ -172,9 +173,7 @@ async function connect(
 ): Promise<Bus> {
   log.info({ servers }, 'connecting to NATS')
   const seed = site.nats.seedFile?.replaceAll('{{.Daemon}}', daemon) ?? seedFile(stateRoot, daemon)
-  const bus = await connectBus({ servers, user: daemon, seedFile: seed, caFile: site.nats.caFile })
-  logConnection(bus, log)
-  return bus
+  return connectBus({ servers, user: daemon, seedFile: seed, caFile: site.nats.caFile })
 }
 
 /** Given, configured, or the private server of `managed-tokens up`. */
@@ -202,23 +201,22 @@ function tellOutdated(outdated: readonly Outdated[], log: Logger): void {
     )
 }
 
-function logConnection({ nc }: Bus, log: Logger): void {
+function logConnection({ nc }: Bus, log: Logger): Disposable {
   let isConnected = true
   watchConnection(() => isConnected && !nc.isClosed())
-  const follow = async () => {
-    for await (const status of nc.status()) {
-      if (status.type === 'disconnect') {
-        isConnected = false
-        log.warn('NATS is away: reconnecting until it is back')
-      }
-      if (status.type === 'reconnect') {
-        isConnected = true
-        log.info('NATS is back')
-      }
-      if (status.type === 'error') log.error({ reason: status.error.message }, 'NATS refused something')
-    }
-  }
-  void follow()
+  return onStatus(nc, {
+    disconnect() {
+      isConnected = false
+      log.warn('NATS is away: reconnecting until it is back')
+    },
+    reconnect() {
+      isConnected = true
+      log.info('NATS is back')
+    },
+    error({ error }) {
+      log.error({ reason: error.message }, 'NATS refused something')
+    },
+  })
 }
 
 /** A daemon may wait long for what others make. It holds no work yet, so it can go once its tickets are removed. */

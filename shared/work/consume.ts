@@ -8,7 +8,7 @@ import type { ConsumerMessages, JsMsg } from '@nats-io/jetstream'
 import { type Span, SpanStatusCode } from '@opentelemetry/api'
 import type { Logger } from 'pino'
 import { isBusError } from '../bus/bus-errors.ts'
-import type { Bus } from '../bus/connect.ts'
+import { type Bus, onStatus } from '../bus/connect.ts'
 import { parseMessage } from '../bus/parse-message.ts'
 import { patiently } from '../bus/patiently.ts'
 import { type Outgoing, publish, publishAll } from '../bus/publish.ts'
@@ -362,15 +362,8 @@ export async function consume<T>(
       }),
     )
   const pulling = pullForEver()
-  const watching = stopPullOnReconnect()
-
-  /** A pull request dies with the server: ask again at once instead of waiting for it to expire. */
-  async function stopPullOnReconnect(): Promise<void> {
-    for await (const status of bus.nc.status()) {
-      if (stopping) return
-      if (status.type === 'reconnect') pull?.stop()
-    }
-  }
+  // A pull request dies with the server: ask again at once instead of waiting for it to expire.
+  shown.use(onStatus(bus.nc, { reconnect: () => pull?.stop() }))
 
   return {
     async [Symbol.asyncDispose]() {
@@ -394,7 +387,6 @@ export async function consume<T>(
       abort.abort(new Error('stopped'))
       clearInterval(heartbeat)
       await pulling
-      void watching
     },
   }
 }

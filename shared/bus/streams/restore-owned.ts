@@ -1,7 +1,7 @@
 /** Looks for the streams and buckets that a daemon owns, and makes again what somebody has removed: losing a bucket breaks no pull. */
 import type { Logger } from 'pino'
 import type { Daemon } from '../../contracts/subjects.ts'
-import type { Bus } from '../connect.ts'
+import { type Bus, onStatus } from '../connect.ts'
 import { tellLoss } from './report-loss.ts'
 import { ensureStream, isMissing, ownedBy } from './topology.ts'
 
@@ -20,30 +20,29 @@ const everyMs = 20_000
 export function watchOwned(daemon: Daemon, { bus, log }: KeepDeps, lookEveryMs = everyMs): Disposable {
   let isAway = false
   let isOver = false
-  const look = () =>
-    restoreOwned(daemon, { bus, log }).catch((error: Error) => {
+  const look = async () => {
+    if (isAway) return
+    await restoreOwned(daemon, { bus, log }).catch((error: Error) => {
       if (!isAway && !isOver)
         log.warn({ reason: error.message }, 'could not look for what is missing on the bus: trying again')
     })
-  const timer = setInterval(() => {
-    if (!isAway) void look()
-  }, lookEveryMs)
-  void followConnection()
+  }
+  const timer = setInterval(look, lookEveryMs)
+  const connection = onStatus(bus.nc, {
+    disconnect() {
+      isAway = true
+    },
+    reconnect() {
+      isAway = false
+      void look()
+    },
+  })
   return {
     [Symbol.dispose]() {
       isOver = true
       clearInterval(timer)
+      connection[Symbol.dispose]()
     },
-  }
-
-  async function followConnection(): Promise<void> {
-    for await (const { type } of bus.nc.status()) {
-      if (isOver) return
-      if (type === 'disconnect') isAway = true
-      if (type !== 'reconnect') continue
-      isAway = false
-      void look()
-    }
   }
 }
 

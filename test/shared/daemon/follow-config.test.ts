@@ -35,18 +35,30 @@ function follow(t: TestContext) {
     ) {
       assert.equal(subject, 'run.started')
       hear = (data) => callback(null, { data })
-    },
-    async *status() {
-      for (;;) {
-        await new Promise<void>((resolve) => {
-          reconnect = resolve
-        })
-        yield { type: 'reconnect' }
+      return {
+        unsubscribe() {
+          hear = () => {}
+        },
       }
+    },
+    status() {
+      let isOver = false
+      const statuses = async function* () {
+        while (!isOver) {
+          await new Promise<void>((resolve) => {
+            reconnect = resolve
+          })
+          yield { type: 'reconnect' }
+        }
+      }
+      const stop = () => {
+        isOver = true
+      }
+      return Object.assign(statuses(), { stop })
     },
   }
   const source = openSiteSource(file, readEnvironment({}))
-  followConfig(source, { bus: { nc } as unknown as Bus, log })
+  const following = followConfig(source, { bus: { nc } as unknown as Bus, log })
   const start = (configHash: string) =>
     hear(
       new TextEncoder().encode(
@@ -64,6 +76,7 @@ function follow(t: TestContext) {
     start,
     hearRaw: (data: Uint8Array) => hear(data),
     reconnect: () => reconnect(),
+    stop: () => following[Symbol.dispose](),
     errors,
     warnings: () => lines.filter(({ level }) => level === 40),
   }
@@ -127,5 +140,15 @@ describe('a daemon that hears of a run', () => {
     reconnect()
     await new Promise(setImmediate)
     assert.equal(source.current().entries[0]?.minTokenLifetime, '5d')
+  })
+  it('reads nothing any more once it stops', async (t) => {
+    const { file, source, start, reconnect, stop } = follow(t)
+    const { hash } = source.current()
+    stop()
+    writeFileSync(file, text('6d'))
+    start(hash)
+    reconnect()
+    await new Promise(setImmediate)
+    assert.equal(source.current().hash, hash)
   })
 })
