@@ -294,11 +294,11 @@ describe('how the work on a message ends', () => {
 
   it('goes on with the messages behind one that is unreadable while dead letters cannot be kept', async () => {
     await using queue = await openRefreshQueue()
-    const mayBury = latch()
+    const mayKeep = latch()
     let refused = 0
     const flaky = aroundPublish(queue.bus, async (subject, next) => {
       if (subject.startsWith('dead.') && refused++ === 0) throw new Error('no stream')
-      if (subject.startsWith('dead.')) await mayBury.opened
+      if (subject.startsWith('dead.')) await mayKeep.opened
       return next()
     })
     const handled = collect<string>()
@@ -314,7 +314,7 @@ describe('how the work on a message ends', () => {
       flaky,
     )
     assert.deepEqual(await handled.reached(3), ['a', 'b', 'c'])
-    mayBury.open()
+    mayKeep.open()
     await queue.settled()
     assert.equal((await queue.deadLetters()).length, 1)
   })
