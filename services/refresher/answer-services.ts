@@ -6,8 +6,7 @@ import type { Entry, Site } from '../../shared/config/site.ts'
 import { refreshSubject } from '../../shared/contracts/subjects.ts'
 import { z } from '../../shared/contracts/zod.ts'
 import { readUid } from '../../shared/predecessor/known-uids.ts'
-import { readTargets } from '../../shared/work/read-targets.ts'
-import type { TargetRecord } from '../../shared/work/target-record.ts'
+import { readTargets, type TargetRecord } from '../../shared/work/target-record.ts'
 
 const servicesRequest = z.strictObject({ page: z.int().min(1).default(1) })
 

@@ -1,6 +1,8 @@
 /** What the bucket `targets` says of a target: who has it, how it went there last, and what was told of that. */
-
+import type { KV } from '@nats-io/kv'
 import type { Outgoing } from '../bus/publish.ts'
+import { readBucket } from '../bus/read-bucket.ts'
+import { valueIn } from '../bus/read-value.ts'
 import type { Failure } from '../contracts/errors.ts'
 import { reasonCode, time } from '../contracts/messages.ts'
 import { runId } from '../contracts/run-id.ts'
@@ -71,4 +73,15 @@ export function ofTarget(record: TargetRecord, key: string): TargetRecord {
     ended?.kind !== 'done' ||
     ended.messages.every(({ subject }) => subject.endsWith(`.${experiment}.${role}`))
   return isOurs ? record : rest
+}
+
+/** Every record by key, in one pass: asking for ten thousand one by one takes longer than an answer may. */
+export async function readTargets(targets: KV): Promise<ReadonlyMap<string, TargetRecord>> {
+  const records = new Map<string, TargetRecord>()
+  for (const found of (await readBucket(targets)).values()) {
+    // Vault's pause and the schedules lie there too.
+    const record = /^(refresh|store|push)\./.test(found.key) ? valueIn(found, targetRecord) : undefined
+    if (record) records.set(found.key, record)
+  }
+  return records
 }

@@ -11,8 +11,7 @@ import {
   warningKeys,
 } from '../../../shared/contracts/subjects.ts'
 import { z } from '../../../shared/contracts/zod.ts'
-import { readTargets } from '../../../shared/work/read-targets.ts'
-import type { TargetRecord } from '../../../shared/work/target-record.ts'
+import { readTargets, type TargetRecord } from '../../../shared/work/target-record.ts'
 import { type CauseCount, causeCount } from '../failures/cause-store.ts'
 import { type FailureCount, failureCount } from '../failures/consecutive-failures.ts'
 import { failingKey } from '../failures/failure-store.ts'
