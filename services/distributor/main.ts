@@ -9,7 +9,7 @@ import { buckets, consumers, pushSubject, streams, tokenSubject } from '../../sh
 import { runDaemon } from '../../shared/daemon/run-daemon.ts'
 import { readOpening } from '../../shared/daemon/sealing-keys.ts'
 import { openTickets } from '../../shared/kerberos/kinit.ts'
-import { consume } from '../../shared/work/consume.ts'
+import { consume } from '../../shared/work/consume/consume.ts'
 import { failedEvent } from '../../shared/work/failed-event.ts'
 import { handlePush } from './handle.ts'
 import { choosePush } from './next-push.ts'

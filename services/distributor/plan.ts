@@ -9,8 +9,8 @@ import { workEnvelope } from '../../shared/contracts/envelope.ts'
 import { failure, Permanent } from '../../shared/contracts/errors.ts'
 import type { PushItem, TokenReady, TokenStored } from '../../shared/contracts/messages.ts'
 import { pushSubject, storeSubject, streams } from '../../shared/contracts/subjects.ts'
+import type { Received } from '../../shared/work/consume/handle-message.ts'
 import { findEntry } from '../../shared/work/find-entry.ts'
-import type { Received } from '../../shared/work/handle-message.ts'
 import { targetRecord } from '../../shared/work/target-record.ts'
 
 export interface PlanDeps {

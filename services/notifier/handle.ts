@@ -22,7 +22,7 @@ import { onSubject } from '../../shared/contracts/on-subject.ts'
 import { encodeToken, type TokenFact, tokenSubject } from '../../shared/contracts/subjects.ts'
 import type { z } from '../../shared/contracts/zod.ts'
 import { currentSpanRef } from '../../shared/telemetry/traces/run-span.ts'
-import type { Received } from '../../shared/work/handle-message.ts'
+import type { Received } from '../../shared/work/consume/handle-message.ts'
 import { finishedIfEnded } from './ledger/deadlines.ts'
 import {
   applyEvent,

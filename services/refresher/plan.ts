@@ -4,7 +4,7 @@ import type { Outgoing } from '../../shared/bus/publish.ts'
 import { workEnvelope } from '../../shared/contracts/envelope.ts'
 import type { RefreshItem, RunStarted } from '../../shared/contracts/messages.ts'
 import { refreshSubject, streams } from '../../shared/contracts/subjects.ts'
-import type { Received } from '../../shared/work/handle-message.ts'
+import type { Received } from '../../shared/work/consume/handle-message.ts'
 
 /** Handles `run.started`. */
 export async function planRun({ body }: Received<RunStarted>): Promise<readonly Outgoing[]> {

@@ -5,8 +5,8 @@ import type { Site } from '../../shared/config/site.ts'
 import { workEnvelope } from '../../shared/contracts/envelope.ts'
 import type { StoreItem, TokenReady } from '../../shared/contracts/messages.ts'
 import { storeSubject, streams } from '../../shared/contracts/subjects.ts'
+import type { Received } from '../../shared/work/consume/handle-message.ts'
 import { findEntry } from '../../shared/work/find-entry.ts'
-import type { Received } from '../../shared/work/handle-message.ts'
 
 /** When the token ends that a target holds, as far as is known. `key` is the target's in the bucket `targets`. */
 export type ReadExpiry = (key: string) => Promise<string | undefined>

@@ -15,7 +15,7 @@ import {
   redeliveriesTotal,
 } from '../telemetry/metrics/metrics.ts'
 import type { Queue } from '../telemetry/metrics/queues.ts'
-import type { End } from '../work/ends.ts'
+import type { End } from '../work/consume/ends.ts'
 
 const everyEnd = { ack: 0, term: 0, later: 0, abandon: 0, handBack: 0 } satisfies Record<End['kind'], 0>
 const commandEnds = ['ok', 'exit', 'timeout', 'killed', 'missing']

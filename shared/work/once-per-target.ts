@@ -9,7 +9,7 @@ import { ClaimLost, type Failure, failure, Permanent, RetryLater, Transient } fr
 import { timestamp } from '../contracts/messages.ts'
 import { countAttempt } from '../telemetry/metrics/count-attempt.ts'
 import { type Claim, takeClaim } from './claim.ts'
-import type { Received } from './handle-message.ts'
+import type { Received } from './consume/handle-message.ts'
 import type { TargetRecord } from './target-record.ts'
 
 /** What acting on a target brought: the facts to publish, and when the token that now lies there ends. */

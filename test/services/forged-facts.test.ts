@@ -10,7 +10,7 @@ import { handleRefresh, type RefreshDeps } from '../../services/refresher/handle
 import { parseMessage } from '../../shared/bus/parse-message.ts'
 import { Permanent } from '../../shared/contracts/errors.ts'
 import { pushItem, type TokenReady, tokenReady, tokenStored } from '../../shared/contracts/messages.ts'
-import type { Received } from '../../shared/work/handle-message.ts'
+import type { Received } from '../../shared/work/consume/handle-message.ts'
 import { readyOf, runIds, siteOf } from './build.ts'
 import { fakeKv } from './fake-kv.ts'
 

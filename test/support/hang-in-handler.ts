@@ -3,7 +3,7 @@ import pino from 'pino'
 import { connectBus } from '../../shared/bus/connect.ts'
 import { refreshItem } from '../../shared/contracts/messages.ts'
 import { consumers, streams } from '../../shared/contracts/subjects.ts'
-import { consume } from '../../shared/work/consume.ts'
+import { consume } from '../../shared/work/consume/consume.ts'
 
 const [, , url = '', seedFile = '', ackWait = ''] = process.argv
 const bus = await connectBus({ servers: [url], user: 'refresher', seedFile })

@@ -11,7 +11,7 @@ import { ensureTopology } from '../../shared/bus/streams/topology.ts'
 import type { Site } from '../../shared/config/site.ts'
 import { type Notification, notification } from '../../shared/contracts/messages.ts'
 import { buckets, consumers, streams } from '../../shared/contracts/subjects.ts'
-import { consume } from '../../shared/work/consume.ts'
+import { consume } from '../../shared/work/consume/consume.ts'
 import { eventually } from './latch.ts'
 import { startTestNats } from './nats.ts'
 

@@ -10,7 +10,7 @@ import {
 import { cleanLine } from '../../../shared/contracts/one-sentence.ts'
 import { encodeToken } from '../../../shared/contracts/subjects.ts'
 import type { z } from '../../../shared/contracts/zod.ts'
-import type { Received } from '../../../shared/work/handle-message.ts'
+import type { Received } from '../../../shared/work/consume/handle-message.ts'
 import { beforeAllRuns } from '../ledger/ledger.ts'
 import type { LedgerStore } from '../ledger/ledger-store.ts'
 import { addNews } from './news-store.ts'

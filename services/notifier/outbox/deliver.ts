@@ -12,7 +12,7 @@ import { type Notification, notification } from '../../../shared/contracts/messa
 import { onSubject } from '../../../shared/contracts/on-subject.ts'
 import { notifySubject } from '../../../shared/contracts/subjects.ts'
 import type { z } from '../../../shared/contracts/zod.ts'
-import type { Received } from '../../../shared/work/handle-message.ts'
+import type { Received } from '../../../shared/work/consume/handle-message.ts'
 import { findChannel } from '../channels/channel.ts'
 import type { Patience } from '../channels/handover.ts'
 import type { Delivery } from '../channels/outcome.ts'

@@ -4,7 +4,7 @@ import { planReady, planStored } from '../../../services/distributor/plan.ts'
 import { filesFor } from '../../../services/distributor/token/files.ts'
 import type { TokenReady, TokenStored } from '../../../shared/contracts/messages.ts'
 import { storeSubject } from '../../../shared/contracts/subjects.ts'
-import type { Received } from '../../../shared/work/handle-message.ts'
+import type { Received } from '../../../shared/work/consume/handle-message.ts'
 import { dune, entryOf, ofRun, readyOf, recordOf, runIds, siteOf } from '../build.ts'
 import { fakeKv } from '../fake-kv.ts'
 

@@ -10,7 +10,7 @@ import { handleStore, type StoreDeps } from '../../../services/storer/handle.ts'
 import { planReady } from '../../../services/storer/plan.ts'
 import { Permanent } from '../../../shared/contracts/errors.ts'
 import { type StoreItem, storeItem } from '../../../shared/contracts/messages.ts'
-import type { Received } from '../../../shared/work/handle-message.ts'
+import type { Received } from '../../../shared/work/consume/handle-message.ts'
 import { openRunCache } from '../../../shared/work/run-cache.ts'
 import { readyOf, runIds, siteOf } from '../build.ts'
 

@@ -14,7 +14,7 @@ import {
   streams,
 } from '../../../shared/contracts/subjects.ts'
 import { z } from '../../../shared/contracts/zod.ts'
-import { consume } from '../../../shared/work/consume.ts'
+import { consume } from '../../../shared/work/consume/consume.ts'
 import { eventually } from '../latch.ts'
 import type { Walls } from './site.ts'
 import { durables } from './universe.ts'

@@ -18,7 +18,7 @@ import type { Notification, TokenFailed } from '../../../../shared/contracts/mes
 import { reasons } from '../../../../shared/contracts/reasons.ts'
 import { nextRunId } from '../../../../shared/contracts/run-id.ts'
 import { pushSubject } from '../../../../shared/contracts/subjects.ts'
-import type { Received } from '../../../../shared/work/handle-message.ts'
+import type { Received } from '../../../../shared/work/consume/handle-message.ts'
 import type { TargetRecord } from '../../../../shared/work/target-record.ts'
 import { type NotifierBus, openNotifierBus } from '../../../support/notifier.ts'
 

@@ -5,7 +5,7 @@ import { loadTemplates } from '../../../../services/notifier/digest/templates.ts
 import { keepDeadLetter, schemaOfDead } from '../../../../services/notifier/news/dead-letter.ts'
 import type { News } from '../../../../services/notifier/news/news.ts'
 import type { DeadLetter, LossLetter } from '../../../../shared/contracts/messages.ts'
-import type { Received } from '../../../../shared/work/handle-message.ts'
+import type { Received } from '../../../../shared/work/consume/handle-message.ts'
 import { at, runIds, siteOf } from '../../build.ts'
 import { fakeKv } from '../../fake-kv.ts'
 import { piece } from '../pieces.ts'

@@ -11,7 +11,7 @@ import {
   lostSubject,
   streams,
 } from '../../../../shared/contracts/subjects.ts'
-import { decideEnd, maxUnexpected } from '../../../../shared/work/ends.ts'
+import { decideEnd, maxUnexpected } from '../../../../shared/work/consume/ends.ts'
 import { connectAlmighty } from '../../../support/almighty.ts'
 import { makeRuns } from '../../../support/entry.ts'
 import { collect, eventually } from '../../../support/latch.ts'

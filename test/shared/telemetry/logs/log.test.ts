@@ -4,7 +4,7 @@ import { failure, Permanent, RetryLater } from '../../../../shared/contracts/err
 import { type RefreshItem, refreshItem } from '../../../../shared/contracts/messages.ts'
 import { consumers, streams } from '../../../../shared/contracts/subjects.ts'
 import { createLog } from '../../../../shared/telemetry/logs/log.ts'
-import { type Consumption, consume } from '../../../../shared/work/consume.ts'
+import { type Consumption, consume } from '../../../../shared/work/consume/consume.ts'
 import { findDuplicateKeys } from '../../../support/duplicate-keys.ts'
 import { factOf, makeRuns } from '../../../support/entry.ts'
 import { keepSpans } from '../../../support/kept-spans.ts'

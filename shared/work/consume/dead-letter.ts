@@ -1,11 +1,11 @@
 /** What is kept of a message that could not be handled. */
 import type { JsMsg } from '@nats-io/jetstream'
-import type { Bus } from '../bus/connect.ts'
-import { publish } from '../bus/publish.ts'
-import { envelope } from '../contracts/envelope.ts'
-import type { DeadLetter } from '../contracts/messages.ts'
-import { type ConsumerName, deadSubject, type StreamName } from '../contracts/subjects.ts'
-import { deadLettersTotal } from '../telemetry/metrics/metrics.ts'
+import type { Bus } from '../../bus/connect.ts'
+import { publish } from '../../bus/publish.ts'
+import { envelope } from '../../contracts/envelope.ts'
+import type { DeadLetter } from '../../contracts/messages.ts'
+import { type ConsumerName, deadSubject, type StreamName } from '../../contracts/subjects.ts'
+import { deadLettersTotal } from '../../telemetry/metrics/metrics.ts'
 
 /** Bytes of a body that are kept. */
 const keptBody = 4_096

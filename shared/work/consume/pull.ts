@@ -2,11 +2,11 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Consumer, ConsumerMessages, JsMsg } from '@nats-io/jetstream'
 import type { Logger } from 'pino'
-import { type Bus, onStatus } from '../bus/connect.ts'
-import { tellLoss } from '../bus/streams/report-loss.ts'
-import { restoreOwned } from '../bus/streams/restore-owned.ts'
-import { isMissing } from '../bus/streams/topology.ts'
-import { type ConsumerName, ownerOf, type StreamName } from '../contracts/subjects.ts'
+import { type Bus, onStatus } from '../../bus/connect.ts'
+import { tellLoss } from '../../bus/streams/report-loss.ts'
+import { restoreOwned } from '../../bus/streams/restore-owned.ts'
+import { isMissing } from '../../bus/streams/topology.ts'
+import { type ConsumerName, ownerOf, type StreamName } from '../../contracts/subjects.ts'
 
 export interface PullOptions {
   readonly stream: StreamName

@@ -1,8 +1,8 @@
 /** How a handler's work ends, decided in one pure place (see the five ends in docs/bus.md). */
 
-import { isBusError } from '../bus/bus-errors.ts'
-import { type Backoff, backoffMs } from '../contracts/backoff.ts'
-import { ClaimLost, type Failure, failure, Permanent, RetryLater } from '../contracts/errors.ts'
+import { isBusError } from '../../bus/bus-errors.ts'
+import { type Backoff, backoffMs } from '../../contracts/backoff.ts'
+import { ClaimLost, type Failure, failure, Permanent, RetryLater } from '../../contracts/errors.ts'
 
 export type End =
   | { readonly kind: 'ack' }
