@@ -2,12 +2,12 @@
 import type { KV } from '@nats-io/kv'
 import type { Logger } from 'pino'
 import type { Bus } from '../../../shared/bus/connect.ts'
-import { mintRunId } from '../../../shared/bus/mint-run-id.ts'
 import { readValue } from '../../../shared/bus/read-value.ts'
 import type { Site } from '../../../shared/config/site.ts'
 import { tokenReady } from '../../../shared/contracts/messages.ts'
 import { refreshSubject, streams } from '../../../shared/contracts/subjects.ts'
 import { type TargetRecord, targetRecord } from '../../../shared/work/target-record.ts'
+import { mintRunId } from '../start-run/mint-run-id.ts'
 import { type RunDeps, startRun } from '../start-run/run-request.ts'
 import { beginWith, type Firing } from './keep-schedule.ts'
 

@@ -3,7 +3,6 @@
 import type { KV } from '@nats-io/kv'
 import { closest } from 'fastest-levenshtein'
 import type { Bus } from '../../../shared/bus/connect.ts'
-import { mintRunId } from '../../../shared/bus/mint-run-id.ts'
 import { publish } from '../../../shared/bus/publish.ts'
 import { parseRequest } from '../../../shared/bus/requests/parse-request.ts'
 import { RequestError } from '../../../shared/bus/requests/serve-requests.ts'
@@ -16,6 +15,7 @@ import { z } from '../../../shared/contracts/zod.ts'
 import { setStage } from '../../../shared/telemetry/metrics/stages.ts'
 import { inRootSpan } from '../../../shared/telemetry/traces/root-span.ts'
 import { findIdentical, findJoined } from './joined.ts'
+import { mintRunId } from './mint-run-id.ts'
 import { openRunLimit, type RunLimit } from './run-limit.ts'
 
 /** Far more than a site has (entries), and than a name has (characters). */

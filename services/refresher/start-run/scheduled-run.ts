@@ -2,12 +2,12 @@
 import type { KV } from '@nats-io/kv'
 import type { Logger } from 'pino'
 import { decodeTime } from 'ulid'
-import { mintRunId } from '../../../shared/bus/mint-run-id.ts'
 import { readValue } from '../../../shared/bus/read-value.ts'
 import type { Site } from '../../../shared/config/site.ts'
 import { isRunId } from '../../../shared/contracts/run-id.ts'
 import { beginWith, type Firing } from '../schedule/keep-schedule.ts'
 import { ledgerHead } from './joined.ts'
+import { mintRunId } from './mint-run-id.ts'
 import { type RunDeps, startRun } from './run-request.ts'
 
 /** Older runs are not looked at: their deadline has passed, whatever clock they were planned by (milliseconds). */

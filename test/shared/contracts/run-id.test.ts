@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
-import { mintRunId } from '../../../shared/bus/mint-run-id.ts'
+import { mintRunId } from '../../../services/refresher/start-run/mint-run-id.ts'
 import { isRunId, mostAheadMs, nextRunId } from '../../../shared/contracts/run-id.ts'
 import { z } from '../../../shared/contracts/zod.ts'
 import { openRefreshQueue } from '../../support/refresh-queue.ts'

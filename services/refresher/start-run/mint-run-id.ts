@@ -1,9 +1,9 @@
 /** Mints the ids of runs, one after the other whoever asks. */
 import type { KV } from '@nats-io/kv'
-import { nextRunId, runId } from '../contracts/run-id.ts'
-import { latestRunKey } from '../contracts/subjects.ts'
-import { attempt, writeAt } from './compare-and-set.ts'
-import { readText } from './read-value.ts'
+import { attempt, writeAt } from '../../../shared/bus/compare-and-set.ts'
+import { readText } from '../../../shared/bus/read-value.ts'
+import { nextRunId, runId } from '../../../shared/contracts/run-id.ts'
+import { latestRunKey } from '../../../shared/contracts/subjects.ts'
 
 /** Mints the next id by compare-and-set in `runs`, so that two refreshers never mint out of order. */
 export async function mintRunId(runs: KV, now: () => number = Date.now): Promise<string> {
