@@ -1,10 +1,7 @@
 /** The notifier: keeps the ledger of runs, ends them, and tells the right people once. Needs no keytab and no token. */
-
-import { serveRequests } from '../../shared/bus/requests/serve-requests.ts'
-import { awaitTopology } from '../../shared/bus/streams/topology.ts'
 import { buckets, consumers, requests, streams } from '../../shared/contracts/subjects.ts'
 import { runDaemon } from '../../shared/daemon/run-daemon.ts'
-import { consume } from '../../shared/work/consume/consume.ts'
+import { consuming } from '../../shared/work/consume/consume.ts'
 import { handleAndTell, startClock } from './clock.ts'
 import { schemaOfFact } from './handle.ts'
 import { readStatus } from './ledger/answer-status.ts'
@@ -16,64 +13,49 @@ import { deliver, schemaOfNotification } from './outbox/deliver.ts'
 import { chooseMessage, mostAtOnce } from './outbox/next-message.ts'
 import { createRateLimiter } from './outbox/rate-limiter.ts'
 
-await runDaemon('notifier', async ({ bus, log, site, stack }) => {
-  await awaitTopology(bus, { streams: [streams.tokens], buckets: [buckets.targets] })
-  const runs = await bus.bucket(buckets.runs)
-  const ledger = await openLedger(runs)
-  const deps = {
-    ...{ bus, site, ledger, runs, news: { isWaiting: true } },
-    failures: await bus.bucket(buckets.failures),
-    targets: await bus.bucket(buckets.targets),
-  }
-
-  const outbox = { site, runs, limiter: createRateLimiter(), unrecorded: new Set<string>() }
-  stack.use(
-    await consume(
-      {
-        stream: streams.notify,
-        consumer: consumers.notifierOutbox,
-        schemaOf: schemaOfNotification,
-        handle: (received) => deliver(received, outbox),
-        concurrency: mostAtOnce,
-        choose: chooseMessage,
-      },
-      { bus, log },
-    ),
-  )
-  stack.use(
-    await consume(
-      {
-        stream: streams.dead,
-        consumer: consumers.notifierDead,
-        schemaOf: schemaOfDead,
-        handle: (received) => keepDeadLetter(received, deps),
-        concurrency: 1,
-      },
-      { bus, log },
-    ),
-  )
-  stack.use(
-    await consume(
-      {
-        stream: streams.tokens,
-        consumer: consumers.notifier,
-        schemaOf: schemaOfFact,
-        handle: (received) => measureFact(received, () => handleAndTell(received, deps)),
-        concurrency: 1,
-      },
-      { bus, log },
-    ),
-  )
-  await recallFinished(ledger)
-  if (site().telemetry.metricsPort !== undefined || site().prometheus)
-    stack.use(followFreshness({ targets: deps.targets, failures: deps.failures }, site, log))
-  stack.use(startClock({ ...deps, log }))
-  stack.use(
-    await serveRequests(
-      bus,
-      'notifier',
-      [{ name: 'status', subject: requests.status, answer: (body) => readStatus(body, ledger) }],
-      log,
-    ),
-  )
+await runDaemon('notifier', {
+  needs: { streams: [streams.tokens], buckets: [buckets.targets] },
+  async open({ bus, log, site }) {
+    const runs = await bus.bucket(buckets.runs)
+    const ledger = await openLedger(runs)
+    const deps = {
+      ...{ bus, site, ledger, runs, news: { isWaiting: true } },
+      failures: await bus.bucket(buckets.failures),
+      targets: await bus.bucket(buckets.targets),
+    }
+    const outbox = { site, runs, limiter: createRateLimiter(), unrecorded: new Set<string>() }
+    const hasMetrics = site().telemetry.metricsPort !== undefined || site().prometheus !== undefined
+    await recallFinished(ledger)
+    return {
+      consumers: [
+        consuming({
+          stream: streams.notify,
+          consumer: consumers.notifierOutbox,
+          schemaOf: schemaOfNotification,
+          handle: (received) => deliver(received, outbox),
+          concurrency: mostAtOnce,
+          choose: chooseMessage,
+        }),
+        consuming({
+          stream: streams.dead,
+          consumer: consumers.notifierDead,
+          schemaOf: schemaOfDead,
+          handle: (received) => keepDeadLetter(received, deps),
+          concurrency: 1,
+        }),
+        consuming({
+          stream: streams.tokens,
+          consumer: consumers.notifier,
+          schemaOf: schemaOfFact,
+          handle: (received) => measureFact(received, () => handleAndTell(received, deps)),
+          concurrency: 1,
+        }),
+      ],
+      endpoints: [{ name: 'status', subject: requests.status, answer: (body) => readStatus(body, ledger) }],
+      loops: [
+        ...(hasMetrics ? [() => followFreshness(deps, site, log)] : []),
+        () => startClock({ ...deps, log }),
+      ],
+    }
+  },
 })

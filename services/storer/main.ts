@@ -4,9 +4,7 @@ import { homedir } from 'node:os'
 import { dirname, join } from 'node:path'
 import type { KV } from '@nats-io/kv'
 import { readValue } from '../../shared/bus/read-value.ts'
-import { serveRequests } from '../../shared/bus/requests/serve-requests.ts'
-import { awaitTopology } from '../../shared/bus/streams/topology.ts'
-import { storeItem, tokenReady } from '../../shared/contracts/messages.ts'
+import { type StoreItem, storeItem, tokenReady } from '../../shared/contracts/messages.ts'
 import { onSubject } from '../../shared/contracts/on-subject.ts'
 import { buckets, consumers, storeSubject, streams, tokenSubject } from '../../shared/contracts/subjects.ts'
 import { runDaemon } from '../../shared/daemon/run-daemon.ts'
@@ -15,7 +13,7 @@ import { openTickets } from '../../shared/kerberos/kinit.ts'
 import { noteCredds } from '../../shared/telemetry/metrics/scrape.ts'
 import { openVaultBudget } from '../../shared/vault/budget.ts'
 import { openVaultPause } from '../../shared/vault/pause.ts'
-import { consume } from '../../shared/work/consume/consume.ts'
+import { consuming } from '../../shared/work/consume/consume.ts'
 import { keepLease } from '../../shared/work/lease.ts'
 import { openRunCache } from '../../shared/work/run-cache.ts'
 import { targetRecord } from '../../shared/work/target-record.ts'
@@ -33,69 +31,66 @@ import { reportStore } from './report.ts'
 /** Items in hand: one has the lane, the others are being prepared or verified beside it. */
 const besideTheLane = 4
 
-await runDaemon('storer', async ({ bus, log, site, stateDirectory, stack }) => {
-  await awaitTopology(bus, {
-    streams: [streams.tokens],
-    buckets: [buckets.targets, buckets.leases],
-  })
-  const lockFile = site().storer.lockFile ?? join(homedir(), '.managed-tokens', 'storer.lock')
-  await mkdir(dirname(lockFile), { recursive: true, mode: 0o700 })
-  const runs = await ensurePrivateDirectory(join(stateDirectory, 'runs'))
-  const staging = openStaging(runs, await joinReplicas(lockFile, runs))
-  const targets = await bus.bucket(buckets.targets)
-  // Whoever holds the lease ends what an earlier holder left behind, before it runs anything itself.
-  const lease = stack.use(
-    keepLease(await bus.bucket(buckets.leases), 'storer', { onTaken: staging.recover, log }),
-  )
-  const credds = watchCredds()
-  const deps = {
-    ...{ site, targets, lease, credds, staging, lockFile },
-    vaultPause: openVaultPause(targets, site, { budget: openVaultBudget(targets, site, log), log }),
-    tickets: stack.use(await openTickets(join(stateDirectory, 'tickets'))),
-    hasOwnNames: askOwnNames(),
-    answers: openRunCache(),
-    lane: openExclusiveQueue(),
-  }
+await runDaemon('storer', {
+  needs: { streams: [streams.tokens], buckets: [buckets.targets, buckets.leases] },
+  async open({ bus, log, site, stateDirectory, stack }) {
+    const lockFile = site().storer.lockFile ?? join(homedir(), '.managed-tokens', 'storer.lock')
+    await mkdir(dirname(lockFile), { recursive: true, mode: 0o700 })
+    const runs = await ensurePrivateDirectory(join(stateDirectory, 'runs'))
+    const staging = openStaging(runs, await joinReplicas(lockFile, runs))
+    const targets = await bus.bucket(buckets.targets)
+    // Whoever holds the lease ends what an earlier holder left behind, before it runs anything itself.
+    const lease = stack.use(
+      keepLease(await bus.bucket(buckets.leases), 'storer', { onTaken: staging.recover, log }),
+    )
+    const credds = watchCredds()
+    const deps = {
+      ...{ site, targets, lease, credds, staging, lockFile },
+      vaultPause: openVaultPause(targets, site, { budget: openVaultBudget(targets, site, log), log }),
+      tickets: stack.use(await openTickets(join(stateDirectory, 'tickets'))),
+      hasOwnNames: askOwnNames(),
+      answers: openRunCache(),
+      lane: openExclusiveQueue(),
+    }
+    const stores = consuming({
+      stream: streams.store,
+      consumer: consumers.storer,
+      schemaOf: (subject) => onSubject(subject, storeItem, (item) => storeSubject(item, item.credd)),
+      handle: (received) => handleStore(received, deps),
+      report: (item, failed, permanent) => reportStore(item, failed, permanent, site()),
+      concurrency: besideTheLane,
+      choose: storesInTurn(credds.isTroubled),
+    })
+    return {
+      consumers: [
+        async (consumeDeps) => serveWhileHeld(lease, () => stores(consumeDeps), log),
+        consuming({
+          stream: streams.tokens,
+          consumer: consumers.storerPlan,
+          filter: 'token.ready.*.*',
+          schemaOf: (subject) => onSubject(subject, tokenReady, (fact) => tokenSubject('ready', fact)),
+          handle: async (received) => {
+            const planned = await planReady(received, site, (key) => readExpiry(targets, key))
+            noteCredds(received.body.entry, received.body.credds)
+            return planned
+          },
+          concurrency: 1,
+        }),
+      ],
+    }
+  },
+})
 
+/** Experiments take turns. */
+function storesInTurn(isTroubled: (credd: string) => boolean) {
   const turns = new Map<string, number>()
   let turn = 0
-  const consumeStores = () =>
-    consume(
-      {
-        stream: streams.store,
-        consumer: consumers.storer,
-        schemaOf: (subject) => onSubject(subject, storeItem, (item) => storeSubject(item, item.credd)),
-        handle: (received) => handleStore(received, deps),
-        report: (item, failed, permanent) => reportStore(item, failed, permanent, site()),
-        concurrency: besideTheLane,
-        choose(waiting, working) {
-          const next = chooseStore(waiting, working, { isTroubled: credds.isTroubled, turns })
-          if (next) turns.set(next.experiment, ++turn)
-          return next
-        },
-      },
-      { bus, log },
-    )
-  stack.use(serveWhileHeld(lease, consumeStores, log))
-  stack.use(
-    await consume(
-      {
-        stream: streams.tokens,
-        consumer: consumers.storerPlan,
-        filter: 'token.ready.*.*',
-        schemaOf: (subject) => onSubject(subject, tokenReady, (fact) => tokenSubject('ready', fact)),
-        handle: async (received) => {
-          const stores = await planReady(received, site, (key) => readExpiry(targets, key))
-          noteCredds(received.body.entry, received.body.credds)
-          return stores
-        },
-        concurrency: 1,
-      },
-      { bus, log },
-    ),
-  )
-  stack.use(await serveRequests(bus, 'storer', [], log))
-})
+  return (waiting: readonly StoreItem[], working: readonly StoreItem[]) => {
+    const next = chooseStore(waiting, working, { isTroubled, turns })
+    if (next) turns.set(next.experiment, ++turn)
+    return next
+  }
+}
 
 async function readExpiry(targets: KV, key: string): Promise<string | undefined> {
   return (await readValue(targets, key, targetRecord)).value?.expiry

@@ -4,10 +4,13 @@ import { join } from 'node:path'
 import { runDaemon } from '../../shared/daemon/run-daemon.ts'
 import { openTickets } from '../../shared/kerberos/kinit.ts'
 
-await runDaemon('refresher', async ({ stateDirectory, stack }) => {
-  const tickets = join(stateDirectory, 'tickets')
-  stack.use(await openTickets(tickets))
-  await writeFile(join(tickets, 'some.ccache'), 'not a ticket')
-  process.send?.('opened')
-  await new Promise(() => {})
+await runDaemon('refresher', {
+  needs: { streams: [], buckets: [] },
+  async open({ stateDirectory, stack }) {
+    const tickets = join(stateDirectory, 'tickets')
+    stack.use(await openTickets(tickets))
+    await writeFile(join(tickets, 'some.ccache'), 'not a ticket')
+    process.send?.('opened')
+    return new Promise(() => {})
+  },
 })

@@ -47,6 +47,14 @@ const defaults: ConsumeTiming = {
 /** How long a stop waits for a server that may be away (milliseconds). */
 const tidyMs = 1_000
 
+/** A consumption that is still to be started: what a daemon lists. */
+export type Consuming = (deps: ConsumeDeps) => Promise<AsyncDisposable>
+
+export const consuming =
+  <T>(what: Consumption<T>): Consuming =>
+  (deps) =>
+    consume(what, deps)
+
 /** Starts consuming. Disposing hands back what waits, lets running handlers finish or aborts them, and returns when none is left. */
 export async function consume<T>(
   what: Consumption<T>,
