@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Logger } from 'pino'
 import type { Bus } from '../bus/connect.ts'
+import { patiently } from '../bus/patiently.ts'
 import { type Endpoint, serveRequests } from '../bus/requests/serve-requests.ts'
 import { describeDifference } from '../bus/streams/compare-stream.ts'
 import { watchOwned } from '../bus/streams/restore-owned.ts'
@@ -128,7 +129,8 @@ async function begin(
 ): Promise<void> {
   const { bus, log, stack } = given
   const stopping = new AbortController()
-  tellOutdated(await ensureOwned(bus, daemon), log)
+  const patience = { patienceMs: Number.POSITIVE_INFINITY, log }
+  tellOutdated(await patiently(() => ensureOwned(bus, daemon), patience), log)
   stack.use(watchOwned(daemon, { bus, log }))
   await awaitTopology(bus, needs)
   const { consumers, endpoints, loops } = await open({

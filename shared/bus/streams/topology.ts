@@ -21,6 +21,7 @@ import {
   streams,
 } from '../../contracts/subjects.ts'
 import type { Bus } from '../connect.ts'
+import { patiently } from '../patiently.ts'
 import { compareStream, type Difference } from './compare-stream.ts'
 
 const second = 1_000
@@ -142,7 +143,7 @@ export async function ensureTopology(bus: Bus, daemon: Daemon, needs: Needs): Pr
   await awaitTopology(bus, needs)
 }
 
-/** Waits until what others make is there. */
+/** Waits until what others make is there, however long the bus needs for an answer. */
 export async function awaitTopology(bus: Bus, { streams: needed, buckets }: Needs): Promise<void> {
   for (const name of needed) await untilThere(() => bus.jsm.streams.info(name))
   for (const name of buckets) await untilThere(() => bus.jsm.streams.info(bucketStream(name)))
@@ -239,7 +240,9 @@ function isNotFound(error: unknown): boolean {
   )
 }
 
-/** Polls for what another daemon makes: there is no event for a stream that does not exist yet. */
+/** Polls for what another daemon makes: there is no event for a stream that does not exist yet. A bus that is away is asked again. */
 async function untilThere(look: () => Promise<unknown>, signal?: AbortSignal): Promise<void> {
-  while (await isMissing(look)) await sleep(100, undefined, { ...(signal ? { signal } : {}) })
+  const options = { patienceMs: Number.POSITIVE_INFINITY, signal }
+  while (await patiently(() => isMissing(look), options))
+    await sleep(100, undefined, { ...(signal ? { signal } : {}) })
 }

@@ -1,9 +1,11 @@
 /** The loop every daemon lives in: it pulls a bounded backlog, chooses what to work on next, and has it worked on. */
+
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Consumer, JsMsg } from '@nats-io/jetstream'
 import type { Logger } from 'pino'
 import type { Bus } from '../../bus/connect.ts'
 import { parseMessage } from '../../bus/parse-message.ts'
+import { patiently } from '../../bus/patiently.ts'
 import { ackWaitMs, belongsTo, ensureConsumer, keepsNewest } from '../../bus/streams/topology.ts'
 import type { Backoff } from '../../contracts/backoff.ts'
 import type { StreamName } from '../../contracts/subjects.ts'
@@ -67,7 +69,9 @@ export async function consume<T>(
   const ensure = () =>
     ensureConsumer(bus, what.stream, what.consumer, what.filter, { ackWaitMs, signal: stop.signal })
   await ensure()
-  const consumer = await bus.js.consumers.get(what.stream, what.consumer)
+  const consumer = await patiently(() => bus.js.consumers.get(what.stream, what.consumer), {
+    signal: stop.signal,
+  })
   const deps: HandlingDeps = {
     ...{ bus, log, backoff, strikes: new Map() },
     stop: { asked: stop.signal, abort: abort.signal, pullGone: () => pullGone },
