@@ -7,9 +7,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { ensureNatsKeys, ensureSealingKeys } from '../../cli/up/credentials.ts'
 import { renderNatsConf } from '../../shared/bus/nats-conf.ts'
-import { findFreePort } from '../free-port.ts'
-
-const host = '127.0.0.1'
+import { chooseLoopback, findFreePort } from '../free-port.ts'
 
 export interface NatsCluster extends AsyncDisposable {
   /** One URL for each server, in their order. */
@@ -29,8 +27,14 @@ export async function makeNatsCluster(stateRoot: string, program = 'nats-server'
   await ensureSealingKeys(stateRoot)
   const publicKeys = await ensureNatsKeys(stateRoot)
   const names = ['one', 'two', 'three']
+  // Addresses of its own: nobody else takes a port between finding and using it.
+  const address = chooseLoopback()
+  const [host, ways] = [address(0), address(1)]
   const ports = await Promise.all(names.map(async () => [await findFreePort(host), await findFreePort(host)]))
-  const routes = await openRoutes(ports.map(([, route]) => route as number))
+  const routes = await openRoutes(
+    ports.map(([, route]) => ({ host, port: route as number })),
+    ways,
+  )
   const urls = ports.map(([client]) => `nats://${host}:${client}`)
   const running = new Map<number, ChildProcess>()
   const stop = async (index: number, signal: NodeJS.Signals = 'SIGKILL') => {
@@ -49,7 +53,10 @@ export async function makeNatsCluster(stateRoot: string, program = 'nats-server'
       ...{ host, port: client, serverName: name, publicKeys },
       storeDirectory: join(directory, 'store'),
     })
-    await writeFile(join(directory, 'server.conf'), `${conf}${cluster(route, routes.from(index))}`)
+    await writeFile(
+      join(directory, 'server.conf'),
+      `${conf}${cluster(`${host}:${route}`, routes.from(index))}`,
+    )
   }
   return {
     urls,
@@ -75,27 +82,30 @@ export async function makeNatsCluster(stateRoot: string, program = 'nats-server'
 }
 
 /** No server tells another of addresses: what it does not know, it cannot reach around a cut route. */
-const cluster = (port: number, routes: readonly string[]) => `
+const cluster = (listen: string, routes: readonly string[]) => `
 cluster {
   name: managed-tokens
-  listen: "${host}:${port}"
+  listen: "${listen}"
   no_advertise: true
   routes: [${routes.map((url) => `"${url}"`).join(', ')}]
 }
 `
 
-/** A way from each server to each other that can be cut: the route of a pair is asked for by the first of it alone. */
-async function openRoutes(targets: readonly number[]) {
+/** A way from each server to each other that can be cut. A server needs routes of its own for JetStream, and drops a second one. */
+async function openRoutes(
+  targets: readonly { readonly host: string; readonly port: number }[],
+  host: string,
+) {
   const ways: { readonly from: number; readonly to: number; readonly way: Server; readonly port: number }[] =
     []
   const open = new Set<{ readonly from: number; readonly to: number; readonly sockets: readonly Socket[] }>()
   let isolated: number | undefined
   for (const [from] of targets.entries())
     for (const [to, target] of targets.entries()) {
-      if (from >= to) continue
+      if (from === to) continue
       const way = createServer((inside) => {
         if (isolated === from || isolated === to) return void inside.destroy()
-        const outside = connect(target, host)
+        const outside = connect(target.port, target.host)
         const pair = { from, to, sockets: [inside, outside] }
         open.add(pair)
         for (const socket of pair.sockets) {

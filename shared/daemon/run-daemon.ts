@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Logger } from 'pino'
 import type { Bus } from '../bus/connect.ts'
+import { leaveSilentServer } from '../bus/leave-silent-server.ts'
 import { patiently } from '../bus/patiently.ts'
 import { type Endpoint, serveRequests } from '../bus/requests/serve-requests.ts'
 import { describeDifference } from '../bus/streams/compare-stream.ts'
@@ -99,6 +100,7 @@ async function runUntilStopped(daemon: Daemon, plan: DaemonPlan): Promise<void> 
       process.exit(0)
     }
     stack.use(bus)
+    stack.use(leaveSilentServer(bus, servers, log))
     stack.use(logConnection(bus, log))
     stack.use(followConfig(config, { bus, log }))
     const begun = begin(daemon, plan, config, { bus, log, stateRoot, stateDirectory, stack })

@@ -1,0 +1,50 @@
+/**
+ * Leaves a server on which JetStream has fallen silent for another one: a server that is cut off from its cluster goes on
+ * taking connections, and answers nothing that needs the others.
+ */
+import type { Logger } from 'pino'
+import type { Bus } from './connect.ts'
+
+/** All in milliseconds. */
+export interface SilenceTiming {
+  /** From one look to the next. */
+  readonly everyMs: number
+  /** So long nothing may be heard of JetStream. */
+  readonly silentMs: number
+  /** As long as nobody answers anywhere, each next change waits twice as long, up to this. */
+  readonly longestMs: number
+}
+const usual: SilenceTiming = { everyMs: 3_000, silentMs: 8_000, longestMs: 60_000 }
+
+/** Looks from now on, until disposed. Where only one server is known, there is nowhere to go. */
+export function leaveSilentServer(
+  { nc, jsm }: Pick<Bus, 'nc' | 'jsm'>,
+  servers: readonly string[],
+  log: Pick<Logger, 'warn'>,
+  { everyMs, silentMs, longestMs }: SilenceTiming = usual,
+): Disposable {
+  let heardAt = performance.now()
+  let patienceMs = silentMs
+  const look = async () => {
+    if (servers.length + (nc.info?.connect_urls?.length ?? 0) < 2) return
+    const isHeard = await jsm.getAccountInfo().then(
+      () => true,
+      () => false,
+    )
+    const now = performance.now()
+    if (isHeard) {
+      heardAt = now
+      patienceMs = silentMs
+    }
+    if (now - heardAt < patienceMs || nc.isClosed()) return
+    log.warn(
+      { server: nc.getServer() },
+      'JetStream does not answer on this server: connecting to another one',
+    )
+    heardAt = now
+    patienceMs = Math.min(longestMs, patienceMs * 2)
+    await nc.reconnect().catch(() => undefined)
+  }
+  const timer = setInterval(() => void look(), everyMs)
+  return { [Symbol.dispose]: () => clearInterval(timer) }
+}
