@@ -6,7 +6,7 @@ import {
   describeDifference,
   updatedConfig,
 } from '../shared/bus/streams/compare-stream.ts'
-import { type Owned, owned, unlessMissing } from '../shared/bus/streams/topology.ts'
+import { configOn, type Owned, owned, unlessMissing } from '../shared/bus/streams/topology.ts'
 import { connectAs } from './bus/connection.ts'
 import type { ConnectionOptions } from './bus/way-to-bus.ts'
 
@@ -37,16 +37,17 @@ export async function busUpgrade(options: BusUpgradeOptions): Promise<number> {
   return standings.some(({ state }) => state === 'refused') ? 1 : 0
 }
 
-async function upgradeOne({ jsm }: Bus, { kind, name, plan }: Owned, dryRun: boolean): Promise<Standing> {
-  const stream = plan.config.name
-  const found = await unlessMissing(() => jsm.streams.info(stream))
+async function upgradeOne(bus: Bus, { kind, name, plan }: Owned, dryRun: boolean): Promise<Standing> {
+  const wanted = configOn(bus, plan)
+  const stream = wanted.name
+  const found = await unlessMissing(() => bus.jsm.streams.info(stream))
   if (!found) return { kind, name, state: 'missing', differences: [] }
-  const differences = compareStream(found.config, plan.config)
+  const differences = compareStream(found.config, wanted)
   const standing = { kind, name, differences }
   if (differences.length === 0) return { ...standing, state: 'as-wanted' }
   if (dryRun) return { ...standing, state: 'outdated' }
   try {
-    await jsm.streams.update(stream, updatedConfig(found.config, differences))
+    await bus.jsm.streams.update(stream, updatedConfig(found.config, differences))
     return { ...standing, state: 'changed' }
   } catch (error) {
     return { ...standing, state: 'refused', reason: (error as Error).message }

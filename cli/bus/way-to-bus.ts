@@ -16,6 +16,7 @@ export interface WayToBus {
   readonly servers: readonly string[]
   readonly seedFile: string
   readonly caFile: string | undefined
+  readonly replicas: number
 }
 
 type Variables = Pick<Environment, 'MANAGED_TOKENS_STATE' | 'NATS_URL' | 'NATS_NKEY' | 'NATS_CA'>
@@ -25,7 +26,7 @@ export function findWayToBus(
   user: NatsUser,
   options: ConnectionOptions,
   env: Variables,
-  configured: NatsConfig | undefined,
+  configured: Partial<NatsConfig> | undefined,
 ): WayToBus {
   const root = stateRootOf(options.state, env)
   const given = (options.nats ?? env.NATS_URL)?.split(',')
@@ -34,6 +35,7 @@ export function findWayToBus(
   return {
     servers: given ?? configured?.servers ?? privateServer(root),
     seedFile: seedOf(user, options, env, configured, root),
+    replicas: configured?.replicas ?? 1,
     caFile: isPlain ? undefined : (env.NATS_CA ?? configured?.caFile),
   }
 }
@@ -52,7 +54,7 @@ function seedOf(
   user: NatsUser,
   { state }: ConnectionOptions,
   env: Variables,
-  configured: NatsConfig | undefined,
+  configured: Partial<NatsConfig> | undefined,
   root: string,
 ): string {
   const named = user === 'operator' ? env.NATS_NKEY : undefined

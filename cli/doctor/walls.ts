@@ -1,5 +1,6 @@
 /** The walls of the bus: are the permissions those of this version, and the streams as they should be? */
 import { setImmediate } from 'node:timers/promises'
+import type { StreamInfo } from '@nats-io/jetstream'
 import { PermissionViolationError } from '@nats-io/nats-core'
 import { type Bus, onStatus } from '../../shared/bus/connect.ts'
 import { permissionsMark } from '../../shared/bus/permissions.ts'
@@ -8,7 +9,7 @@ import {
   type Difference,
   describeDifference,
 } from '../../shared/bus/streams/compare-stream.ts'
-import { type Owned, owned, unlessMissing } from '../../shared/bus/streams/topology.ts'
+import { configOn, type Owned, owned, unlessMissing } from '../../shared/bus/streams/topology.ts'
 import { type Finding, ok, problem, warning } from './check.ts'
 import { isAtLeast, readVersion } from './version.ts'
 
@@ -43,21 +44,31 @@ export async function lookAtPermissions({ nc }: Bus): Promise<Finding> {
 /** Looks as an operator, who may see every stream. */
 export async function lookAtStreams(bus: Bus): Promise<Finding[]> {
   const looks = await Promise.all(owned.map((one) => lookAtStream(bus, one)))
-  return [...judgeStreams(looks.flat()), ...judgeRepublish(bus.nc.info?.version ?? '')]
+  const { version = '', cluster } = bus.nc.info ?? {}
+  return [
+    ...judgeStreams(looks.flat()),
+    ...judgeCopies(looks.flat(), cluster, bus.replicas),
+    ...judgeRepublish(version),
+  ]
 }
+
+type ClusterInfo = NonNullable<StreamInfo['cluster']>
 
 interface Look {
   readonly what: string
   readonly differences: readonly Difference[]
   /** Of what the stream may hold. */
   readonly full: number
+  /** Absent where the server is no part of a cluster. */
+  readonly cluster?: ClusterInfo | undefined
 }
 
-async function lookAtStream({ jsm }: Bus, { kind, name, plan }: Owned): Promise<Look[]> {
-  const found = await unlessMissing(() => jsm.streams.info(plan.config.name))
+async function lookAtStream(bus: Bus, { kind, name, plan }: Owned): Promise<Look[]> {
+  const found = await unlessMissing(() => bus.jsm.streams.info(plan.config.name))
   if (!found) return []
   const full = found.config.max_bytes > 0 ? found.state.bytes / found.config.max_bytes : 0
-  return [{ what: `${kind} ${name}`, differences: compareStream(found.config, plan.config), full }]
+  const differences = compareStream(found.config, configOn(bus, plan))
+  return [{ what: `${kind} ${name}`, differences, full, cluster: found.cluster }]
 }
 
 /** What an earlier version made differently. Other differences somebody has made. */
@@ -85,6 +96,48 @@ export function judgeStreams(looks: readonly Look[]): Finding[] {
       .map(({ what, full }) =>
         warning('nats', `${what} is ${Math.floor(full * 100)} % full`, 'see docs/bus.md, "How much fits"'),
       ),
+  ]
+}
+
+/** How the copies stand in a cluster. Pure. */
+export function judgeCopies(
+  looks: readonly Look[],
+  cluster: string | undefined,
+  replicas: number,
+): Finding[] {
+  if (cluster === undefined) return []
+  const away = looks.flatMap(({ cluster: copies }) =>
+    (copies?.replicas ?? []).filter(({ current, offline }) => offline || !current).map(({ name }) => name),
+  )
+  const leaderless = looks.filter(({ cluster: copies }) => copies && !copies.leader).map(({ what }) => what)
+  return [
+    ...(replicas > 1
+      ? []
+      : [
+          warning(
+            'nats',
+            `the server is one of the cluster ${cluster}, and each stream lies on one of its servers alone`,
+            'set nats.replicas: 3, then run "managed-tokens bus upgrade" (docs/operations.md, Three servers)',
+          ),
+        ]),
+    ...(leaderless.length > 0
+      ? [
+          problem(
+            'nats',
+            `no server leads ${leaderless.join(', ')}: nothing is taken there`,
+            'start the servers of the cluster that are away: more than half are needed',
+          ),
+        ]
+      : []),
+    ...(away.length > 0
+      ? [
+          warning(
+            'nats',
+            `copies on ${[...new Set(away)].join(', ')} are away or behind`,
+            'see that server and its log: with one more away, nothing is taken',
+          ),
+        ]
+      : []),
   ]
 }
 

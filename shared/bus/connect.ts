@@ -20,6 +20,8 @@ export interface Bus extends AsyncDisposable {
   readonly js: JetStreamClient
   readonly jsm: JetStreamManager
   readonly kvm: Kvm
+  /** On how many servers of a cluster each stream and bucket shall lie. */
+  readonly replicas: number
   /** Opens a bucket that exists (`ensureTopology` makes or awaits it); the handle is cached. */
   bucket(name: BucketName): Promise<KV>
   /** The last message on a subject, which in a work queue is the one that waits; or null. */
@@ -32,6 +34,8 @@ export interface BusOptions {
   readonly user: string
   readonly seedFile: string
   readonly caFile?: string | undefined
+  /** Default: 1. */
+  readonly replicas?: number | undefined
   /** Fail when no server answers now, as a person at a terminal expects. */
   readonly once?: boolean
 }
@@ -77,6 +81,7 @@ export async function connectBus(options: BusOptions): Promise<Bus> {
     js,
     jsm,
     kvm,
+    replicas: options.replicas ?? 1,
     bucket(name) {
       const known = open.get(name)
       if (known) return known

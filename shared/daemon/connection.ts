@@ -34,7 +34,8 @@ export async function connectDaemon(
 ): Promise<Bus> {
   log.info({ servers }, 'connecting to NATS')
   const seed = site.nats.seedFile?.replaceAll('{{.Daemon}}', daemon) ?? seedFile(stateRoot, daemon)
-  return connectBus({ servers, user: daemon, seedFile: seed, caFile: site.nats.caFile })
+  const { caFile, replicas } = site.nats
+  return connectBus({ servers, user: daemon, seedFile: seed, caFile, replicas })
 }
 
 /** Says when the server is away and when it is back, until disposed; readiness follows it. */

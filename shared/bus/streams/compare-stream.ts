@@ -23,7 +23,7 @@ const plain: Partial<StreamConfig> = {
 }
 const never = ['republish', 'sources', 'mirror', 'subject_transform'] as const
 
-/** Compares what the plan names, and what a plan never has. A limit of bytes may be larger than wanted: that is a site's own choice. */
+/** Compares what the plan names, and what a plan never has. A limit of bytes may be larger than wanted, and copies more: that is a site's own choice. */
 export function compareStream(found: StreamConfig, plan: Partial<StreamConfig>): Difference[] {
   const wanted: Partial<StreamConfig> = { ...plain, ...plan }
   const properties = [...Object.keys(wanted), ...never] as (keyof StreamConfig)[]
@@ -33,7 +33,7 @@ export function compareStream(found: StreamConfig, plan: Partial<StreamConfig>):
 }
 
 function isAsWanted(property: keyof StreamConfig, is: unknown, wanted: unknown): boolean {
-  if (property === 'max_bytes') return Number(is) >= Number(wanted)
+  if (property === 'max_bytes' || property === 'num_replicas') return Number(is) >= Number(wanted)
   // The server leaves out what is false, 0 or empty.
   return JSON.stringify(is || null) === JSON.stringify(wanted || null)
 }

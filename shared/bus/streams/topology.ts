@@ -156,6 +156,15 @@ export interface Owned {
   readonly plan: StreamPlan
 }
 
+/** The plan on this bus: with as many copies as its configuration says. */
+export const configOn = (
+  { replicas }: Pick<Bus, 'replicas'>,
+  { config }: StreamPlan,
+): StreamPlan['config'] => ({
+  ...config,
+  num_replicas: replicas,
+})
+
 /** Everything that lies in JetStream. */
 export const owned: readonly Owned[] = [
   ...streamPlans.map((plan): Owned => ({ kind: 'stream', name: plan.config.name as StreamName, plan })),
@@ -180,11 +189,11 @@ export interface Outdated extends Owned {
 }
 
 /** Makes the stream where it is missing. Two that do so at once make the same. */
-export async function ensureStream({ jsm }: Bus, { config }: StreamPlan): Promise<Difference[]> {
-  const found = await unlessMissing(() => jsm.streams.info(config.name))
+export async function ensureStream(bus: Bus, plan: StreamPlan): Promise<Difference[]> {
+  const config = configOn(bus, plan)
+  const found = await unlessMissing(() => bus.jsm.streams.info(config.name))
   if (found) return compareStream(found.config, config)
-  // A copy: the client writes into what it is given.
-  await jsm.streams.add({ ...config })
+  await bus.jsm.streams.add(config)
   return []
 }
 

@@ -27,6 +27,12 @@ export const natsSection = z.strictObject({
   caFile: filePath
     .optional()
     .describe('PEM file with the only authority for `tls://`. Default: the system’s and the grid’s.'),
+  replicas: z
+    .union([z.literal(1), z.literal(3), z.literal(5)], {
+      error: 'expected 1, 3 or 5: an even number stands no more losses than the odd one below it',
+    })
+    .default(1)
+    .describe('On how many servers of a NATS cluster each stream and bucket lies: 1, 3 or 5.'),
 })
 export type NatsConfig = Readonly<z.output<typeof natsSection>>
 

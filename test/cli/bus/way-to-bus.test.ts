@@ -30,6 +30,7 @@ describe('the command line’s way to the bus', () => {
       servers: production.servers,
       caFile: production.caFile,
       seedFile: inState,
+      replicas: 1,
     })
   })
 
@@ -70,6 +71,7 @@ describe('the command line’s way to the bus', () => {
       servers: ['nats://127.0.0.1:4567'],
       caFile: undefined,
       seedFile: inState,
+      replicas: 1,
     })
   })
 
