@@ -1,0 +1,179 @@
+/** Three current nats-servers that lose one after another under two replicas of every daemon: every token arrives, nothing false is told. */
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { cpSync, openSync } from 'node:fs'
+import { join } from 'node:path'
+import { after, before, describe, it } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { ask, connectOperator } from '../../cli/bus/connection.ts'
+import { readWholeStatus } from '../../cli/runs/whole-status.ts'
+import { readMisuse, readTogether } from '../../sandbox/calls.ts'
+import { type SandboxSite, startSite } from '../../sandbox/site.ts'
+import { makeNatsCluster, type NatsCluster } from '../../sandbox/support/nats-cluster.ts'
+import type { RunStatus } from '../../services/notifier/ledger/answer-status.ts'
+import type { RunAnswer } from '../../services/refresher/start-run/run-request.ts'
+import type { Bus } from '../../shared/bus/connect.ts'
+import { patiently } from '../../shared/bus/patiently.ts'
+import { owned } from '../../shared/bus/streams/topology.ts'
+import { type Daemon, daemons, requests, streams } from '../../shared/contracts/subjects.ts'
+import { compileCache } from '../support/compile-cache.ts'
+import { patience } from '../support/patience.ts'
+import { makeDirectory } from '../support/pipeline.ts'
+import { goProgram } from './support/real-programs.ts'
+
+/** So long nothing may be heard of a run while a server is away, says the promise (milliseconds). */
+const longestStopMs = 15_000
+
+describe('a cluster of three servers under two replicas of each daemon', { timeout: 20 * 60_000 }, () => {
+  const stack = new AsyncDisposableStack()
+  let site: SandboxSite
+  let cluster: NatsCluster
+  let operator: Bus
+  /** When each fact was heard (monotonic, milliseconds). */
+  const heard: { readonly at: number; readonly subject: string; readonly text: string }[] = []
+
+  before(async () => {
+    const [keys, others, directory] = [await makeDirectory(), await makeDirectory(), await makeDirectory()]
+    for (const one of [keys, others, directory]) stack.use(one)
+    cluster = stack.use(await makeNatsCluster(keys.path, goProgram('nats-server')))
+    cpSync(keys.path, others.path, { recursive: true, filter: (path) => !path.includes('/server-') })
+    await Promise.all([0, 1, 2].map((index) => cluster.start(index)))
+    const nats = { servers: cluster.urls, replicas: 3 }
+    site = stack.use(
+      await startSite({
+        dir: join(directory.path, 'site'),
+        settings: { ...patience, tracing: undefined, nats },
+      }),
+    )
+    const started = [keys.path, others.path].flatMap((state, replica) =>
+      daemons.map((daemon) => startDaemon(site, daemon, state, replica)),
+    )
+    for (const one of started) stack.use(one)
+    await Promise.all(started.map(({ ready }) => ready))
+    operator = stack.use(await connectOperator({ config: site.config, state: keys.path }))
+    for (const subject of ['token.>', 'run.*'])
+      operator.nc.subscribe(subject, {
+        callback: (_error, message) =>
+          void heard.push({ at: performance.now(), subject: message.subject, text: message.string() }),
+      })
+    await operator.nc.flush()
+  })
+  after(() => stack.disposeAsync())
+
+  const leaderOf = async (stream: string) => {
+    const { cluster: copies } = await patiently(() => operator.jsm.streams.info(stream))
+    return ['one', 'two', 'three'].indexOf(copies?.leader ?? '')
+  }
+
+  /** A run during which `fault` happens; every token arrives. Returns the longest silence after the fault (milliseconds). */
+  async function runThrough(fault: () => Promise<void>): Promise<number> {
+    heard.length = 0
+    const { run } = await patiently(() => ask<RunAnswer>(operator, requests.run, {}, 10_000))
+    await until('the first token is ready', async () =>
+      heard.some(({ subject }) => subject.startsWith('token.')),
+    )
+    const since = performance.now()
+    await fault()
+    const status = await untilFinished(run)
+    const { failed, unfinished } = status.totals
+    assert.deepEqual({ failed, unfinished }, { failed: 0, unfinished: 0 })
+    const failures = heard.filter(({ subject }) => subject.startsWith('token.failed'))
+    assert.deepEqual(failures, [], 'no failure is told that is none')
+    const times = [since, ...heard.filter(({ at }) => at > since).map(({ at }) => at)]
+    return Math.max(0, ...times.slice(1).map((at, index) => at - (times[index] ?? at)))
+  }
+
+  async function untilFinished(run: string): Promise<RunStatus> {
+    let found: RunStatus | undefined
+    await until('the run has finished', async () => {
+      found = await readWholeStatus(operator, run).catch(() => undefined)
+      return found?.finished != null
+    })
+    return found as RunStatus
+  }
+
+  const faults: Readonly<Record<string, () => Promise<void>>> = {
+    'kill -9 of the leader of PUSH': async () => {
+      const leader = await leaderOf(streams.push)
+      await cluster.stop(leader)
+      await sleep(2_000)
+      await cluster.start(leader)
+    },
+    'kill -9 of the leader of STORE': async () => {
+      const leader = await leaderOf(streams.store)
+      await cluster.stop(leader)
+      await sleep(2_000)
+      await cluster.start(leader)
+    },
+    'the leader of TOKENS stands still for 40 s': async () => {
+      const leader = await leaderOf(streams.tokens)
+      cluster.signal(leader, 'SIGSTOP')
+      setTimeout(() => cluster.signal(leader, 'SIGCONT'), 40_000).unref()
+    },
+    'the leader of REFRESH is cut off, with its clients': async () => {
+      cluster.isolate(await leaderOf(streams.refresh))
+      setTimeout(() => cluster.heal(), 45_000).unref()
+    },
+    'each server is restarted in turn': async () => {
+      for (const index of [0, 1, 2]) {
+        await cluster.stop(index, 'SIGTERM')
+        await cluster.start(index)
+        await until('every copy is there again', async () => {
+          const found = await Promise.all(
+            owned.map(({ plan }) => operator.jsm.streams.info(plan.config.name)),
+          )
+          return found.every(({ cluster: copies }) => copies?.replicas?.every(({ current }) => current))
+        })
+      }
+    },
+  }
+
+  for (const [what, fault] of Object.entries(faults))
+    it(`${what}: every token arrives, and the run stands still for 15 s at most`, async (t) => {
+      const stopMs = await runThrough(fault)
+      t.diagnostic(`longest silence ${(stopMs / 1_000).toFixed(1)} s`)
+      cluster.heal()
+      for (const index of [0, 1, 2]) cluster.signal(index, 'SIGCONT')
+      assert.ok(stopMs <= longestStopMs, `${Math.round(stopMs)} ms`)
+    })
+
+  it('no two storers ran at once, and no program was used in a way that it must not be', () => {
+    assert.deepEqual(readTogether(site.dir), [])
+    assert.deepEqual(readMisuse(site.dir), [])
+  })
+})
+
+function startDaemon(site: SandboxSite, daemon: Daemon, state: string, replica: number) {
+  const log = openSync(join(site.layout.logs, `${daemon}-${replica}.log`), 'a')
+  const child = spawn(
+    process.execPath,
+    [
+      join(import.meta.dirname, '../../services', daemon, 'main.ts'),
+      ...['--config', site.config, '--state', state, '--allow-root'],
+    ],
+    {
+      env: { PATH: process.env.PATH, HOME: process.env.HOME, ...compileCache, ...site.env },
+      stdio: ['ignore', log, log, 'ipc'],
+    },
+  )
+  const exited = once(child, 'exit')
+  const ready = Promise.race([
+    once(child, 'message').then(() => undefined),
+    exited.then(([code]) =>
+      Promise.reject(new Error(`the ${daemon} ended with ${code} before it was ready`)),
+    ),
+  ])
+  return {
+    ready,
+    async [Symbol.asyncDispose]() {
+      child.kill('SIGTERM')
+      await exited
+    },
+  }
+}
+
+async function until(what: string, isIt: () => Promise<boolean>, withinMs = 180_000): Promise<void> {
+  for (const deadline = Date.now() + withinMs; !(await isIt().catch(() => false)); await sleep(100))
+    if (Date.now() > deadline) throw new Error(`not within ${withinMs} ms: ${what}`)
+}
