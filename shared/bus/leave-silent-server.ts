@@ -3,6 +3,7 @@
  * taking connections, and answers nothing that needs the others.
  */
 import type { Logger } from 'pino'
+import { jetStreamUp } from '../telemetry/metrics/metrics.ts'
 import type { Bus } from './connect.ts'
 
 /** All in milliseconds. */
@@ -16,7 +17,7 @@ export interface SilenceTiming {
 }
 const usual: SilenceTiming = { everyMs: 3_000, silentMs: 8_000, longestMs: 60_000 }
 
-/** Looks from now on, until disposed. Where only one server is known, there is nowhere to go. */
+/** Looks from now on, until disposed, and says in a metric what it finds. Where only one server is known, there is nowhere to go. */
 export function leaveSilentServer(
   { nc, jsm }: Pick<Bus, 'nc' | 'jsm'>,
   servers: readonly string[],
@@ -26,17 +27,18 @@ export function leaveSilentServer(
   let heardAt = performance.now()
   let patienceMs = silentMs
   const look = async () => {
-    if (servers.length + (nc.info?.connect_urls?.length ?? 0) < 2) return
     const isHeard = await jsm.getAccountInfo().then(
       () => true,
       () => false,
     )
+    jetStreamUp.set(isHeard ? 1 : 0)
     const now = performance.now()
     if (isHeard) {
       heardAt = now
       patienceMs = silentMs
     }
-    if (now - heardAt < patienceMs || nc.isClosed()) return
+    const isAlone = servers.length + (nc.info?.connect_urls?.length ?? 0) < 2
+    if (isAlone || now - heardAt < patienceMs || nc.isClosed()) return
     log.warn(
       { server: nc.getServer() },
       'JetStream does not answer on this server: connecting to another one',

@@ -76,6 +76,9 @@ export const leaseHolder = gauge(
   ['lease'],
 )
 
+/** 1 while JetStream answers this daemon, 0 while the bus is away or has no leader. */
+export const jetStreamUp = gauge('jetstream_up', 'Whether JetStream answers this daemon (1) or not (0).')
+
 /** Unix time (seconds) of the last end of a run. */
 export const lastRunFinished = gauge(
   'last_run_finished_timestamp_seconds',
