@@ -6,8 +6,8 @@ import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { makeNatsCluster, type NatsCluster } from '../../../sandbox/support/nats-cluster.ts'
 import { connectBus } from '../../../shared/bus/connect.ts'
-import { leaveSilentServer } from '../../../shared/bus/leave-silent-server.ts'
 import { patiently } from '../../../shared/bus/patiently.ts'
+import { leaveSilentServer } from '../../../shared/daemon/leave-silent-server.ts'
 import { seedFile } from '../../../shared/daemon/state.ts'
 
 const quick = { everyMs: 200, silentMs: 1_000, longestMs: 10_000 }

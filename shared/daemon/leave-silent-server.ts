@@ -3,8 +3,8 @@
  * taking connections, and answers nothing that needs the others.
  */
 import type { Logger } from 'pino'
+import type { Bus } from '../bus/connect.ts'
 import { jetStreamUp } from '../telemetry/metrics/metrics.ts'
-import type { Bus } from './connect.ts'
 
 /** All in milliseconds. */
 export interface SilenceTiming {
