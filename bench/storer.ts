@@ -1,5 +1,5 @@
 /**
- * How busy the storer keeps its lane: 40 entries × 2 credds, with a condor_vault_storer that takes 0.2 s and writes down
+ * How busy the storer keeps its lane: 40 entries × 2 credds, with a condor_vault_storer that takes 1 s and writes down
  * when it started and ended. The daemon, the bus, the KDC and the tickets are real; the rest of the pipe is left out.
  */
 import { chmodSync, readFileSync, writeFileSync } from 'node:fs'
@@ -20,14 +20,12 @@ import { type Benchmark, percentile, round } from './support/benchmark.ts'
 const entries = generateEntries({ entries: 40, nodes: 0, credds: 2 })
 const targets = entries.length * 2
 /** Many times what it takes (milliseconds). */
-const patienceMs = 60_000
+const patienceMs = 10 * 60_000
 
 export const benchmark: Benchmark = {
-  about: `storer: ${targets} stores (40 entries × 2 credds) with a stand-in of 0.2 s each, one at a time`,
+  about: `storer: ${targets} stores (40 entries × 2 credds) with a stand-in of 1 s each, one at a time`,
   thresholds: {
-    laneBusy: { atLeast: 0.93 },
-    gapP50Ms: { atMost: 15 },
-    gapP99Ms: { atMost: 50 },
+    laneBusy: { atLeast: 0.97 },
     overlaps: { atMost: 0 },
   },
   async run(dir, say) {
@@ -68,7 +66,7 @@ async function measure(dir: string, say: (line: string) => void): Promise<Span[]
 const standIn = (log: string) => `#!/bin/bash
 start=$EPOCHREALTIME
 printf opaque >"$BEARER_TOKEN_FILE"
-sleep 0.2
+sleep 1
 printf '%s %s\\n' "$start" "$EPOCHREALTIME" >>${log}
 `
 
