@@ -2,7 +2,7 @@
  * How fast people hear of a very bad run, and what it costs: a thousand nodes of twenty experiments fail in one run. The
  * daemon, the bus, the mail server and the Slack webhook (with Slack's limits) are real; the facts are told by the benchmark.
  */
-import { readdirSync, readFileSync, watch } from 'node:fs'
+import { readdirSync, watch } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { ulid } from 'ulid'
 import { type Receivers, startReceivers } from '../sandbox/receivers.ts'
@@ -11,6 +11,7 @@ import { tellFailingRun } from '../sandbox/support/failing-run.ts'
 import type { Bus } from '../shared/bus/connect.ts'
 import { ensureTopology } from '../shared/bus/streams/topology.ts'
 import { type Benchmark, round } from './support/benchmark.ts'
+import { peakRssMb } from './support/peak-rss.ts'
 
 const experimentCount = 20
 const nodesEach = 50
@@ -62,7 +63,7 @@ async function measure(dir: string, say: (line: string) => void) {
   return {
     digestMs: round(toldAt - finishedAt),
     ledgerMs: round(finishedAt - started),
-    rssMb: round(peakRssMb(Number(notifier.pid()))),
+    rssMb: round(peakRssMb(notifier.pid())),
     mails: countIn(mail) - receivedBefore,
     posts: countIn(slack) - 1,
   }
@@ -102,10 +103,4 @@ async function inTime<T>(what: string, promise: Promise<T>): Promise<T> {
   const late = Promise.withResolvers<never>()
   const timer = setTimeout(() => late.reject(new Error(`${what} did not come in time`)), patienceMs)
   return Promise.race([promise, late.promise]).finally(() => clearTimeout(timer))
-}
-
-/** The highest that the kernel has seen. */
-function peakRssMb(pid: number): number {
-  const status = readFileSync(`/proc/${pid}/status`, 'utf8')
-  return Number(/^VmHWM:\s+(\d+) kB$/m.exec(status)?.[1]) / 1024
 }

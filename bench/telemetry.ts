@@ -6,22 +6,18 @@
  */
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { ask } from '../cli/bus/connection.ts'
 import { chooseLoopback } from '../sandbox/free-port.ts'
 import { type FarEnd, hanging, nobody, slow, working } from '../sandbox/support/far-ends.ts'
 import { readSamples } from '../sandbox/support/read-samples.ts'
-import { requests } from '../shared/contracts/subjects.ts'
 import { type Benchmark, percentile, round } from './support/benchmark.ts'
 import { inTurns } from './support/in-turns.ts'
-import { openQuickSite, type QuickSite, type Settings } from './support/quick-refresher.ts'
+import { runEverything } from './support/refresher-run.ts'
+import { openRefresherSite, type RefresherSite, type Settings } from './support/refresher-site.ts'
 
-const entryCount = 150
+const entryCount = 40
 const pairs = 5
 /** Until every buffer is full that can be (milliseconds). */
 const settleMs = 4_000
-/** Many times what a run takes (milliseconds). */
-const patienceMs = 180_000
-
 const ends: Record<string, () => Promise<FarEnd>> = { down: nobody, hanging, slow }
 
 export const benchmark: Benchmark = {
@@ -48,7 +44,7 @@ interface Measured {
 }
 
 async function measure(dir: string, say: (line: string) => void) {
-  await using site = await openQuickSite({ dir, entryCount, collectorCount: 10, creddsPerCollector: 3 })
+  await using site = await openRefresherSite(dir, entryCount)
   await runOnce(site)
   await using good = await working()
   const figures: Record<string, number> = {}
@@ -113,7 +109,7 @@ const settingsFor = ({ host }: FarEnd): Settings => ({
 
 /** A new refresher, one run of everything, and what it says of itself right after it. */
 async function runOnce(
-  site: QuickSite,
+  site: RefresherSite,
   settings: Settings = {},
   readDropped: (url: string) => Promise<Measured['dropped']> = async () => ({}),
 ): Promise<Measured> {
@@ -123,17 +119,13 @@ async function runOnce(
     join(import.meta.dirname, 'support/log-flood.ts'),
   ])
   await sleep(settleMs)
-  await refresher.report()
-  const linesBefore = countLines(refresher.logged())
-  const started = performance.now()
-  const runMs = (await untilReady(site)) - started
-  const tookMs = performance.now() - started
-  const lines = countLines(refresher.logged()) - linesBefore
-  const { peakRssMb } = await refresher.report()
+  const linesBefore = countLines(site.refresherLog())
+  const runMs = await runEverything(site)
+  const lines = countLines(site.refresherLog()) - linesBefore
   return {
     runMs,
-    rssMb: peakRssMb,
-    linesPerSecond: (1_000 * lines) / tookMs,
+    rssMb: refresher.peakRssMb(),
+    linesPerSecond: (1_000 * lines) / runMs,
     dropped: await readDropped(`http://${metricsHost}:9100/metrics`),
   }
 }
@@ -146,29 +138,6 @@ async function untilCounted(url: string): Promise<Measured['dropped']> {
     const dropped = Object.fromEntries(counted.map(({ labels, value }) => [labels.signal, value]))
     if (Object.keys(dropped).length === 3 || looks === 15) return dropped
     await sleep(1_000)
-  }
-}
-
-/** Starts a run; the time at which the last entry's token was ready. */
-async function untilReady({ bus }: QuickSite): Promise<number> {
-  const { promise, resolve, reject } = Promise.withResolvers<number>()
-  let ready = 0
-  const hear = (subject: string, callback: () => void) => bus.nc.subscribe(subject, { callback })
-  const heard = [
-    hear('token.ready.*.*', () => {
-      ready += 1
-      if (ready === entryCount) resolve(performance.now())
-    }),
-    hear('token.failed.*.*', () => reject(new Error('an entry failed: see refresher.log'))),
-  ]
-  const timer = setTimeout(() => reject(new Error('the run did not end in time')), patienceMs)
-  try {
-    await bus.nc.flush()
-    await ask(bus, requests.run, {})
-    return await promise
-  } finally {
-    clearTimeout(timer)
-    for (const subscription of heard) subscription.unsubscribe()
   }
 }
 

@@ -40,24 +40,27 @@ export async function startServer({ layout }: Pick<DaemonSite, 'layout'>): Promi
   }
 }
 
-/** Returns when it is ready. Disposing stops it. */
+export const daemonMain = (daemon: Daemon) => join(import.meta.dirname, '../../services', daemon, 'main.ts')
+
+/** Returns when it is ready. Disposing stops it. `nodeOptions` are for its Node. */
 export async function startDaemon(
   daemon: Daemon,
   site: DaemonSite,
   url: string,
+  nodeOptions = '',
 ): Promise<AsyncDisposable & Pick<KeptChild, 'pid'>> {
   const child = keepRunning(
     {
       name: daemon,
       command: process.execPath,
       args: [
-        join(import.meta.dirname, '../../services', daemon, 'main.ts'),
+        daemonMain(daemon),
         ...['--config', site.config, '--state', site.layout.state, '--nats', url, '--allow-root'],
       ],
       env: {
         ...{ PATH: process.env.PATH, HOME: process.env.HOME },
         ...site.env,
-        ...smallProcess(site.layout.state),
+        ...smallProcess(site.layout.state, nodeOptions),
       },
       logFile: join(site.layout.logs, `${daemon}.log`),
       ready: 'message',
