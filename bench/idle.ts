@@ -2,22 +2,20 @@
  * What four daemons cost that have nothing to do, and how soon they could do something: started by the supervisor of
  * `managed-tokens up` with a private nats-server, left alone for a while, then looked at through `/proc`.
  */
-import { readFileSync, writeFileSync } from 'node:fs'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { stringify } from 'yaml'
 import { type Supervisor, startSupervisor } from '../cli/up/supervise.ts'
 import { daemons } from '../shared/contracts/subjects.ts'
 import { type Benchmark, round } from './support/benchmark.ts'
+import { pssMb, readStat } from './support/process-facts.ts'
 
 const experimentCount = 20
 /** From the moment they are ready until nothing of the start is left to be tidied up (milliseconds). */
 const settleMs = 15_000
 /** Longer than any period with which a daemon does something (milliseconds). */
 const windowMs = 60_000
-
-/** What the kernel counts CPU time in on every Linux that Node runs on (milliseconds). */
-const tickMs = 10
 
 export const benchmark: Benchmark = {
   about: `idle: four daemons with ${experimentCount} entries and nothing to do, for ${windowMs / 1_000} s`,
@@ -45,12 +43,12 @@ async function measure(dir: string, say: (line: string) => void) {
   const tookMs = performance.now() - startedLooking
   const cpuMs = (names: readonly string[]) =>
     names.reduce((sum, name) => sum + (after[name]?.cpuMs ?? Number.NaN) - (before[name]?.cpuMs ?? 0), 0)
-  const pssMb = (name: string) => round(after[name]?.pssMb ?? Number.NaN)
+  const memory = (name: string) => round(after[name]?.pssMb ?? Number.NaN)
   return {
     cpuPercent: round((100 * cpuMs(daemons)) / tookMs),
-    pssMb: round(daemons.reduce((sum, daemon) => sum + pssMb(daemon), 0)),
+    pssMb: round(daemons.reduce((sum, daemon) => sum + memory(daemon), 0)),
     readyMs: round(readyMs),
-    ...Object.fromEntries(daemons.map((daemon) => [`${daemon}PssMb`, pssMb(daemon)])),
+    ...Object.fromEntries(daemons.map((daemon) => [`${daemon}PssMb`, memory(daemon)])),
     ...Object.fromEntries(
       daemons.map((daemon) => [`${daemon}CpuPercent`, round((100 * cpuMs([daemon])) / tookMs)]),
     ),
@@ -61,27 +59,14 @@ async function measure(dir: string, say: (line: string) => void) {
 const start = (dir: string, configFile: string): Promise<Supervisor> =>
   startSupervisor({ configFile, stateRoot: join(dir, 'state'), logDir: join(dir, 'logs'), allowRoot: true })
 
-/** By process name: CPU time until now, and memory, of which each process that shares a page counts its share. */
+/** By process name: CPU time until now, and memory. */
 function snapshot(supervisor: Supervisor): Record<string, { cpuMs: number; pssMb: number }> {
   return Object.fromEntries(
     Object.entries(supervisor.pids()).map(([name, pid]) => [
       name,
-      { cpuMs: cpuMsOf(pid), pssMb: pssMbOf(pid) },
+      { cpuMs: readStat(pid ?? 0)?.ownMs ?? Number.NaN, pssMb: pssMb(pid) },
     ]),
   )
-}
-
-/** Of all its threads; without its children. */
-function cpuMsOf(pid: number | undefined): number {
-  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
-  // The name in the second field may hold anything, so the fields are counted from behind it.
-  const [userTicks, systemTicks] = stat.slice(stat.lastIndexOf(')')).split(' ').slice(12, 14)
-  return (Number(userTicks) + Number(systemTicks)) * tickMs
-}
-
-function pssMbOf(pid: number | undefined): number {
-  const rollup = readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8')
-  return Number(/^Pss:\s+(\d+) kB$/m.exec(rollup)?.[1]) / 1024
 }
 
 /** No run comes in between: the schedule fires once a year. */

@@ -11,7 +11,7 @@ import { tellFailingRun } from '../sandbox/support/failing-run.ts'
 import type { Bus } from '../shared/bus/connect.ts'
 import { ensureTopology } from '../shared/bus/streams/topology.ts'
 import { type Benchmark, round } from './support/benchmark.ts'
-import { peakRssMb } from './support/peak-rss.ts'
+import { peakRssMb } from './support/process-facts.ts'
 
 const experimentCount = 20
 const nodesEach = 50

@@ -19,7 +19,7 @@ import { daemonMain, startDaemon, startServer } from '../../sandbox/support/daem
 import { makeTls } from '../../sandbox/tls.ts'
 import type { Bus } from '../../shared/bus/connect.ts'
 import { ensureTopology } from '../../shared/bus/streams/topology.ts'
-import { peakRssMb } from './peak-rss.ts'
+import { peakRssMb } from './process-facts.ts'
 
 /** As many as the refresher works on at once unless told otherwise. */
 const concurrency = 8
