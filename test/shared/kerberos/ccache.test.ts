@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { ccacheBytes } from '../../../sandbox/support/ccache.ts'
 import { readCcache } from '../../../shared/kerberos/ccache.ts'
+import { ccacheBytes } from './ccache-bytes.ts'
 
 const end = Date.UTC(2026, 0, 3, 3, 4, 5)
 const granting = { server: ['krbtgt', 'FNAL.GOV'], end: end / 1_000 }

@@ -1,4 +1,4 @@
-/** A credential cache of one ticket-granting ticket, byte by byte, as kinit of MIT Kerberos writes it: for a kinit that does nothing. */
+/** A credential cache byte by byte, as kinit of MIT Kerberos writes it. */
 
 const uint16 = (value: number) => Buffer.from([value >> 8, value & 0xff])
 const uint32 = (value: number) => {
