@@ -130,13 +130,13 @@ async function runOnce(
   }
 }
 
-/** What was dropped, by signal, once something of each was: a batch is given up only at its deadline. */
+/** What was dropped, by signal, once something of each was: a batch waits for 5 s and is given up 10 s later. */
 async function untilCounted(url: string): Promise<Measured['dropped']> {
   for (let looks = 0; ; looks++) {
     const samples = readSamples(await (await fetch(url)).text())
     const counted = samples.filter(({ name }) => name === 'managed_tokens_telemetry_dropped_total')
     const dropped = Object.fromEntries(counted.map(({ labels, value }) => [labels.signal, value]))
-    if (Object.keys(dropped).length === 3 || looks === 15) return dropped
+    if (Object.keys(dropped).length === 3 || looks === 30) return dropped
     await sleep(1_000)
   }
 }
