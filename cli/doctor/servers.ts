@@ -4,7 +4,7 @@ import { onWayToVault, vaultUrl } from '../../services/refresher/credentials/vau
 import { trustOf } from '../../services/refresher/uids/ferry.ts'
 import { otherVaultPort, vaultPortSays } from '../../shared/config/checks/vault-port.ts'
 import type { Entry, Site } from '../../shared/config/site.ts'
-import { type Failure, Permanent, Transient } from '../../shared/contracts/errors.ts'
+import { type Failure, isFailed } from '../../shared/contracts/errors.ts'
 import { type ReasonCode, reasons } from '../../shared/contracts/reasons.ts'
 import { HttpError } from '../../shared/https/http-error.ts'
 import { type Answer, exchange } from '../../shared/https/request.ts'
@@ -182,7 +182,7 @@ async function judge(about: string, look: () => Promise<Finding[]>): Promise<Fin
   try {
     return await look()
   } catch (error) {
-    if (!(error instanceof Permanent || error instanceof Transient)) throw error
+    if (!isFailed(error)) throw error
     const { message, action }: Failure = error.failure
     return [problem(about, message.replace(/\.$/, ''), action)]
   }

@@ -3,7 +3,7 @@ import { CommanderError } from 'commander'
 import { busNotReady, isBusError } from '../../shared/bus/bus-errors.ts'
 import { ConfigNotFound } from '../../shared/config/read/find.ts'
 import { ConfigError } from '../../shared/config/read/problem.ts'
-import { Permanent, Transient } from '../../shared/contracts/errors.ts'
+import { isFailed } from '../../shared/contracts/errors.ts'
 import { RefusedError, UsageError } from './errors.ts'
 
 /** Answers of the daemons that are about what was typed. */
@@ -34,7 +34,7 @@ export function describeError(error: unknown): { code: string; message: string; 
     return { code: 'configuration', message, exitCode: 2 }
   if (error instanceof RefusedError)
     return { code: error.code, message, exitCode: wrongUse.has(error.code) ? 2 : 1 }
-  if (error instanceof Permanent || error instanceof Transient) {
+  if (isFailed(error)) {
     const { code, action } = error.failure
     return { code, message: `${message} ${action}`, exitCode: 1 }
   }

@@ -6,7 +6,7 @@ import { readValue } from '../../shared/bus/read-value.ts'
 import { quote } from '../../shared/config/schema/grammar.ts'
 import type { Site } from '../../shared/config/site.ts'
 import { workEnvelope } from '../../shared/contracts/envelope.ts'
-import { failure, Permanent } from '../../shared/contracts/errors.ts'
+import { failedWith } from '../../shared/contracts/errors.ts'
 import type { PushItem, TokenReady, TokenStored } from '../../shared/contracts/messages.ts'
 import { pushSubject, storeSubject, streams } from '../../shared/contracts/subjects.ts'
 import type { Received } from '../../shared/work/consume/handle-message.ts'
@@ -44,9 +44,7 @@ export async function planStored(
 /** The event that a `token.stored` answers is of the same run and entry. */
 function mustAnswer(ready: TokenReady, { run, entry }: TokenStored): void {
   if (ready.run !== run || ready.entry !== entry)
-    throw new Permanent(
-      failure('entry-unknown', `What was stored for ${quote(entry)} answers another run or entry.`),
-    )
+    throw failedWith('entry-unknown', `What was stored for ${quote(entry)} answers another run or entry.`)
 }
 
 function pushesOf(ready: TokenReady, site: Site): Work[] {

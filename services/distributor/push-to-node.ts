@@ -1,6 +1,6 @@
 /** One push with what the daemon knows around it: is the node away, how many at once does it take, is a connection open. */
 import type { Site } from '../../shared/config/site.ts'
-import { Permanent, RetryLater, Transient } from '../../shared/contracts/errors.ts'
+import { codeOf, RetryLater } from '../../shared/contracts/errors.ts'
 import type { ReasonCode } from '../../shared/contracts/reasons.ts'
 import type { CircuitBreaker } from './nodes/circuit-breaker.ts'
 import type { ConcurrencyLimits } from './nodes/concurrency-limit.ts'
@@ -87,6 +87,3 @@ async function transfer(
 /** For each address of a node: one that is dead leaves half of a push's time to the next. Pure. */
 export const connectMs = ({ pingMs, pushMs }: Pick<Site['timeouts'], 'pingMs' | 'pushMs'>): number =>
   Math.min(pingMs, pushMs / 2)
-
-const codeOf = (error: unknown): ReasonCode | undefined =>
-  error instanceof Transient || error instanceof Permanent ? error.failure.code : undefined

@@ -6,7 +6,7 @@ import { patiently } from '../../shared/bus/patiently.ts'
 import type { Fact, Outgoing } from '../../shared/bus/publish.ts'
 import type { Entry, Site } from '../../shared/config/site.ts'
 import { workEnvelope } from '../../shared/contracts/envelope.ts'
-import { failure, Permanent, Transient } from '../../shared/contracts/errors.ts'
+import { errorOf, failedWith, failure, isFailed } from '../../shared/contracts/errors.ts'
 import { type RefreshItem, type TokenReady, timestamp } from '../../shared/contracts/messages.ts'
 import { refreshSubject, sealedKey } from '../../shared/contracts/subjects.ts'
 import { requestsOf } from '../../shared/contracts/vault-requests.ts'
@@ -115,9 +115,7 @@ async function refresh(
 
 /** A failure that also names the credds which get nothing now: no later event will. */
 function withCredds(error: unknown, credds: readonly string[]): unknown {
-  if (error instanceof Permanent) return new Permanent({ ...error.failure, credds })
-  if (error instanceof Transient) return new Transient({ ...error.failure, credds })
-  return error
+  return isFailed(error) ? errorOf({ ...error.failure, credds }) : error
 }
 
 /** A schedd whose name is none is a credd without the token, and nothing else fails with it. After `token.ready`, which names the others. */
@@ -144,7 +142,7 @@ function makeVaultToken(
   return timeStep('get', entry.name, { service: entry.service }, async () => {
     const { token, reused } = await getVaultToken(entry, options)
     if (!isTokenWord(token))
-      throw new Transient(failure('unexpected', `htgettoken left no vault token of ${entry.service}.`))
+      throw failedWith('unexpected', `htgettoken left no vault token of ${entry.service}.`)
     return { token, reused, end: await tokenExpiry(options.vaultServer, token, options) }
   })
 }

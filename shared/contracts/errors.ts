@@ -34,7 +34,17 @@ export interface ErrorFacts {
 export const errorOf = (failed: Failure, facts: ErrorFacts = {}): Permanent | Transient =>
   isPermanent(failed.code) ? new Permanent(failed, facts) : new Transient(failed, facts)
 
-const isPermanent = (code: ReasonCode) => 'permanent' in reasons[code]
+/** The same of a code and its sentence. */
+export const failedWith = (...of: Parameters<typeof failure>) => errorOf(failure(...of))
+
+/** An error that says what went wrong, and not only that something did. */
+export const isFailed = (error: unknown): error is Permanent | Transient =>
+  error instanceof Permanent || error instanceof Transient
+
+export const codeOf = (error: unknown): ReasonCode | undefined =>
+  isFailed(error) ? error.failure.code : undefined
+
+export const isPermanent = (code: ReasonCode) => 'permanent' in reasons[code]
 
 /** Trying again would not help: the failure is reported and the item ends. */
 export class Permanent extends Error {

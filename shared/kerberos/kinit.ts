@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import { type CommandOutcome, runCommand } from '../commands/command.ts'
 import { commandEnvironment } from '../config/environment.ts'
 import type { Entry } from '../config/site.ts'
-import { errorOf, failure, Permanent, Transient } from '../contracts/errors.ts'
+import { errorOf, failedWith, failure, isFailed, Permanent, Transient } from '../contracts/errors.ts'
 import { lastLine } from '../contracts/one-sentence.ts'
 import type { ReasonCode } from '../contracts/reasons.ts'
 import { encodeToken } from '../contracts/subjects.ts'
@@ -73,8 +73,7 @@ const refusals: ReadonlySet<ReasonCode> = new Set([
 ])
 
 const isRefusal = (error: unknown) =>
-  (error instanceof Transient || error instanceof Permanent) &&
-  (error.ticketRefused || refusals.has(error.failure.code))
+  isFailed(error) && (error.ticketRefused || refusals.has(error.failure.code))
 
 /** Keeps tickets in `directory`, which is emptied on dispose: none outlives the daemon. */
 export async function openTickets(directory: string): Promise<Tickets> {
@@ -233,16 +232,12 @@ export function describe(code: ReasonCode, { stderr }: Pick<CommandOutcome, 'std
 function ticketEnd(entry: TicketOf, ccache: string): number {
   const ticket = readCcache(readFileSync(ccache))
   if (!ticket)
-    throw new Permanent(
-      failure(
-        'kinit-failed',
-        `kinit made no ticket from ${entry.keytab} that can be read: remove ccache_type from krb5.conf.`,
-      ),
+    throw failedWith(
+      'kinit-failed',
+      `kinit made no ticket from ${entry.keytab} that can be read: remove ccache_type from krb5.conf.`,
     )
   if (isOf(ticket.principal, entry.principal)) return ticket.endMs
-  throw new Permanent(
-    failure('kinit-wrong-keytab', `The ticket made from ${entry.keytab} is not ${entry.principal}’s.`),
-  )
+  throw failedWith('kinit-wrong-keytab', `The ticket made from ${entry.keytab} is not ${entry.principal}’s.`)
 }
 
 /** A principal without a realm is one of the realm that krb5.conf calls the default, which kinit has put there. Pure. */

@@ -9,7 +9,7 @@ import { isBusError, mayAnswerLater } from '../bus/bus-errors.ts'
 import { patiently } from '../bus/patiently.ts'
 import { valueIn } from '../bus/read-value.ts'
 import type { Site } from '../config/site.ts'
-import { RetryLater, Transient } from '../contracts/errors.ts'
+import { codeOf, RetryLater } from '../contracts/errors.ts'
 import { timestamp } from '../contracts/messages.ts'
 import { vaultPauseKey } from '../contracts/subjects.ts'
 import { z } from '../contracts/zod.ts'
@@ -122,8 +122,7 @@ export function openVaultPause(
         }
         return await work(controller.signal)
       } catch (error) {
-        if (error instanceof Transient && error.failure.code === 'rate-limited')
-          throw (await start(deadline)) ?? error
+        if (codeOf(error) === 'rate-limited') throw (await start(deadline)) ?? error
         // Whatever it says, it was stopped in the middle.
         if (controller.signal.aborted) await refuseWhilePaused(asks?.signal)
         throw error

@@ -1,7 +1,7 @@
 /** Which Vault server an entry uses, in the predecessor's order. */
 import { runCommand } from '../commands/command.ts'
 import { commandEnvironment, environment } from '../config/environment.ts'
-import { failure, Permanent, Transient } from '../contracts/errors.ts'
+import { failedWith } from '../contracts/errors.ts'
 
 export interface VaultServerOptions {
   readonly condorConfigVal: string
@@ -23,7 +23,7 @@ export async function findVaultServer(
     entry.vaultServer ??
     serverOption(await once(['condor_config_val', name], () => configValue(name, options)))
   if (found) return found
-  throw new Permanent(failure('no-vault-server', `No Vault server is configured for ${entry.name}.`))
+  throw failedWith('no-vault-server', `No Vault server is configured for ${entry.name}.`)
 }
 
 async function configValue(name: string, options: VaultServerOptions): Promise<string> {
@@ -36,7 +36,7 @@ async function configValue(name: string, options: VaultServerOptions): Promise<s
     signal: options.signal,
   })
   if (outcome.kind === 'timeout' || outcome.kind === 'killed')
-    throw new Transient(failure('timeout', `condor_config_val did not say ${name} in time.`))
+    throw failedWith('timeout', `condor_config_val did not say ${name} in time.`)
   return outcome.kind === 'exited' && outcome.exitCode === 0 ? outcome.stdout : ''
 }
 

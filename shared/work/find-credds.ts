@@ -4,7 +4,7 @@ import { type CommandOutcome, runCommand } from '../commands/command.ts'
 import { commandEnvironment, environment } from '../config/environment.ts'
 import { creddName } from '../config/schema/grammar.ts'
 import type { Entry } from '../config/site.ts'
-import { failure, Permanent, Transient } from '../contracts/errors.ts'
+import { failedWith } from '../contracts/errors.ts'
 import { cleanLine, lastLine } from '../contracts/one-sentence.ts'
 
 export interface CollectorOptions {
@@ -41,9 +41,7 @@ export async function findCredds(entry: Entry, options: CollectorOptions): Promi
   const once = options.once ?? ((_question, ask) => ask())
   const found = await once(['schedds', collectors, scheddConstraint], () => askCollectors(entry, options))
   if (found.names.length > 0 || found.refused.length > 0) return found
-  throw new Permanent(
-    failure('no-credd', `${found.collector} knows no schedd for ${entry.name}'s constraint.`),
-  )
+  throw failedWith('no-credd', `${found.collector} knows no schedd for ${entry.name}'s constraint.`)
 }
 
 /** In the order of the configuration, until one answers. Throws when none does, so that nobody remembers that as an answer. */
@@ -66,9 +64,7 @@ async function askCollectors(entry: Entry, options: CollectorOptions): Promise<C
     asked.push(`${collector} (${why})`)
   }
   // Without the entry's name: all that asked the same get this answer.
-  throw new Transient(
-    failure('collector-unreachable', `No collector answers: asked ${asked.join(', ') || 'none'}.`),
-  )
+  throw failedWith('collector-unreachable', `No collector answers: asked ${asked.join(', ') || 'none'}.`)
 }
 
 /** A constraint that is none, or a program that is not there, is no collector's fault, and nobody else would say so. */

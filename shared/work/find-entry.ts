@@ -1,7 +1,7 @@
 /** An entry as this daemon's own configuration has it: nothing on the bus can point a token elsewhere. */
 import { quote } from '../config/schema/grammar.ts'
 import type { Entry, Site } from '../config/site.ts'
-import { failure, Permanent } from '../contracts/errors.ts'
+import { failedWith } from '../contracts/errors.ts'
 import type { Credds } from './find-credds.ts'
 
 /** What every item and every fact says of its entry. */
@@ -37,7 +37,7 @@ export function mustBeCredd(
   if (names.includes(credd)) return
   if (!collector) throw unknown(`${quote(credd)} is not a credd of ${name} in ${file}.`)
   const message = `${collector} does not name ${quote(credd)} among the credds of ${name}.`
-  throw new Permanent(failure('credd-unknown', message, { causeName: collector }))
+  throw failedWith('credd-unknown', message, { causeName: collector })
 }
 
-const unknown = (message: string) => new Permanent(failure('entry-unknown', message))
+const unknown = (message: string) => failedWith('entry-unknown', message)

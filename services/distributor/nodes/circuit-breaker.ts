@@ -3,7 +3,7 @@
  * other push to it fails with what that one found, without a connection of its own.
  */
 import type { Entry } from '../../../shared/config/site.ts'
-import { Permanent, RetryLater, Transient } from '../../../shared/contracts/errors.ts'
+import { codeOf, RetryLater } from '../../../shared/contracts/errors.ts'
 import type { ReasonCode } from '../../../shared/contracts/reasons.ts'
 import { countAttempt } from '../../../shared/telemetry/metrics/count-attempt.ts'
 import { NodeFailure, nodeError } from '../ssh/ssh-failure.ts'
@@ -145,6 +145,3 @@ export function openCircuitBreaker(now: () => number = () => performance.now()):
 const targetOf = (entry: string, node: string) => `${entry} ${node}`
 
 const findingOf = ({ failure: { code }, why }: NodeFailure): Finding => ({ code, why })
-
-const codeOf = (error: unknown): ReasonCode | undefined =>
-  error instanceof Transient || error instanceof Permanent ? error.failure.code : undefined

@@ -1,8 +1,8 @@
 /** What ssh says when it does not get through (OpenSSH 7 to 9.2), and which reason that is; both transports go by it. Pure. */
 import type { CommandOutcome } from '../../../shared/commands/command.ts'
-import { type Failure, failure, Permanent, Transient } from '../../../shared/contracts/errors.ts'
+import { type Failure, failure, isPermanent, Permanent, Transient } from '../../../shared/contracts/errors.ts'
 import { cleanLine, lastLine } from '../../../shared/contracts/one-sentence.ts'
-import { type ReasonCode, reasons } from '../../../shared/contracts/reasons.ts'
+import type { ReasonCode } from '../../../shared/contracts/reasons.ts'
 import type { Push } from '../transport/push.ts'
 import { complaintOfWay, readSshWords, type SshWords } from './ssh-words.ts'
 
@@ -187,7 +187,7 @@ export function nodeError(
   why: string,
 ): Permanent | NodeFailure {
   const failed = failure(code, `No token of ${entry.service} on ${node}: ${why}.`, entry)
-  return 'permanent' in reasons[code] ? new Permanent(failed) : new NodeFailure(failed, why)
+  return isPermanent(code) ? new Permanent(failed) : new NodeFailure(failed, why)
 }
 
 /** The error of `program`'s run that did not get as far as the files. */

@@ -2,7 +2,7 @@
 
 import { renderTemplate, templateFields } from '../../../shared/config/resolve/template.ts'
 import type { Entry } from '../../../shared/config/site.ts'
-import { failure, Permanent } from '../../../shared/contracts/errors.ts'
+import { failedWith } from '../../../shared/contracts/errors.ts'
 import { bearerFile, vaultTokenFiles } from '../../../shared/contracts/token-files.ts'
 import type { PlacedFile } from '../transport/push.ts'
 import type { DeliveredBearer } from './delivery.ts'
@@ -39,9 +39,7 @@ export function filesFor(
 export function refuseUnlessWords(files: readonly PlacedFile[]): void {
   for (const { path, content } of files)
     if (!/^[!-~]+$/.test(content))
-      throw new Permanent(
-        failure('content-refused', `What was sealed for ${path} is not one word: nothing was pushed.`),
-      )
+      throw failedWith('content-refused', `What was sealed for ${path} is not one word: nothing was pushed.`)
 }
 
 const secretFile = (path: string, content: string): PlacedFile => ({ path, mode: '400', content })

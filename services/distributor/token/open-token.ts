@@ -3,7 +3,7 @@ import type { KV, KvEntry } from '@nats-io/kv'
 import { isBusError } from '../../../shared/bus/bus-errors.ts'
 import { type PatienceOptions, patiently } from '../../../shared/bus/patiently.ts'
 import type { Entry } from '../../../shared/config/site.ts'
-import { failure, Permanent } from '../../../shared/contracts/errors.ts'
+import { failedWith } from '../../../shared/contracts/errors.ts'
 import type { PushItem } from '../../../shared/contracts/messages.ts'
 import { sealedKey } from '../../../shared/contracts/subjects.ts'
 import type { SealedContent } from '../../../shared/tokens/seal.ts'
@@ -59,18 +59,12 @@ export const isNewer = (content: SealedContent, { run }: Pick<AskedToken, 'run'>
 const isLivingTokenOf = (content: SealedContent, { name, service }: Whose) =>
   content.entry === name && content.service === service && Date.parse(content.expiry) > Date.now()
 
-function refusal({ name }: Whose, found: Found): Permanent {
-  if (!found) return new Permanent(failure('seal-missing', `The sealed token of ${name} is gone.`))
-  if ('why' in found)
-    return new Permanent(failure('seal-refused', `The sealed token of ${name} is not used: ${found.why}.`))
-  return Date.parse(found.content.expiry) > Date.now()
-    ? new Permanent(
-        failure(
-          'seal-refused',
-          `The sealed token of ${name} is not used: it is not the one that was asked for.`,
-        ),
-      )
-    : new Permanent(failure('seal-missing', `The sealed token of ${name} is over.`))
+function refusal({ name }: Whose, found: Found): Error {
+  if (!found) return failedWith('seal-missing', `The sealed token of ${name} is gone.`)
+  if ('content' in found && Date.parse(found.content.expiry) <= Date.now())
+    return failedWith('seal-missing', `The sealed token of ${name} is over.`)
+  const why = 'why' in found ? found.why : 'it is not the one that was asked for'
+  return failedWith('seal-refused', `The sealed token of ${name} is not used: ${why}.`)
 }
 
 /** A revision of another key is as good as none; a bus that is away says nothing of it. */

@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import type { Entry } from '../../../shared/config/site.ts'
-import { failure, Permanent, Transient } from '../../../shared/contracts/errors.ts'
+import { failedWith } from '../../../shared/contracts/errors.ts'
 import { cleanLine } from '../../../shared/contracts/one-sentence.ts'
 import { refuseUnlessWords } from '../token/files.ts'
 import { groupByDirectory } from './by-directory.ts'
@@ -74,26 +74,22 @@ export function judgeFiles(
 
 function fileError(entry: Entry, node: string, { path }: PlacedFile, result: string): Error {
   const where = `${path} on ${node} (${entry.account})`
-  if (result === 'disk-full')
-    return new Transient(failure('disk-full', `No space for ${where}; the old token stays.`))
+  if (result === 'disk-full') return failedWith('disk-full', `No space for ${where}; the old token stays.`)
   if (result.startsWith('squatted'))
-    return new Permanent(
-      failure('destination-squatted', `Somebody else holds ${where}: ${result.replace(/^squatted /, '')}.`),
+    return failedWith(
+      'destination-squatted',
+      `Somebody else holds ${where}: ${result.replace(/^squatted /, '')}.`,
     )
   if (result.startsWith('unsafe'))
-    return new Permanent(
-      failure(
-        'destination-unsafe',
-        `Others may rename what lies in the directory of ${where}: ${result.replace(/^unsafe /, '')}.`,
-      ),
+    return failedWith(
+      'destination-unsafe',
+      `Others may rename what lies in the directory of ${where}: ${result.replace(/^unsafe /, '')}.`,
     )
   if (result === 'no-directory')
-    return new Permanent(failure('destination-missing', `The directory of ${where} does not exist.`))
-  return new Transient(failure('push-failed', `${where} could not be written: ${result}.`))
+    return failedWith('destination-missing', `The directory of ${where} does not exist.`)
+  return failedWith('push-failed', `${where} could not be written: ${result}.`)
 }
 
 /** The account is somebody else on that node. */
-export const wrongOwner = ({ entry, node, uid }: Push, actual: string): Permanent =>
-  new Permanent(
-    failure('wrong-owner', `${entry.account} has UID ${actual} on ${node}, not ${uid}: nothing was written.`),
-  )
+export const wrongOwner = ({ entry, node, uid }: Push, actual: string): Error =>
+  failedWith('wrong-owner', `${entry.account} has UID ${actual} on ${node}, not ${uid}: nothing was written.`)

@@ -1,7 +1,7 @@
 /** The private directory of one push by rsync: the files as they shall arrive, and the script that becomes ssh. */
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { failure, Transient } from '../../../shared/contracts/errors.ts'
+import { failedWith } from '../../../shared/contracts/errors.ts'
 import { ensurePrivateDirectory } from '../../../shared/daemon/state.ts'
 import { sshWords } from '../ssh/ssh-command.ts'
 import { refuseUnlessWords } from '../token/files.ts'
@@ -43,7 +43,7 @@ export async function stageFiles(push: Push, means: PushMeans): Promise<Staged> 
     await remove()
     const { code } = error as NodeJS.ErrnoException
     if (code !== 'ENOSPC' && code !== 'EDQUOT') throw error
-    throw new Transient(failure('disk-full-here', `No space in ${means.staging}.`))
+    throw failedWith('disk-full-here', `No space in ${means.staging}.`)
   }
   return { path, directories, [Symbol.asyncDispose]: remove }
 }

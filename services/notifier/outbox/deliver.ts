@@ -7,7 +7,7 @@ import { patiently } from '../../../shared/bus/patiently.ts'
 import type { Outgoing } from '../../../shared/bus/publish.ts'
 import type { Site } from '../../../shared/config/site.ts'
 import { backoffMs } from '../../../shared/contracts/backoff.ts'
-import { failure, Permanent, RetryLater } from '../../../shared/contracts/errors.ts'
+import { failedWith, RetryLater } from '../../../shared/contracts/errors.ts'
 import { type Notification, notification } from '../../../shared/contracts/messages.ts'
 import { onSubject } from '../../../shared/contracts/on-subject.ts'
 import { notifySubject } from '../../../shared/contracts/subjects.ts'
@@ -59,14 +59,14 @@ export async function deliver(
     return []
   }
   const channel = findChannel(body, deps.site())
-  if ('why' in channel) throw new Permanent(failure('notification-failed', channel.why))
+  if ('why' in channel) throw failedWith('notification-failed', channel.why)
   const { endpoint, everyMs, send } = channel
   /** How long it may wait yet; the last wait ends with the day, so that it is given up in time. */
   const leftMs = Date.parse(body.at) + dayMs - now()
   const later = (ms: number, why: string) =>
     leftMs > 0
       ? new RetryLater(Math.min(ms, leftMs))
-      : new Permanent(failure('notification-failed', `Not delivered within a day: ${why}`))
+      : failedWith('notification-failed', `Not delivered within a day: ${why}`)
 
   const rest = limiter.resting(endpoint)
   if (rest) throw later(rest.ms, rest.why)
@@ -79,7 +79,7 @@ export async function deliver(
     }),
   )
   const restMs = settleRate(outcome, endpoint, limiter)
-  if (outcome.end === 'refused') throw new Permanent(failure('notification-failed', outcome.why))
+  if (outcome.end === 'refused') throw failedWith('notification-failed', outcome.why)
   if (outcome.end === 'later') {
     log.warn({ channel: body.channel, code: 'notification-failed' }, outcome.why)
     throw later(Math.max(backoffMs(deliveries, backoff), restMs), outcome.why)

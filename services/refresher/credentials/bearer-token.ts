@@ -3,7 +3,7 @@ import { readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Bearer } from '../../../shared/config/schema/deliver-schema.ts'
 import type { Entry } from '../../../shared/config/site.ts'
-import { failure, Transient } from '../../../shared/contracts/errors.ts'
+import { failedWith } from '../../../shared/contracts/errors.ts'
 import { encodeToken } from '../../../shared/contracts/subjects.ts'
 import { z } from '../../../shared/contracts/zod.ts'
 import { readClaims } from '../../../shared/tokens/jwt-claims.ts'
@@ -46,7 +46,7 @@ export async function getBearerToken(
       throw htgettokenError({ ...entry, vaultServer: options.vaultServer, what: 'bearer token' }, outcome)
     const token = (await readFile(outFile, 'utf8')).trim()
     if (!isTokenWord(token))
-      throw new Transient(failure('unexpected', `htgettoken left no bearer token of ${entry.service}.`))
+      throw failedWith('unexpected', `htgettoken left no bearer token of ${entry.service}.`)
     return { token, expiry: bearerExpiry(token, bearer.minSeconds) }
   } finally {
     await rm(outFile, { force: true })

@@ -3,7 +3,7 @@ import type { Logger } from 'pino'
 import { isBusError } from '../../../shared/bus/bus-errors.ts'
 import type { Bearer } from '../../../shared/config/schema/deliver-schema.ts'
 import type { Entry } from '../../../shared/config/site.ts'
-import { type Failure, failure, Permanent, RetryLater, Transient } from '../../../shared/contracts/errors.ts'
+import { type Failure, failure, isFailed, Permanent, RetryLater } from '../../../shared/contracts/errors.ts'
 import { timestamp } from '../../../shared/contracts/messages.ts'
 import type { SealedBearer } from '../../../shared/tokens/seal.ts'
 import { getBearerToken } from './bearer-token.ts'
@@ -82,7 +82,7 @@ export function renewalTime(expiryMs: number, minSeconds: number, nowMs: number)
 }
 
 function failureOf(error: unknown, { service }: Entry): Failure {
-  if (error instanceof Permanent || error instanceof Transient) return error.failure
+  if (isFailed(error)) return error.failure
   if (error instanceof RetryLater)
     return failure('rate-limited', `No bearer token for ${service}: Vault asks for a pause.`)
   return failure(

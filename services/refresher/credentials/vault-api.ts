@@ -1,5 +1,5 @@
 /** Asks Vault how long a token still lives: htgettoken does not say. */
-import { errorOf, failure } from '../../../shared/contracts/errors.ts'
+import { failedWith } from '../../../shared/contracts/errors.ts'
 import { type ReasonCode, reasons } from '../../../shared/contracts/reasons.ts'
 import { z } from '../../../shared/contracts/zod.ts'
 import { HttpError } from '../../../shared/https/http-error.ts'
@@ -62,7 +62,7 @@ function vaultError(server: string, { kind, message, status, body }: HttpError):
 function silentVault(server: string, why: string, code: ReasonCode = 'vault-unreachable'): Error {
   const causeName = reasons[code].cause === 'vault' ? vaultUrl(server).hostname : undefined
   const message = `Vault at ${server} did not say how long the token lives: ${why}.`
-  return errorOf(failure(code, message, { causeName }))
+  return failedWith(code, message, { causeName })
 }
 
 /** A life (milliseconds) for people, in its two largest units: `5d3h`, `3h20m`, `40s`. Pure. */

@@ -1,7 +1,7 @@
 /** A bearer token to ask FERRY with, for sites that name a service for it (`ferry.serviceExperiment`) instead of a client certificate. */
 import { stripRealm } from '../../../shared/config/resolve/resolve.ts'
 import type { Site } from '../../../shared/config/site.ts'
-import { failure, RetryLater, Transient } from '../../../shared/contracts/errors.ts'
+import { failedWith, RetryLater } from '../../../shared/contracts/errors.ts'
 import { requestsOf } from '../../../shared/contracts/vault-requests.ts'
 import type { Tickets } from '../../../shared/kerberos/kinit.ts'
 import type { VaultPause } from '../../../shared/vault/pause.ts'
@@ -94,8 +94,6 @@ async function makeFerryBearer(
     )
   } catch (error) {
     if (!(error instanceof RetryLater)) throw error
-    throw new Transient(
-      failure('rate-limited', `No token for FERRY: Vault at ${vaultServer} asks for a pause.`),
-    )
+    throw failedWith('rate-limited', `No token for FERRY: Vault at ${vaultServer} asks for a pause.`)
   }
 }

@@ -4,7 +4,7 @@ import type { KV } from '@nats-io/kv'
 import { isBusError } from '../../../shared/bus/bus-errors.ts'
 import { patiently } from '../../../shared/bus/patiently.ts'
 import type { Entry, Site } from '../../../shared/config/site.ts'
-import { failure, Permanent, Transient } from '../../../shared/contracts/errors.ts'
+import { failedWith, isFailed, Permanent } from '../../../shared/contracts/errors.ts'
 import { cleanLine } from '../../../shared/contracts/one-sentence.ts'
 import { reasons } from '../../../shared/contracts/reasons.ts'
 import { z } from '../../../shared/contracts/zod.ts'
@@ -48,7 +48,7 @@ export async function findUid(
 ): Promise<number> {
   if (entry.desiredUid !== undefined) return entry.desiredUid
   const known = await readUid(uids, entry.account)
-  if (known?.refused) throw new Permanent(failure('account-refused', known.refused))
+  if (known?.refused) throw failedWith('account-refused', known.refused)
   if (known) return known.uid
   const uid = await askFerry(entry.account, site, signal, bearer)
   await patiently(() => writeUid(uids, { account: entry.account, uid }), { signal })
@@ -62,8 +62,7 @@ export async function askFerry(
   signal: AbortSignal,
   bearer?: FerryBearer,
 ): Promise<number> {
-  if (!ferry)
-    throw new Permanent(failure('uid-unknown', `No UID is configured for ${account}, and no FERRY to ask.`))
+  if (!ferry) throw failedWith('uid-unknown', `No UID is configured for ${account}, and no FERRY to ask.`)
   const url = new URL(`https://${ferry.host}:${ferry.port}/getUserInfo`)
   url.searchParams.set('username', account)
   try {
@@ -80,12 +79,12 @@ export async function askFerry(
     return uidIn(answer, account)
   } catch (error) {
     // What is at fault where there is no bearer token is said there already: Vault, a KDC, the configuration.
-    if (error instanceof Permanent || error instanceof Transient || isBusError(error)) throw error
+    if (isFailed(error) || isBusError(error)) throw error
     const { kind, message } = error as HttpError
     const why = `FERRY did not say the UID of ${account}: ${cleanLine(message)}`
-    if (kind === 'proxy') throw new Transient(failure('proxy-failed', `${why}.`))
+    if (kind === 'proxy') throw failedWith('proxy-failed', `${why}.`)
     const advice = kind === 'tls' ? ': check its certificate, and what ferry.caPath names' : ''
-    throw new Transient(failure('ferry-unreachable', `${why}${advice}.`))
+    throw failedWith('ferry-unreachable', `${why}${advice}.`)
   }
 }
 
@@ -106,12 +105,13 @@ export async function trustOf({ caPath, hostCert, hostKey }: NonNullable<Site['f
 export function uidIn(answer: string, account: string, now = Date.now()): number {
   const info = userInfo.safeParse(safeJson(answer)).data
   if (!info)
-    throw new Transient(
-      failure('ferry-unreachable', `FERRY did not say the UID of ${account}: its answer cannot be read.`),
+    throw failedWith(
+      'ferry-unreachable',
+      `FERRY did not say the UID of ${account}: its answer cannot be read.`,
     )
   if (info.ferry_status !== 'success' || !info.ferry_output) {
     const words = cleanLine(info.ferry_error.join('; ')) || 'an answer that cannot be read'
-    throw new Permanent(failure('uid-unknown', `FERRY does not know the UID of ${account}: ${words}.`))
+    throw failedWith('uid-unknown', `FERRY does not know the UID of ${account}: ${words}.`)
   }
   const { uid, banned = false, status = true, expirationdate } = info.ferry_output
   const refused = banned
@@ -121,7 +121,7 @@ export function uidIn(answer: string, account: string, now = Date.now()): number
       : status
         ? undefined
         : 'not active'
-  if (refused) throw new Permanent(failure('account-refused', `FERRY says that ${account} is ${refused}.`))
+  if (refused) throw failedWith('account-refused', `FERRY says that ${account} is ${refused}.`)
   return uid
 }
 

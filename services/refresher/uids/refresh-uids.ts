@@ -9,7 +9,7 @@ import { type Fact, publish } from '../../../shared/bus/publish.ts'
 import { parseRequest } from '../../../shared/bus/requests/parse-request.ts'
 import type { Site } from '../../../shared/config/site.ts'
 import { envelope } from '../../../shared/contracts/envelope.ts'
-import { Permanent, Transient } from '../../../shared/contracts/errors.ts'
+import { isFailed } from '../../../shared/contracts/errors.ts'
 import type { RunUids } from '../../../shared/contracts/messages.ts'
 import { runSubject } from '../../../shared/contracts/subjects.ts'
 import { z } from '../../../shared/contracts/zod.ts'
@@ -108,7 +108,7 @@ async function askOne(
     await patiently(() => writeUid(uids, { account, uid }), { signal })
     known.push({ account, uid })
   } catch (error) {
-    if (!(error instanceof Permanent || error instanceof Transient)) throw error
+    if (!isFailed(error)) throw error
     const { code, message, action } = error.failure
     const last = await patiently(() => readUid(uids, account), { signal })
     if (last && code === 'account-refused')

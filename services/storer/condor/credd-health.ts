@@ -1,5 +1,4 @@
-/** Remembers which credds did not answer, so that a dead one costs the lane one deadline and not one for each service. */
-import { failure, Permanent, Transient } from '../../../shared/contracts/errors.ts'
+import { codeOf, failedWith } from '../../../shared/contracts/errors.ts'
 import type { ReasonCode } from '../../../shared/contracts/reasons.ts'
 
 export interface CreddHealth {
@@ -30,10 +29,10 @@ export function watchCredds(now: () => number = () => performance.now()): CreddH
         if (await probe()) return void troubled.delete(credd)
         troubled.set(credd, { run, at: now() })
       }
-      throw new Transient(failure('credd-unreachable', `${credd} does not answer.`))
+      throw failedWith('credd-unreachable', `${credd} does not answer.`)
     },
     learn(credd, error) {
-      const code = error instanceof Permanent || error instanceof Transient ? error.failure.code : undefined
+      const code = codeOf(error)
       if (error === undefined || (code && isAnswer.has(code))) troubled.delete(credd)
       else if (code && isSilence.has(code) && !troubled.has(credd)) troubled.set(credd, undefined)
     },

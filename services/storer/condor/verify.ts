@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises'
 import { type CommandOutcome, runCommand } from '../../../shared/commands/command.ts'
 import type { Entry } from '../../../shared/config/site.ts'
-import { errorOf, failure } from '../../../shared/contracts/errors.ts'
+import { failedWith } from '../../../shared/contracts/errors.ts'
 import { timestamp } from '../../../shared/contracts/messages.ts'
 import type { ReasonCode } from '../../../shared/contracts/reasons.ts'
 import { creddReason, isAnswer, isNothing, isWaiting, textOf } from './credd-texts.ts'
@@ -26,7 +26,7 @@ const processingMs = 15 * 60_000
 export async function verifyStored(run: StorerRun): Promise<Stored> {
   const { entry, credd } = run
   const bearer = (await readFile(run.stage.bearerFile, 'utf8').catch(() => '')).trim()
-  const fail = (code: ReasonCode, what: string) => errorOf(failure(code, what, entry))
+  const fail = (code: ReasonCode, what: string) => failedWith(code, what, entry)
   const endedWell = `condor_vault_storer ended well for ${entry.service}`
   if (!namesService(bearer, entry)) {
     await run.stage.discard()

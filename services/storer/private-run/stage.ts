@@ -6,7 +6,7 @@ import { randomBytes } from 'node:crypto'
 import { mkdir, readdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Entry } from '../../../shared/config/site.ts'
-import { failure, Transient } from '../../../shared/contracts/errors.ts'
+import { failedWith } from '../../../shared/contracts/errors.ts'
 import { namesService } from '../condor/whose-token.ts'
 import { killProcessesWith } from '../exclusive/orphans.ts'
 import {
@@ -125,9 +125,10 @@ export function keptToken(entry: Entry, credd: string): string {
   return join(entry.vaultTokenRoot, `vt_u${process.getuid?.()}-${credd}-${entry.service}`)
 }
 
-function stagingFailed(entry: Entry, credd: string, error: unknown): Transient {
+function stagingFailed(entry: Entry, credd: string, error: unknown): Error {
   const reason = (error as NodeJS.ErrnoException).code ?? 'unknown error'
-  return new Transient(
-    failure('staging-failed', `Could not prepare the files of ${entry.service} for ${credd}: ${reason}.`),
+  return failedWith(
+    'staging-failed',
+    `Could not prepare the files of ${entry.service} for ${credd}: ${reason}.`,
   )
 }

@@ -1,6 +1,6 @@
 /** Times one step of an entry's way (kinit, get, store, push), and keeps the predecessor's gauges about it. */
 import type { Gauge } from 'prom-client'
-import { Permanent, Transient } from '../../contracts/errors.ts'
+import { isFailed } from '../../contracts/errors.ts'
 import { currentWork } from '../logs/work-context.ts'
 import {
   failedKinits,
@@ -67,7 +67,7 @@ export async function timeStep<T>(
     failed.set(labels, countFailing(step, labels, entry, false))
     return result
   } catch (error) {
-    if (error instanceof Permanent || error instanceof Transient) {
+    if (isFailed(error)) {
       stepSeconds.observe({ step, code: error.failure.code }, took())
       failed.set(labels, countFailing(step, labels, entry, true))
     }
