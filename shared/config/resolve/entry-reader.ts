@@ -39,12 +39,13 @@ export interface EntryReader extends ConfiguredRole {
   readonly origins: Map<keyof Entry, Origin>
   readonly findings: Finding[]
   /** The override's value, else the global one (which may be the schema's default). */
-  choose<T>(
+  choose<O extends OverrideKey, G extends keyof SiteFile>(
     into: keyof Entry,
-    override: OverrideKey,
-    global: (keyof SiteFile & string) | undefined,
-    globalValue: T,
-  ): T
+    override: O,
+    global: G,
+  ): NonNullable<RoleSection[O]> | SiteFile[G]
+  /** The value of an override that no global key stands for. */
+  own<O extends OverrideKey>(into: keyof Entry, override: O): RoleSection[O]
   /** The path of whichever key `choose` takes. */
   chosenPath(override: OverrideKey, global: string): Path
   /** Notes that a value was written at `path`, or else is a default. */
@@ -94,31 +95,23 @@ export function readEntry(
     )
   }
 
+  const own = <O extends OverrideKey>(into: keyof Entry, override: O) => {
+    const value = roleSection[override]
+    note(into, 'override', value === undefined ? [] : [...path, override])
+    return value
+  }
+
   return {
     ...configured,
-    file,
-    name,
-    realExperiment,
-    service,
-    path,
-    fields,
-    origins,
-    findings,
-    note,
-    refuse,
+    ...{ file, name, realExperiment, service, path, fields, origins, findings, note, refuse },
     warn: (at, message) =>
       findings.push({ severity: 'warning', ...folded.valuePlace(at), path: showPath(at), message }),
     isComplete: () => complete,
-    choose<T>(
-      into: keyof Entry,
-      override: OverrideKey,
-      global: (keyof SiteFile & string) | undefined,
-      globalValue: T,
-    ): T {
-      const own = roleSection[override] as T | undefined
-      if (own !== undefined) note(into, 'override', [...path, override])
-      else note(into, 'global', global === undefined ? [] : [global])
-      return own ?? globalValue
+    own,
+    choose(into, override, global) {
+      const value = own(into, override)
+      if (value === undefined) note(into, 'global', [global])
+      return value ?? file[global]
     },
     chosenPath: (override, global) => (roleSection[override] === undefined ? [global] : [...path, override]),
     render(template, at, grammar, given = fields) {

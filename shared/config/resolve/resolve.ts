@@ -46,7 +46,7 @@ function checkRealName(
 }
 
 function resolveEntry(reader: EntryReader): Entry {
-  const { file, roleSection, section, path } = reader
+  const { roleSection, section, path } = reader
   const own = ['name', 'experiment', 'role'] as const
   for (const key of own) reader.note(key, 'entry', path)
   const isOverridden = section.experimentOverride !== undefined
@@ -60,13 +60,8 @@ function resolveEntry(reader: EntryReader): Entry {
   reader.note('emails', 'entry', ['experiments', reader.experiment, 'emails'])
 
   const userPrincipal = resolvePrincipal(reader)
-  const desiredUid = reader.choose<number | undefined>(
-    'desiredUid',
-    'desiredUIDOverride',
-    undefined,
-    undefined,
-  )
-  const vaultServer = reader.choose('vaultServer', 'vaultServerOverride', 'vaultServer', file.vaultServer)
+  const desiredUid = reader.own('desiredUid', 'desiredUIDOverride')
+  const vaultServer = reader.choose('vaultServer', 'vaultServerOverride', 'vaultServer')
   return {
     name: reader.name,
     experiment: reader.experiment,
@@ -82,12 +77,7 @@ function resolveEntry(reader: EntryReader): Entry {
     ...resolveCredds(reader),
     ...(vaultServer === undefined ? {} : { vaultServer }),
     vaultTokenRoot: resolveVaultTokenRoot(reader),
-    minTokenLifetime: reader.choose(
-      'minTokenLifetime',
-      'minTokenLifetimeOverride',
-      'minTokenLifetime',
-      file.minTokenLifetime,
-    ),
+    minTokenLifetime: reader.choose('minTokenLifetime', 'minTokenLifetimeOverride', 'minTokenLifetime'),
     credkey: resolveCredkey(reader, userPrincipal),
     roleFileTemplate: resolveRoleFile(reader),
     tokenDirectoryTemplate: resolveTokenDirectory(reader),
@@ -97,7 +87,6 @@ function resolveEntry(reader: EntryReader): Entry {
       'disableNotifications',
       'disableNotificationsOverride',
       'disableNotifications',
-      file.disableNotifications,
     ),
     emails: section.emails,
   }
@@ -145,31 +134,19 @@ function resolveKeytab(reader: EntryReader): string {
 function resolveCredds(
   reader: EntryReader,
 ): Pick<Entry, 'tokenGetter' | 'credds' | 'collectors' | 'scheddConstraint'> {
-  const { file, path } = reader
-  const tokenGetter = reader.choose<Entry['tokenGetter']>(
-    'tokenGetter',
-    'tokenGetterOverride',
-    undefined,
-    'storeAndGetToken',
-  )
-  const credds = reader.choose('credds', 'condorCreddHostOverride', 'condorCreddHost', file.condorCreddHost)
-  const collectors = reader.choose(
-    'collectors',
-    'condorCollectorHostOverride',
-    'condorCollectorHost',
-    file.condorCollectorHost,
-  )
+  const tokenGetter = reader.own('tokenGetter', 'tokenGetterOverride') ?? 'storeAndGetToken'
+  const credds = reader.choose('credds', 'condorCreddHostOverride', 'condorCreddHost')
+  const collectors = reader.choose('collectors', 'condorCollectorHostOverride', 'condorCollectorHost')
   const scheddConstraint = reader.choose(
     'scheddConstraint',
     'condorScheddConstraintOverride',
     'condorScheddConstraint',
-    file.condorScheddConstraint,
   )
   if (tokenGetter === 'storeAndGetToken' && credds === undefined && collectors.length === 0) {
     const inRole = ['condorCollectorHostOverride', 'condorCreddHostOverride', 'tokenGetterOverride']
     reader.lack(
       `${reader.name} has no collector to ask for credds — expected condorCollectorHost at the top, or condorCollectorHostOverride, condorCreddHostOverride or tokenGetterOverride: getToken here`,
-      [['condorCollectorHost'], ['condorCreddHost'], ...inRole.map((key) => [...path, key])],
+      [['condorCollectorHost'], ['condorCreddHost'], ...inRole.map((key) => [...reader.path, key])],
     )
   }
   return {
@@ -182,9 +159,12 @@ function resolveCredds(
 
 function resolveVaultTokenRoot(reader: EntryReader): string {
   const [own, global] = ['serviceCreddVaultTokenPathRootOverride', 'serviceCreddVaultTokenPathRoot'] as const
-  const template = reader.choose('vaultTokenRoot', own, global, reader.file[global])
+  const template = reader.choose('vaultTokenRoot', own, global)
   return reader.render(template, reader.chosenPath(own, global), absolutePath)
 }
+
+const renderWithAnyUid = ({ render, fields }: EntryReader, template: string, at: Path) =>
+  render(template, at, absolutePath, { ...fields, DesiredUID: fields.DesiredUID ?? 65534 })
 
 /** Stays a template, since the UID may come later; what it will look like is checked with any number. */
 function resolveRoleFile(reader: EntryReader): string {
@@ -192,12 +172,9 @@ function resolveRoleFile(reader: EntryReader): string {
     'defaultRoleFileDestinationTemplateOverride',
     'defaultRoleFileDestinationTemplate',
   ] as const
-  const template = reader.choose('roleFileTemplate', own, global, reader.file[global])
+  const template = reader.choose('roleFileTemplate', own, global)
   const at = reader.chosenPath(own, global)
-  const file = reader.render(template, at, absolutePath, {
-    ...reader.fields,
-    DesiredUID: reader.fields.DesiredUID ?? 65534,
-  })
+  const file = renderWithAnyUid(reader, template, at)
   if (file.endsWith('/') || /\/[bv]t_u[^/]*$/.test(file)) {
     reader.refuse(
       at,
@@ -214,10 +191,7 @@ function resolveTokenDirectory(reader: EntryReader): string {
   const at = own === undefined ? global : [...reader.path, 'tokenDirectoryOverride']
   reader.note('tokenDirectoryTemplate', own === undefined ? 'global' : 'override', at)
   const template = own ?? reader.file.distributor.tokenDirectory
-  const directory = reader.render(template, at, absolutePath, {
-    ...reader.fields,
-    DesiredUID: reader.fields.DesiredUID ?? 65534,
-  })
+  const directory = renderWithAnyUid(reader, template, at)
   if (directory.endsWith('/'))
     reader.refuse(
       at,
@@ -228,7 +202,7 @@ function resolveTokenDirectory(reader: EntryReader): string {
 
 function resolveSshOptions(reader: EntryReader): readonly string[] {
   const [own, global] = ['sshOptionsOverride', 'sshOptions'] as const
-  const read = readSshWords(words(reader.choose(global, own, global, reader.file[global])))
+  const read = readSshWords(words(reader.choose(global, own, global)))
   const at = reader.chosenPath(own, global)
   for (const word of read.stray)
     reader.warn(
@@ -246,7 +220,7 @@ function resolveTransport(reader: EntryReader): Pick<Entry, 'transport' | 'fileC
   else reader.note('transport', 'override', [...path, 'transportOverride'])
   const transport = own ?? file.distributor.transport
   const [override, global] = ['fileCopierOptionsOverride', 'fileCopierOptions'] as const
-  const fileCopierOptions = words(reader.choose(global, override, global, file[global]))
+  const fileCopierOptions = words(reader.choose(global, override, global))
   const stray = transport === 'rsync' ? strayForRsync(fileCopierOptions) : undefined
   if (stray !== undefined) {
     const at = reader.chosenPath(override, global)
@@ -259,15 +233,10 @@ function resolveTransport(reader: EntryReader): Pick<Entry, 'transport' | 'fileC
 }
 
 function resolveCredkey(reader: EntryReader, userPrincipal: string): string {
-  const credkey = reader.choose(
-    'credkey',
-    'credkeyOverride',
-    undefined,
-    stripRealm(userPrincipal, reader.file.refresher.stripRealms),
-  )
+  const own = reader.own('credkey', 'credkeyOverride')
   const from = reader.origins.get('principal')
-  if (reader.roleSection.credkeyOverride === undefined && from) reader.origins.set('credkey', from)
-  return credkey
+  if (own === undefined && from) reader.origins.set('credkey', from)
+  return own ?? stripRealm(userPrincipal, reader.file.refresher.stripRealms)
 }
 
 /** The principal as htgettoken's `--credkey` wants it: the site's own realms taken off, any other realm kept. */

@@ -156,7 +156,9 @@ export const siteFile = z.object({
   devEnvironmentLabel: label
     .default('production')
     .describe('Name of this installation; MANAGED_TOKENS_DEV_ENVIRONMENT_LABEL wins.'),
-  dbLocation: filePath.optional().describe("The predecessor's database."),
+  dbLocation: filePath
+    .optional()
+    .describe('Accepted, unused: `managed-tokens uids import` is given the file.'),
   timeouts: timeouts.prefault({}).describe('Limits of each step.'),
   workerType: workerType.prefault({}).describe('Retries of each step.'),
   ferry: ferry.optional().describe('Where UIDs come from.'),
