@@ -69,7 +69,11 @@ export const wayTo = ({
 }): string => JSON.stringify([node, sshOptions])
 
 /** After these nobody got as far as the account. */
-const awayCodes: ReadonlySet<ReasonCode> = new Set(['node-unreachable', 'node-unknown', 'connection-refused'])
+export const awayCodes: ReadonlySet<ReasonCode> = new Set([
+  'node-unreachable',
+  'node-unknown',
+  'connection-refused',
+])
 /** These come from somebody who is there. */
 const answerCodes: ReadonlySet<ReasonCode> = new Set([
   ...(['host-key-changed', 'host-key-unknown', 'connection-dropped'] as const),

@@ -1,17 +1,10 @@
 /** Times a push, and keeps what the predecessor measured by pinging: whether the node could be reached, and how fast. */
 import type { Entry } from '../../../shared/config/site.ts'
 import { Transient } from '../../../shared/contracts/errors.ts'
-import type { ReasonCode } from '../../../shared/contracts/reasons.ts'
 import { failedPings, pingSeconds } from '../../../shared/telemetry/metrics/kept-metrics.ts'
 import { openStageClock } from '../../../shared/telemetry/metrics/stages.ts'
 import { timeStep } from '../../../shared/telemetry/metrics/steps.ts'
-
-/** The node did not answer: nothing is known of the account or the files. */
-const unreachable: ReadonlySet<ReasonCode> = new Set([
-  'node-unreachable',
-  'node-unknown',
-  'connection-refused',
-])
+import { awayCodes } from './circuit-breaker.ts'
 
 const clock = openStageClock()
 /** Node → the run in which it was contacted last. */
@@ -33,7 +26,7 @@ export async function timePush<T>(
     if (isFirst) pingSeconds.observe({ node }, (performance.now() - started) / 1_000)
     return result
   } catch (error) {
-    if (error instanceof Transient) failedPings.set({ node }, unreachable.has(error.failure.code) ? 1 : 0)
+    if (error instanceof Transient) failedPings.set({ node }, awayCodes.has(error.failure.code) ? 1 : 0)
     throw error
   } finally {
     if (isFirst) clock.end('pingNodes', run)
