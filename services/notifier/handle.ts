@@ -1,5 +1,4 @@
 /** Keeps the ledger from the facts on the bus, and keeps what a finished run has brought until people are told. */
-import { isDeepStrictEqual } from 'node:util'
 import type { KV } from '@nats-io/kv'
 import { inParallel } from '../../shared/bus/in-parallel.ts'
 import type { Outgoing } from '../../shared/bus/publish.ts'
@@ -33,6 +32,7 @@ import {
   supersededBy,
 } from './ledger/ledger.ts'
 import type { LedgerStore } from './ledger/ledger-store.ts'
+import { isCounted, type Occasion } from './ledger/occasion.ts'
 import { announceConfigProblems } from './news/config-problems.ts'
 import { addNews } from './news/news-store.ts'
 import { completionOf, countRows } from './news/run-news.ts'
@@ -119,6 +119,7 @@ async function startRun(
  */
 const patienceForStart = 20
 
+/** Whoever finishes a run marks it first: what is in its row by then is counted with it, and what comes later by itself. */
 async function changeRows(
   event: RowEvent,
   deliveries: number,
@@ -126,50 +127,35 @@ async function changeRows(
 ): Promise<readonly Outgoing[]> {
   const { ledger } = deps
   const { run, entry, at } = event.body
-  const before = await ledger.readRun(run)
-  // Counted before it is in the row: whoever takes over from a notifier that dies here finds it not counted.
-  if (before?.finished) await countLate(event, before, deps)
-  let isNews = false
-  const known = await ledger.changeRow(run, entry, (row) => {
-    const next = applyEvent(row, event)
-    isNews = !isDeepStrictEqual(next, row)
-    return next
-  })
-  if (!known && deliveries < patienceForStart) throw new RetryLater(1_000)
+  const row = await ledger.changeRow(run, entry, (before) => applyEvent(before, event))
+  if (!row && deliveries < patienceForStart) throw new RetryLater(1_000)
   const finished: Outgoing[] = []
   for (const open of await ledger.openRuns()) {
     if (open.run > run || !open.entries.includes(entry)) continue
-    if (open.run < run) await ledger.changeRow(open.run, entry, (row) => supersededBy(row, event, at))
+    if (open.run < run) await ledger.changeRow(open.run, entry, (older) => supersededBy(older, event, at))
     finished.push(...(await finishedIfEnded(open, ledger)))
   }
-  if (isNews && before && !before.finished) await countIfMissed(event, deps)
+  const head = await ledger.readRun(run)
+  if (row && head?.finished) await keepNews(lateOccasion(head, row, event), deps)
   return finished
 }
 
-/** Another notifier may have finished the run, and counted it without this event, since it was read here. */
-async function countIfMissed(event: RowEvent, deps: NotifierDeps): Promise<void> {
-  const { run, entry } = event.body
-  const now = await deps.ledger.readRun(run)
-  const row = now?.finished && (await deps.ledger.readRow(run, entry))
-  if (now && row) await keepLate(event, now, row, deps)
-}
-
-/** A failure or a success after its run has finished counts like one before. */
-async function countLate(event: RowEvent, run: LedgerRun, deps: NotifierDeps): Promise<void> {
-  const row = await deps.ledger.readRow(run.run, event.body.entry)
-  const next = row && applyEvent(row, event)
-  if (next && !isDeepStrictEqual(next, row)) await keepLate(event, run, next, deps)
-}
-
-async function keepLate(event: RowEvent, run: LedgerRun, row: LedgerRow, deps: NotifierDeps): Promise<void> {
-  const { entry } = event.body
+/** A test or a muted run counts nothing: there, the news itself has to be the same on every occasion. */
+function lateOccasion(run: LedgerRun, row: LedgerRow, event: RowEvent): Occasion {
   const target = targetOf(event)
-  const by = [run.run, 'late', event.kind, encodeToken(entry), encodeToken(target)].join('.')
-  const occasion = { run, rows: [onlyOf(target, row)], by, isWhole: false }
+  const late = [run.run, 'late', event.kind, encodeToken(row.entry), encodeToken(target)].join('.')
+  const by = isCounted(run) ? late : run.run
+  return { run, rows: [onlyOf(target, row)], by, isWhole: false }
+}
+
+/** Counts these results, and keeps what people have to hear; done again on the same occasion, it keeps the same. */
+async function keepNews(occasion: Occasion, deps: NotifierDeps): Promise<void> {
   const news = await countRows(occasion, { ...deps, site: deps.site() })
-  if (news.length === 0) return
-  await addNews(deps.runs, by, news)
-  deps.news.isWaiting = true
+  const byTopic = Map.groupBy(news, ({ about, entry = '' }) =>
+    about ? `cause.${about}` : encodeToken(entry),
+  )
+  await inParallel([...byTopic], ([topic, some]) => addNews(deps.runs, `${occasion.by}.${topic}`, some))
+  if (news.length > 0) deps.news.isWaiting = true
 }
 
 /** The row with nothing but what the event is about. */
@@ -185,25 +171,17 @@ function targetOf(event: RowEvent): string {
   return event.kind === 'failed' ? (event.body.target ?? 'refresh') : 'refresh'
 }
 
-/**
- * Counts what failed, clears what worked, and keeps what people have to hear. The run is marked first: what comes after the
- * mark counts by itself. Run twice, it keeps the same news.
- */
-async function finishRun(body: RunFinished, deps: NotifierDeps): Promise<readonly Outgoing[]> {
+/** The run is marked first: what comes after the mark counts by itself. */
+async function finishRun({ run: id, at }: RunFinished, deps: NotifierDeps): Promise<readonly Outgoing[]> {
   const { ledger, runs } = deps
-  const { run: id, at } = body
   const run = await ledger.readRun(id)
   if (!run) return []
   await ledger.finishRun(id, at)
   const rows = await ledger.readRows(run)
-  const news = await countRows({ run, rows, by: id, isWhole: true }, { ...deps, site: deps.site() })
-  const byTopic = Map.groupBy(news, ({ about, entry = '' }) =>
-    about ? `cause.${about}` : encodeToken(entry),
-  )
-  await inParallel([...byTopic], ([topic, some]) => addNews(runs, `${id}.${topic}`, some))
+  await keepNews({ run, rows, by: id, isWhole: true }, deps)
   const completion = completionOf(run, rows, at)
   if (completion) await addNews(runs, `${id}.completed`, [completion])
-  await breakSilence(run, rows, at, { ...deps })
+  await breakSilence(run, rows, at, deps)
   deps.news.isWaiting = true
   return []
 }

@@ -1,90 +1,73 @@
-/** Keeps the counts of consecutive failures in the bucket `failures`, by compare-and-set. */
+/** Keeps the counts of consecutive failures in the bucket `failures`, of targets and of causes, each changed by compare-and-set. */
 import type { KV } from '@nats-io/kv'
 import { attempt, changeValue } from '../../../shared/bus/compare-and-set.ts'
 import { readBucket } from '../../../shared/bus/read-bucket.ts'
-import { valueIn } from '../../../shared/bus/read-value.ts'
-import { failureKey, isFailureKey } from '../../../shared/contracts/subjects.ts'
+import { isKey, readValue, valueIn } from '../../../shared/bus/read-value.ts'
+import { causeKeys, failureKey, isFailureKey, warningKeys } from '../../../shared/contracts/subjects.ts'
 import { beforeAllRuns } from '../ledger/ledger.ts'
 import {
-  countFailure,
-  countSuccess,
-  type FailedRun,
+  broughtBy,
+  type CauseCount,
+  causeCount,
+  countResult,
+  type Failing,
   type FailureCount,
   failureCount,
-  type GoodRun,
-  recoveryBy,
+  type Result,
 } from './consecutive-failures.ts'
-
-/** One thing that can fail run after run: an entry's refresh, or one of its targets. */
-export interface Failing {
-  readonly entry: string
-  readonly kind: 'refresh' | 'credd' | 'node'
-  readonly name?: string
-}
+import { type Warned, warned } from './warning-store.ts'
 
 /** Its key in the bucket. */
 export const failingKey = ({ entry, kind, name }: Failing) => failureKey(entry, kind, name)
 
-/** A count as it is now, and as it was. */
-export interface Counted {
-  readonly count: FailureCount
+/** A count as it was, as it is now, and what the result has brought. */
+export interface Counted extends ReturnType<typeof broughtBy> {
   readonly before: FailureCount | undefined
+  /** Undefined where something works that had never failed. */
+  readonly count: FailureCount | undefined
 }
 
-/** Counts one failed run. A run that is older than the last one counted changes and tells nothing. */
-export async function recordFailure(failures: KV, failing: Failing, failed: FailedRun): Promise<Counted> {
+/** Counts a result of a run, once however often it comes. One that is older than the last one counted changes and tells nothing. */
+export async function countOnce(failures: KV, key: string, result: Result): Promise<Counted> {
   let before: FailureCount | undefined
-  const next = await changeCount(failures, failing, (found) => {
+  const count = await changeValue(failures, key, failureCount, (found) => {
     before = found
-    return countFailure(found, failed)
+    return countResult(found, result)
   })
-  // Never undefined: a failure always leaves a count.
-  const count = next as FailureCount
-  return { count: { ...count, told: count.told && count.lastRun === failed.run }, before }
+  return { before, count, ...broughtBy(count, result) }
 }
 
-/**
- * Counts one run that worked, and returns what it has ended, where people had heard of that, and whether it has ended
- * anything. `isWarned` says whether they were warned of the end of the token there, and nobody else tells that it is replaced.
- */
-export async function recordSuccess(
-  failures: KV,
-  failing: Failing,
-  worked: Pick<GoodRun, 'run' | 'at'>,
-  isWarned: (before: FailureCount) => Promise<boolean>,
-): Promise<{ readonly over: FailureCount['recovered']; readonly isMended: boolean }> {
-  const after = await changeCount(failures, failing, async (before) =>
-    countSuccess(before, {
-      ...worked,
-      isWarned: before !== undefined && before.runs > 0 && (await isWarned(before)),
-    }),
-  )
-  return { over: recoveryBy(after, worked.run), isMended: after?.lastRun === worked.run }
+export const readCount = async (failures: KV, key: string): Promise<FailureCount | undefined> =>
+  (await readValue(failures, key, failureCount)).value
+
+/** True where people have heard of this cause, and not yet that it is over. */
+export const isCauseHeard = async (failures: KV, cause: string | undefined): Promise<boolean> =>
+  cause ? (await readCount(failures, causeKeys.key(cause)))?.heard === true : false
+
+export interface Kept {
+  readonly counts: ReadonlyMap<string, FailureCount>
+  /** Without their prefix. */
+  readonly causes: ReadonlyMap<string, CauseCount>
+  /** By target key. */
+  readonly warnings: ReadonlyMap<string, Warned>
 }
 
-/** A success that may not be told of: what people have heard of stays, for a run that may tell them. */
-export async function recordMutedSuccess(
-  failures: KV,
-  failing: Failing,
-  worked: Pick<GoodRun, 'run' | 'at'>,
-): Promise<void> {
-  await changeCount(failures, failing, (before) => (before?.heard ? before : countSuccess(before, worked)))
-}
-
-const changeCount = (
-  failures: KV,
-  failing: Failing,
-  change: (before: FailureCount | undefined) => FailureCount | undefined | Promise<FailureCount | undefined>,
-) => changeValue(failures, failingKey(failing), failureCount, change)
-
-/** All counts in one pass, by key: most targets of a run have none. */
-export async function readCounts(failures: KV): Promise<ReadonlyMap<string, FailureCount>> {
-  const counts = new Map<string, FailureCount>()
-  for (const found of (await readBucket(failures)).values()) {
-    const count = isFailureKey(found.key) ? valueIn(found, failureCount) : undefined
-    if (count) counts.set(found.key, count)
+/** Everything in the bucket that `filter` names, in one pass: most targets of a run have nothing there. */
+export async function readFailures(failures: KV, filter?: string): Promise<Kept> {
+  const kept = {
+    counts: new Map<string, FailureCount>(),
+    causes: new Map<string, CauseCount>(),
+    warnings: new Map<string, Warned>(),
   }
-  return counts
+  const put = <T>(into: Map<string, T>, key: string, value: T | undefined) =>
+    value === undefined || into.set(key, value)
+  for (const found of (await readBucket(failures, filter)).values()) {
+    const { key } = found
+    if (warningKeys.has(key) && isKey(key)) put(kept.warnings, warningKeys.rest(key), valueIn(found, warned))
+    else if (causeKeys.has(key)) put(kept.causes, causeKeys.rest(key), valueIn(found, causeCount))
+    else if (isFailureKey(key)) put(kept.counts, key, valueIn(found, failureCount))
+  }
+  return kept
 }
 
 /** A count of the predecessor: setup errors are of an entry (`refresh`), push errors of a node. */

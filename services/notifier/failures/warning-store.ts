@@ -1,8 +1,21 @@
 /** Keeps in the bucket `failures` of which tokens people were warned, until they are told that it is over. */
 import type { KV } from '@nats-io/kv'
 import type { Site } from '../../../shared/config/site.ts'
+import { time } from '../../../shared/contracts/messages.ts'
 import { pushSubject, storeSubject, warningKeys } from '../../../shared/contracts/subjects.ts'
-import type { Failing } from './failure-store.ts'
+import { z } from '../../../shared/contracts/zod.ts'
+import type { Failing } from './consecutive-failures.ts'
+
+/** The value of a warning's key: people were warned, and not told that it is over. */
+export const warned = z.object({
+  /** The end of the token people were warned of. */
+  expiry: time,
+  /** How urgent it was, see `urgencyOf`. */
+  urgency: z.int(),
+  /** When they were warned first. */
+  since: time,
+})
+export type Warned = z.infer<typeof warned>
 
 /** The key of a warning of this target's token; undefined for what is no target, or is configured no more. */
 function warningKey({ entry, kind, name = '' }: Failing, { entries }: Site): string | undefined {

@@ -22,8 +22,8 @@ export interface LedgerStore {
   runsBeside(run: LedgerRun): Promise<readonly LedgerRun[]>
   readRow(run: string, entry: string): Promise<LedgerRow | undefined>
   readRows(run: LedgerRun): Promise<LedgerRow[]>
-  /** Changes a row, and is false when there is none; the change may be tried several times. */
-  changeRow(run: string, entry: string, change: (row: LedgerRow) => LedgerRow): Promise<boolean>
+  /** Changes a row, and answers how it is now, if there is one; the change may be tried several times. */
+  changeRow(run: string, entry: string, change: (row: LedgerRow) => LedgerRow): Promise<LedgerRow | undefined>
   /**
    * True when every row of the run has ended. Rows known to have ended are not read again until all seem to have: a late
    * token opens a row again, and another replica may have seen it.
@@ -108,15 +108,8 @@ export async function openLedger(runs: KV): Promise<LedgerStore> {
       const rows = await inParallel(run.entries, (entry) => readRow(run.run, entry))
       return rows.filter((row) => row !== undefined)
     },
-    async changeRow(run, entry, change) {
-      const row = await changeValue(
-        runs,
-        ledgerKey(run, entry),
-        ledgerRow,
-        (before) => before && change(before),
-      )
-      return row !== undefined
-    },
+    changeRow: (run, entry, change) =>
+      changeValue(runs, ledgerKey(run, entry), ledgerRow, (before) => before && change(before)),
     async allEnded(run) {
       for (const entry of run.entries) if (!(await rowHasEnded(run.run, entry))) return false
       ended.delete(run.run)

@@ -3,13 +3,12 @@
 import { inParallel } from '../../../shared/bus/in-parallel.ts'
 import type { Site } from '../../../shared/config/site.ts'
 import { cleanLine } from '../../../shared/contracts/one-sentence.ts'
-import { encodeToken } from '../../../shared/contracts/subjects.ts'
+import { causeKeys, encodeToken } from '../../../shared/contracts/subjects.ts'
 import { isMuted } from '../digest/addressees.ts'
 import { type Affected, affectedOf, withoutThings } from '../failures/affected.ts'
 import type { Cause } from '../failures/cause.ts'
-import { type CauseCount, readCauses, recordCauseEnd, recordCauseFailure } from '../failures/cause-store.ts'
-import type { FailureCount } from '../failures/consecutive-failures.ts'
-import { type Counted, failingKey, readCounts } from '../failures/failure-store.ts'
+import type { CauseCount, FailureCount } from '../failures/consecutive-failures.ts'
+import { type Counted, countOnce, failingKey, readFailures } from '../failures/failure-store.ts'
 import type { LedgerRow } from '../ledger/ledger.ts'
 import { type CountDeps, isCounted, type Occasion, ofRun } from '../ledger/occasion.ts'
 import type { News } from './news.ts'
@@ -40,7 +39,7 @@ export async function newsOfCauses(
     return groups.map((group) => newsOf(group, affectedBy(group, occasion, deps.site), occasion))
   const isLate = !occasion.isWhole
   if (isLate && groups.length === 0 && !occasion.isMended) return []
-  const causes = await readCauses(deps.failures)
+  const { causes } = await readFailures(deps.failures, causeKeys.all)
   const failing = await inParallel(groups, (group) => countCause(group, causes, occasion, deps))
   const going = new Set(members.map(({ cause }) => cause.key))
   const others = new Map([...causes].filter(([key]) => !going.has(key)))
@@ -56,13 +55,22 @@ async function countCause(
 ): Promise<News | undefined> {
   const [{ cause, isUrgent }] = group as [CauseMember]
   const affected = affectedBy(group, occasion, site)
-  const failed = {
-    ...{ run: occasion.run.run, at: firstOf(group), threshold: site.errorCountToSendMessage, isUrgent },
-    ...{ by: occasion.by, affected, isHeard: group.some((one) => wasHeardOtherwise(one, causes)) },
-  }
-  const counts = group.flatMap(({ counted }) => counted?.count ?? [])
-  const count = await recordCauseFailure(failures, cause, failed, counts)
-  return count && { ...newsOf(group, affected, occasion), since: count.since, runs: count.runs }
+  const { count, isTold } = await countOnce(failures, causeKeys.key(cause.key), {
+    ...{ run: occasion.run.run, by: occasion.by, at: firstOf(group) },
+    failed: {
+      ...{ consecutive: site.errorCountToSendMessage, isUrgent },
+      as: {
+        ...{ kind: cause.kind, name: cause.name, affected },
+        counts: group.flatMap(({ counted }) =>
+          counted?.count ? { ...counted.count, told: counted.isTold } : [],
+        ),
+        isHeard: group.some((one) => wasHeardOtherwise(one, causes)),
+      },
+    },
+  })
+  return count && isTold
+    ? { ...newsOf(group, affected, occasion), since: count.since, runs: count.runs }
+    : undefined
 }
 
 /** People have heard that it failed, for another cause, or from a notifier that knew none. */
@@ -131,7 +139,7 @@ async function endCauses(
   const { run, by } = occasion
   const open = [...causes].filter(([, { runs, lastRun }]) => runs > 0 || lastRun === run.run)
   if (open.length === 0) return []
-  const counts = await readCounts(failures)
+  const { counts } = await readFailures(failures)
   const isThere = thereOn(occasion, site)
   const going = new Set(
     [...counts].flatMap(([key, { runs, cause }]) => (runs > 0 && isThere(key) ? (cause ?? []) : [])),
@@ -140,10 +148,10 @@ async function endCauses(
     open.filter(([key]) => !going.has(key)),
     async ([key, { affected, kind, name }]): Promise<News | undefined> => {
       const at = lastGood(affected, occasion.rows) ?? run.deadline
-      const ended = await recordCauseEnd(failures, key, { run: run.run, at, by })
-      if (!ended) return undefined
+      const { recovered: over } = await countOnce(failures, causeKeys.key(key), { run: run.run, at, by })
+      if (!over) return undefined
       const good = withoutThings(affected, (thing) => isFailing(thing, counts))
-      const { cause: _, ...recovered } = ended.recovered
+      const { cause: _, ...recovered } = over
       return good.total === 0
         ? undefined
         : {

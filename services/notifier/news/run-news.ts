@@ -4,15 +4,8 @@ import { inParallel } from '../../../shared/bus/in-parallel.ts'
 import { cleanLine } from '../../../shared/contracts/one-sentence.ts'
 import { isMuted, mayConcernStakeholders } from '../digest/addressees.ts'
 import { causeOf, needsExperiment } from '../failures/cause.ts'
-import { isCauseHeard } from '../failures/cause-store.ts'
-import {
-  type Failing,
-  failingKey,
-  readCounts,
-  recordFailure,
-  recordMutedSuccess,
-  recordSuccess,
-} from '../failures/failure-store.ts'
+import type { Failing, FailureCount } from '../failures/consecutive-failures.ts'
+import { countOnce, failingKey, isCauseHeard, readCount, readFailures } from '../failures/failure-store.ts'
 import { forgetWarning, isWarned } from '../failures/warning-store.ts'
 import type { LedgerRow, LedgerRun, TargetRow } from '../ledger/ledger.ts'
 import { type CountDeps, isCounted, type Occasion, ofRun } from '../ledger/occasion.ts'
@@ -48,26 +41,27 @@ export function thingsOf(row: LedgerRow): Thing[] {
  * nothing twice and returns the same.
  */
 export async function countRows(occasion: Occasion, deps: CountDeps): Promise<News[]> {
-  const { run, rows } = occasion
-  const { site } = deps
-  // One look at all of them, instead of one at each of a run's targets; a late result is of one target alone.
-  const counts = rows.length > 1 ? await readCounts(deps.failures) : undefined
-  const counted = await inParallel(rows.flatMap(thingsOf), async (thing): Promise<Counted> => {
-    if (thing.state === 'failed') return countFailed(thing, run, deps)
-    const isGood = thing.state === 'done' && counts?.has(failingKey(thing)) !== false
-    return isGood ? countGood(thing, run, deps) : {}
+  const { run, rows, isWhole } = occasion
+  // One look at all of them, instead of one at each of a run's targets; a late result is of few.
+  const counts = isWhole ? (await readFailures(deps.failures)).counts : undefined
+  const results = await inParallel(rows.flatMap(thingsOf), async (thing): Promise<ThingResult> => {
+    if (thing.state === 'failed') return countFailed(thing, occasion, deps)
+    if (thing.state !== 'done') return {}
+    const key = failingKey(thing)
+    const before = counts ? counts.get(key) : await readCount(deps.failures, key)
+    return before ? countGood(thing, before, occasion, deps) : {}
   })
   if (!run.mode.notify) return []
-  const members = counted.flatMap(({ member }) => member ?? [])
-  const isMended = counted.some((one) => one.isMended)
+  const members = results.flatMap(({ member }) => member ?? [])
+  const isMended = results.some((one) => one.isMended)
   return [
-    ...counted.flatMap(({ news }) => news ?? []),
+    ...results.flatMap(({ news }) => news ?? []),
     ...(await newsOfCauses(members, { ...occasion, isMended }, deps)),
-    ...(occasion.isWhole ? unfinishedNews(run, rows, site) : []),
+    ...(isWhole ? unfinishedNews(run, rows, deps.site) : []),
   ]
 }
 
-interface Counted {
+interface ThingResult {
   /** For stakeholders; where an older notifier had told administrators too, for them as well. */
   readonly news?: News
   /** What failed by itself and may be told: administrators hear of its cause. */
@@ -76,51 +70,57 @@ interface Counted {
   readonly isMended?: boolean
 }
 
-async function countFailed(thing: Thing, run: LedgerRun, { site, failures }: CountDeps): Promise<Counted> {
+async function countFailed(
+  thing: Thing,
+  { run, by }: Occasion,
+  { site, failures }: CountDeps,
+): Promise<ThingResult> {
   const { entry, at } = thing
   const why = whyOf(thing)
   const isConsequence = thing.cause === 'refresh'
   const cause = causeOf({ ...thing, ...why }, site)
   const isUrgent = needsExperiment(why.code) && !isConsequence
   const kind = isUrgent ? 'authentication' : 'failure'
-  const piece: News = { ...about(thing, run), ...why, kind, audience: 'stakeholders', since: at, runs: 1 }
+  const piece: News = { ...about(thing, run), ...why, kind, audience: 'stakeholders' }
   // What hangs on a token that was not made is no failure of its own, unless they have to act before there is one.
   const isTheirs = (!isConsequence || needsExperiment(why.code)) && mayConcernStakeholders(piece, site)
   const member = { thing: { ...thing, where: thing.kind }, why, cause, isUrgent }
   const muted = isMuted(site, entry)
   if (!isCounted(run)) return isConsequence || muted ? {} : { member }
-  const counted = await recordFailure(failures, thing, {
-    ...{ run: run.run, at, threshold: site.errorCountToSendMessage, isUrgent },
-    ...{ isMuted: muted || !isTheirs, cause: isConsequence ? '' : cause.key },
+  const counted = await countOnce(failures, failingKey(thing), {
+    ...{ run: run.run, at, by, isMuted: muted || !isTheirs },
+    failed: {
+      ...{ consecutive: site.errorCountToSendMessage, isUrgent },
+      cause: isConsequence ? '' : cause.key,
+    },
   })
+  const { since, runs } = counted.count ?? {}
   return {
-    ...(counted.count.told &&
-      isTheirs && { news: { ...piece, since: counted.count.since, runs: counted.count.runs } }),
+    ...(counted.isTold && isTheirs && { news: { ...piece, since, runs } }),
     ...(!isConsequence && !muted && { member: { ...member, counted } }),
   }
 }
 
-async function countGood(thing: Thing, run: LedgerRun, { site, failures }: CountDeps): Promise<Counted> {
-  const good = { run: run.run, at: thing.at }
-  if (!isCounted(run)) {
-    await recordMutedSuccess(failures, thing, good)
-    return {}
-  }
-  const { over, isMended } = await recordSuccess(
-    failures,
-    thing,
-    good,
-    async ({ heard, cause }) =>
-      (heard || (await isCauseHeard(failures, cause))) && isWarned(failures, thing, site),
-  )
-  if (over?.ends.includes('expiring')) await forgetWarning(failures, thing, site)
-  if (!over) return { isMended }
-  const { cause, ...recovered } = over
+async function countGood(
+  thing: Thing,
+  { runs, heard, cause }: FailureCount,
+  { run, by }: Occasion,
+  { site, failures }: CountDeps,
+): Promise<ThingResult> {
+  const isHeard = runs > 0 && (heard || (await isCauseHeard(failures, cause)))
+  const { count, recovered } = await countOnce(failures, failingKey(thing), {
+    ...{ run: run.run, at: thing.at, by, isMuted: !isCounted(run) },
+    isWarned: isCounted(run) && isHeard && (await isWarned(failures, thing, site)),
+  })
+  if (recovered?.ends.includes('expiring')) await forgetWarning(failures, thing, site)
+  const isMended = count?.lastRun === run.run
+  if (!recovered) return { isMended }
+  const { cause: ofCause, ...over } = recovered
   // Administrators hear that the cause is over, unless an older notifier has told them of each thing.
-  const audience = cause === undefined ? {} : ({ audience: 'stakeholders' } as const)
+  const audience = ofCause === undefined ? {} : ({ audience: 'stakeholders' } as const)
   return {
     isMended,
-    news: { ...about(thing, run), kind: 'recovered', message: '', action: '', ...recovered, ...audience },
+    news: { ...about(thing, run), kind: 'recovered', message: '', action: '', ...over, ...audience },
   }
 }
 

@@ -1,20 +1,7 @@
 /** Decides which tokens people are warned of: those that end soon and are not replaced, and again at each halving. Pure. */
-
 import type { Entry, Site } from '../../../shared/config/site.ts'
-import { time } from '../../../shared/contracts/messages.ts'
-import { z } from '../../../shared/contracts/zod.ts'
 import type { TargetRecord } from '../../../shared/work/target-record.ts'
-
-/** The value of the key `warned.<target key>` in the bucket `failures`: people were warned, and not told that it is over. */
-export const warned = z.object({
-  /** The end of the token people were warned of. */
-  expiry: time,
-  /** How urgent it was, see {@link urgencyOf}. */
-  urgency: z.int(),
-  /** When they were warned first. */
-  since: time,
-})
-export type Warned = z.infer<typeof warned>
+import type { Warned } from '../failures/warning-store.ts'
 
 /** Less than that is not halved any more: the next word is that the token has ended (milliseconds). */
 const shortestMs = 60 * 60_000

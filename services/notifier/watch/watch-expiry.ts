@@ -1,23 +1,15 @@
 /** Watches how long tokens on nodes and in credds still live, and warns of those that are not replaced. */
 import type { KV } from '@nats-io/kv'
-import { readBucket } from '../../../shared/bus/read-bucket.ts'
-import { isKey, valueIn } from '../../../shared/bus/read-value.ts'
 import type { Entry, Site } from '../../../shared/config/site.ts'
-import {
-  causeKeys,
-  encodeToken,
-  isFailureKey,
-  refreshSubject,
-  warningKeys,
-} from '../../../shared/contracts/subjects.ts'
+import { encodeToken, refreshSubject, warningKeys } from '../../../shared/contracts/subjects.ts'
 import { z } from '../../../shared/contracts/zod.ts'
 import { readTargets, type TargetRecord } from '../../../shared/work/target-record.ts'
-import { type CauseCount, causeCount } from '../failures/cause-store.ts'
-import { type FailureCount, failureCount } from '../failures/consecutive-failures.ts'
-import { failingKey } from '../failures/failure-store.ts'
+import type { CauseCount, FailureCount } from '../failures/consecutive-failures.ts'
+import { failingKey, type Kept, readFailures } from '../failures/failure-store.ts'
+import type { Warned } from '../failures/warning-store.ts'
 import type { News } from '../news/news.ts'
 import { addNews } from '../news/news-store.ts'
-import { decideWarning, entryOfTarget, type KeptTarget, type Warned, warned } from './expiring.ts'
+import { decideWarning, entryOfTarget, type KeptTarget } from './expiring.ts'
 import { schedulePeriodMs } from './schedule-period.ts'
 
 export interface ExpiryDeps {
@@ -53,25 +45,6 @@ export async function watchExpiry(deps: ExpiryDeps, now: Date): Promise<void> {
   }
   // Of what is not configured any more, nobody hears again.
   for (const key of warnings.keys()) if (!seen.has(key)) await deps.failures.delete(warningKeys.key(key))
-}
-
-async function readFailures(failures: KV) {
-  const counts = new Map<string, FailureCount>()
-  const causes = new Map<string, CauseCount>()
-  const warnings = new Map<string, Warned>()
-  for (const found of (await readBucket(failures)).values()) {
-    if (warningKeys.has(found.key) && isKey(found.key)) {
-      const one = valueIn(found, warned)
-      if (one) warnings.set(warningKeys.rest(found.key), one)
-    } else if (causeKeys.has(found.key)) {
-      const one = valueIn(found, causeCount)
-      if (one) causes.set(causeKeys.rest(found.key), one)
-    } else if (isFailureKey(found.key)) {
-      const one = valueIn(found, failureCount)
-      if (one) counts.set(found.key, one)
-    }
-  }
-  return { counts, causes, warnings }
 }
 
 /** The credds that the entry's last token was for: one the collector does not name any more needs no token. */
@@ -133,7 +106,7 @@ async function endWarning(
   target: KeptTarget,
   entry: Entry,
   since: string,
-  { counts, causes }: Pick<Awaited<ReturnType<typeof readFailures>>, 'counts' | 'causes'>,
+  { counts, causes }: Pick<Kept, 'counts' | 'causes'>,
   deps: ExpiryDeps,
   now: Date,
 ): Promise<void> {

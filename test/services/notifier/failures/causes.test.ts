@@ -3,9 +3,8 @@ import assert from 'node:assert/strict'
 import { after, before, beforeEach, describe, it } from 'node:test'
 import { tellNews } from '../../../../services/notifier/digest/send-digest.ts'
 import { affectedOf } from '../../../../services/notifier/failures/affected.ts'
-import { recordCauseEnd, recordCauseFailure } from '../../../../services/notifier/failures/cause-store.ts'
-import type { FailureCount } from '../../../../services/notifier/failures/consecutive-failures.ts'
-import { failingKey } from '../../../../services/notifier/failures/failure-store.ts'
+import type { Failed, FailureCount } from '../../../../services/notifier/failures/consecutive-failures.ts'
+import { countOnce, failingKey } from '../../../../services/notifier/failures/failure-store.ts'
 import { handleFact, type NotifierDeps } from '../../../../services/notifier/handle.ts'
 import { finishedIfEnded } from '../../../../services/notifier/ledger/deadlines.ts'
 import { endWaiting } from '../../../../services/notifier/ledger/ledger.ts'
@@ -17,7 +16,7 @@ import type { Site } from '../../../../shared/config/site.ts'
 import type { Notification, TokenFailed } from '../../../../shared/contracts/messages.ts'
 import { reasons } from '../../../../shared/contracts/reasons.ts'
 import { nextRunId } from '../../../../shared/contracts/run-id.ts'
-import { pushSubject } from '../../../../shared/contracts/subjects.ts'
+import { causeKeys, pushSubject } from '../../../../shared/contracts/subjects.ts'
 import type { Received } from '../../../../shared/work/consume/handle-message.ts'
 import type { TargetRecord } from '../../../../shared/work/target-record.ts'
 import { type NotifierBus, openNotifierBus } from '../../../support/notifier.ts'
@@ -384,14 +383,15 @@ describe('a cause', () => {
   })
   it('is told on one occasion of a run, however many count at once, and over on one', async () => {
     const run = newRun()
-    const cause = { kind: 'node', name: 'n1', key: 'node.away.n1' } as const
     const thing = { entry: 'dune_pro', service: 'dune_pro', where: 'node', name: 'n1' } as const
-    const of = (by: string) => ({ run, at: now(), threshold: 1, by, affected: affectedOf([thing], []) })
+    const as = { kind: 'node', name: 'n1', affected: affectedOf([thing], []), counts: [], isHeard: false }
+    const count = (by: string, failed?: Failed) =>
+      countOnce(on.failures, causeKeys.key('node.away.n1'), { run, at: now(), by, ...(failed && { failed }) })
     const occasions = ['a', 'b', 'c', 'd']
-    const told = await Promise.all(occasions.map((by) => recordCauseFailure(on.failures, cause, of(by), [])))
-    assert.equal(told.filter((one) => one).length, 1)
-    const over = await Promise.all(occasions.map((by) => recordCauseEnd(on.failures, cause.key, of(by))))
-    assert.equal(over.filter((one) => one).length, 1)
+    const told = await Promise.all(occasions.map((by) => count(by, { consecutive: 1, as })))
+    assert.equal(told.filter((one) => one.isTold).length, 1)
+    const over = await Promise.all(occasions.map((by) => count(by)))
+    assert.equal(over.filter((one) => one.recovered).length, 1)
   })
   it('is told all the same where its notifier died after counting it', async () => {
     const run = await start(vaultDown)

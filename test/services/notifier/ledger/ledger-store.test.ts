@@ -2,12 +2,8 @@ import assert from 'node:assert/strict'
 import { after, before, beforeEach, describe, it } from 'node:test'
 import type { KV } from '@nats-io/kv'
 import { tellNews } from '../../../../services/notifier/digest/send-digest.ts'
-import {
-  type Failing,
-  importCounts,
-  recordFailure,
-  recordSuccess,
-} from '../../../../services/notifier/failures/failure-store.ts'
+import type { Failing } from '../../../../services/notifier/failures/consecutive-failures.ts'
+import { countOnce, failingKey, importCounts } from '../../../../services/notifier/failures/failure-store.ts'
 import { handleFact, type NotifierDeps } from '../../../../services/notifier/handle.ts'
 import { endOverdueRuns } from '../../../../services/notifier/ledger/deadlines.ts'
 import { applyEvent, type LedgerRun } from '../../../../services/notifier/ledger/ledger.ts'
@@ -119,7 +115,7 @@ describe('the ledger in its bucket', () => {
 
   it('says of a row that is not there that it is not', async () => {
     const store = await openLedger(runs)
-    assert.equal(await store.changeRow(newRun(), dune.entry, (row) => row), false)
+    assert.equal(await store.changeRow(newRun(), dune.entry, (row) => row), undefined)
   })
 })
 
@@ -186,6 +182,61 @@ describe('the notifier’s handler', () => {
     assert.deepEqual(await tell(await depsOf(), ready(1, [], newRun()), 20), [])
   })
 
+  describe('after the end of a run', () => {
+    beforeEach(async () => {
+      for await (const key of await failures.keys()) await failures.purge(key)
+    })
+    const failedAt = (minutes: number, run: string) =>
+      failed(minutes, 'push', 'n2', { run, code: 'node-unreachable' })
+    async function finish(deps: NotifierDeps, run: string, mode = { push: true, notify: true }) {
+      const totals = { done: 0, failed: 0, superseded: 0, unfinished: 0 }
+      await handle(deps, 'run.finished', { ...ofRun(run, 5), started: at(0), mode, totals })
+    }
+    const subjects = async (deps: NotifierDeps) =>
+      (await toldBy(deps)).map(({ to, subject }) => `${to} ${subject.replace(/ since.*/, '')}`)
+    const both = [
+      'admin@lab.example dune_production: token not on n2',
+      'dune@lab.example dune_production: token not on n2',
+    ]
+
+    it('counts what came with it, though its notifier died when it had written that down', async () => {
+      const [deps, other] = [await depsOf(), await depsOf()]
+      const run = newRun()
+      await handle(deps, 'run.started', startedEvent(run))
+      const changeRow: LedgerStore['changeRow'] = async (...what) => {
+        await finish(other, run)
+        await deps.ledger.changeRow(...what)
+        throw new Error('killed')
+      }
+      const dying = { ...deps, ledger: { ...deps.ledger, changeRow } }
+      await assert.rejects(tell(dying, failedAt(3, run)), /killed/)
+      await tell(deps, failedAt(3, run), 2)
+      assert.deepEqual(await subjects(deps), both)
+    })
+    it('tells of what had failed in it no second time, whichever failure comes late', async () => {
+      const deps = await depsOf()
+      const run = newRun()
+      await handle(deps, 'run.started', startedEvent(run))
+      await tell(deps, failedAt(3, run))
+      await finish(deps, run)
+      assert.deepEqual(await subjects(deps), both)
+      for (const minutes of [3, 9]) await tell(deps, failedAt(minutes, run))
+      assert.deepEqual(await subjects(deps), [])
+    })
+    it('nor of what failed in a test, which counts nothing', async () => {
+      const deps = await depsOf('notifications_test: { admin_email: [tester@lab.example] }')
+      const mode = { push: false, notify: true }
+      const run = newRun()
+      await handle(deps, 'run.started', { ...startedEvent(run), mode })
+      const event = failed(3, 'refresh', undefined, { run, code: 'vault-unreachable' })
+      await tell(deps, event)
+      await finish(deps, run, mode)
+      assert.deepEqual(await subjects(deps), ['tester@lab.example [test] dune_production: no token'])
+      await tell(deps, event, 2)
+      assert.deepEqual(await subjects(deps), [])
+    })
+  })
+
   it('ends a run at its deadline: what waits is unfinished, and administrators hear of it as one, stakeholders nothing', async () => {
     const deps = await depsOf()
     const run = newRun()
@@ -224,8 +275,11 @@ describe('the notifier’s handler', () => {
 
 describe('the counts of failures in their bucket', () => {
   const failing = { entry: 'dune_production', kind: 'node', name: 'count.lab.example' } as const
-  const count = async (run: string, one: Failing = failing, threshold = 2) =>
-    (await recordFailure(failures, one, { run, at: at(1), threshold })).count
+  const count = async (run: string, one: Failing = failing, consecutive = 2) => {
+    const result = { run, at: at(1), by: run, failed: { consecutive } }
+    const { count, isTold } = await countOnce(failures, failingKey(one), result)
+    return { ...count, told: isTold }
+  }
   it('count each run once, are ended by a success, and never by an older one', async () => {
     const [a, b, c] = [newRun(), newRun(), newRun()]
     assert.equal((await count(a)).told, false)
@@ -233,7 +287,7 @@ describe('the counts of failures in their bucket', () => {
     assert.equal((await count(b)).told, true)
     assert.equal((await count(a)).told, false, 'an older run tells nothing of its own')
     const succeed = async (run: string) =>
-      (await recordSuccess(failures, failing, { run, at: at(2) }, async () => false)).over
+      (await countOnce(failures, failingKey(failing), { run, at: at(2), by: run })).recovered
     assert.equal(await succeed(a), undefined)
     assert.equal((await count(c)).runs, 3)
     assert.deepEqual(await succeed(c), { since: at(1), runs: 3, ends: ['failure'] })

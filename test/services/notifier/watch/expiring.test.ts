@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import type { Warned } from '../../../../services/notifier/failures/warning-store.ts'
 import {
   decideWarning,
   ended,
   entryOfTarget,
   type KeptTarget,
   urgencyOf,
-  type Warned,
 } from '../../../../services/notifier/watch/expiring.ts'
 import { pushSubject, storeSubject } from '../../../../shared/contracts/subjects.ts'
 import type { TargetRecord } from '../../../../shared/work/target-record.ts'
