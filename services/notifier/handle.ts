@@ -34,7 +34,7 @@ import {
 import type { LedgerStore } from './ledger/ledger-store.ts'
 import { isCounted, type Occasion } from './ledger/occasion.ts'
 import { announceConfigProblems } from './news/config-problems.ts'
-import { addNews } from './news/news-store.ts'
+import type { NewsKeeper } from './news/news-store.ts'
 import { completionOf, countRows } from './news/run-news.ts'
 import { announceUidFailures } from './news/uid-failures.ts'
 import { breakSilence } from './watch/watch-silence.ts'
@@ -42,11 +42,9 @@ import { breakSilence } from './watch/watch-silence.ts'
 export interface NotifierDeps {
   readonly site: () => Site
   readonly ledger: LedgerStore
-  readonly runs: KV
   readonly failures: KV
   readonly targets: KV
-  /** Whether this notifier has kept news since it looked last: another one's is looked for less often. */
-  readonly news: { isWaiting: boolean }
+  readonly news: NewsKeeper
 }
 
 /** The schema of each fact, by the second half of its subject. */
@@ -154,8 +152,7 @@ async function keepNews(occasion: Occasion, deps: NotifierDeps): Promise<void> {
   const byTopic = Map.groupBy(news, ({ about, entry = '' }) =>
     about ? `cause.${about}` : encodeToken(entry),
   )
-  await inParallel([...byTopic], ([topic, some]) => addNews(deps.runs, `${occasion.by}.${topic}`, some))
-  if (news.length > 0) deps.news.isWaiting = true
+  await inParallel([...byTopic], ([topic, some]) => deps.news.add(`${occasion.by}.${topic}`, some))
 }
 
 /** The row with nothing but what the event is about. */
@@ -173,15 +170,14 @@ function targetOf(event: RowEvent): string {
 
 /** The run is marked first: what comes after the mark counts by itself. */
 async function finishRun({ run: id, at }: RunFinished, deps: NotifierDeps): Promise<readonly Outgoing[]> {
-  const { ledger, runs } = deps
+  const { ledger, news } = deps
   const run = await ledger.readRun(id)
   if (!run) return []
   await ledger.finishRun(id, at)
   const rows = await ledger.readRows(run)
   await keepNews({ run, rows, by: id, isWhole: true }, deps)
   const completion = completionOf(run, rows, at)
-  if (completion) await addNews(runs, `${id}.completed`, [completion])
+  if (completion) await news.add(`${id}.completed`, [completion])
   await breakSilence(run, rows, at, deps)
-  deps.news.isWaiting = true
   return []
 }

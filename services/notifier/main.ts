@@ -2,8 +2,9 @@
 import { buckets, consumers, requests, streams } from '../../shared/contracts/subjects.ts'
 import { runDaemon } from '../../shared/daemon/run-daemon.ts'
 import { consuming } from '../../shared/work/consume/consume.ts'
-import { handleAndTell, startClock } from './clock.ts'
-import { schemaOfFact } from './handle.ts'
+import { startClock } from './clock.ts'
+import { startDigests } from './digest/start-digests.ts'
+import { handleFact, schemaOfFact } from './handle.ts'
 import { readStatus } from './ledger/answer-status.ts'
 import { openLedger } from './ledger/ledger-store.ts'
 import { followFreshness } from './metrics/freshness.ts'
@@ -15,14 +16,13 @@ import { createRateLimiter } from './outbox/rate-limiter.ts'
 
 await runDaemon('notifier', {
   needs: { streams: [streams.tokens], buckets: [buckets.targets] },
-  async open({ bus, log, site }) {
+  async open({ bus, log, site, stack }) {
     const runs = await bus.bucket(buckets.runs)
     const ledger = await openLedger(runs)
-    const deps = {
-      ...{ bus, site, ledger, runs, news: { isWaiting: true } },
-      failures: await bus.bucket(buckets.failures),
-      targets: await bus.bucket(buckets.targets),
-    }
+    const failures = await bus.bucket(buckets.failures)
+    const targets = await bus.bucket(buckets.targets)
+    const digests = stack.use(startDigests({ bus, site, runs, failures, log }))
+    const deps = { bus, site, ledger, failures, targets, news: digests }
     const outbox = { site, runs, limiter: createRateLimiter(), unrecorded: new Set<string>() }
     const hasMetrics = site().telemetry.metricsPort !== undefined || site().prometheus !== undefined
     await recallFinished(ledger)
@@ -47,14 +47,14 @@ await runDaemon('notifier', {
           stream: streams.tokens,
           consumer: consumers.notifier,
           schemaOf: schemaOfFact,
-          handle: (received) => measureFact(received, () => handleAndTell(received, deps)),
+          handle: (received) => measureFact(received, () => handleFact(received, deps)),
           concurrency: 1,
         }),
       ],
       endpoints: [{ name: 'status', subject: requests.status, answer: (body) => readStatus(body, ledger) }],
       loops: [
         ...(hasMetrics ? [() => followFreshness(deps, site, log)] : []),
-        () => startClock({ ...deps, log }),
+        () => startClock({ ...deps, wake: digests.wake }, log),
       ],
     }
   },

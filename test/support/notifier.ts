@@ -1,12 +1,15 @@
 /** The notifier's parts on a real bus: facts go in as the other daemons would publish them, messages to people come out. */
 import type { KV } from '@nats-io/kv'
 import pino from 'pino'
-import { handleAndTell, openClock } from '../../services/notifier/clock.ts'
-import { type NotifierDeps, schemaOfFact } from '../../services/notifier/handle.ts'
+import { openClock } from '../../services/notifier/clock.ts'
+import { startDigests } from '../../services/notifier/digest/start-digests.ts'
+import { handleFact, type NotifierDeps, schemaOfFact } from '../../services/notifier/handle.ts'
 import { openLedger } from '../../services/notifier/ledger/ledger-store.ts'
 import { keepDeadLetter, schemaOfDead } from '../../services/notifier/news/dead-letter.ts'
+import { newsIn } from '../../services/notifier/news/news-store.ts'
 import type { Bus } from '../../shared/bus/connect.ts'
 import { publish } from '../../shared/bus/publish.ts'
+import { readBucket } from '../../shared/bus/read-bucket.ts'
 import { ensureTopology } from '../../shared/bus/streams/topology.ts'
 import type { Site } from '../../shared/config/site.ts'
 import { type Notification, notification } from '../../shared/contracts/messages.ts'
@@ -27,12 +30,14 @@ export interface NotifierBus extends AsyncDisposable {
   publish(subject: string, id: string, body: object): Promise<void>
   /** What one notifier's handlers get; each call is another notifier. */
   deps(site: () => Site): Promise<NotifierDeps>
-  /** Handles facts and dead letters, as a notifier does while it is there. `bus`: what it asks, where that is looked at. */
+  /** Handles facts and dead letters, and sends digests, as a notifier does while it is there. `bus`: what it asks, where that is looked at. */
   listen(deps: NotifierDeps & { readonly bus?: Bus }): Promise<AsyncDisposable>
   /** Ends when all of them were handled. */
   untilHeard(): Promise<void>
-  /** Looks at the clock until everything was handled, and what there was to tell lies in the outbox. */
+  /** Looks at the clock until everything was handled, and what there was to send lies in the outbox. */
   settle(deps: NotifierDeps): Promise<void>
+  /** Whether there is news that was not sent. */
+  hasNews(): Promise<boolean>
   /** Takes all messages out of the outbox. */
   takeOutbox(): Promise<Notification[]>
 }
@@ -71,22 +76,17 @@ export async function openNotifierBus(): Promise<NotifierBus> {
       }),
     async deps(site) {
       const ledger = await openLedger(runs)
-      return {
-        site,
-        ledger,
-        runs,
-        failures,
-        targets: await bus.bucket(buckets.targets),
-        news: { isWaiting: true },
-      }
+      return { site, ledger, failures, targets: await bus.bucket(buckets.targets), news: newsIn(runs) }
     },
-    async listen(deps) {
+    async listen(given) {
       await using listening = new AsyncDisposableStack()
+      const news = listening.use(startDigests({ bus, runs, log, ...given }))
+      const deps = { ...given, news }
       listening.use(
         await consume(
           {
             ...{ stream: streams.tokens, consumer: consumers.notifier, schemaOf: schemaOfFact },
-            handle: (received) => handleAndTell(received, { bus, ...deps }),
+            handle: (received) => handleFact(received, deps),
             concurrency: 1,
           },
           { bus, log },
@@ -102,22 +102,23 @@ export async function openNotifierBus(): Promise<NotifierBus> {
           { bus, log },
         ),
       )
+      news.wake()
       return listening.move()
     },
     untilHeard: () =>
       eventually(async () => (await countUnheard()) === 0, 'all facts and dead letters handled'),
     async settle(deps) {
-      const round = openClock({ ...deps, bus, log })
+      const look = openClock({ ...deps, bus, wake: () => undefined })
       await eventually(
         async () => {
-          deps.news.isWaiting = true
-          await round(new Date())
+          await look(new Date())
           return (await countUnheard()) === 0 && !(await hasNews(runs))
         },
-        'all facts handled and all news told',
+        'all facts handled and all news sent',
         60_000,
       )
     },
+    hasNews: () => hasNews(runs),
     async takeOutbox() {
       const taken: Notification[] = []
       {
@@ -143,7 +144,6 @@ export async function openNotifierBus(): Promise<NotifierBus> {
   }
 }
 
-async function hasNews(runs: KV): Promise<boolean> {
-  for await (const _ of await runs.keys('news.>')) return true
-  return false
-}
+/** Not by `keys`, which hangs for half a minute at times when one of them is deleted meanwhile. */
+const hasNews = async (runs: KV) =>
+  [...(await readBucket(runs, 'news.>')).values()].some(({ operation }) => operation === 'PUT')

@@ -17,7 +17,7 @@ export interface AdminNotice {
 }
 
 /** One message per addressee; none where notifications are switched off. */
-export function tellAdmins({ run, id, subject, text }: AdminNotice, site: Site): Outgoing[] {
+export function noticesToAdmins({ run, id, subject, text }: AdminNotice, site: Site): Outgoing[] {
   if (site.disableNotifications) return []
   return channelsToAdmins(site, 'admin').map(({ channel, to }) => {
     const message: Notification = {

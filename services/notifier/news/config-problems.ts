@@ -4,8 +4,8 @@ import type { Outgoing } from '../../../shared/bus/publish.ts'
 import type { Site } from '../../../shared/config/site.ts'
 import type { RunStarted } from '../../../shared/contracts/messages.ts'
 import { cleanLine } from '../../../shared/contracts/one-sentence.ts'
-import { tellAdmins } from './admin-notice.ts'
-import { isToldFirst } from './last-notified.ts'
+import { noticesToAdmins } from './admin-notice.ts'
+import { isNewProblem } from './last-notified.ts'
 
 /** The messages for what this run's planner found wrong with its file. Seen twice, a run makes the same ones. */
 export async function announceConfigProblems(
@@ -13,9 +13,9 @@ export async function announceConfigProblems(
   site: Site,
   failures: KV,
 ): Promise<readonly Outgoing[]> {
-  if (!mode.notify || !(await isToldFirst(failures, 'configuration', configProblems, run))) return []
+  if (!mode.notify || !(await isNewProblem(failures, 'configuration', configProblems, run))) return []
   const lines = configProblems.map((problem) => cleanLine(problem))
-  return tellAdmins(
+  return noticesToAdmins(
     {
       run,
       id: `${run}.configuration`,

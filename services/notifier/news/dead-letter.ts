@@ -1,5 +1,4 @@
 /** Keeps for the administrators what could not be handled or delivered, until they are told: many of them as one. */
-import type { KV } from '@nats-io/kv'
 import type { Outgoing } from '../../../shared/bus/publish.ts'
 import {
   type DeadLetter,
@@ -13,14 +12,13 @@ import type { z } from '../../../shared/contracts/zod.ts'
 import type { Received } from '../../../shared/work/consume/handle-message.ts'
 import { beforeAllRuns } from '../ledger/ledger.ts'
 import type { LedgerStore } from '../ledger/ledger-store.ts'
-import { addNews } from './news-store.ts'
+import type { NewsKeeper } from './news-store.ts'
 import type { Notice } from './notice.ts'
 import { noticeOfUndelivered } from './undelivered.ts'
 
 export interface DeadLetterDeps {
   readonly ledger: Pick<LedgerStore, 'latestRun'>
-  readonly runs: KV
-  readonly news: { isWaiting: boolean }
+  readonly news: NewsKeeper
 }
 
 const isLoss = (subject: string) => subject.startsWith('dead.lost.')
@@ -31,15 +29,14 @@ export const schemaOfDead = (subject: string): z.ZodType<DeadLetter | LossLetter
 
 /** Handles `dead.>`. */
 export async function keepDeadLetter(
-  { body, subject, pending }: Received<DeadLetter | LossLetter>,
-  { ledger, runs, news }: DeadLetterDeps,
+  { body, subject }: Received<DeadLetter | LossLetter>,
+  { ledger, news }: DeadLetterDeps,
 ): Promise<readonly Outgoing[]> {
   const notice = chooseNotice(body, subject)
   if (!notice) return []
   const { id, ...said } = notice
   const run = (await ledger.latestRun()) ?? beforeAllRuns
-  await addNews(runs, id, [{ kind: 'notice', run, at: body.at, isTest: false, ...said }])
-  if (pending === 0) news.isWaiting = true
+  await news.add(id, [{ kind: 'notice', run, at: body.at, isTest: false, ...said }])
   return []
 }
 

@@ -26,7 +26,14 @@ const batch = z.object({
 })
 export type KeptBatch = z.infer<typeof batch>
 
-/** Keeps news under `id` (KV key tokens); what was kept or told under that id before stays as it is. */
+/** What keeps news for whoever brings it. */
+export interface NewsKeeper {
+  /** Keeps news under `id` (KV key tokens); what was kept or told under that id before stays as it is. */
+  add(id: string, pieces: readonly News[]): Promise<void>
+}
+
+export const newsIn = (runs: KV): NewsKeeper => ({ add: (id, pieces) => addNews(runs, id, pieces) })
+
 export async function addNews(runs: KV, id: string, pieces: readonly News[]): Promise<void> {
   for (let first = 0; first < pieces.length; first += together) {
     const key = `${id}.${first / together}`

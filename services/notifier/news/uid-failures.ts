@@ -6,7 +6,7 @@ import type { RunUids } from '../../../shared/contracts/messages.ts'
 import { cleanLine } from '../../../shared/contracts/one-sentence.ts'
 import { reasonOf } from '../../../shared/contracts/reasons.ts'
 import { listNames } from '../failures/affected.ts'
-import { tellAdmins } from './admin-notice.ts'
+import { noticesToAdmins } from './admin-notice.ts'
 
 type FailedUid = RunUids['failed'][number]
 
@@ -16,7 +16,7 @@ export function announceUidFailures({ run, failed }: RunUids, site: Site): Outgo
   if (!first) return []
   const bySaying = [...Map.groupBy(failed, sayingOf).values()]
   const whose = failed.length === 1 ? first.account : `${failed.length} accounts`
-  return tellAdmins(
+  return noticesToAdmins(
     {
       run,
       id: `${run}.uids`,

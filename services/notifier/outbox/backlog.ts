@@ -1,31 +1,33 @@
-/** How far this daemon has got with the facts on the bus: what lies unheard behind it may change what there is to say. */
+/** How far this daemon has got with what is on the bus: what lies unheard behind it may change what there is to say. */
 import type { Bus } from '../../../shared/bus/connect.ts'
-import { consumers, streams } from '../../../shared/contracts/subjects.ts'
+import { type ConsumerName, consumers, type StreamName, streams } from '../../../shared/contracts/subjects.ts'
 
 export interface Backlog {
+  /** No dead letter is unheard either. */
   readonly isEmpty: boolean
-  /** Everything published before that was handled. */
+  /** Every fact published before that was handled, */
   readonly handledUntil: Date
+  /** which is so long ago (milliseconds). */
+  readonly behindMs: number
 }
 
 /** Asks the server. What another notifier is just working on counts as unheard. */
 export async function readBacklog(bus: Bus, now: Date): Promise<Backlog> {
-  const { unheard, heardTo } = await askConsumer(bus)
-  if (unheard === 0) return { isEmpty: true, handledUntil: now }
-  const oldest = await findOldest(bus, heardTo + 1)
-  return { isEmpty: false, handledUntil: oldest && oldest.time < now ? oldest.time : now }
+  const [facts, letters] = await Promise.all([
+    unheardBy(bus, streams.tokens, consumers.notifier),
+    unheardBy(bus, streams.dead, consumers.notifierDead),
+  ])
+  const oldest = facts.unheard > 0 ? (await findOldest(bus, facts.heardTo + 1))?.time : undefined
+  const handledUntil = oldest && oldest < now ? oldest : now
+  return {
+    isEmpty: facts.unheard + letters.unheard === 0,
+    handledUntil,
+    behindMs: now.getTime() - handledUntil.getTime(),
+  }
 }
 
-/** True when nothing is unheard but the one fact that is just being handled, on whichever notifier. Asks the server once. */
-export async function isLastUnheard(bus: Bus): Promise<boolean> {
-  return (await askConsumer(bus)).unheard === 1
-}
-
-async function askConsumer({ jsm }: Bus) {
-  const { num_pending, num_ack_pending, ack_floor } = await jsm.consumers.info(
-    streams.tokens,
-    consumers.notifier,
-  )
+async function unheardBy({ jsm }: Bus, stream: StreamName, consumer: ConsumerName) {
+  const { num_pending, num_ack_pending, ack_floor } = await jsm.consumers.info(stream, consumer)
   return { unheard: num_pending + num_ack_pending, heardTo: ack_floor.stream_seq }
 }
 

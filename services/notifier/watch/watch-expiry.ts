@@ -8,13 +8,13 @@ import type { CauseCount, FailureCount } from '../failures/consecutive-failures.
 import { failingKey, type Kept, readFailures } from '../failures/failure-store.ts'
 import type { Warned } from '../failures/warning-store.ts'
 import type { News } from '../news/news.ts'
-import { addNews } from '../news/news-store.ts'
+import type { NewsKeeper } from '../news/news-store.ts'
 import { decideWarning, entryOfTarget, type KeptTarget } from './expiring.ts'
 import { schedulePeriodMs } from './schedule-period.ts'
 
 export interface ExpiryDeps {
   readonly site: () => Site
-  readonly runs: KV
+  readonly news: NewsKeeper
   readonly failures: KV
   readonly targets: KV
 }
@@ -98,7 +98,7 @@ async function warn(
     message: lastSuccess ? `It was last replaced at ${lastSuccess}.` : 'It was never replaced.',
     action: `Mend what keeps it from being replaced: managed-tokens status says what failed.`,
   }
-  await addNews(deps.runs, `expiring.${target.key}.${encodeToken(next.expiry)}.${next.urgency}`, [piece])
+  await deps.news.add(`expiring.${target.key}.${encodeToken(next.expiry)}.${next.urgency}`, [piece])
   await deps.failures.put(warningKeys.key(target.key), JSON.stringify(next))
 }
 
@@ -113,7 +113,7 @@ async function endWarning(
   // Where failures were told too, the run that ends them tells of both: maybe it is just going on.
   const count = countOf(target.key, target.record, counts)
   if (count?.heard || causes.get(count?.cause ?? '')?.heard) return
-  await addNews(deps.runs, `expiring.${target.key}.over.${encodeToken(since)}`, [
+  await deps.news.add(`expiring.${target.key}.over.${encodeToken(since)}`, [
     { ...aboutOf(target, entry, now), kind: 'recovered', ends: ['expiring'], since },
   ])
   await deps.failures.delete(warningKeys.key(target.key))

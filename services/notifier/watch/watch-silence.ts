@@ -7,13 +7,13 @@ import type { Site } from '../../../shared/config/site.ts'
 import { encodeToken, silenceKey } from '../../../shared/contracts/subjects.ts'
 import type { LedgerRow, LedgerRun } from '../ledger/ledger.ts'
 import type { News } from '../news/news.ts'
-import { addNews } from '../news/news-store.ts'
+import type { NewsKeeper } from '../news/news-store.ts'
 import { schedulePeriodMs } from './schedule-period.ts'
 import { breaksSilence, type HeardFrom, heardFrom, isSilent } from './silence.ts'
 
 export interface SilenceDeps {
   readonly site: () => Site
-  readonly runs: KV
+  readonly news: NewsKeeper
   readonly failures: KV
 }
 
@@ -22,13 +22,13 @@ export async function breakSilence(
   run: LedgerRun,
   rows: readonly LedgerRow[],
   at: string,
-  { site, runs, failures }: SilenceDeps,
+  { site, news, failures }: SilenceDeps,
 ): Promise<void> {
   if (!breaksSilence(run, rows, site())) return
   const { value, revision } = await read(failures, at)
   if (value.finished >= at) return
   if (value.toldAt)
-    await addNews(runs, `${run.run}.silence`, [
+    await news.add(`${run.run}.silence`, [
       { ...nothingElse, kind: 'recovered', ends: ['silence'], run: run.run, at, since: value.finished },
     ])
   // Another notifier may have noted a later one.
@@ -42,7 +42,7 @@ export async function breakSilence(
  * by whatever woke this machine would have finished.
  */
 export async function watchSilence(
-  { site, runs, failures }: SilenceDeps,
+  { site, news, failures }: SilenceDeps,
   now: Date,
   lastRun: () => Promise<string>,
   isSettled: (isSilent: boolean) => boolean,
@@ -53,7 +53,7 @@ export async function watchSilence(
   const settled = isSettled(silent)
   if (!silent || !settled || value.toldAt) return
   const at = now.toISOString()
-  await addNews(runs, `silence.${encodeToken(value.finished)}`, [
+  await news.add(`silence.${encodeToken(value.finished)}`, [
     {
       ...{ ...nothingElse, kind: 'silence', run: await lastRun(), at, since: value.finished },
       message: `A run of all services is due every ${formatDuration(periodMs ?? 0)}.`,

@@ -3,7 +3,9 @@ import { after, before, describe, it } from 'node:test'
 import type { KV } from '@nats-io/kv'
 import { nanos } from '@nats-io/nats-core'
 import { context, trace } from '@opentelemetry/api'
-import { tellNews } from '../../../../services/notifier/digest/send-digest.ts'
+import pino from 'pino'
+import { sendDigests } from '../../../../services/notifier/digest/send-digests.ts'
+import { startDigests } from '../../../../services/notifier/digest/start-digests.ts'
 import type { NotifierDeps } from '../../../../services/notifier/handle.ts'
 import { addNews } from '../../../../services/notifier/news/news-store.ts'
 import type { Bus } from '../../../../shared/bus/connect.ts'
@@ -14,7 +16,9 @@ import type { Notification } from '../../../../shared/contracts/messages.ts'
 import { nextRunId } from '../../../../shared/contracts/run-id.ts'
 import { streams } from '../../../../shared/contracts/subjects.ts'
 import { keepSpans } from '../../../support/kept-spans.ts'
+import { eventually } from '../../../support/latch.ts'
 import { type NotifierBus, openNotifierBus } from '../../../support/notifier.ts'
+import { createRecorder } from '../../../support/recorder.ts'
 import { dune, siteOf } from '../../build.ts'
 import { piece, recipients } from '../pieces.ts'
 
@@ -225,7 +229,6 @@ describe('telling people', () => {
 
   it('of forty messages that could not be handled at once is one message an administrator', async () => {
     const deps = await on.deps(() => site)
-    deps.news.isWaiting = false
     const at = new Date().toISOString()
     const letters = Array.from({ length: 40 }, (_, sequence) => ({
       ...{ schema: '1.0', at, reason: `Not JSON (${sequence}).`, subject: 'token.ready.dune.production' },
@@ -238,8 +241,6 @@ describe('telling people', () => {
       })),
     )
     await using _ = await on.listen(deps)
-    await on.untilHeard()
-    assert.equal(deps.news.isWaiting, true)
     await on.settle(deps)
     const messages = await on.takeOutbox()
     assert.deepEqual(who(messages), ['email admin@lab.example', 'slack admin'])
@@ -250,25 +251,13 @@ describe('telling people', () => {
       )
   })
 
-  it('asks the bus once what lies behind the last of many facts, and nothing behind the others', async () => {
+  it('asks the bus what lies unheard where there may be news, and nothing for facts that bring none', async () => {
     const deps = await on.deps(() => site)
-    for (const _ of nodes.concat(nodes)) {
-      const run = newRun()
-      const body = {
-        schema: '1.0',
-        run,
-        at: new Date().toISOString(),
-        trigger: 'schedule',
-        known: [],
-        failed: [],
-      }
-      await on.publish('run.uids', `${run}.uids`, body)
-    }
-    const asked: string[] = []
+    const asked = createRecorder<string>()
     const noting = <T extends object>(what: T): T =>
       new Proxy(what, {
         get(_, name: keyof T & string) {
-          asked.push(name)
+          asked.add(name)
           return (what[name] as () => unknown).bind(what)
         },
       })
@@ -276,14 +265,42 @@ describe('telling people', () => {
     const jsm = { consumers: noting(asks.consumers), streams: noting(asks.streams) }
     {
       await using _ = await on.listen({ ...deps, bus: { ...on.bus, jsm } as unknown as Bus })
+      await asked.until('the first question, since another notifier may have left some', () => true)
+      for (const _ of nodes.concat(nodes)) {
+        const run = newRun()
+        const of = { schema: '1.0', run, at: new Date().toISOString(), trigger: 'schedule' }
+        await on.publish('run.uids', `${run}.uids`, { ...of, known: [], failed: [] })
+      }
       await on.untilHeard()
     }
-    assert.deepEqual(asked, ['info'])
+    assert.deepEqual(asked.all, ['info', 'info'])
+  })
+
+  it('waits for a bus that is never quiet no longer than is said', async () => {
+    const deps = await on.deps(() => site)
+    const run = newRun()
+    const of = { schema: '1.0', run, at: new Date().toISOString(), trigger: 'schedule' }
+    // Nobody listens.
+    await on.publish('run.uids', `${run}.uids`, { ...of, known: [], failed: [] })
+    {
+      using digests = startDigests(
+        { ...on, ...deps, log: pino({ level: 'silent' }) },
+        { quietMs: 1, mostMs: 50 },
+      )
+      await digests.add(newRun(), [piece('dune_production', 'node', 'busy')])
+      await eventually(async () => !(await on.hasNews()), 'all news sent')
+    }
+    assert.deepEqual(who(await on.takeOutbox()), everybody)
+    await using _ = await on.listen(deps)
+    await on.untilHeard()
   })
 
   const addOne = (name: string) => addNews(on.runs, newRun(), [piece('dune_production', 'node', name)])
-  const tell = (deps: NotifierDeps, publish: (messages: readonly Outgoing[]) => Promise<void>) =>
-    tellNews({ ...deps, publish }, new Date())
+  const tell = (
+    deps: NotifierDeps,
+    publish: (messages: readonly Outgoing[]) => Promise<void>,
+    runs: KV = on.runs,
+  ) => sendDigests({ ...deps, runs, publish }, new Date())
 
   it('goes on with what a notifier left half told, under the same ids', async () => {
     const deps = await on.deps(() => site)
@@ -335,7 +352,7 @@ describe('telling people', () => {
       const queued: Notification[] = []
       const publish = async (messages: readonly Outgoing[]) =>
         void queued.push(...messages.map(({ body }) => body as Notification))
-      died = await tell({ ...deps, runs: dyingAt(failing) }, publish).then(
+      died = await tell(deps, publish, dyingAt(failing)).then(
         () => false,
         () => true,
       )

@@ -1,13 +1,14 @@
 /** From results of runs to what people are mailed, by cause: on a real bus, without the clock. */
 import assert from 'node:assert/strict'
 import { after, before, beforeEach, describe, it } from 'node:test'
-import { tellNews } from '../../../../services/notifier/digest/send-digest.ts'
+import { sendDigests } from '../../../../services/notifier/digest/send-digests.ts'
 import { affectedOf } from '../../../../services/notifier/failures/affected.ts'
 import type { Failed, FailureCount } from '../../../../services/notifier/failures/consecutive-failures.ts'
 import { countOnce, failingKey } from '../../../../services/notifier/failures/failure-store.ts'
 import { handleFact, type NotifierDeps } from '../../../../services/notifier/handle.ts'
 import { finishedIfEnded } from '../../../../services/notifier/ledger/deadlines.ts'
 import { endWaiting } from '../../../../services/notifier/ledger/ledger.ts'
+import { newsIn } from '../../../../services/notifier/news/news-store.ts'
 import { watchExpiry } from '../../../../services/notifier/watch/watch-expiry.ts'
 import type { Outgoing } from '../../../../shared/bus/publish.ts'
 import { readEnvironment } from '../../../../shared/config/environment.ts'
@@ -150,7 +151,10 @@ describe('a cause', () => {
   /** Headlines by addressee, without times. */
   async function mailed(): Promise<Record<string, string[]>> {
     const outbox: Outgoing[] = []
-    await tellNews({ ...deps, publish: async (some) => void outbox.push(...some) }, new Date(now(6)))
+    await sendDigests(
+      { ...deps, runs: on.runs, publish: async (some) => void outbox.push(...some) },
+      new Date(now(6)),
+    )
     const messages = outbox.map(({ body }) => body as Notification)
     return Object.fromEntries(
       messages.map(({ to, rows = [] }) => [
@@ -253,7 +257,10 @@ describe('a cause', () => {
     await tellAll(run, { dune: { refresh: 'vault-unreachable' } })
     await finish(run)
     const outbox: Outgoing[] = []
-    await tellNews({ ...deps, publish: async (some) => void outbox.push(...some) }, new Date(now(6)))
+    await sendDigests(
+      { ...deps, runs: on.runs, publish: async (some) => void outbox.push(...some) },
+      new Date(now(6)),
+    )
     const [mail, ...others] = outbox.map(({ body }) => body as Notification)
     assert.deepEqual(others, [])
     assert.equal(mail?.rows?.length, 1)
@@ -398,7 +405,7 @@ describe('a cause', () => {
     await tellAll(run, vaultDown)
     const dying = { ...on.runs, create: () => Promise.reject(new Error('killed')) }
     Object.setPrototypeOf(dying, on.runs)
-    await assert.rejects(finish(run, full, { ...deps, runs: dying }), /killed/)
+    await assert.rejects(finish(run, full, { ...deps, news: newsIn(dying) }), /killed/)
     await finish(run)
     assert.equal((await mailed()).admin?.length, 1)
   })

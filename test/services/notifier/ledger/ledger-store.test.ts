@@ -1,13 +1,14 @@
 import assert from 'node:assert/strict'
 import { after, before, beforeEach, describe, it } from 'node:test'
 import type { KV } from '@nats-io/kv'
-import { tellNews } from '../../../../services/notifier/digest/send-digest.ts'
+import { sendDigests } from '../../../../services/notifier/digest/send-digests.ts'
 import type { Failing } from '../../../../services/notifier/failures/consecutive-failures.ts'
 import { countOnce, failingKey, importCounts } from '../../../../services/notifier/failures/failure-store.ts'
 import { handleFact, type NotifierDeps } from '../../../../services/notifier/handle.ts'
 import { endOverdueRuns } from '../../../../services/notifier/ledger/deadlines.ts'
 import { applyEvent, type LedgerRun } from '../../../../services/notifier/ledger/ledger.ts'
 import { type LedgerStore, openLedger } from '../../../../services/notifier/ledger/ledger-store.ts'
+import { newsIn } from '../../../../services/notifier/news/news-store.ts'
 import type { Bus } from '../../../../shared/bus/connect.ts'
 import type { Outgoing } from '../../../../shared/bus/publish.ts'
 import { ensureTopology } from '../../../../shared/bus/streams/topology.ts'
@@ -131,14 +132,17 @@ describe('the notifier’s handler', () => {
       `errorCountToSendMessage: 1\nnotifications: { admin_email: [admin@lab.example] }\n${extra}`,
     )
     return {
-      ...{ site: () => site, ledger: await openLedger(runs), runs, failures, targets: fakeKv().kv },
-      news: { isWaiting: false },
+      ...{ site: () => site, ledger: await openLedger(runs), failures, targets: fakeKv().kv },
+      news: newsIn(runs),
     }
   }
   /** What lies in the outbox after a look. */
   const toldBy = async (deps: NotifierDeps) => {
     const outbox: Outgoing[] = []
-    await tellNews({ ...deps, publish: async (messages) => void outbox.push(...messages) }, new Date(at(60)))
+    await sendDigests(
+      { ...deps, runs, publish: async (messages) => void outbox.push(...messages) },
+      new Date(at(60)),
+    )
     return outbox.map(({ body }) => body as Notification)
   }
   const handle = (deps: NotifierDeps, subject: string, body: object, deliveries = 1) =>

@@ -4,6 +4,7 @@ import { composeDigests } from '../../../../services/notifier/digest/digest.ts'
 import { loadTemplates } from '../../../../services/notifier/digest/templates.ts'
 import { keepDeadLetter, schemaOfDead } from '../../../../services/notifier/news/dead-letter.ts'
 import type { News } from '../../../../services/notifier/news/news.ts'
+import { newsIn } from '../../../../services/notifier/news/news-store.ts'
 import type { DeadLetter, LossLetter } from '../../../../shared/contracts/messages.ts'
 import type { Received } from '../../../../shared/work/consume/handle-message.ts'
 import { at, runIds, siteOf } from '../../build.ts'
@@ -13,24 +14,17 @@ import { piece } from '../pieces.ts'
 const recipients =
   'notifications: { admin_email: [a@lab.example, b@lab.example], SLACK_ALERTS_URL: "https://hooks.lab.example/secret" }'
 
-/** What is kept of these letters, the first of which came first. */
+/** What is kept of these letters. */
 async function newsOf(subject: string, letters: readonly (DeadLetter | LossLetter)[]): Promise<News[]> {
   const { kv } = fakeKv()
-  const news = { isWaiting: false }
+  const news = newsIn(kv)
   const ledger = { latestRun: async () => runIds[0] }
-  for (const [index, body] of letters.entries()) {
-    assert.equal(news.isWaiting, false)
-    const pending = letters.length - 1 - index
+  for (const body of letters) {
     schemaOfDead(subject).parse(body)
-    await keepDeadLetter({ body, subject, pending } as Received<DeadLetter | LossLetter>, {
-      ledger,
-      runs: kv,
-      news,
-    })
+    await keepDeadLetter({ body, subject } as Received<DeadLetter | LossLetter>, { ledger, news })
   }
   const kept: News[][] = []
   for await (const key of await kv.keys()) kept.push((await kv.get(key))?.json() as News[])
-  assert.equal(news.isWaiting, kept.length > 0)
   return kept.flat()
 }
 

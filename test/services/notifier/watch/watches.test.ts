@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, before, beforeEach, describe, it } from 'node:test'
-import { tellNews } from '../../../../services/notifier/digest/send-digest.ts'
+import { sendDigests } from '../../../../services/notifier/digest/send-digests.ts'
 import { handleFact, type NotifierDeps } from '../../../../services/notifier/handle.ts'
 import { endOverdueRuns } from '../../../../services/notifier/ledger/deadlines.ts'
 import type { RowEvent } from '../../../../services/notifier/ledger/ledger.ts'
@@ -42,7 +42,7 @@ describe('what the notifier watches by the clock', () => {
   async function mailedAt(minutes: number): Promise<{ admin: string[]; dune: string[] }> {
     const outbox: Outgoing[] = []
     const publish = async (messages: readonly Outgoing[]) => void outbox.push(...messages)
-    await tellNews({ ...deps, publish }, new Date(at(minutes)))
+    await sendDigests({ ...deps, runs: on.runs, publish }, new Date(at(minutes)))
     const messages = outbox.map(({ body }) => body as Notification)
     const to = (address: string) =>
       messages
