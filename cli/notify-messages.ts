@@ -1,12 +1,12 @@
 /** The test messages of `notify test`, one for each addressee, and what to do where one was not taken. Pure. */
 import { ulid } from 'ulid'
 import {
+  type ChannelTo,
   channelsToAdmins,
   experimentHook,
   mailsTo,
-  type Way,
 } from '../services/notifier/channels/channels-of.ts'
-import type { Delivery } from '../services/notifier/channels/outcome.ts'
+import type { Delivery } from '../services/notifier/channels/delivery.ts'
 import { nearest } from '../shared/config/read/problem.ts'
 import type { Site } from '../shared/config/site.ts'
 import { envelope } from '../shared/contracts/envelope.ts'
@@ -24,12 +24,12 @@ export function testMessages(
   site: Site,
   { experiment, now }: { readonly experiment: string | undefined; readonly now: string },
 ): TestMessage[] {
-  const ways =
+  const channels =
     experiment === undefined
       ? [...channelsToAdmins(site, 'admin'), ...channelsToAdmins(site, 'admin_test')]
       : channelsToStakeholders(site, experiment)
   const run = ulid()
-  return ways.map(({ channel, to, key }) => ({
+  return channels.map(({ channel, to, key }) => ({
     key,
     body: {
       ...envelope(now),
@@ -47,7 +47,7 @@ const sentences = [
 ] as const
 const row: NewsRow = { kind: 'test', headline: sentences[0], message: sentences[1], action: '' }
 
-function channelsToStakeholders({ entries, experimentSlack, file }: Site, typed: string): Way[] {
+function channelsToStakeholders({ entries, experimentSlack, file }: Site, typed: string): ChannelTo[] {
   const experiment = typed.toLowerCase()
   const entry = entries.find((one) => one.experiment === experiment)
   if (!entry) {

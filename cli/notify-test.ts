@@ -1,6 +1,6 @@
 /** `managed-tokens notify test`: sends a marked message to everybody who is configured, and says what happened to each. */
 import { findChannel } from '../services/notifier/channels/channel.ts'
-import { type Delivery, notNow, refused } from '../services/notifier/channels/outcome.ts'
+import { type Delivery, notNow, refused } from '../services/notifier/channels/delivery.ts'
 import { createRateLimiter } from '../services/notifier/outbox/rate-limiter.ts'
 import { loadSite } from '../shared/config/load.ts'
 import { findConfigFile } from '../shared/config/read/find.ts'

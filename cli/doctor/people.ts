@@ -40,8 +40,8 @@ async function lookAtMailServer(email: MailServer, signal: AbortSignal): Promise
       `${at(email)} is ready for mails${password.text === undefined ? '' : ', and takes the login'}`,
     )
   } catch (error) {
-    const outcome = judgeMailError(error, email)
-    const says = outcome.end === 'delivered' ? at(email) : outcome.why.replace(/\.$/, '')
+    const delivery = judgeMailError(error, email)
+    const says = delivery.end === 'delivered' ? at(email) : delivery.why.replace(/\.$/, '')
     return problem('mail', says, 'check email.smtpHost, email.smtpPort and email.tls')
   }
 }

@@ -1,20 +1,20 @@
-/** The ways to people: under which names the outbox knows them, and which keys of the configuration open them. Pure. */
+/** The channels to people: under which names the outbox knows them, and which keys of the configuration open them. Pure. */
 import type { Site } from '../../../shared/config/site.ts'
 import type { Notification } from '../../../shared/contracts/messages.ts'
 
-/** One way. `to` is a mail address or names a hook, and is never its URL. */
-export interface Way {
+/** One of them. `to` is a mail address or names a hook, and is never its URL. */
+export interface ChannelTo {
   readonly channel: Notification['channel']
   readonly to: string
   /** The key of the configuration that opens it. */
   readonly key: string
 }
 
-/** All ways to the administrators: `admin`, or `admin_test` for what concerns tests. */
+/** All channels to the administrators: `admin`, or `admin_test` for what concerns tests. */
 export function channelsToAdmins(
   { notifications, notificationsTest }: Pick<Site, 'notifications' | 'notificationsTest'>,
   to: 'admin' | 'admin_test',
-): Way[] {
+): ChannelTo[] {
   const [section, recipients] =
     to === 'admin' ? ['notifications', notifications] : ['notifications_test', notificationsTest]
   const { slackUrl, webhookUrl, adminEmail } = recipients
@@ -25,8 +25,8 @@ export function channelsToAdmins(
   ]
 }
 
-/** One way for each address under `key`. */
-export const mailsTo = (addresses: readonly string[], key: string): Way[] =>
+/** One for each address under `key`. */
+export const mailsTo = (addresses: readonly string[], key: string): ChannelTo[] =>
   addresses.map((to) => ({ channel: 'email', to, key }))
 
 /** Whether the configuration has this address anywhere: mail goes to nobody else, whoever asks for it. */

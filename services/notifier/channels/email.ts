@@ -2,13 +2,13 @@
 import type { SendMailOptions } from 'nodemailer'
 import type { MailServer } from '../../../shared/config/site.ts'
 import type { Notification } from '../../../shared/contracts/messages.ts'
+import { type Delivery, delivered, serverAway } from './delivery.ts'
 import type { Handover } from './handover.ts'
 import { judgeMailError } from './mail-error.ts'
 import { readPassword } from './mail-password.ts'
 import { handOver, Unready } from './mail-transport.ts'
-import { type Delivery, delivered, serverAway } from './outcome.ts'
 
-/** Sends `mail`. Throws what `options.aboutToSend` throws, and when `options.signal` is aborted; everything else is an outcome. */
+/** Sends `mail`. Throws what `options.aboutToSend` throws, and when `options.signal` is aborted; everything else is a delivery. */
 export async function sendMail(
   mail: Notification,
   server: MailServer,

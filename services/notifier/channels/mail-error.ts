@@ -1,7 +1,7 @@
 /** What went wrong with a mail, in words for people: refused for good, not now, or a server that takes nothing. Pure. */
 import type { MailServer } from '../../../shared/config/site.ts'
 import { cleanLine } from '../../../shared/contracts/one-sentence.ts'
-import { type Delivery, notNow, refused, serverAway } from './outcome.ts'
+import { type Delivery, notNow, refused, serverAway } from './delivery.ts'
 
 /** The facts that nodemailer puts into its errors. */
 interface SmtpError extends Error {

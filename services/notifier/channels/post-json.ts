@@ -1,9 +1,9 @@
-/** Posts JSON to a webhook. Its URL is a secret: it appears in no outcome, log or span, nor do the server's own words unless they are one of its codes. */
+/** Posts JSON to a webhook. Its URL is a secret: it appears in no delivery, log or span, nor do the server's own words unless they are one of its codes. */
 
 import type { HttpError } from '../../../shared/https/http-error.ts'
 import { type Answer, exchange } from '../../../shared/https/request.ts'
 import { readRetryAfter } from '../../../shared/https/retry-after.ts'
-import { type Delivery, delivered, refused, serverAway } from './outcome.ts'
+import { type Delivery, delivered, refused, serverAway } from './delivery.ts'
 
 export interface PostOptions {
   /** Who it is, for people: `Slack`. */

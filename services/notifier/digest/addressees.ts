@@ -4,13 +4,13 @@
 import type { Entry, Site } from '../../../shared/config/site.ts'
 import type { NewsKind } from '../../../shared/contracts/messages.ts'
 import { notifySubject } from '../../../shared/contracts/subjects.ts'
-import { channelsToAdmins, experimentHook, type Way } from '../channels/channels-of.ts'
+import { type ChannelTo, channelsToAdmins, experimentHook } from '../channels/channels-of.ts'
 import { concernsExperiment } from '../failures/cause.ts'
 import type { News } from '../news/news.ts'
 import { joinExpiring } from './join-expiring.ts'
 
 /** One addressee of one message. */
-export interface Addressee extends Pick<Way, 'channel' | 'to'> {
+export interface Addressee extends Pick<ChannelTo, 'channel' | 'to'> {
   readonly news: readonly News[]
 }
 

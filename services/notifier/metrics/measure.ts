@@ -13,7 +13,7 @@ import {
 import { lastRunFinished, runSeconds } from '../../../shared/telemetry/metrics/metrics.ts'
 import { timeStage } from '../../../shared/telemetry/metrics/stages.ts'
 import { channelsToAdmins } from '../channels/channels-of.ts'
-import type { Delivery } from '../channels/outcome.ts'
+import type { Delivery } from '../channels/delivery.ts'
 import type { LedgerStore } from '../ledger/ledger-store.ts'
 
 /** Notes the end of a run; both times RFC 3339. */
@@ -47,27 +47,27 @@ export async function measureDelivery(
   send: () => Promise<Delivery>,
 ): Promise<Delivery> {
   const started = performance.now()
-  const outcome = await send()
+  const delivery = await send()
   const seconds = (performance.now() - started) / 1_000
-  const isTaken = outcome.end === 'delivered'
+  const isTaken = delivery.end === 'delivered'
   const success = String(isTaken)
   countAttempt('notify', isTaken ? 'ok' : 'notification-failed')
   if (isForAdmins(message, site)) {
     const notification_type = message.channel
     adminMessageSent.set({ notification_type, success }, Date.now() / 1_000)
     if (isTaken) adminMessageSeconds.set({ notification_type }, seconds)
-    return outcome
+    return delivery
   }
   for (const service of new Set(message.rows?.map((row) => row.service)))
     if (service) serviceMessageSent.set({ service, success }, Date.now() / 1_000)
   if (isTaken) serviceMessageSeconds.observe(seconds)
-  return outcome
+  return delivery
 }
 
 function isForAdmins(
   message: Pick<Notification, 'channel' | 'to'>,
   site: Pick<Site, 'notifications' | 'notificationsTest'>,
 ): boolean {
-  const ways = [...channelsToAdmins(site, 'admin'), ...channelsToAdmins(site, 'admin_test')]
-  return ways.some(({ channel, to }) => channel === message.channel && to === message.to)
+  const channels = [...channelsToAdmins(site, 'admin'), ...channelsToAdmins(site, 'admin_test')]
+  return channels.some(({ channel, to }) => channel === message.channel && to === message.to)
 }

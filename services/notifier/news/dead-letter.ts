@@ -13,8 +13,7 @@ import type { Received } from '../../../shared/work/consume/handle-message.ts'
 import { beforeAllRuns } from '../ledger/ledger.ts'
 import type { LedgerStore } from '../ledger/ledger-store.ts'
 import type { NewsKeeper } from './news-store.ts'
-import type { Notice } from './notice.ts'
-import { noticeOfUndelivered } from './undelivered.ts'
+import { type Notice, noticeOfUndelivered } from './undelivered.ts'
 
 export interface DeadLetterDeps {
   readonly ledger: Pick<LedgerStore, 'latestRun'>

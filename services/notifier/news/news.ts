@@ -37,7 +37,7 @@ export const news = z.object({
   notBy: z
     .string()
     .optional()
-    .describe('Not told by the way of this subject: what could not be delivered there.'),
+    .describe('Not told on the channel of this subject: what could not be delivered there.'),
   expiry: time.optional().describe('When the token there ends.'),
   traceId: z.string().optional(),
   spanId: z.string().optional(),

@@ -2,7 +2,13 @@
 import type { DeadLetter } from '../../../shared/contracts/messages.ts'
 import { cleanLine } from '../../../shared/contracts/one-sentence.ts'
 import { encodeToken } from '../../../shared/contracts/subjects.ts'
-import type { Notice } from './notice.ts'
+import type { News } from './news.ts'
+
+/** What administrators alone are told of a dead letter, before it is kept. */
+export interface Notice extends Pick<News, 'title' | 'message' | 'action' | 'code' | 'notBy'> {
+  /** As KV key tokens. The same for the same news: nobody hears it twice. */
+  readonly id: string
+}
 
 /**
  * The end of the subject of a message that says nothing else: nobody is told when it cannot be delivered either, or two dead
@@ -13,7 +19,7 @@ const wordMark = 'undelivered'
 /** The subject in the outbox of a message with such words alone. */
 export const markAsWord = (subject: string) => `${subject}.${wordMark}`
 
-/** The word about a dead letter out of `NOTIFY`, for every way but the one that did not work; undefined where there is none. */
+/** The word about a dead letter out of `NOTIFY`, for every channel but the one that did not work; undefined where there is none. */
 export function noticeOfUndelivered(letter: DeadLetter): Notice | undefined {
   const [, channel = '', addressee = '', mark] = letter.subject.split('.')
   if (mark === wordMark) return undefined

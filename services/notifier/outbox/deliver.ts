@@ -14,8 +14,8 @@ import { notifySubject } from '../../../shared/contracts/subjects.ts'
 import type { z } from '../../../shared/contracts/zod.ts'
 import type { Received } from '../../../shared/work/consume/handle-message.ts'
 import { findChannel } from '../channels/channel.ts'
+import type { Delivery } from '../channels/delivery.ts'
 import type { Patience } from '../channels/handover.ts'
-import type { Delivery } from '../channels/outcome.ts'
 import { measureDelivery } from '../metrics/measure.ts'
 import { markAsWord } from '../news/undelivered.ts'
 import type { RateLimiter } from './rate-limiter.ts'
@@ -72,17 +72,17 @@ export async function deliver(
   if (rest) throw later(rest.ms, rest.why)
   await limiter.awaitTurn(endpoint, everyMs, signal)
   if (state === 'sending') log.warn({ channel: body.channel }, 'this message may have gone out before')
-  const outcome = await measureDelivery(body, deps.site(), () =>
+  const delivery = await measureDelivery(body, deps.site(), () =>
     send(body, {
       aboutToSend: () => record.write('sending'),
       ...{ signal, patience: deps.patience },
     }),
   )
-  const restMs = settleRate(outcome, endpoint, limiter)
-  if (outcome.end === 'refused') throw failedWith('notification-failed', outcome.why)
-  if (outcome.end === 'later') {
-    log.warn({ channel: body.channel, code: 'notification-failed' }, outcome.why)
-    throw later(Math.max(backoffMs(deliveries, backoff), restMs), outcome.why)
+  const restMs = settleRate(delivery, endpoint, limiter)
+  if (delivery.end === 'refused') throw failedWith('notification-failed', delivery.why)
+  if (delivery.end === 'later') {
+    log.warn({ channel: body.channel, code: 'notification-failed' }, delivery.why)
+    throw later(Math.max(backoffMs(deliveries, backoff), restMs), delivery.why)
   }
   unrecorded.add(body.id)
   await patiently(() => record.write('sent'), { signal, log })
@@ -92,9 +92,9 @@ export async function deliver(
 }
 
 /** A server that takes nothing is left alone for a while; one that answers is awake. Returns the rest (milliseconds). */
-function settleRate(outcome: Delivery, endpoint: string, limiter: RateLimiter): number {
-  if (outcome.end === 'later' && outcome.trouble === 'server')
-    return limiter.rest(endpoint, outcome.why, outcome.afterMs)
+function settleRate(delivery: Delivery, endpoint: string, limiter: RateLimiter): number {
+  if (delivery.end === 'later' && delivery.trouble === 'server')
+    return limiter.rest(endpoint, delivery.why, delivery.afterMs)
   limiter.wake(endpoint)
   return 0
 }

@@ -109,7 +109,7 @@ describe('a message that was given up', () => {
   const tell = async (subject: string, body?: string) =>
     digestsOf(await newsOfGivenUp(letterOf(subject, body)))
 
-  it('is announced to the administrators on every other way', async () => {
+  it('is announced to the administrators on every other channel', async () => {
     assert.deepEqual(whom(await tell('notify.slack.admin')), everybody.slice(1))
     assert.deepEqual(whom(await tell('notify.email.a=40lab_example')), ['slack admin', 'email b@lab.example'])
     const [word] = await tell('notify.slack.admin')
@@ -157,7 +157,7 @@ describe('a message that was given up', () => {
       ['notify.slack.admin', 'notify.slack.experiment=3Adune'],
     )
   })
-  it('comes in one message with the others that were given up, where its way is not its own', async () => {
+  it('comes in one message with the others that were given up, where its channel is not its own', async () => {
     const addressees = Array.from({ length: 40 }, (_, i) => `notify.email.people${i}=40lab_example`)
     const digests = digestsOf(
       await newsOfGivenUp(...['notify.slack.admin', ...addressees].map((one) => letterOf(one))),
