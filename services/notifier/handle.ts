@@ -30,6 +30,7 @@ import {
   type RowEvent,
   rowsOf,
   supersededBy,
+  targetOf,
 } from './ledger/ledger.ts'
 import type { LedgerStore } from './ledger/ledger-store.ts'
 import { isCounted, type Occasion } from './ledger/occasion.ts'
@@ -141,7 +142,9 @@ async function changeRows(
 /** A test or a muted run counts nothing: there, the news itself has to be the same on every occasion. */
 function lateOccasion(run: LedgerRun, row: LedgerRow, event: RowEvent): Occasion {
   const target = targetOf(event)
-  const late = [run.run, 'late', event.kind, encodeToken(row.entry), encodeToken(target)].join('.')
+  const late = [run.run, 'late', event.kind, ...[row.entry, target?.name ?? 'refresh'].map(encodeToken)].join(
+    '.',
+  )
   const by = isCounted(run) ? late : run.run
   return { run, rows: [onlyOf(target, row)], by, isWhole: false }
 }
@@ -156,16 +159,11 @@ async function keepNews(occasion: Occasion, deps: NotifierDeps): Promise<void> {
 }
 
 /** The row with nothing but what the event is about. */
-function onlyOf(target: string, row: LedgerRow): LedgerRow {
-  if (target === 'refresh') return row
+function onlyOf(target: ReturnType<typeof targetOf>, row: LedgerRow): LedgerRow {
+  if (!target) return row
   const waiting = { state: 'waiting', at: row.refresh.at } as const
-  return { ...row, refresh: waiting, targets: row.targets.filter(({ name }) => name === target) }
-}
-
-function targetOf(event: RowEvent): string {
-  if (event.kind === 'stored') return event.body.credd
-  if (event.kind === 'pushed') return event.body.node
-  return event.kind === 'failed' ? (event.body.target ?? 'refresh') : 'refresh'
+  const targets = row.targets.filter(({ kind, name }) => kind === target.kind && name === target.name)
+  return { ...row, refresh: waiting, targets }
 }
 
 /** The run is marked first: what comes after the mark counts by itself. */

@@ -187,17 +187,19 @@ export function endWaiting(
   }
 }
 
+/** Which target an event is about; undefined where it is the refresh. */
+export function targetOf(event: RowEvent): Pick<TargetRow, 'kind' | 'name'> | undefined {
+  if (event.kind === 'stored') return { kind: 'credd', name: event.body.credd }
+  if (event.kind === 'pushed') return { kind: 'node', name: event.body.node }
+  if (event.kind === 'ready' || event.body.stage === 'refresh') return undefined
+  return { kind: event.body.stage === 'store' ? 'credd' : 'node', name: event.body.target ?? '' }
+}
+
 /** What an older run loses to this event: the whole entry when the newer run has its token, else one target. */
 export function supersededBy(row: LedgerRow, event: RowEvent, at: string): LedgerRow {
-  if (event.kind === 'ready' || (event.kind === 'failed' && event.body.stage === 'refresh'))
-    return row.refresh.state === 'waiting' ? endWaiting(row, 'superseded', at) : row
-  const [kind, name] =
-    event.kind === 'stored'
-      ? ['credd', event.body.credd]
-      : event.kind === 'pushed'
-        ? ['node', event.body.node]
-        : [event.body.stage === 'store' ? 'credd' : 'node', event.body.target]
-  return endWaiting(row, 'superseded', at, (target) => target.kind === kind && target.name === name)
+  const target = targetOf(event)
+  if (!target) return row.refresh.state === 'waiting' ? endWaiting(row, 'superseded', at) : row
+  return endWaiting(row, 'superseded', at, ({ kind, name }) => kind === target.kind && name === target.name)
 }
 
 /**
