@@ -9,7 +9,7 @@ import { type Receivers, startReceivers } from '../sandbox/receivers.ts'
 import { startDaemon, startServer } from '../sandbox/support/daemon.ts'
 import { tellFailingRun } from '../sandbox/support/failing-run.ts'
 import type { Bus } from '../shared/bus/connect.ts'
-import { ensureTopology } from '../shared/bus/streams/topology.ts'
+import { ensureOwned } from '../shared/bus/streams/topology.ts'
 import { type Benchmark, round } from './support/benchmark.ts'
 import { peakRssMb } from './support/process-facts.ts'
 
@@ -41,7 +41,7 @@ async function measure(dir: string, say: (line: string) => void) {
   await using site = await startReceivers({ dir, experiments })
   await using server = await startServer(site)
   await using bus = await server.connect('refresher')
-  await ensureTopology(bus, 'refresher', { streams: [], buckets: [] })
+  await ensureOwned(bus, 'refresher')
   const { mail, slack } = site.layout
   const receivedBefore = await warmUp(site, server.url, bus)
   await using notifier = await startDaemon('notifier', site, server.url)

@@ -11,7 +11,7 @@ import { type SandboxSite, startSite } from '../sandbox/site.ts'
 import { startDaemon, startServer } from '../sandbox/support/daemon.ts'
 import type { Bus } from '../shared/bus/connect.ts'
 import { publish } from '../shared/bus/publish.ts'
-import { ensureTopology } from '../shared/bus/streams/topology.ts'
+import { ensureOwned } from '../shared/bus/streams/topology.ts'
 import { type TokenReady, timestamp } from '../shared/contracts/messages.ts'
 import { nextRunId } from '../shared/contracts/run-id.ts'
 import { tokenSubject } from '../shared/contracts/subjects.ts'
@@ -54,7 +54,7 @@ async function storeEverything(dir: string): Promise<Span[]> {
   })
   await using server = await startServer(site)
   await using bus = await server.connect('refresher')
-  await ensureTopology(bus, 'refresher', { streams: [], buckets: [] })
+  await ensureOwned(bus, 'refresher')
   await using _storer = await startDaemon('storer', site, server.url)
   await Promise.all(readyFacts(site).map((ready) => tellReady(bus, ready)))
   return await untilDone(log)

@@ -18,7 +18,7 @@ import { type Layout, layoutOf } from '../../sandbox/layout.ts'
 import { daemonMain, startDaemon, startServer } from '../../sandbox/support/daemon.ts'
 import { makeTls } from '../../sandbox/tls.ts'
 import type { Bus } from '../../shared/bus/connect.ts'
-import { ensureTopology } from '../../shared/bus/streams/topology.ts'
+import { ensureOwned } from '../../shared/bus/streams/topology.ts'
 import { peakRssMb } from './process-facts.ts'
 
 /** As many as the refresher works on at once unless told otherwise. */
@@ -72,7 +72,7 @@ export async function openRefresherSite(dir: string, entryCount: number): Promis
   const server = stack.use(await startServer({ layout }))
   // The notifier's buckets, which the refresher waits for.
   const notifier = stack.use(await server.connect('notifier'))
-  await ensureTopology(notifier, 'notifier', { streams: [], buckets: [] })
+  await ensureOwned(notifier, 'notifier')
   const bus = stack.use(await server.connect('operator'))
   // Measured is what starts from the second time on: the first start compiles.
   execFileSync(process.execPath, [daemonMain('refresher'), '--help'], {

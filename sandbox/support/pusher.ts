@@ -3,7 +3,7 @@ import { rmSync } from 'node:fs'
 import type { Bus } from '../../shared/bus/connect.ts'
 import type { NatsUser } from '../../shared/bus/permissions.ts'
 import { publishAll } from '../../shared/bus/publish.ts'
-import { ensureTopology } from '../../shared/bus/streams/topology.ts'
+import { ensureOwned } from '../../shared/bus/streams/topology.ts'
 import type { TokenFailed, TokenPushed } from '../../shared/contracts/messages.ts'
 import { nextRunId } from '../../shared/contracts/run-id.ts'
 import { buckets, pushSubject } from '../../shared/contracts/subjects.ts'
@@ -40,7 +40,7 @@ export async function startPusher(site: SandboxSite): Promise<Pusher> {
     await connect('distributor'),
     await connect('operator'),
   ]
-  await ensureTopology(refresher, 'refresher', { streams: [], buckets: [] })
+  await ensureOwned(refresher, 'refresher')
   stack.use(await startDaemon('distributor', site, server.url))
   const sealing = await readSealing({ previousSeedFiles: [] }, state)
   const failures: TokenFailed[] = []

@@ -5,7 +5,7 @@ import type { z } from '../contracts/zod.ts'
 import { readValue } from './read-value.ts'
 
 /** True when a write expected another last sequence than the server has. */
-export function isWrongLastSequence(error: unknown): boolean {
+function isWrongLastSequence(error: unknown): boolean {
   return (
     error instanceof JetStreamApiError &&
     (error.code === JetStreamApiCodes.StreamWrongLastSequence ||
@@ -23,9 +23,9 @@ export async function attempt<T>(write: () => Promise<T>): Promise<T | undefined
   }
 }
 
-/** Writes where the key still has that revision (0: where nothing lies), and returns the new one. */
-export const writeAt = (kv: KV, key: string, text: string, revision: number): Promise<number> =>
-  revision === 0 ? kv.create(key, text) : kv.update(key, text, revision)
+/** Writes where the key still has that revision (0: where nothing lies): the new one, or undefined when somebody else was faster. */
+export const writeAt = (kv: KV, key: string, text: string, revision: number): Promise<number | undefined> =>
+  attempt(() => (revision === 0 ? kv.create(key, text) : kv.update(key, text, revision)))
 
 /**
  * Changes the JSON value of `key`, and returns what is there then. `change` gets what is there (undefined: nothing that can be
@@ -41,6 +41,6 @@ export async function changeValue<T>(
     const { value: before, revision } = await readValue(kv, key, schema)
     const next = await change(before)
     if (next === before) return next
-    if ((await attempt(() => writeAt(kv, key, JSON.stringify(next), revision))) !== undefined) return next
+    if ((await writeAt(kv, key, JSON.stringify(next), revision)) !== undefined) return next
   }
 }

@@ -19,10 +19,9 @@ export interface Bus extends AsyncDisposable {
   readonly nc: NatsConnection
   readonly js: JetStreamClient
   readonly jsm: JetStreamManager
-  readonly kvm: Kvm
   /** On how many servers of a cluster each stream and bucket shall lie. */
   readonly replicas: number
-  /** Opens a bucket that exists (`ensureTopology` makes or awaits it); the handle is cached. */
+  /** Opens a bucket that exists (its owner makes it, the others wait for that); the handle is cached. */
   bucket(name: BucketName): Promise<KV>
   /** The last message on a subject, which in a work queue is the one that waits; or null. */
   lastMessage(stream: StreamName, subject: string): Promise<StoredMsg | null>
@@ -80,7 +79,6 @@ export async function connectBus(options: BusOptions): Promise<Bus> {
     nc,
     js,
     jsm,
-    kvm,
     replicas: options.replicas ?? 1,
     bucket(name) {
       const known = open.get(name)

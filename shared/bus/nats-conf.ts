@@ -41,7 +41,7 @@ export const daemonsAccount = 'MANAGED_TOKENS'
 const accountOf = (person: Person) => `${daemonsAccount}_${person.toUpperCase()}`
 
 /** The `accounts` block alone, for a site that runs its own nats-server. */
-export function renderAccounts(publicKeys: Readonly<Record<NatsUser, string>>): string {
+function renderAccounts(publicKeys: Readonly<Record<NatsUser, string>>): string {
   const renderUsers = (users: readonly NatsUser[]) =>
     entriesOf(
       'users',

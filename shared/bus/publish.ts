@@ -22,7 +22,7 @@ export interface Fact {
 }
 
 /** What decides between two work items for the same target. */
-export interface WorkBody {
+interface WorkBody {
   readonly run: string
   readonly mode?: RunMode | undefined
 }

@@ -30,8 +30,10 @@ export const isKey = (name: string): boolean => /^[-/=\w](?:[-/=.\w]*[-/=\w])?$/
 type Kept = Pick<KvEntry, 'operation' | 'string' | 'bucket' | 'key' | 'revision'>
 
 /** The JSON value of `key`. */
-export const readValue = async <T>(kv: KV, key: string, schema: z.ZodType<T>): Promise<Found<T>> =>
-  foundIn(await kv.get(key), schema)
+export async function readValue<T>(kv: KV, key: string, schema: z.ZodType<T>): Promise<Found<T>> {
+  const entry = await kv.get(key)
+  return { value: entry ? valueIn(entry, schema) : undefined, revision: revisionOf(entry) }
+}
 
 /** The same of a value that is a text and no JSON. */
 export async function readText<T extends string>(
@@ -42,12 +44,6 @@ export async function readText<T extends string>(
   const entry = await kv.get(key)
   return { value: entry ? textIn(entry, schema) : undefined, revision: revisionOf(entry) }
 }
-
-/** The same of an entry that was got already. */
-export const foundIn = <T>(entry: Kept | null, schema: z.ZodType<T>): Found<T> => ({
-  value: entry ? valueIn(entry, schema) : undefined,
-  revision: revisionOf(entry),
-})
 
 const revisionOf = (entry: Kept | null) => (entry?.operation === 'PUT' ? entry.revision : 0)
 

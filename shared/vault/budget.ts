@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { KV, KvEntry } from '@nats-io/kv'
 import type { Logger } from 'pino'
-import { attempt } from '../bus/compare-and-set.ts'
+import { writeAt } from '../bus/compare-and-set.ts'
 import { patiently } from '../bus/patiently.ts'
 import { valueIn } from '../bus/read-value.ts'
 import type { Site } from '../config/site.ts'
@@ -80,11 +80,7 @@ export function openVaultBudget(
       known = undefined
       const decided = decide(before, Date.now())
       const value = JSON.stringify(decided.next)
-      const written = await attempt(() =>
-        revision === 0
-          ? targets.create(vaultBudgetKey, value)
-          : targets.update(vaultBudgetKey, value, revision),
-      )
+      const written = await writeAt(targets, vaultBudgetKey, value, revision)
       if (written === undefined) continue
       known = { allowance: decided.next, revision: written }
       return decided

@@ -4,7 +4,7 @@
  */
 import { randomUUID } from 'node:crypto'
 import type { KV } from '@nats-io/kv'
-import { attempt, writeAt } from '../bus/compare-and-set.ts'
+import { writeAt } from '../bus/compare-and-set.ts'
 import { type PatienceOptions, patiently } from '../bus/patiently.ts'
 import { readValue } from '../bus/read-value.ts'
 import { ClaimLost } from '../contracts/errors.ts'
@@ -101,4 +101,4 @@ async function readRecord(kv: KV, key: string) {
 
 /** The new revision, or undefined when somebody was faster. */
 const compareAndSet = (kv: KV, key: string, value: object, revision: number): Promise<number | undefined> =>
-  attempt(() => writeAt(kv, key, JSON.stringify(value), revision))
+  writeAt(kv, key, JSON.stringify(value), revision)

@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import type { KV } from '@nats-io/kv'
 import type { Logger } from 'pino'
-import { attempt } from '../bus/compare-and-set.ts'
+import { writeAt } from '../bus/compare-and-set.ts'
 import { leaseTtlMs } from '../bus/streams/topology.ts'
 import { leaseHolder } from '../telemetry/metrics/metrics.ts'
 
@@ -52,16 +52,14 @@ export function keepLease(
   }
 
   async function take(last: number): Promise<boolean> {
-    const taken = await attempt(() =>
-      last === 0 ? leases.create(name, holder) : leases.update(name, holder, last),
-    )
+    const taken = await writeAt(leases, name, holder, last)
     revision = taken ?? 0
     return taken !== undefined
   }
 
   async function renew(): Promise<void> {
     const ours = revision || (await findOurs())
-    if (ours) revision = (await attempt(() => leases.update(name, holder, ours))) ?? 0
+    if (ours) revision = (await writeAt(leases, name, holder, ours)) ?? 0
   }
 
   async function findOurs(): Promise<number> {

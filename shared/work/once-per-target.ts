@@ -79,7 +79,7 @@ const giveBack = (claim: Claim, received: Pick<Received<unknown>, 'signal' | 'lo
 const reportedNow = () => ({ reported: true, reportedAt: timestamp() })
 
 /** Where this run has told of a failure at this target, its success is a recovery, and says so. Pure. */
-export const withRecovery = (
+const withRecovery = (
   messages: readonly Outgoing[],
   { reported, reportedAt }: Pick<TargetRecord, 'reported' | 'reportedAt'>,
 ): readonly Outgoing[] =>

@@ -5,6 +5,7 @@ import { mkdir, rename } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { DiscardPolicy, RetentionPolicy } from '@nats-io/jetstream'
+import { Kvm } from '@nats-io/kv'
 import { checkBus } from '../../cli/doctor/bus.ts'
 import { startNatsServer } from '../../cli/up/nats-server.ts'
 import { type Bus, connectBus } from '../../shared/bus/connect.ts'
@@ -20,13 +21,13 @@ import { type } from '../support/terminal.ts'
 const day = 24 * 60 * 60 * 1e9
 
 /** As they were made before there were limits. */
-async function makeEarlier({ jsm, kvm }: Bus): Promise<void> {
+async function makeEarlier({ jsm, js }: Bus): Promise<void> {
   await jsm.streams.add({ name: 'TOKENS', subjects: ['token.*.*.*', 'run.*'], max_age: 14 * day })
   await jsm.streams.add({
     ...{ name: 'PUSH', subjects: ['push.*.*.*'], retention: RetentionPolicy.Workqueue },
     ...{ max_msgs_per_subject: 1, discard: DiscardPolicy.Old },
   })
-  await kvm.create('sealed', { allow_direct: false, history: 8, ttl: (28 * day) / 1e6 })
+  await new Kvm(js).create('sealed', { allow_direct: false, history: 8, ttl: (28 * day) / 1e6 })
 }
 
 describe('managed-tokens bus upgrade', () => {

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { describe, it } from 'node:test'
 import { matchCounts, readPredecessorCounts } from '../../services/notifier/failures/predecessor-counts.ts'
-import { ensureTopology } from '../../shared/bus/streams/topology.ts'
+import { ensureOwned } from '../../shared/bus/streams/topology.ts'
 import { siteOf } from '../services/build.ts'
 import { siteText } from '../shared/config/site-text.ts'
 import { startTestNats } from '../support/nats.ts'
@@ -46,7 +46,7 @@ describe('managed-tokens counts import', () => {
     await using nats = await startTestNats()
     {
       await using bus = await nats.connect('notifier')
-      await ensureTopology(bus, 'notifier', { streams: [], buckets: [] })
+      await ensureOwned(bus, 'notifier')
     }
     const [file, config] = [join(directory.path, 'uid.db'), join(directory.path, 'managedTokens.yml')]
     writeDatabase(file)

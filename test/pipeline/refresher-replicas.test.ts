@@ -7,7 +7,7 @@ import { readWholeStatus } from '../../cli/runs/whole-status.ts'
 import { startSite } from '../../sandbox/site.ts'
 import { startDaemon, startServer } from '../../sandbox/support/daemon.ts'
 import { connectBus } from '../../shared/bus/connect.ts'
-import { ensureTopology } from '../../shared/bus/streams/topology.ts'
+import { ensureOwned } from '../../shared/bus/streams/topology.ts'
 import type { RunStarted } from '../../shared/contracts/messages.ts'
 import { buckets, scheduleKey, streams } from '../../shared/contracts/subjects.ts'
 import { seedFile } from '../../shared/daemon/state.ts'
@@ -47,7 +47,7 @@ describe('two refreshers', { timeout: 400_000 }, () => {
     const { url } = stack.use(await startServer(site))
     const seeds = seedFile(site.layout.state, 'refresher')
     const refresher = stack.use(await connectBus({ servers: [url], user: 'refresher', seedFile: seeds }))
-    await ensureTopology(refresher, 'refresher', { streams: [], buckets: [] })
+    await ensureOwned(refresher, 'refresher')
     const targets = await refresher.bucket(buckets.targets)
     const [due, at] = [hoursAgo(3), hoursAgo(3)]
     await targets.create(

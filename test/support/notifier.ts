@@ -10,7 +10,7 @@ import { newsIn } from '../../services/notifier/news/news-store.ts'
 import type { Bus } from '../../shared/bus/connect.ts'
 import { publish } from '../../shared/bus/publish.ts'
 import { readBucket } from '../../shared/bus/read-bucket.ts'
-import { ensureTopology } from '../../shared/bus/streams/topology.ts'
+import { ensureOwned } from '../../shared/bus/streams/topology.ts'
 import type { Site } from '../../shared/config/site.ts'
 import { type Notification, notification } from '../../shared/contracts/messages.ts'
 import { buckets, consumers, streams } from '../../shared/contracts/subjects.ts'
@@ -52,8 +52,8 @@ export async function openNotifierBus(): Promise<NotifierBus> {
     await connect('distributor'),
     await connect('notifier'),
   ]
-  await ensureTopology(refresher, 'refresher', { streams: [], buckets: [] })
-  await ensureTopology(bus, 'notifier', { streams: [streams.tokens], buckets: [buckets.targets] })
+  await ensureOwned(refresher, 'refresher')
+  await ensureOwned(bus, 'notifier')
   const runs = await bus.bucket(buckets.runs)
   const failures = await bus.bucket(buckets.failures)
   const targets = await distributor.bucket(buckets.targets)

@@ -5,7 +5,7 @@ import type { KV } from '@nats-io/kv'
 import pino from 'pino'
 import type { Bus } from '../../shared/bus/connect.ts'
 import { publish } from '../../shared/bus/publish.ts'
-import { ensureTopology } from '../../shared/bus/streams/topology.ts'
+import { ensureOwned } from '../../shared/bus/streams/topology.ts'
 import { type RefreshItem, refreshItem } from '../../shared/contracts/messages.ts'
 import { consumers, deadSubject, type StreamName, streams } from '../../shared/contracts/subjects.ts'
 import { type ConsumeTiming, type Consumption, consume } from '../../shared/work/consume/consume.ts'
@@ -56,10 +56,7 @@ export async function openRefreshQueue(timing: ConsumeTiming = patient): Promise
     return bus
   }
   const [bus, notifier, operator] = await Promise.all([open('refresher'), open('notifier'), open('operator')])
-  await Promise.all([
-    ensureTopology(bus, 'refresher', { streams: [], buckets: [] }),
-    ensureTopology(notifier, 'notifier', { streams: [], buckets: [] }),
-  ])
+  await Promise.all([ensureOwned(bus, 'refresher'), ensureOwned(notifier, 'notifier')])
   const info = () => operator.jsm.consumers.info(streams.refresh, consumers.refresher)
   const read = async (stream: StreamName, subject: string) => {
     const { state } = await operator.jsm.streams.info(stream)

@@ -39,7 +39,7 @@ export async function addNews(runs: KV, id: string, pieces: readonly News[]): Pr
     const key = `${id}.${first / together}`
     if ((await readText(runs, toldKeys.key(key), batchId)).value) continue
     const value = JSON.stringify(pieces.slice(first, first + together))
-    await attempt(() => runs.create(newsKeys.key(key), value))
+    await writeAt(runs, newsKeys.key(key), value, 0)
   }
 }
 
@@ -52,7 +52,7 @@ export async function takeBatch(runs: KV, newId: () => string, at: string): Prom
   if (keys.length === 0) return undefined
   const taken: KeptBatch = { id: newId(), at, keys: keys.toSorted().slice(0, mostKeys) }
   // Another notifier may have been faster: its batch is found at the next look.
-  const written = await attempt(() => writeAt(runs, batchKey, JSON.stringify(taken), revision))
+  const written = await writeAt(runs, batchKey, JSON.stringify(taken), revision)
   return written === undefined ? undefined : taken
 }
 

@@ -1,6 +1,6 @@
 /** Watches that runs finish: no event says that none does. What it knows is kept, so that a restart forgets nothing. */
 import type { KV } from '@nats-io/kv'
-import { attempt, writeAt } from '../../../shared/bus/compare-and-set.ts'
+import { writeAt } from '../../../shared/bus/compare-and-set.ts'
 import { readValue } from '../../../shared/bus/read-value.ts'
 import { formatDuration } from '../../../shared/config/schema/duration.ts'
 import type { Site } from '../../../shared/config/site.ts'
@@ -32,9 +32,7 @@ export async function breakSilence(
       { ...nothingElse, kind: 'recovered', ends: ['silence'], run: run.run, at, since: value.finished },
     ])
   // Another notifier may have noted a later one.
-  await attempt(() =>
-    failures.update(silenceKey, JSON.stringify({ finished: at } satisfies HeardFrom), revision),
-  )
+  await writeAt(failures, silenceKey, JSON.stringify({ finished: at } satisfies HeardFrom), revision)
 }
 
 /**
@@ -60,7 +58,7 @@ export async function watchSilence(
       action: 'Look whether the refresher runs and what its log says; managed-tokens doctor checks the rest.',
     },
   ])
-  await attempt(() => failures.update(silenceKey, JSON.stringify({ ...value, toldAt: at }), revision))
+  await writeAt(failures, silenceKey, JSON.stringify({ ...value, toldAt: at }), revision)
 }
 
 const nothingElse: Pick<News, 'isTest' | 'message' | 'action'> = { isTest: false, message: '', action: '' }
@@ -71,7 +69,7 @@ async function read(failures: KV, now: string): Promise<{ value: HeardFrom; revi
     const { value: known, revision: last } = await readValue(failures, silenceKey, heardFrom)
     if (known) return { value: known, revision: last }
     const value: HeardFrom = { finished: now }
-    const revision = await attempt(() => writeAt(failures, silenceKey, JSON.stringify(value), last))
+    const revision = await writeAt(failures, silenceKey, JSON.stringify(value), last)
     if (revision !== undefined) return { value, revision }
   }
 }

@@ -7,7 +7,7 @@ import { uptime } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { KV } from '@nats-io/kv'
 import type { Logger } from 'pino'
-import { attempt, writeAt } from '../../../shared/bus/compare-and-set.ts'
+import { writeAt } from '../../../shared/bus/compare-and-set.ts'
 import { readValue } from '../../../shared/bus/read-value.ts'
 import type { CronTimes, DueTimes } from '../../../shared/config/cron-times.ts'
 import { time, timestamp } from '../../../shared/contracts/messages.ts'
@@ -184,7 +184,7 @@ export function openSchedule(options: ScheduleOptions): { look(): Promise<number
   }
 
   const write = (record: FiringRecord, revision: number) =>
-    attempt(() => writeAt(targets, key, JSON.stringify(record), revision))
+    writeAt(targets, key, JSON.stringify(record), revision)
 
   return { look }
 }

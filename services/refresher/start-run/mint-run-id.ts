@@ -1,6 +1,6 @@
 /** Mints the ids of runs, one after the other whoever asks. */
 import type { KV } from '@nats-io/kv'
-import { attempt, writeAt } from '../../../shared/bus/compare-and-set.ts'
+import { writeAt } from '../../../shared/bus/compare-and-set.ts'
 import { readText } from '../../../shared/bus/read-value.ts'
 import { nextRunId, runId } from '../../../shared/contracts/run-id.ts'
 import { latestRunKey } from '../../../shared/contracts/subjects.ts'
@@ -10,6 +10,6 @@ export async function mintRunId(runs: KV, now: () => number = Date.now): Promise
   for (;;) {
     const { value: last, revision } = await readText(runs, latestRunKey, runId)
     const id = nextRunId(last, now())
-    if ((await attempt(() => writeAt(runs, latestRunKey, id, revision))) !== undefined) return id
+    if ((await writeAt(runs, latestRunKey, id, revision)) !== undefined) return id
   }
 }

@@ -91,7 +91,7 @@ const tooMany = 'Too many requests are being answered: ask again in a moment.'
 const answerable = /^(_R_\.|_INBOX(_[a-z]+)?\.)/
 
 /** The connection as a service sees it: what wants its answer elsewhere is not asked at all. */
-export const answeringInboxes = (nc: NatsConnection): NatsConnection =>
+const answeringInboxes = (nc: NatsConnection): NatsConnection =>
   Object.create(nc, {
     subscribe: {
       value: (subject: string, { callback, ...options }: SubscriptionOptions) =>

@@ -137,12 +137,6 @@ export interface Needs {
   readonly buckets: readonly BucketName[]
 }
 
-/** Makes what `daemon` owns, then waits until everything else is there. */
-export async function ensureTopology(bus: Bus, daemon: Daemon, needs: Needs): Promise<void> {
-  await ensureOwned(bus, daemon)
-  await awaitTopology(bus, needs)
-}
-
 /** Waits until what others make is there, however long the bus needs for an answer. */
 export async function awaitTopology(bus: Bus, { streams: needed, buckets }: Needs): Promise<void> {
   for (const name of needed) await untilThere(() => bus.jsm.streams.info(name))

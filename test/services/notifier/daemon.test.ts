@@ -13,7 +13,7 @@ import { type Receivers, startReceivers } from '../../../sandbox/receivers.ts'
 import { startDaemon, startServer } from '../../../sandbox/support/daemon.ts'
 import { tellFailingRun } from '../../../sandbox/support/failing-run.ts'
 import { type Bus, connectBus } from '../../../shared/bus/connect.ts'
-import { ensureTopology } from '../../../shared/bus/streams/topology.ts'
+import { ensureOwned } from '../../../shared/bus/streams/topology.ts'
 import { consumers, streams } from '../../../shared/contracts/subjects.ts'
 import { seedFile } from '../../../shared/daemon/state.ts'
 import { eventually } from '../../support/latch.ts'
@@ -40,7 +40,7 @@ describe('the notifier', () => {
     refresher = await connect('refresher')
     operator = await connect('operator')
     operator.nc.subscribe('run.finished', { callback: (_error, message) => finished.add(message.json()) })
-    await ensureTopology(refresher, 'refresher', { streams: [], buckets: [] })
+    await ensureOwned(refresher, 'refresher')
     notifier = stack.use(await startDaemon('notifier', site, url))
   })
   after(() => stack.disposeAsync())

@@ -6,7 +6,7 @@ import { type Msg, PermissionViolationError } from '@nats-io/nats-core'
 import { createUser, fromSeed } from '@nats-io/nkeys'
 import { type Bus, connectBus } from '../../../shared/bus/connect.ts'
 import { type NatsUser, natsUsers } from '../../../shared/bus/permissions.ts'
-import { ensureConsumer, ensureTopology } from '../../../shared/bus/streams/topology.ts'
+import { awaitTopology, ensureConsumer, ensureOwned } from '../../../shared/bus/streams/topology.ts'
 import {
   type BucketName,
   buckets,
@@ -90,12 +90,13 @@ describe('permissions on the bus', () => {
     for (const user of natsUsers) bus[user] = await nats.connect(user)
     // Each makes what it owns, and sees the facts' stream and the buckets that it reads.
     await Promise.all(
-      daemons.map((daemon) =>
-        ensureTopology(bus[daemon], daemon, {
+      daemons.map(async (daemon) => {
+        await ensureOwned(bus[daemon], daemon)
+        await awaitTopology(bus[daemon], {
           streams: [streams.tokens],
           buckets: Object.values(buckets).filter((bucket) => readers[bucket].includes(daemon)),
-        }),
-      ),
+        })
+      }),
     )
     for (const [daemon, stream, name, filter] of durables)
       await ensureConsumer(bus[daemon], stream, name, filter)

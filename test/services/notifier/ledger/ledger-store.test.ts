@@ -11,7 +11,7 @@ import { type LedgerStore, openLedger } from '../../../../services/notifier/ledg
 import { newsIn } from '../../../../services/notifier/news/news-store.ts'
 import type { Bus } from '../../../../shared/bus/connect.ts'
 import type { Outgoing } from '../../../../shared/bus/publish.ts'
-import { ensureTopology } from '../../../../shared/bus/streams/topology.ts'
+import { ensureOwned } from '../../../../shared/bus/streams/topology.ts'
 import { RetryLater } from '../../../../shared/contracts/errors.ts'
 import type { Notification, RunFinished, RunStarted } from '../../../../shared/contracts/messages.ts'
 import { nextRunId } from '../../../../shared/contracts/run-id.ts'
@@ -35,7 +35,7 @@ const newRun = () => {
 before(async () => {
   nats = await startTestNats()
   bus = await nats.connect('notifier')
-  await ensureTopology(bus, 'notifier', { streams: [], buckets: [] })
+  await ensureOwned(bus, 'notifier')
   runs = await bus.bucket(buckets.runs)
   failures = await bus.bucket(buckets.failures)
 })

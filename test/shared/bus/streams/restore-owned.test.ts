@@ -3,7 +3,7 @@ import { after, before, describe, it } from 'node:test'
 import pino from 'pino'
 import type { Bus } from '../../../../shared/bus/connect.ts'
 import { watchOwned } from '../../../../shared/bus/streams/restore-owned.ts'
-import { ensureOwned, ensureTopology } from '../../../../shared/bus/streams/topology.ts'
+import { awaitTopology, ensureOwned } from '../../../../shared/bus/streams/topology.ts'
 import {
   buckets,
   consumers,
@@ -115,7 +115,7 @@ describe('what a daemon owns on the bus', { timeout: 150_000 }, () => {
   it('is awaited by who needs it, until its owner has made it again', async () => {
     using _ = keep(notifier, 'notifier')
     await almighty.jsm.streams.delete('KV_runs')
-    await ensureTopology(queue.bus, 'refresher', { streams: [], buckets: [buckets.runs] })
+    await awaitTopology(queue.bus, { streams: [], buckets: [buckets.runs] })
     assert.ok(await isThere('KV_runs'))
   })
 
