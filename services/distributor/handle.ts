@@ -11,7 +11,7 @@ import type { Tickets } from '../../shared/kerberos/kinit.ts'
 import type { SealedContent } from '../../shared/tokens/seal.ts'
 import type { Received } from '../../shared/work/consume/handle-message.ts'
 import { findEntry, mustBeNode } from '../../shared/work/find-entry.ts'
-import { type Acted, workOnTarget } from '../../shared/work/once-per-target.ts'
+import { type Acted, oncePerTarget } from '../../shared/work/once-per-target.ts'
 import { tokenFact } from '../../shared/work/token-fact.ts'
 import { retriesOfPush } from './nodes/retries.ts'
 import { type PushToNodeDeps, pushToNode } from './push-to-node.ts'
@@ -36,7 +36,7 @@ export async function handlePush(received: Received<PushItem>, deps: PushDeps): 
   const site = deps.site()
   const entry = findEntry(site, item)
   mustBeNode(item.node, entry, site)
-  return workOnTarget(
+  return oncePerTarget(
     {
       key: pushSubject(item, item.node),
       run: item.run,

@@ -20,7 +20,7 @@ import type { Received } from '../../shared/work/consume/handle-message.ts'
 import { failedEvent } from '../../shared/work/failed-event.ts'
 import { type CollectorOptions, type Credds, findCredds } from '../../shared/work/find-credds.ts'
 import { findEntry } from '../../shared/work/find-entry.ts'
-import { type Acted, workOnTarget } from '../../shared/work/once-per-target.ts'
+import { type Acted, oncePerTarget } from '../../shared/work/once-per-target.ts'
 import type { RunCache } from '../../shared/work/run-cache.ts'
 import { tokenFact } from '../../shared/work/token-fact.ts'
 import { type MadeBearers, makeBearers } from './credentials/bearers.ts'
@@ -55,7 +55,7 @@ export async function handleRefresh(
   const item = received.body
   const site = deps.site()
   const entry = findEntry(site, item)
-  return workOnTarget(
+  return oncePerTarget(
     {
       key: refreshSubject(item),
       run: item.run,

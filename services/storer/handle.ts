@@ -23,7 +23,7 @@ import type { Received } from '../../shared/work/consume/handle-message.ts'
 import { findCredds } from '../../shared/work/find-credds.ts'
 import { findEntry, mustBeCredd } from '../../shared/work/find-entry.ts'
 import type { Lease } from '../../shared/work/lease.ts'
-import { type Acted, workOnTarget } from '../../shared/work/once-per-target.ts'
+import { type Acted, oncePerTarget } from '../../shared/work/once-per-target.ts'
 import type { RunCache } from '../../shared/work/run-cache.ts'
 import { tokenFact } from '../../shared/work/token-fact.ts'
 import type { CondorVersionOptions } from './condor/condor-version.ts'
@@ -64,7 +64,7 @@ export async function handleStore(
   const site = deps.site()
   const entry = findEntry(site, item)
   const unsure = await checkCredd(item, entry, site, received, deps)
-  return workOnTarget(
+  return oncePerTarget(
     {
       key: storeSubject(item, item.credd),
       run: item.run,

@@ -31,7 +31,7 @@ export interface TargetWork {
 }
 
 /** Runs `act` for a target at most once per run, whatever comes back from the bus, and returns the messages to publish. */
-export async function workOnTarget(
+export async function oncePerTarget(
   work: TargetWork,
   targets: KV,
   received: Pick<Received<unknown>, 'signal' | 'log'>,

@@ -49,7 +49,7 @@ function meaningOf({ kind, name }: Loss): string {
 }
 
 /** Says it in the log, and tells the notifier as soon as the bus takes it. */
-export function tellLoss(loss: Loss, daemon: Daemon, { bus, log }: { bus: Bus; log: Logger }): void {
+export function reportLoss(loss: Loss, daemon: Daemon, { bus, log }: { bus: Bus; log: Logger }): void {
   const what = `${loss.kind} ${loss.name}`
   const meaning = meaningOf(loss)
   log.error({ lost: loss.name }, `${what} was gone and is made again: ${meaning}`)

@@ -2,10 +2,10 @@
 import type { Logger } from 'pino'
 import type { Daemon } from '../../contracts/subjects.ts'
 import { type Bus, onStatus } from '../connect.ts'
-import { tellLoss } from './report-loss.ts'
+import { reportLoss } from './report-loss.ts'
 import { ensureStream, isMissing, ownedBy } from './topology.ts'
 
-export interface KeepDeps {
+export interface RestoreDeps {
   readonly bus: Bus
   readonly log: Logger
 }
@@ -17,7 +17,7 @@ const everyMs = 20_000
  * Looks now and then, and when the bus is back. Begun once everything was made (`ensureOwned`): what is missing from then
  * on is lost, and is told. Disposing ends it.
  */
-export function watchOwned(daemon: Daemon, { bus, log }: KeepDeps, lookEveryMs = everyMs): Disposable {
+export function watchOwned(daemon: Daemon, { bus, log }: RestoreDeps, lookEveryMs = everyMs): Disposable {
   let isAway = false
   let isOver = false
   const look = async () => {
@@ -50,14 +50,14 @@ export function watchOwned(daemon: Daemon, { bus, log }: KeepDeps, lookEveryMs =
 const looks = new WeakMap<Bus, Promise<void>>()
 
 /** Makes again what `daemon` owns and what is gone, and tells of it. */
-export function restoreOwned(daemon: Daemon, deps: KeepDeps): Promise<void> {
+export function restoreOwned(daemon: Daemon, deps: RestoreDeps): Promise<void> {
   const { bus } = deps
   const looking = looks.get(bus) ?? restore(daemon, deps).finally(() => looks.delete(bus))
   looks.set(bus, looking)
   return looking
 }
 
-async function restore(daemon: Daemon, { bus, log }: KeepDeps): Promise<void> {
+async function restore(daemon: Daemon, { bus, log }: RestoreDeps): Promise<void> {
   const there = new Set<string>()
   for await (const name of bus.jsm.streams.names()) there.add(name)
   for (const { kind, name, plan } of ownedBy(daemon)) {
@@ -67,6 +67,6 @@ async function restore(daemon: Daemon, { bus, log }: KeepDeps): Promise<void> {
     if (!(await isMissing(() => bus.jsm.streams.info(stream)))) continue
     await ensureStream(bus, plan)
     const { created } = await bus.jsm.streams.info(stream)
-    tellLoss({ kind, name, madeAgain: created }, daemon, { bus, log })
+    reportLoss({ kind, name, madeAgain: created }, daemon, { bus, log })
   }
 }

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Consumer, ConsumerMessages, JsMsg } from '@nats-io/jetstream'
 import type { Logger } from 'pino'
 import { type Bus, onStatus } from '../../bus/connect.ts'
-import { tellLoss } from '../../bus/streams/report-loss.ts'
+import { reportLoss } from '../../bus/streams/report-loss.ts'
 import { restoreOwned } from '../../bus/streams/restore-owned.ts'
 import { isMissing } from '../../bus/streams/topology.ts'
 import { type ConsumerName, ownerOf, type StreamName } from '../../contracts/subjects.ts'
@@ -81,7 +81,7 @@ async function heal({ stream, name, consumer, ensure, bus, log }: PullOptions): 
   const { created } = await consumer.info()
   // With its stream it was lost too, and that is told already.
   const { created: streamMade } = await bus.jsm.streams.info(stream)
-  if (streamMade < before) tellLoss({ kind: 'consumer', name, madeAgain: created }, daemon, { bus, log })
+  if (streamMade < before) reportLoss({ kind: 'consumer', name, madeAgain: created }, daemon, { bus, log })
 }
 
 const reasonOf = (error: unknown) => (error as Error).message

@@ -10,7 +10,7 @@ import { failure, Permanent } from '../../../shared/contracts/errors.ts'
 import { consumers, streams } from '../../../shared/contracts/subjects.ts'
 import { natsFiles } from '../../../shared/daemon/state.ts'
 import { consume } from '../../../shared/work/consume/consume.ts'
-import { workOnTarget } from '../../../shared/work/once-per-target.ts'
+import { oncePerTarget } from '../../../shared/work/once-per-target.ts'
 import { factOf, makeRuns } from '../../support/entry.ts'
 import { collect, eventually, latch, within } from '../../support/latch.ts'
 import { expectNothingLeftOpen } from '../../support/left-open.ts'
@@ -150,7 +150,7 @@ describe('stops, crashes and what comes back', () => {
     const mayEnd = latch()
     await queue.consume({
       handle: (received) =>
-        workOnTarget(
+        oncePerTarget(
           {
             key: received.subject,
             run: received.body.run,

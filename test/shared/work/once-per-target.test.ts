@@ -9,8 +9,8 @@ import { refreshSubject } from '../../../shared/contracts/subjects.ts'
 import {
   type Acted,
   decideRetry,
+  oncePerTarget,
   type TargetWork,
-  workOnTarget,
 } from '../../../shared/work/once-per-target.ts'
 import type { TargetRecord } from '../../../shared/work/target-record.ts'
 import { factOf, makeRuns } from '../../support/entry.ts'
@@ -40,7 +40,7 @@ describe('work on a target', () => {
     work = { key, run, entry: 'dune_production', retry: { numRetries: 2, retrySleepMs: 70 }, backoff }
   })
   const recordOf = async () => (await queue.targets.get(work.key))?.json<TargetRecord>()
-  const act = (what: () => Promise<Acted>, kv: KV = queue.targets) => workOnTarget(work, kv, received, what)
+  const act = (what: () => Promise<Acted>, kv: KV = queue.targets) => oncePerTarget(work, kv, received, what)
   const fail = (error: unknown) =>
     act(() => Promise.reject(error)).then(
       () => assert.fail('it should throw'),
@@ -67,7 +67,7 @@ describe('work on a target', () => {
 
   it('is dropped for an older run without a word', async () => {
     await act(async () => ({ messages }))
-    const dropped = await workOnTarget({ ...work, run: older }, queue.targets, received, () => assert.fail())
+    const dropped = await oncePerTarget({ ...work, run: older }, queue.targets, received, () => assert.fail())
     assert.deepEqual(dropped, [])
   })
 
@@ -168,7 +168,7 @@ describe('work on a target', () => {
     await fail(new Transient(failed))
     const abort = new AbortController()
     const stopped = new Error('killed')
-    const thrown = workOnTarget(work, queue.targets, { ...received, signal: abort.signal }, async () => {
+    const thrown = oncePerTarget(work, queue.targets, { ...received, signal: abort.signal }, async () => {
       abort.abort()
       throw stopped
     })
