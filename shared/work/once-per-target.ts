@@ -30,11 +30,13 @@ export interface TargetWork {
   readonly backoff: { readonly firstMs: number; readonly longestMs: number }
 }
 
+type Circumstances = Pick<Received<unknown>, 'signal' | 'log'>
+
 /** Runs `act` for a target at most once per run, whatever comes back from the bus, and returns the messages to publish. */
 export async function oncePerTarget(
   work: TargetWork,
   targets: KV,
-  received: Pick<Received<unknown>, 'signal' | 'log'>,
+  received: Circumstances,
   act: () => Promise<Acted>,
 ): Promise<readonly Outgoing[]> {
   const { key, run, entry, target } = work
@@ -48,18 +50,26 @@ export async function oncePerTarget(
     if (claimed.ending.kind === 'failed') throw new Permanent(claimed.ending.failure)
     return claimed.ending.messages
   }
-  const { claim } = claimed
+  return actOnce(work, claimed.claim, received, act)
+}
+
+async function actOnce(
+  work: TargetWork,
+  claim: Claim,
+  received: Circumstances,
+  act: () => Promise<Acted>,
+): Promise<readonly Outgoing[]> {
   try {
     const { messages: said, expiry } = await act()
     const messages = withRecovery(said, claim.record)
     const done = {
       lastSuccess: timestamp(),
       ...(expiry ? { expiry } : {}),
-      ended: { run, kind: 'done', messages } as const,
+      ended: { run: work.run, kind: 'done', messages } as const,
     }
     // What was done must not be done again because the bus was away when it had to be written down.
     await patiently(() => claim.change(done), received)
-    countAttempt(stageOf(key), 'ok')
+    countAttempt(stageOf(work.key), 'ok')
     return messages
   } catch (error) {
     if (error instanceof ClaimLost) throw error
@@ -73,7 +83,7 @@ export async function oncePerTarget(
 }
 
 /** It does not count as an attempt. */
-const giveBack = (claim: Claim, received: Pick<Received<unknown>, 'signal' | 'log'>) =>
+const giveBack = (claim: Claim, received: Circumstances) =>
   patiently(() => claim.change({ attempts: claim.record.attempts - 1 }), received)
 
 const reportedNow = () => ({ reported: true, reportedAt: timestamp() })
@@ -90,12 +100,7 @@ const withRecovery = (
     : messages
 
 /** Turns what `act` threw into one of the ends, and records it where it is final. */
-async function endFailed(
-  work: TargetWork,
-  claim: Claim,
-  error: unknown,
-  received: Pick<Received<unknown>, 'signal' | 'log'>,
-) {
+async function endFailed(work: TargetWork, claim: Claim, error: unknown, received: Circumstances) {
   await patiently(() => claim.check(), received)
   const stage = stageOf(work.key)
   if (error instanceof Permanent) {

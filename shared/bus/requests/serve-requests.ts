@@ -1,6 +1,6 @@
 /** The daemons as NATS micro services (ADR-32): `nats micro ls|info|stats` shows them, and requests get an answer at once. */
 import type { NatsConnection, SubscriptionOptions } from '@nats-io/nats-core'
-import { Svcm } from '@nats-io/services'
+import { type ServiceMsg, Svcm } from '@nats-io/services'
 import type { Logger } from 'pino'
 import { cleanLine } from '../../contracts/one-sentence.ts'
 import type { Daemon } from '../../contracts/subjects.ts'
@@ -46,21 +46,11 @@ export async function serveRequests(
   for (const { name, subject, answer } of endpoints)
     service.addEndpoint(name, {
       subject,
-      handler: (error, message) => {
+      handler(error, message) {
         if (error) return
-        if (answering >= mostAtOnce) {
-          const body = JSON.stringify({ error: { code: 'too-many-requests', message: tooMany } })
-          message.respondError(429, tooMany, body)
-          return
-        }
+        if (answering >= mostAtOnce) return refuse(message, 'too-many-requests', tooMany)
         answering += 1
-        answerWith(answer, message.data)
-          .then((body) => message.respond(JSON.stringify(body)))
-          .catch((failed: unknown) => {
-            const { code, text } = describeRefusal(failed, log)
-            const body = JSON.stringify({ error: { code, message: text } })
-            message.respondError(statusOf[code] ?? 400, text, body)
-          })
+        respond(message, answer, log)
           .catch((unsaid: unknown) => log.error({ err: unsaid }, 'a request could not be answered'))
           .finally(() => {
             answering -= 1
@@ -74,6 +64,19 @@ export async function serveRequests(
       await Promise.race([service.stop(), bus.nc.closed()])
     },
   }
+}
+
+async function respond(message: ServiceMsg, answer: Endpoint['answer'], log: Logger): Promise<void> {
+  try {
+    message.respond(JSON.stringify(await answerWith(answer, message.data)))
+  } catch (failed) {
+    const { code, text } = describeRefusal(failed, log)
+    refuse(message, code, text)
+  }
+}
+
+function refuse(message: ServiceMsg, code: string, text: string): void {
+  message.respondError(statusOf[code] ?? 400, text, JSON.stringify({ error: { code, message: text } }))
 }
 
 /** As in HTTP; what is not here is about what was asked. */
