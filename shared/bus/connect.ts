@@ -64,7 +64,8 @@ export async function connectBus(options: BusOptions): Promise<Bus> {
     pingInterval: 3_000,
     // By itself the client tries the one first that it has just left.
     reconnectToServer: (servers) => servers.toSorted((a, b) => a.lastConnect - b.lastConnect)[0] ?? null,
-    timeout: 4_000,
+    // Then the next one is tried; who asks once and knows only one says by itself that nobody answers.
+    ...(options.once && options.servers.length === 1 ? {} : { timeout: 4_000 }),
     // An error with its stack would be made for every request, just in case it fails.
     noAsyncTraces: true,
     ...(await tlsOf(options)),
