@@ -8,7 +8,7 @@ import { assertShown, readSections } from './shown-by.ts'
 const root = join(import.meta.dirname, '../..')
 const page = readFileSync(join(root, 'docs/security.md'), 'utf8')
 const files = new Set(
-  globSync('test/**/*.{test,soak,interop}.ts', { cwd: root }).map((file) => basename(file)),
+  globSync('test/**/*.{test,faults,soak,interop}.ts', { cwd: root }).map((file) => basename(file)),
 )
 const isTest = (item: string) => item.startsWith('`test/')
 
@@ -18,7 +18,7 @@ for (const { title, items } of readSections('docs/security.md').filter(({ items 
   })
 
 test('every file of tests that a table names is there', () => {
-  const named = [...page.matchAll(/[\w-]+\.(?:test|soak|interop)\.ts/g)].map(([name]) => name)
+  const named = [...page.matchAll(/[\w-]+\.(?:test|faults|soak|interop)\.ts/g)].map(([name]) => name)
   assert.ok(named.length > 10)
   assert.deepEqual(
     named.filter((name) => !files.has(name)),
@@ -28,7 +28,7 @@ test('every file of tests that a table names is there', () => {
 
 test('every threat names its tests, but what nothing can stop', () => {
   const threats = page.split(/^## /m).slice(1)
-  const unshown = threats.filter((threat) => !/[\w-]+\.(?:test|soak|interop)\.ts/.test(threat))
+  const unshown = threats.filter((threat) => !/[\w-]+\.(?:test|faults|soak|interop)\.ts/.test(threat))
   assert.deepEqual(
     unshown.map((threat) => threat.split('\n')[0]),
     ['A stolen refresher'],

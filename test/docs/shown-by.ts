@@ -33,7 +33,8 @@ export function readSections(page: string): readonly Section[] {
 
 /** Fails unless the item is `` `test/….ts`: name `` of a test that is really there. */
 export function assertShown(item: string): void {
-  const [, file = '', name = ''] = /^`(test\/[\w/.-]+\.(?:test|interop|soak)\.ts)`: (\S.*)$/.exec(item) ?? []
+  const [, file = '', name = ''] =
+    /^`(test\/[\w/.-]+\.(?:test|faults|interop|soak)\.ts)`: (\S.*)$/.exec(item) ?? []
   assert.ok(file, `expected \`test/….ts\`: the test's name, found ${item}`)
   assert.ok(existsSync(join(root, file)), `${file} is not there`)
   assert.ok(hasTest(readFileSync(join(root, file), 'utf8'), name), `${file} has no test called "${name}"`)
