@@ -1,47 +1,23 @@
 /** The only nats-server stands still in the middle of a run: nothing fails, nothing is done twice, the run ends late. */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { defaultEntries } from '../../sandbox/default-entries.ts'
-import { entryName } from '../../sandbox/entry.ts'
 import { writeFaults } from '../../sandbox/faults.ts'
 import { buckets, daemons } from '../../shared/contracts/subjects.ts'
 import type { TargetRecord } from '../../shared/work/target-record.ts'
 import { connectAlmighty } from '../support/almighty.ts'
 import { whileBusStandsStill } from '../support/bus-pause.ts'
 import { useHeldSite } from '../support/held-site.ts'
+import { dune, duneOnce, mu2e, mu2eOnce, node1, nova, plainEntries } from '../support/held-work.ts'
 import { eventually } from '../support/latch.ts'
 import { isGone } from '../support/processes.ts'
 import { findMisplaced } from '../support/site-ends.ts'
 import { type } from '../support/terminal.ts'
 import { readMails } from '../support/told.ts'
 
-const dune = 'dune_production'
-const mu2e = 'mu2e_production'
-const nova = 'nova_analysis'
-const node1 = 'dunegpvm01.sandbox.test'
-
-const options = {
-  entries: defaultEntries.filter((entry) => entryName(entry) !== 'dune-2_production'),
-  holdSsh: true,
-}
-
-const duneOnce = {
-  'refresh dune_production': 1,
-  'store dune_production credd1': 1,
-  'push dunegpvm01 dunepro': 1,
-  'push sharedgpvm01 dunepro': 1,
-}
-const mu2eOnce = {
-  'refresh mu2e_production': 1,
-  'store mu2e_production credd1': 1,
-  'store mu2e_production credd2': 1,
-  'push mu2egpvm01 mu2epro': 1,
-  'push sharedgpvm01 mu2epro': 1,
-}
 const bothOnce = { ...duneOnce, ...mu2eOnce }
 
 describe('a run whose bus stands still', { concurrency: 1, timeout: 400_000 }, () => {
-  const at = useHeldSite(options)
+  const at = useHeldSite({ entries: plainEntries, holdSsh: true })
 
   /** The run ends whole, told of no failure; and no attempt was used up. */
   async function endOf(run: string, entries: readonly string[]) {

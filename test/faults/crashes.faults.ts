@@ -3,48 +3,21 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
-import { defaultEntries } from '../../sandbox/default-entries.ts'
-import { entryName } from '../../sandbox/entry.ts'
 import { writeFaults } from '../../sandbox/faults.ts'
 import { daemons } from '../../shared/contracts/subjects.ts'
 import { readMailsAbout } from '../support/admin-mails.ts'
 import { connectAlmighty } from '../support/almighty.ts'
 import { useHeldSite } from '../support/held-site.ts'
+import { dune, duneOnce, mu2e, mu2eOnce, node1, node2, nova, plainEntries } from '../support/held-work.ts'
 import { eventually } from '../support/latch.ts'
 import { isGone } from '../support/processes.ts'
 import { findMisplaced } from '../support/site-ends.ts'
 import { readMails, readPosts } from '../support/told.ts'
 
-const node1 = 'dunegpvm01.sandbox.test'
-const node2 = 'sharedgpvm01.sandbox.test'
-const dune = 'dune_production'
-const mu2e = 'mu2e_production'
-const nova = 'nova_analysis'
-
-// Without the second entry of dune, every storer, login and refresh is known by its service.
-const options = {
-  entries: defaultEntries.filter((entry) => entryName(entry) !== 'dune-2_production'),
-  holdSsh: true,
-}
-
-const duneOnce = {
-  'refresh dune_production': 1,
-  'store dune_production credd1': 1,
-  'push dunegpvm01 dunepro': 1,
-  'push sharedgpvm01 dunepro': 1,
-}
-const mu2eOnce = {
-  'refresh mu2e_production': 1,
-  'store mu2e_production credd1': 1,
-  'store mu2e_production credd2': 1,
-  'push mu2egpvm01 mu2epro': 1,
-  'push sharedgpvm01 mu2epro': 1,
-}
-
 // Most of the time everybody waits until the server takes back what a dead daemon had: two sites at once.
 describe('a run survives', { concurrency: 2, timeout: 400_000 }, () => {
   describe('the refresher’s and the notifier’s end', { concurrency: 1 }, () => {
-    const at = useHeldSite(options)
+    const at = useHeldSite({ entries: plainEntries, holdSsh: true })
 
     it('the refresher killed while htgettoken runs', async () => {
       at.stopAt(`htgettoken:${dune}`)
@@ -79,7 +52,7 @@ describe('a run survives', { concurrency: 2, timeout: 400_000 }, () => {
   })
 
   describe('the storer’s end', { concurrency: 1 }, () => {
-    const at = useHeldSite(options)
+    const at = useHeldSite({ entries: plainEntries, holdSsh: true })
 
     it('the storer killed before condor_vault_storer has stored', async () => {
       at.stopAt(`condor_vault_storer:${dune}`)
@@ -112,7 +85,7 @@ describe('a run survives', { concurrency: 2, timeout: 400_000 }, () => {
   })
 
   describe('the server’s and the distributor’s end, and a stop of all', { concurrency: 1 }, () => {
-    const at = useHeldSite(options)
+    const at = useHeldSite({ entries: plainEntries, holdSsh: true })
 
     it('nats-server killed while work is under way', async () => {
       writeFaults(at.dir, { 'needs-onboarding': [nova] })
