@@ -14,7 +14,11 @@ function costOf(work: () => void, times: number): number {
 
 /** Fails where sixteen times as much costs more than 48 times as much time. What is done in a millisecond costs nothing. */
 export function assertLinear(few: number, workOf: (size: number) => () => void): void {
+  const large = workOf(16 * few)
+  const once = costOf(large, 1)
+  if (once < 3 * 16) return
   const small = costOf(workOf(few), 10)
-  const large = costOf(workOf(16 * few), 2)
-  assert.ok(large < 3 * 16 * Math.max(small, 1), `${small} ms, and 16 times as much ${large} ms`)
+  const most = 3 * 16 * Math.max(small, 1)
+  const least = once < most ? once : Math.min(once, costOf(large, 1))
+  assert.ok(least < most, `${small} ms, and 16 times as much ${least} ms`)
 }
