@@ -2,6 +2,6 @@
 # flood.sh BYTES: a first word, so many bytes on each output, then a last word.
 for output in 1 2; do
   echo "the beginning of $output" >&$output
-  head -c "$1" /dev/zero | tr '\0' 'o' >&$output
+  head -c "$1" /dev/zero >&$output
   echo "the end of $output" >&$output
 done
