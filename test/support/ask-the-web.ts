@@ -1,29 +1,27 @@
 /** Asks as the daemons do, once, in a process of its own with an environment of its own, and prints what came of it. */
-import pino from 'pino'
-import { sendMail } from '../../services/notifier/channels/email.ts'
-import { postJson } from '../../services/notifier/channels/post-json.ts'
-import { connectBus } from '../../shared/bus/connect.ts'
-import type { Notification } from '../../shared/contracts/messages.ts'
-import { getText } from '../../shared/https/request.ts'
 import { onTrustProblem } from '../../shared/https/trust.ts'
-import { post } from '../../shared/telemetry/exporters/post.ts'
-import { ofRun } from '../services/build.ts'
 
 const [what = '', url = '', file] = process.argv.slice(2)
 const address = new URL(url)
 const timeoutMs = 20_000
 
-const mail: Notification = {
-  ...{ ...ofRun(), channel: 'email', to: 'dune@lab.example', id: 'run.email.dune@lab.example' },
-  ...{ subject: 'a subject', text: 'a text' },
-}
-
+/** Each loads what it needs alone. */
 const ways: Readonly<Record<string, () => Promise<unknown>>> = {
-  get: () => getText(address, { caPath: file, timeoutMs }),
-  webhook: () => postJson(url, {}, { name: 'Slack' }),
-  push: () => post(url, { contentType: 'text/plain', content: 'x' }, AbortSignal.timeout(timeoutMs)),
+  get: async () => {
+    const { getText } = await import('../../shared/https/request.ts')
+    return getText(address, { caPath: file, timeoutMs })
+  },
+  webhook: async () => {
+    const { postJson } = await import('../../services/notifier/channels/post-json.ts')
+    return postJson(url, {}, { name: 'Slack' })
+  },
+  push: async () => {
+    const { post } = await import('../../shared/telemetry/exporters/post.ts')
+    return post(url, { contentType: 'text/plain', content: 'x' }, AbortSignal.timeout(timeoutMs))
+  },
   pushgateway: async () => {
     const { openPushgateway } = await import('../../shared/telemetry/exporters/pushgateway.ts')
+    const { default: pino } = await import('pino')
     const quiet = pino({ level: 'silent' })
     const site = () => ({ entries: [] })
     await openPushgateway('storer', { host: url, jobname: 'j' }, site, quiet).push()
@@ -38,12 +36,22 @@ const ways: Readonly<Record<string, () => Promise<unknown>>> = {
     await otlp[Symbol.asyncDispose]()
     return dropped('otlp')
   },
-  mail: () =>
-    sendMail(mail, {
-      ...{ from: 'tokens@lab.example', tls: 'starttls' },
-      ...{ smtpHost: address.hostname, smtpPort: Number(address.port) },
-    }),
+  mail: async () => {
+    const { sendMail } = await import('../../services/notifier/channels/email.ts')
+    const { ofRun } = await import('../services/build.ts')
+    return sendMail(
+      {
+        ...{ ...ofRun(), channel: 'email', to: 'dune@lab.example', id: 'run.email.dune@lab.example' },
+        ...{ subject: 'a subject', text: 'a text' },
+      },
+      {
+        ...{ from: 'tokens@lab.example', tls: 'starttls' },
+        ...{ smtpHost: address.hostname, smtpPort: Number(address.port) },
+      },
+    )
+  },
   bus: async () => {
+    const { connectBus } = await import('../../shared/bus/connect.ts')
     await using bus = await connectBus({ servers: [url], user: 'operator', seedFile: file ?? '', once: true })
     return bus.nc.info?.tls_required
   },

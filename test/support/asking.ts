@@ -2,6 +2,7 @@
 import { execFile } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
+import { compileCache } from './compile-cache.ts'
 
 const program = fileURLToPath(new URL('ask-the-web.ts', import.meta.url))
 
@@ -17,6 +18,8 @@ export interface Asked {
 
 export async function askTheWeb(env: Record<string, string>, ...words: readonly string[]): Promise<Asked> {
   const run = promisify(execFile)
-  const { stdout } = await run(process.execPath, [program, ...words], { env: { HOME: '/', ...env } })
+  const { stdout } = await run(process.execPath, [program, ...words], {
+    env: { HOME: '/', ...compileCache, ...env },
+  })
   return JSON.parse(stdout)
 }
