@@ -11,8 +11,8 @@ import { nextRunId } from '../../shared/contracts/run-id.ts'
 import { buckets, daemons, notifySubject, streams } from '../../shared/contracts/subjects.ts'
 import { connectAlmighty } from '../support/almighty.ts'
 import { eventually } from '../support/latch.ts'
-import { makeDirectory, type Pipeline, startPipeline } from '../support/pipeline.ts'
 import { assertNoMisuse, findMisplaced } from '../support/site-ends.ts'
+import { usePipeline } from '../support/use-pipeline.ts'
 
 const farAway = '7ZZZZZZZZZZZZZZZZZZZZZZZZZ'
 const garbage = [
@@ -28,42 +28,39 @@ const garbage = [
 const totals = { done: 10, failed: 0, superseded: 0, unfinished: 0 }
 
 describe('a bus on which anything is written', { concurrency: 1, timeout: 600_000 }, () => {
-  const stop = new AsyncDisposableStack()
-  let pipe: Pipeline
+  const at = usePipeline()
   let almighty: Bus
   let places: string
 
   before(async () => {
-    const directory = stop.use(await makeDirectory())
-    pipe = stop.use(await startPipeline({ dir: directory.path }))
-    const reload = () => void pipe.supervisor.kill('nats-server', 'SIGHUP')
-    almighty = await connectAlmighty(pipe.site.layout.state, pipe.supervisor.url, reload)
-    stop.defer(() => almighty.nc.close())
+    const reload = () => void at.pipe.supervisor.kill('nats-server', 'SIGHUP')
+    almighty = await connectAlmighty(at.pipe.site.layout.state, at.pipe.supervisor.url, reload)
     assert.deepEqual((await run()).totals, totals)
     places = listPlaces()
   })
-  after(() => stop.disposeAsync())
+  after(() => almighty?.nc.close())
 
-  const run = async (): Promise<RunStatus> => pipe.finish((await pipe.untilRunStarts(60_000)).run, 200_000)
+  const run = async (): Promise<RunStatus> =>
+    at.pipe.finish((await at.pipe.untilRunStarts(60_000)).run, 200_000)
   /** Where tokens lie: on which nodes, in which credds, under which names. */
   const listPlaces = () => {
-    const { nodes, credds } = pipe.site.layout
+    const { nodes, credds } = at.pipe.site.layout
     return [nodes, credds]
       .flatMap((root) => readdirSync(root, { recursive: true }).map(String).toSorted())
       .filter((name) => !name.includes('.managed-tokens'))
       .join('\n')
   }
-  const logOf = (daemon: string) => readFileSync(join(pipe.site.layout.logs, `${daemon}.log`), 'utf8')
+  const logOf = (daemon: string) => readFileSync(join(at.pipe.site.layout.logs, `${daemon}.log`), 'utf8')
   const write = (subject: string, body: Uint8Array | object) =>
     almighty.js.publish(subject, body instanceof Uint8Array ? body : JSON.stringify(body))
 
   async function assertWhole(): Promise<void> {
     assert.deepEqual((await run()).totals, totals)
-    assert.deepEqual(await findMisplaced(pipe.site), [])
-    assertNoMisuse(pipe.site)
+    assert.deepEqual(await findMisplaced(at.pipe.site), [])
+    assertNoMisuse(at.pipe.site)
     assert.equal(listPlaces(), places, 'tokens lie where they lay, and nowhere else')
     assert.deepEqual(
-      pipe.life.all.filter(({ type }) => type === 'died'),
+      at.pipe.life.all.filter(({ type }) => type === 'died'),
       [],
       'no daemon dies',
     )
@@ -115,7 +112,7 @@ describe('a bus on which anything is written', { concurrency: 1, timeout: 600_00
   })
 
   it('as items for other places, other people and later runs', async () => {
-    const mails = () => readdirSync(join(pipe.site.dir, 'mail')).length
+    const mails = () => readdirSync(join(at.pipe.site.dir, 'mail')).length
     const ahead = nextRunId(undefined, Date.now() + 12 * 3_600_000)
     for (const id of [farAway, ahead]) {
       const about = {
@@ -158,8 +155,8 @@ describe('a bus on which anything is written', { concurrency: 1, timeout: 600_00
     const dead = await almighty.jsm.streams.info(streams.dead)
     assert.ok(dead.state.messages > 0)
     await eventually(async () => mails() > 0, 'the administrators hear of it')
-    const sent = readdirSync(join(pipe.site.dir, 'mail')).map((file) =>
-      readFileSync(join(pipe.site.dir, 'mail', file), 'utf8'),
+    const sent = readdirSync(join(at.pipe.site.dir, 'mail')).map((file) =>
+      readFileSync(join(at.pipe.site.dir, 'mail', file), 'utf8'),
     )
     for (const mail of sent) assert.doesNotMatch(mail, /^(To|X-Envelope-To): .*evil@/im)
   })

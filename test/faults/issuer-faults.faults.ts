@@ -2,37 +2,32 @@
 import assert from 'node:assert/strict'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { after, before, describe, it } from 'node:test'
+import { describe, it } from 'node:test'
 import { type Faults, writeFaults } from '../../sandbox/faults.ts'
 import { encodeToken } from '../../shared/contracts/subjects.ts'
 import { eventually } from '../support/latch.ts'
-import { makeDirectory, type Pipeline, startPipeline } from '../support/pipeline.ts'
 import { assertNoMisuse } from '../support/site-ends.ts'
+import { usePipeline } from '../support/use-pipeline.ts'
 
 const settings = { vault: { rateLimitPause: '2s' } }
 const all = ['dune_production', 'dune-2_production', 'mu2e_production', 'nova_analysis'] as const
 
 describe('at the token issuer', { timeout: 400_000 }, () => {
-  let dir: string
-  let pipe: Pipeline
-  const stop = new AsyncDisposableStack()
-  before(async () => {
-    dir = stop.use(await makeDirectory()).path
-    pipe = stop.use(await startPipeline({ dir, settings }))
-  })
-  after(() => stop.disposeAsync())
+  const at = usePipeline(() => ({ settings }))
 
   /** Each entry's end, with what is said to be at fault, and who was told to log in. */
   async function runWith(faults: Faults) {
-    writeFaults(dir, faults)
-    const before = new Set(readdirSync(pipe.site.layout.mail))
-    const { run } = await pipe.startRun()
-    const { entries } = await pipe.finish(run)
-    const failed = (await pipe.storedFacts(run)).filter(({ subject }) => subject.startsWith('token.failed.'))
+    writeFaults(at.dir, faults)
+    const before = new Set(readdirSync(at.pipe.site.layout.mail))
+    const { run } = await at.pipe.startRun()
+    const { entries } = await at.pipe.finish(run)
+    const failed = (await at.pipe.storedFacts(run)).filter(({ subject }) =>
+      subject.startsWith('token.failed.'),
+    )
     const causes = new Map(failed.map(({ body }) => [body.entry, body.causeName]))
-    const mails = readdirSync(pipe.site.layout.mail)
+    const mails = readdirSync(at.pipe.site.layout.mail)
       .filter((file) => !before.has(file))
-      .map((file) => readFileSync(join(pipe.site.layout.mail, file), 'utf8').replaceAll('=\r\n', ''))
+      .map((file) => readFileSync(join(at.pipe.site.layout.mail, file), 'utf8').replaceAll('=\r\n', ''))
     return {
       ends: Object.fromEntries(
         entries.map(({ entry, refresh }) => [
@@ -66,7 +61,7 @@ describe('at the token issuer', { timeout: 400_000 }, () => {
   })
 
   const keptToken = (name: string) =>
-    join(pipe.site.layout.state, 'refresher', 'tokens', encodeToken(name), 'vault-token')
+    join(at.pipe.site.layout.state, 'refresher', 'tokens', encodeToken(name), 'vault-token')
 
   it('a kept vault token that is refused hides nothing, and is gone', async () => {
     assert.deepEqual(new Set(Object.values((await runWith({})).ends)), new Set(['done']))
@@ -84,14 +79,14 @@ describe('at the token issuer', { timeout: 400_000 }, () => {
   })
 
   it('a rate limit that only the daemon’s own question meets starts the pause, and fails nothing', async () => {
-    writeFaults(dir, { 'lookup-rate-limit': true })
-    const log = join(pipe.site.layout.logs, 'refresher.log')
-    const { run } = await pipe.startRun()
+    writeFaults(at.dir, { 'lookup-rate-limit': true })
+    const log = join(at.pipe.site.layout.logs, 'refresher.log')
+    const { run } = await at.pipe.startRun()
     await eventually(async () => /Vault asks for a pause/.test(readFileSync(log, 'utf8')), 'a pause')
-    writeFaults(dir, {})
-    const { totals } = await pipe.finish(run)
+    writeFaults(at.dir, {})
+    const { totals } = await at.pipe.finish(run)
     assert.deepEqual([totals.done, totals.failed], [10, 0])
   })
 
-  it('and no program was used in a way that it must not be', () => assertNoMisuse({ dir }))
+  it('and no program was used in a way that it must not be', () => assertNoMisuse({ dir: at.dir }))
 })

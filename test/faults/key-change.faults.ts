@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { after, before, describe, it } from 'node:test'
+import { before, describe, it } from 'node:test'
 import { createAccount, createCurve, createUser, fromSeed, type KeyPair } from '@nats-io/nkeys'
 import { type Daemon, daemons } from '../../shared/contracts/subjects.ts'
 import {
@@ -13,37 +13,35 @@ import {
   signingSeedFile,
   trustedSignersFile,
 } from '../../shared/daemon/state.ts'
-import { makeDirectory, type Pipeline, startPipeline } from '../support/pipeline.ts'
+import { usePipeline } from '../support/use-pipeline.ts'
 
 describe('a change of keys', { concurrency: 1, timeout: 600_000 }, () => {
-  const stop = new AsyncDisposableStack()
-  let pipe: Pipeline
+  const at = usePipeline()
   let state: string
   let whole: unknown
 
   before(async () => {
-    const directory = stop.use(await makeDirectory())
-    pipe = stop.use(await startPipeline({ dir: directory.path }))
-    state = pipe.site.layout.state
+    state = at.pipe.site.layout.state
     whole = await runToEnd()
   })
-  after(() => stop.disposeAsync())
 
   async function runToEnd() {
-    const { run } = await pipe.untilRunStarts(60_000)
-    const { totals } = await pipe.finish(run, 160_000)
+    const { run } = await at.pipe.untilRunStarts(60_000)
+    const { totals } = await at.pipe.finish(run, 160_000)
     assert.equal(totals.failed + totals.unfinished, 0)
-    const failed = (await pipe.storedFacts(run)).filter(({ subject }) => subject.startsWith('token.failed'))
+    const failed = (await at.pipe.storedFacts(run)).filter(({ subject }) =>
+      subject.startsWith('token.failed'),
+    )
     assert.deepEqual(failed, [])
     return totals
   }
   const read = (file: string) => readFileSync(file, 'utf8').trim()
   const writeSeed = (file: string, pair: KeyPair) =>
     writeFileSync(file, new TextDecoder().decode(pair.getSeed()), { mode: 0o600 })
-  const restart = (daemon: Daemon) => pipe.killAndAwait(daemon, 'SIGKILL')
+  const restart = (daemon: Daemon) => at.pipe.killAndAwait(daemon, 'SIGKILL')
   const configure = (sealing: object) => {
-    const text = read(pipe.site.config).replace(/^sealing: .*$/m, '')
-    writeFileSync(pipe.site.config, `${text.trim()}\nsealing: ${JSON.stringify(sealing)}\n`)
+    const text = read(at.pipe.site.config).replace(/^sealing: .*$/m, '')
+    writeFileSync(at.pipe.site.config, `${text.trim()}\nsealing: ${JSON.stringify(sealing)}\n`)
   }
 
   it('of signing: the distributor trusts both, the refresher signs with the new one, the old one goes', async () => {
@@ -79,7 +77,7 @@ describe('a change of keys', { concurrency: 1, timeout: 600_000 }, () => {
 
   it('of the bus: nats-server knows both of a daemon, which comes back with the new one, the old one goes', async () => {
     const { conf } = natsFiles(state)
-    const reload = () => void pipe.supervisor.kill('nats-server', 'SIGHUP')
+    const reload = () => void at.pipe.supervisor.kill('nats-server', 'SIGHUP')
     const before = read(conf)
     const made = new Map(daemons.map((daemon) => [daemon, createUser()]))
     let both = before

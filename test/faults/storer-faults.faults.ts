@@ -4,14 +4,15 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { chmodSync, existsSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { after, before, beforeEach, describe, it } from 'node:test'
+import { before, beforeEach, describe, it } from 'node:test'
 import { type Faults, writeFaults } from '../../sandbox/faults.ts'
 import { hold, release, waitHeld } from '../../sandbox/hold.ts'
 import type { RunStatus } from '../../services/notifier/ledger/answer-status.ts'
 import { eventually } from '../support/latch.ts'
 import { patience } from '../support/patience.ts'
-import { makeDirectory, type Pipeline, startPipeline } from '../support/pipeline.ts'
-import { assertNoMisuse, assertNothingLeft, findMisplaced } from '../support/site-ends.ts'
+import type { Pipeline } from '../support/pipeline.ts'
+import { assertNoMisuse, findMisplaced } from '../support/site-ends.ts'
+import { usePipeline } from '../support/use-pipeline.ts'
 
 const credd1 = 'credd1.sandbox.test'
 const credd2 = 'credd2.sandbox.test'
@@ -19,34 +20,21 @@ const credd2 = 'credd2.sandbox.test'
 const timeouts = { ...patience.timeouts, vaultStorerTimeout: '15s' }
 
 describe('a storer run that goes wrong', { timeout: 400_000 }, () => {
-  let directory: Awaited<ReturnType<typeof makeDirectory>>
-  let pipe: Pipeline
-  const stop = new AsyncDisposableStack()
+  const at = usePipeline((around) => ({
+    settings: { timeouts, storer: { condorVaultStorer: talkative(around) } },
+  }))
 
   before(async () => {
-    directory = await makeDirectory()
-    const { path } = directory
-    pipe = await startPipeline({
-      dir: join(path, 'site'),
-      settings: { timeouts, storer: { condorVaultStorer: talkative(path) } },
-    })
-    stop.use(pipe)
     const { totals } = await runWith({})
     assert.equal(totals.failed, 0)
   })
 
-  beforeEach(() => writeFaults(pipe.site.dir, {}))
-
-  after(async () => {
-    await stop.disposeAsync()
-    await assertNothingLeft(join(directory.path, 'site'))
-    await directory[Symbol.asyncDispose]()
-  })
+  beforeEach(() => writeFaults(at.pipe.site.dir, {}))
 
   async function runWith(faults: Faults, body: object = {}): Promise<RunStatus> {
-    writeFaults(pipe.site.dir, faults)
-    const { run } = await pipe.startRun(body)
-    return pipe.finish(run)
+    writeFaults(at.pipe.site.dir, faults)
+    const { run } = await at.pipe.startRun(body)
+    return at.pipe.finish(run)
   }
 
   const silences: Record<string, [Faults, string[]]> = {
@@ -57,42 +45,44 @@ describe('a storer run that goes wrong', { timeout: 400_000 }, () => {
   }
   for (const [what, [faults, codes]] of Object.entries(silences))
     it(`one credd ${what}: the other has everything, nodes wait for nobody, only that one is reported`, async () => {
-      forgetStored(pipe, credd1)
+      forgetStored(at.pipe, credd1)
       const status = await runWith(faults)
       assert.deepEqual(failedOf(status), ['dune-2_production credd2', 'mu2e_production credd2'])
-      assert.deepEqual(await findMisplaced(pipe.site), [])
-      const facts = await pipe.storedFacts(status.run)
+      assert.deepEqual(await findMisplaced(at.pipe.site), [])
+      const facts = await at.pipe.storedFacts(status.run)
       const reported = facts.filter(({ subject }) => subject.startsWith('token.failed.'))
       assert.deepEqual(
         reported.filter(({ body }) => body.target !== credd2 || !codes.includes(String(body.code))),
         [],
       )
       assert.equal(facts.filter(({ subject }) => subject.startsWith('token.pushed.')).length, 6)
-      assertNoMisuse(pipe.site)
+      assertNoMisuse(at.pipe.site)
     })
 
   it('while a storer stands still, and nothing is stored yet, nodes get their tokens', async () => {
     const points = ['dune_production', 'mu2e_production'].map((service) => `condor_vault_storer:${service}`)
-    for (const point of points) hold(pipe.site.dir, point)
-    const { run } = await pipe.startRun()
+    for (const point of points) hold(at.pipe.site.dir, point)
+    const { run } = await at.pipe.startRun()
     const heard = (kind: string) =>
-      pipe.facts.all.filter(({ subject, body }) => body.run === run && subject.startsWith(`token.${kind}.`))
+      at.pipe.facts.all.filter(
+        ({ subject, body }) => body.run === run && subject.startsWith(`token.${kind}.`),
+      )
     await eventually(async () => heard('pushed').length === 6, 'six pushes')
     assert.deepEqual(heard('stored'), [])
-    for (const point of points) release(pipe.site.dir, point)
-    await pipe.finish(run)
-    assertNoMisuse(pipe.site)
+    for (const point of points) release(at.pipe.site.dir, point)
+    await at.pipe.finish(run)
+    assertNoMisuse(at.pipe.site)
   })
 
   it('Vault away in the middle of a run: an outage, and nobody is asked to log in', async () => {
-    hold(pipe.site.dir, 'condor_vault_storer:mu2e_production')
-    const { run } = await pipe.startRun({ services: ['mu2e_production'] })
-    await waitHeld(pipe.site.dir, 'condor_vault_storer:mu2e_production')
-    writeFaults(pipe.site.dir, { 'vault-down': true })
-    release(pipe.site.dir, 'condor_vault_storer:mu2e_production')
-    const status = await pipe.finish(run)
+    hold(at.pipe.site.dir, 'condor_vault_storer:mu2e_production')
+    const { run } = await at.pipe.startRun({ services: ['mu2e_production'] })
+    await waitHeld(at.pipe.site.dir, 'condor_vault_storer:mu2e_production')
+    writeFaults(at.pipe.site.dir, { 'vault-down': true })
+    release(at.pipe.site.dir, 'condor_vault_storer:mu2e_production')
+    const status = await at.pipe.finish(run)
     assert.deepEqual(failedOf(status), ['mu2e_production credd1', 'mu2e_production credd2'])
-    assert.deepEqual(await codesOf(pipe, run), ['vault-unreachable'])
+    assert.deepEqual(await codesOf(at.pipe, run), ['vault-unreachable'])
   })
 
   const ends: Record<string, [Faults, string]> = {
@@ -104,39 +94,39 @@ describe('a storer run that goes wrong', { timeout: 400_000 }, () => {
     it(`a storer that ${what}: ${code}, and no process of it is left`, async () => {
       const status = await runWith(faults, { services: ['dune_production', 'mu2e_production'] })
       assert.deepEqual(failedOf(status), ['dune_production credd1'])
-      assert.deepEqual(await codesOf(pipe, status.run), [code])
-      await eventually(async () => storerProcesses(pipe.site.dir).length === 0, 'no process of a storer')
-      assertNoMisuse(pipe.site)
+      assert.deepEqual(await codesOf(at.pipe, status.run), [code])
+      await eventually(async () => storerProcesses(at.pipe.site.dir).length === 0, 'no process of a storer')
+      assertNoMisuse(at.pipe.site)
     })
 
   it('a stranger who holds the host’s lock is reported, and once the lock is free the work is done', async (t) => {
-    const lock = join(pipe.site.layout.state, 'storer.lock')
+    const lock = join(at.pipe.site.layout.state, 'storer.lock')
     const stranger = spawn('flock', [lock, 'sh', '-c', 'echo held; exec cat'])
     // Whoever is last to have the lock goes when its input ends.
     t.after(() => stranger.stdin.end())
     await once(stranger.stdout, 'data')
-    const { run } = await pipe.startRun({ services: ['dune_production'] })
-    const status = await pipe.finish(run)
+    const { run } = await at.pipe.startRun({ services: ['dune_production'] })
+    const status = await at.pipe.finish(run)
     assert.deepEqual(failedOf(status), ['dune_production credd1'])
-    assert.deepEqual(await codesOf(pipe, run), ['storer-locked'])
+    assert.deepEqual(await codesOf(at.pipe, run), ['storer-locked'])
     stranger.stdin.end()
-    await pipe.untilStatus(run, 'the credd has its token', ({ totals }) => totals.failed === 0)
+    await at.pipe.untilStatus(run, 'the credd has its token', ({ totals }) => totals.failed === 0)
   })
 
   it('a storer that prints 1 GB does its work, and the daemon stays small', async () => {
-    const flood = join(directory.path, 'flood')
+    const flood = join(at.around, 'flood')
     writeFileSync(flood, '')
     const status = await runWith({}, { services: ['dune_production'] })
     rmSync(flood)
     assert.deepEqual([failedOf(status), existsSync(`${flood}ed`)], [[], true])
-    const pid = pipe.supervisor.pids().storer
+    const pid = at.pipe.supervisor.pids().storer
     const peak = Number(/^VmHWM:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1_024
     assert.ok(peak < 150, `the storer took ${peak} MB at most`)
   })
 
   it('each token that is stored is a line in the log, with what is kept of it here and how long it lives', async () => {
     const status = await runWith({}, { services: ['mu2e_production'] })
-    const lines = logOf(pipe, status.run).filter(({ msg }) => msg === 'vault token stored')
+    const lines = logOf(at.pipe, status.run).filter(({ msg }) => msg === 'vault token stored')
     const told = lines.map(({ service, credd, file }) => [service, credd, existsSync(String(file))])
     assert.deepEqual(told.sort(), [
       ['mu2e_production', credd1, true],
@@ -149,33 +139,33 @@ describe('a storer run that goes wrong', { timeout: 400_000 }, () => {
   })
 
   it('a credd whose credential monitor does not work has its token, and that jobs get none of it is told', async () => {
-    const { layout } = pipe.site
+    const { layout } = at.pipe.site
     const top = join(layout.credds, credd1, 'dunepro', 'dune_production.top')
     const anHourAgo = Date.now() / 1_000 - 3_600
     utimesSync(top, anHourAgo, anHourAgo)
     rmSync(top.replace(/top$/, 'use'), { force: true })
     const status = await runWith({ 'credmon-down': ['credd1'] }, { services: ['dune_production'] })
     assert.deepEqual(failedOf(status), [])
-    const facts = await pipe.storedFacts(status.run)
+    const facts = await at.pipe.storedFacts(status.run)
     const stored = facts.find(({ subject }) => subject.startsWith('token.stored.'))
     assert.equal(stored?.body.waitingSince, new Date(Math.floor(anHourAgo) * 1_000).toISOString())
-    const warned = logOf(pipe, status.run).filter(
+    const warned = logOf(at.pipe, status.run).filter(
       ({ level, waitingSince }) => level === 'warn' && waitingSince,
     )
     assert.deepEqual(
       warned.map(({ service, credd }) => [service, credd]),
       [['dune_production', credd1]],
     )
-    forgetStored(pipe, credd1)
+    forgetStored(at.pipe, credd1)
   })
 
   it('a credd swept empty behind our back is filled again by the next run, without a login', async () => {
-    forgetStored(pipe, credd1)
-    const logins = personsLogins(pipe)
+    forgetStored(at.pipe, credd1)
+    const logins = personsLogins(at.pipe)
     const status = await runWith({})
     assert.deepEqual(failedOf(status), [])
-    assert.deepEqual(await findMisplaced(pipe.site), [])
-    assert.deepEqual(personsLogins(pipe), logins)
+    assert.deepEqual(await findMisplaced(at.pipe.site), [])
+    assert.deepEqual(personsLogins(at.pipe), logins)
   })
 })
 

@@ -10,8 +10,8 @@ import { generateEntries } from '../../sandbox/generated-entries.ts'
 import { hold, release, waitHeld } from '../../sandbox/hold.ts'
 import type { RunStatus } from '../../services/notifier/ledger/answer-status.ts'
 import { tokensOf } from '../support/canary.ts'
-import { makeDirectory, type Pipeline, startPipeline } from '../support/pipeline.ts'
-import { assertNoMisuse, assertNothingLeft, findMisplaced } from '../support/site-ends.ts'
+import { assertNoMisuse, findMisplaced } from '../support/site-ends.ts'
+import { usePipeline } from '../support/use-pipeline.ts'
 
 // One credd and no node: nothing runs that these tests do not look at.
 const entries = generateEntries({ entries: 1, nodes: 0, credds: 1 })
@@ -29,31 +29,20 @@ const steps: Record<string, string> = {
 }
 
 describe('a storer that is killed', { timeout: 400_000 }, () => {
-  let directory: Awaited<ReturnType<typeof makeDirectory>>
-  let pipe: Pipeline
-  const stop = new AsyncDisposableStack()
+  const at = usePipeline(() => ({ entries }))
 
   before(async () => {
-    directory = await makeDirectory()
-    pipe = await startPipeline({ dir: directory.path, entries })
-    stop.use(pipe)
-    await pipe.finish((await pipe.startRun()).run)
-  })
-
-  after(async () => {
-    await stop.disposeAsync()
-    await assertNothingLeft(directory.path)
-    await directory[Symbol.asyncDispose]()
+    await at.pipe.finish((await at.pipe.startRun()).run)
   })
 
   for (const [when, point] of Object.entries(steps))
     it(`${when}: the next run finds a vault token, and none is left in /tmp`, async () => {
-      const { site } = pipe
+      const { site } = at.pipe
       const old = credds.map(kept)
       // An emptied credd makes the storer get new vault tokens; everything else it would take from the last run.
       emptyCredds()
       // The answer about the version is remembered: only a new daemon asks.
-      if (point === 'condor_version') await pipe.killAndAwait('storer', 'SIGKILL')
+      if (point === 'condor_version') await at.pipe.killAndAwait('storer', 'SIGKILL')
       const { totals } = await killAt(point, () => {
         for (const [index, credd] of credds.entries())
           assert.ok(isIssued(kept(credd)) || kept(credd) === old[index], 'right after the kill')
@@ -70,9 +59,9 @@ describe('a storer that is killed', { timeout: 400_000 }, () => {
     const owner = (file: string) => `somebody’s own ${file}\n`
 
     before(async () => {
-      writeFaults(pipe.site.dir, { 'old-condor': true })
+      writeFaults(at.pipe.site.dir, { 'old-condor': true })
       // The answer about the version is remembered: the next storer asks anew.
-      await pipe.killAndAwait('storer', 'SIGKILL')
+      await at.pipe.killAndAwait('storer', 'SIGKILL')
       for (const file of theirs) writeFileSync(file, owner(file), { mode: 0o600 })
     })
 
@@ -86,12 +75,12 @@ describe('a storer that is killed', { timeout: 400_000 }, () => {
 
     it('files found under the shared names are put back after a run', async () => {
       emptyCredds()
-      const { totals } = await pipe.finish((await pipe.startRun({ services: [service] })).run)
+      const { totals } = await at.pipe.finish((await at.pipe.startRun({ services: [service] })).run)
       assert.equal(totals.done, 1)
       assertTheirs()
       const shared = readdirSync('/tmp').filter((name) => /^[vb]t_u0/.test(name))
       assert.deepEqual(shared.sort(), ['vt_u0', `vt_u0-${service}`])
-      assert.deepEqual(tokensInTmp(pipe.site.dir), [])
+      assert.deepEqual(tokensInTmp(at.pipe.site.dir), [])
     })
 
     it('and after a kill', async () => {
@@ -106,38 +95,38 @@ describe('a storer that is killed', { timeout: 400_000 }, () => {
       assert.equal(totals.done, 1)
       for (const credd of credds) assert.ok(isIssued(kept(credd)))
       assertTheirs()
-      assertNoMisuse(pipe.site)
+      assertNoMisuse(at.pipe.site)
     })
   })
 
   /** Starts a run, kills the storer at the hold point, and returns how the next run ended. */
   async function killAt(point: string, look: () => void, lookBefore = () => {}): Promise<RunStatus> {
-    const { dir } = pipe.site
+    const { dir } = at.pipe.site
     hold(dir, point)
     try {
-      await pipe.startRun({ services: [service] })
+      await at.pipe.startRun({ services: [service] })
       await waitHeld(dir, point)
       lookBefore()
-      await pipe.killAndAwait('storer', 'SIGKILL')
+      await at.pipe.killAndAwait('storer', 'SIGKILL')
       look()
     } finally {
       release(dir, point)
     }
     // A newer item is delivered at once; the killed one's would come after the ack wait.
-    return pipe.finish((await pipe.startRun({ services: [service] })).run)
+    return at.pipe.finish((await at.pipe.startRun({ services: [service] })).run)
   }
 
   function emptyCredds(): void {
     for (const credd of credds)
-      rmSync(join(pipe.site.layout.credds, credd, account), { recursive: true, force: true })
+      rmSync(join(at.pipe.site.layout.credds, credd, account), { recursive: true, force: true })
   }
 
   const kept = (credd: string) =>
-    read(join(pipe.site.layout.state, 'storer', 'vault-tokens', `vt_u0-${credd}-${service}`))
+    read(join(at.pipe.site.layout.state, 'storer', 'vault-tokens', `vt_u0-${credd}-${service}`))
 
   /** Whether Vault gave this token out for the service. */
   const isIssued = (token: string) =>
-    read(pipe.site.layout.tokens)
+    read(at.pipe.site.layout.tokens)
       .split('\n')
       .filter(Boolean)
       .map((line) => JSON.parse(line) as { token: string; kind: string; service: string })

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { after, before, describe, it } from 'node:test'
+import { describe, it } from 'node:test'
 import { defaultEntries } from '../../sandbox/default-entries.ts'
 import { entryName, type SiteEntry } from '../../sandbox/entry.ts'
 import { writeFaults } from '../../sandbox/faults.ts'
@@ -12,7 +12,7 @@ import { readOpening } from '../../shared/daemon/sealing-keys.ts'
 import { unseal } from '../../shared/tokens/seal.ts'
 import { findLeaks, scanFiles, tokensOf } from '../support/canary.ts'
 import { dumpStreams } from '../support/dump-streams.ts'
-import { makeDirectory, type Pipeline, startPipeline } from '../support/pipeline.ts'
+import { usePipeline } from '../support/use-pipeline.ts'
 
 const besides = {
   bearer: { scopes: ['storage.read:/mu2e', 'compute.read'], audience: ['https://dcache.example'] },
@@ -33,27 +33,21 @@ const entries = defaultEntries
   }))
 
 describe('bearer tokens on nodes', { timeout: 400_000 }, () => {
-  let dir: string
-  let pipe: Pipeline
-  const stop = new AsyncDisposableStack()
-  before(async () => {
-    dir = stop.use(await makeDirectory()).path
-    pipe = stop.use(await startPipeline({ dir, entries }))
-  })
-  after(() => stop.disposeAsync())
+  const at = usePipeline(() => ({ entries }))
 
   const node = 'sharedgpvm01.sandbox.test'
-  const onNode = (name: string) => readFileSync(`${nodeTmp(pipe.site.layout, node)}/${name}`, 'utf8').trim()
+  const onNode = (name: string) =>
+    readFileSync(`${nodeTmp(at.pipe.site.layout, node)}/${name}`, 'utf8').trim()
   const claimsOf = (bearer: string) =>
     JSON.parse(Buffer.from(bearer.split('.')[1] ?? '', 'base64url').toString()) as Record<string, unknown>
-  const wrong = async () => (await verifySite({ dir })).filter(({ problems }) => problems.length > 0)
+  const wrong = async () => (await verifySite({ dir: at.dir })).filter(({ problems }) => problems.length > 0)
   const run = async () => {
-    const { run: id } = await pipe.startRun({})
-    return { id, ...(await pipe.finish(id)) }
+    const { run: id } = await at.pipe.startRun({})
+    return { id, ...(await at.pipe.finish(id)) }
   }
 
   it('that the issuer refuses cost neither the vault token nor a credd; the nodes are told as failed', async () => {
-    writeFaults(dir, { 'bearer-refused': ['dune_production', 'mu2e_production', 'nova_analysis'] })
+    writeFaults(at.dir, { 'bearer-refused': ['dune_production', 'mu2e_production', 'nova_analysis'] })
     const { entries: rows, totals } = await run()
     const states = rows.map(({ entry, refresh, targets }) => [
       entry,
@@ -71,7 +65,7 @@ describe('bearer tokens on nodes', { timeout: 400_000 }, () => {
       ...['/tmp/bt_u44592 is not there', '/tmp/bt_u44592 is not there'],
       '/tmp/bt_u46301-stash is not there',
     ])
-    writeFaults(dir, {})
+    writeFaults(at.dir, {})
   })
 
   it('lie beside the vault token or alone, with the rights that were asked for and no more', async () => {
@@ -88,18 +82,18 @@ describe('bearer tokens on nodes', { timeout: 400_000 }, () => {
     assert.equal(claims.scope, 'storage.read:/mu2e compute.read')
     assert.deepEqual(claims.aud, ['https://dcache.example'])
     assert.equal(claimsOf(onNode('bt_u46301-stash')).scope, 'storage.create:/stash')
-    const ready = (await pipe.storedFacts(id)).filter(({ subject }) => subject.startsWith('token.ready.'))
+    const ready = (await at.pipe.storedFacts(id)).filter(({ subject }) => subject.startsWith('token.ready.'))
     for (const { body } of ready) assert.ok(typeof body.renewAt === 'string')
   })
 
   it('are left in no daemon’s state, log or message; a vault token that nodes must not have is on none', async () => {
     // The server of a running site writes to its files while they are read.
-    await pipe[Symbol.asyncDispose]()
-    assert.deepEqual(await findLeaks(dir), [])
-    const tokens = tokensOf(dir)
+    await at.pipe[Symbol.asyncDispose]()
+    assert.deepEqual(await findLeaks(at.dir), [])
+    const tokens = tokensOf(at.dir)
     const bearers = tokens.filter(({ name }) => name.startsWith('bearer'))
     assert.ok(bearers.length > 3)
-    const { state, nodes } = pipe.site.layout
+    const { state, nodes } = at.pipe.site.layout
     assert.deepEqual(await scanFiles(join(state, 'refresher'), bearers), [])
     const kept = tokens.filter(({ name }) => /^vault token.*nova_analysis/.test(name))
     assert.ok((await scanFiles(join(state, 'refresher'), kept)).length > 0, 'the refresher keeps it')
@@ -107,7 +101,7 @@ describe('bearer tokens on nodes', { timeout: 400_000 }, () => {
   })
 
   it('that are sealed without the vault token do not bring it to the distributor either', async () => {
-    const { state } = pipe.site.layout
+    const { state } = at.pipe.site.layout
     const opening = await readOpening({ previousSeedFiles: [] }, state)
     const messages = await dumpStreams(state)
     const opened = messages
