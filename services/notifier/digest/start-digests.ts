@@ -9,7 +9,7 @@ import { readBacklog } from '../outbox/backlog.ts'
 import { type DigestDeps, sendDigests } from './send-digests.ts'
 import { sendAt, usualPause, type Waiting, withBacklog } from './when-to-send.ts'
 
-export interface Digests extends NewsKeeper, Disposable {
+export interface Digests extends NewsKeeper, AsyncDisposable {
   /** Sends what another notifier has kept and not sent, where there is any. */
   wake(): void
 }
@@ -61,6 +61,10 @@ export function startDigests(
       await addNews(runs, id, pieces)
       wake()
     },
-    [Symbol.dispose]: () => stop.abort(),
+    /** What is being sent is sent to its end. */
+    async [Symbol.asyncDispose]() {
+      stop.abort()
+      await sending
+    },
   }
 }
