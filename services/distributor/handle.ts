@@ -58,7 +58,7 @@ async function push(
   deps: PushDeps,
 ): Promise<Acted> {
   const content = await openToken(item, entry, deps, received)
-  const { token, bearers, missing } = deliveryOf(entry, content, Date.now())
+  const { token, bearers, lacking } = deliveryOf(entry, content, Date.now())
   const files = filesFor(entry, item.uid, token, bearers)
   const { globalMs: minLifeMs, kerberosMs: timeoutMs } = site.timeouts
   const { signal } = received
@@ -72,7 +72,7 @@ async function push(
     ),
   )
   logPushed(received.log, item, files, content)
-  if (missing) throw new Permanent(missing)
+  if (lacking) throw new Permanent(lacking)
   return { messages: [pushedEvent(item, content, warning)], expiry: content.expiry }
 }
 

@@ -4,9 +4,9 @@ import type { Bus } from '../../shared/bus/connect.ts'
 import { publishAll } from '../../shared/bus/publish.ts'
 import { littleBehindMs } from './digest/when-to-send.ts'
 import type { NotifierDeps } from './handle.ts'
-import { endOverdueRuns } from './ledger/deadlines.ts'
 import { beforeAllRuns } from './ledger/ledger.ts'
-import { readBacklog } from './outbox/backlog.ts'
+import { endOverdueRuns } from './ledger/run-end.ts'
+import { readUnheard } from './ledger/unheard.ts'
 import { watchExpiry } from './watch/watch-expiry.ts'
 import { watchSilence } from './watch/watch-silence.ts'
 
@@ -45,7 +45,7 @@ export function openClock(deps: ClockDeps): (now: Date) => Promise<void> {
   return async function look(now) {
     const isWatchDue = performance.now() >= due.watch
     if (!isWatchDue && (await ledger.openRuns()).length === 0) return
-    const { handledUntil, behindMs } = await readBacklog(bus, now)
+    const { handledUntil, behindMs } = await readUnheard(bus, now)
     await publishAll(bus, await endOverdueRuns(ledger, now, handledUntil))
     if (!isWatchDue || behindMs > littleBehindMs) return
     due.watch = performance.now() + every.watch

@@ -22,7 +22,6 @@ import { encodeToken, type TokenFact, tokenSubject } from '../../shared/contract
 import type { z } from '../../shared/contracts/zod.ts'
 import { currentSpanRef } from '../../shared/telemetry/traces/run-span.ts'
 import type { Received } from '../../shared/work/consume/handle-message.ts'
-import { finishedIfEnded } from './ledger/deadlines.ts'
 import {
   applyEvent,
   type LedgerRow,
@@ -34,6 +33,7 @@ import {
 } from './ledger/ledger.ts'
 import type { LedgerStore } from './ledger/ledger-store.ts'
 import { isCounted, type Occasion } from './ledger/occasion.ts'
+import { finishedIfEnded } from './ledger/run-end.ts'
 import { announceConfigProblems } from './news/config-problems.ts'
 import type { NewsKeeper } from './news/news-store.ts'
 import { completionOf, countRows } from './news/run-news.ts'

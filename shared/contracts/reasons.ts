@@ -22,7 +22,7 @@ export type CauseKind =
 
 export interface Reason {
   readonly means: string
-  /** One sentence; `{placeholders}` are filled from the failure's subject. */
+  /** One sentence; `{service}` becomes the service that failed. */
   readonly action: string
   readonly turn: Turn
   readonly cause: CauseKind

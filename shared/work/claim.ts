@@ -1,6 +1,6 @@
 /**
  * One holder per target, and only forward: a handler claims its target in the bucket `targets` by compare-and-set before
- * it acts, and asks again before it reports. Being done once per run and target is promised here, not by the bus.
+ * it acts, and asks again before it reports. Whoever claims last has it; the earlier one learns so at its next look. Being done once per run and target is promised here, not by the bus.
  */
 import { randomUUID } from 'node:crypto'
 import type { KV } from '@nats-io/kv'

@@ -7,7 +7,7 @@ import type { TokenFailed } from '../contracts/messages.ts'
 import { tokenSubject } from '../contracts/subjects.ts'
 import { failuresTotal } from '../telemetry/metrics/metrics.ts'
 
-/** `token.failed` for a work item, once per run, target and kind. */
+/** `token.failed` for a work item, at most twice per run and target: as failing while it is tried again, and as failed for good. */
 export function failedEvent(
   item: AboutEntry,
   stage: TokenFailed['stage'],

@@ -5,7 +5,7 @@ import { failedWith } from '../contracts/errors.ts'
 import type { Credds } from './find-credds.ts'
 
 /** What every item and every fact says of its entry. */
-export interface AboutEntry {
+export interface EntryNames {
   readonly entry: string
   readonly service: string
   readonly experiment: string
@@ -13,7 +13,7 @@ export interface AboutEntry {
 }
 
 /** Throws Permanent `entry-unknown` when the configuration has no such entry, or has it with another experiment, role or service. */
-export function findEntry({ entries, file }: Pick<Site, 'entries' | 'file'>, about: AboutEntry): Entry {
+export function findEntry({ entries, file }: Pick<Site, 'entries' | 'file'>, about: EntryNames): Entry {
   const entry = entries.find((one) => one.name === about.entry)
   if (!entry) throw unknown(`${quote(about.entry)} is not in this daemon’s configuration ${file}.`)
   for (const what of ['experiment', 'role', 'service'] as const)

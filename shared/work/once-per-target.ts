@@ -32,7 +32,10 @@ export interface TargetWork {
 
 type Circumstances = Pick<Received<unknown>, 'signal' | 'log'>
 
-/** Runs `act` for a target at most once per run, whatever comes back from the bus, and returns the messages to publish. */
+/**
+ * Brings a target to one ending in a run, whatever comes back from the bus, and returns the messages to publish. `act` runs again
+ * after a failure that may pass.
+ */
 export async function oncePerTarget(
   work: TargetWork,
   targets: KV,
@@ -68,6 +71,7 @@ async function actOnce(
       ended: { run: work.run, kind: 'done', messages } as const,
     }
     // What was done must not be done again because the bus was away when it had to be written down.
+    // Throws ClaimLost where somebody else has the target by now: this is the second look.
     await patiently(() => claim.change(done), received)
     countAttempt(stageOf(work.key), 'ok')
     return messages

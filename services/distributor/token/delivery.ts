@@ -1,4 +1,4 @@
-/** What of an opened seal belongs on this entry's nodes now, and why something of it is missing. Pure. */
+/** What of an opened seal belongs on this entry's nodes now, and why something of it is lacking. Pure. */
 import type { Entry } from '../../../shared/config/site.ts'
 import { type Failure, failure } from '../../../shared/contracts/errors.ts'
 import type { SealedContent } from '../../../shared/tokens/seal.ts'
@@ -14,7 +14,7 @@ export interface Delivery {
   readonly token: string | undefined
   readonly bearers: readonly DeliveredBearer[]
   /** The first reason why not everything is there: the rest is pushed all the same, and then this is reported. */
-  readonly missing: Failure | undefined
+  readonly lacking: Failure | undefined
 }
 
 /** By this daemon's own configuration: what was sealed besides stays where it is. */
@@ -24,15 +24,15 @@ export function deliveryOf(
   nowMs: number,
 ): Delivery {
   const bearers: DeliveredBearer[] = []
-  const missing: Failure[] = []
+  const lacking: Failure[] = []
   const lack = (what: string) =>
-    missing.push(failure('seal-missing', `The last run made no ${what} for nodes of ${name}, or it is over.`))
+    lacking.push(failure('seal-missing', `The last run made no ${what} for nodes of ${name}, or it is over.`))
   if (deliver.vault && content.token === undefined) lack('vault token')
   for (const { purpose } of deliver.bearers) {
     const sealed = content.bearers?.find((one) => one.purpose === purpose)
-    if (sealed && 'failure' in sealed) missing.push(sealed.failure)
+    if (sealed && 'failure' in sealed) lacking.push(sealed.failure)
     else if (sealed && Date.parse(sealed.expiry) > nowMs) bearers.push({ purpose, token: sealed.token })
     else lack('bearer token')
   }
-  return { token: deliver.vault ? content.token : undefined, bearers, missing: missing[0] }
+  return { token: deliver.vault ? content.token : undefined, bearers, lacking: lacking[0] }
 }

@@ -4,10 +4,10 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Logger } from 'pino'
 import type { Bus } from '../../../shared/bus/connect.ts'
 import { publishAll } from '../../../shared/bus/publish.ts'
+import { readUnheard } from '../ledger/unheard.ts'
 import { addNews, type NewsKeeper } from '../news/news-store.ts'
-import { readBacklog } from '../outbox/backlog.ts'
 import { type DigestDeps, sendDigests } from './send-digests.ts'
-import { sendAt, usualPause, type Waiting, withBacklog } from './when-to-send.ts'
+import { sendAt, usualPause, type Waiting, withUnheard } from './when-to-send.ts'
 
 export interface Digests extends NewsKeeper, AsyncDisposable {
   /** Sends what another notifier has kept and not sent, where there is any. */
@@ -39,8 +39,8 @@ export function startDigests(
     let isTime = false
     while (waiting && !isTime) {
       await sleep(Math.max(0, sendAt(waiting, pause) - performance.now()), undefined, { signal: stop.signal })
-      const backlog = await readBacklog(bus, new Date())
-      waiting = withBacklog(waiting, backlog, performance.now())
+      const backlog = await readUnheard(bus, new Date())
+      waiting = withUnheard(waiting, backlog, performance.now())
       isTime = sendAt(waiting, pause) <= performance.now()
     }
     // Before it is looked for: what comes meanwhile waits for the next time.

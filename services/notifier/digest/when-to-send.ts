@@ -21,11 +21,11 @@ export interface Waiting {
 export const sendAt = ({ first, last }: Waiting, { quietMs, mostMs }: Pause): number =>
   Math.min(last + quietMs, first + mostMs)
 
-/** One that is further behind catches up first: what it has not heard yet may say that all is well again (milliseconds). */
+/** A notifier that is further behind catches up first: what it has not heard yet may say that all is well again (milliseconds). */
 export const littleBehindMs = 60_000
 
 /** What lies unheard on the bus may belong to it. */
-export function withBacklog(
+export function withUnheard(
   { first, last }: Waiting,
   { isEmpty, behindMs }: { readonly isEmpty: boolean; readonly behindMs: number },
   now: number,

@@ -32,13 +32,13 @@ const away: readonly ReasonCode[] = [
   ...(['node-unreachable', 'node-unknown', 'connection-refused'] as const),
   ...(['connection-dropped', 'connection-lost', 'push-timeout'] as const),
 ]
-const awayCodes: ReadonlySet<string> = new Set(away)
+const codesOfAway: ReadonlySet<string> = new Set(away)
 
 /** The cause of one failure. A code that is not known here is of the daemon that says so. */
 export function causeOf(thing: FailedThing, site: Pick<Site, 'entries'>): Cause {
   const kind = reasonOf(thing.code)?.cause ?? 'here'
   const name = cleanLine(nameOf(kind, thing, site))
-  const what = awayCodes.has(thing.code) ? 'away' : thing.code
+  const what = codesOfAway.has(thing.code) ? 'away' : thing.code
   return { kind, name, key: [kind, what, ...(name ? [name] : [])].map(encodeToken).join('.') }
 }
 

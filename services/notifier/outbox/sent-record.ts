@@ -1,4 +1,4 @@
-/** What is kept of a message that goes out, in the bucket `runs`: written before and after, so that it goes out once. */
+/** What is kept of a message that goes out, in the bucket `runs`: written before and after, so that it goes out once, or once more where its notifier died in between. */
 import type { KV } from '@nats-io/kv'
 import { readValue } from '../../../shared/bus/read-value.ts'
 import { type Notification, timestamp } from '../../../shared/contracts/messages.ts'

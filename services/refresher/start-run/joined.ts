@@ -27,7 +27,7 @@ const ledgerEntry = z.object({
 /** So soon a notifier writes down that a run has started (milliseconds); without one, nobody knows how it stands. */
 const unwrittenMs = 10_000
 
-/** What is known of the run that was started last: its plan may not be in the ledger yet, or no notifier there to write it. */
+/** The run that was started last, as its own plan says: it may not be in the ledger yet, or there is no notifier to write it there. */
 const startedPlan = runStarted.transform(({ run, at, deadline, mode, entries }) => ({
   ...{ run, at, deadline, mode },
   entries: entries.map(({ entry }) => entry),

@@ -1,4 +1,4 @@
-/** The work on one message: traced, handled, what came back published, and only then acked. Nothing else tells the server how it ended. */
+/** The work on one message: traced, handled, what came back published, and only then acked. Nothing else acks; what was never handled is handed back where it waits. */
 import type { JsMsg } from '@nats-io/jetstream'
 import { type Span, SpanStatusCode } from '@opentelemetry/api'
 import type { Logger } from 'pino'
@@ -9,7 +9,7 @@ import { type Outgoing, publish, publishAll } from '../../bus/publish.ts'
 import type { Backoff } from '../../contracts/backoff.ts'
 import { type Failure, RetryLater } from '../../contracts/errors.ts'
 import type { ConsumerName, StreamName } from '../../contracts/subjects.ts'
-import { inWork, type Work } from '../../telemetry/logs/work-context.ts'
+import { inWork, type WorkLabels } from '../../telemetry/logs/work-context.ts'
 import { messagesTotal, queueWaitSeconds } from '../../telemetry/metrics/metrics.ts'
 import { queueOf } from '../../telemetry/metrics/queues.ts'
 import { inMessageSpan } from '../../telemetry/traces/message-span.ts'
@@ -64,7 +64,7 @@ export const untoldMs = 1_000
 /** Works on the message, whatever comes of it. Never rejects. */
 export function handleMessage<T>(what: Handling<T>, held: Held<T>, deps: HandlingDeps): Promise<void> {
   const { body, message } = held
-  const { run, entry, credd, node } = body as Work
+  const { run, entry, credd, node } = body as WorkLabels
   observeWait(what, message)
   return inMessageSpan(what.consumer, message, run, async (span) => {
     const end = await inWork({ run, entry, credd, node }, () => workOn(what, held, deps, span))
@@ -94,6 +94,7 @@ async function workOn<T>(what: Handling<T>, held: Held<T>, deps: HandlingDeps, s
   } catch (error) {
     log.warn({ reason: messageOf(error) }, 'could not report a failure yet: the message will come again')
     held.message.nak(untoldMs)
+    return { kind: 'later', delayMs: untoldMs }
   }
   return end
 }

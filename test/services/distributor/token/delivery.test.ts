@@ -19,7 +19,7 @@ describe('what is delivered', () => {
         { purpose: undefined, token: 'bearer.one' },
         { purpose: 'stash', token: 'bearer.two' },
       ],
-      missing: undefined,
+      lacking: undefined,
     })
   })
 
@@ -27,14 +27,14 @@ describe('what is delivered', () => {
     assert.deepEqual(deliveryOf(alone, { token: 'hvs.x', bearers: [made, stash] }, now), {
       token: undefined,
       bearers: [{ purpose: undefined, token: 'bearer.one' }],
-      missing: undefined,
+      lacking: undefined,
     })
   })
 
   const refused = failure('bearer-refused', 'The issuer refused it.')
   const missing = (entry: typeof both, content: Parameters<typeof deliveryOf>[1]) => {
-    const { token, bearers, missing: lack } = deliveryOf(entry, content, now)
-    return [token, bearers.map((one) => one.token), lack?.code]
+    const { token, bearers, lacking } = deliveryOf(entry, content, now)
+    return [token, bearers.map((one) => one.token), lacking?.code]
   }
   it('is all the rest where a bearer token was refused, with the reason', () => {
     const content = { token: 'hvs.x', bearers: [{ failure: refused }, stash] }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { sendAt, withBacklog } from '../../../../services/notifier/digest/when-to-send.ts'
+import { sendAt, withUnheard } from '../../../../services/notifier/digest/when-to-send.ts'
 
 const pause = { quietMs: 1_000, mostMs: 30_000 }
 const heard = { isEmpty: true, behindMs: 0 }
@@ -18,7 +18,7 @@ describe('news is sent', () => {
 
 describe('what lies unheard on the bus', () => {
   const waiting = { first: 0, last: 500 }
-  const after = (backlog: typeof heard, now: number) => sendAt(withBacklog(waiting, backlog, now), pause)
+  const after = (backlog: typeof heard, now: number) => sendAt(withUnheard(waiting, backlog, now), pause)
   it('is waited for, and nothing else is', () => {
     assert.equal(after(heard, 2_000), 1_500)
     assert.equal(after(unheard(100), 2_000), 3_000)

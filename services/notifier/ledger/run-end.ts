@@ -1,4 +1,4 @@
-/** Ends runs at their deadline: no event says that nothing more will come. */
+/** The end of runs: when all of it has ended, or at the deadline, since no event says that nothing more will come. */
 
 import { inParallel } from '../../../shared/bus/in-parallel.ts'
 import type { Fact } from '../../../shared/bus/publish.ts'

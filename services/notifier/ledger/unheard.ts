@@ -2,17 +2,17 @@
 import type { Bus } from '../../../shared/bus/connect.ts'
 import { type ConsumerName, consumers, type StreamName, streams } from '../../../shared/contracts/subjects.ts'
 
-export interface Backlog {
+export interface Unheard {
   /** No dead letter is unheard either. */
   readonly isEmpty: boolean
-  /** Every fact published before that was handled, */
+  /** Every fact published before that was handled. */
   readonly handledUntil: Date
-  /** which is so long ago (milliseconds). */
+  /** How long ago `handledUntil` is (milliseconds). */
   readonly behindMs: number
 }
 
 /** Asks the server. What another notifier is just working on counts as unheard. */
-export async function readBacklog(bus: Bus, now: Date): Promise<Backlog> {
+export async function readUnheard(bus: Bus, now: Date): Promise<Unheard> {
   const [facts, letters] = await Promise.all([
     unheardBy(bus, streams.tokens, consumers.notifier),
     unheardBy(bus, streams.dead, consumers.notifierDead),
