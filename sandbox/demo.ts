@@ -91,7 +91,7 @@ async function play({ dir, faults, keep, fault }: ReturnType<typeof readOptions>
   await using bus = await connectOperator({ state: site.layout.state, nats: supervisor.url })
   const failed = await runOnce(bus)
   // Mails and Slack posts are on their way after a run has finished: waited for, but not for ever.
-  await untilDelivered(bus, 30_000)
+  await untilDelivered({ state: site.layout.state, url: supervisor.url }, 30_000)
   const misplaced = await lookWhereTokensAre(site)
   say(`\n${lookAround(site.layout, fault.length > 0)}`)
   if (keep) await stayUp(site, supervisor.url)

@@ -128,7 +128,9 @@ export async function startPipeline({ traces = false, ...options }: PipelineOpti
     async finish(run, withinMs = 90_000) {
       const found = await untilStatus(run, 'the run is finished', (one) => one.finished !== null, withinMs)
       // Facts are counted and messages to people are sent after a run has finished.
-      if (!(await untilDelivered(bus, 60_000))) throw new Error('the outbox was not emptied within a minute')
+      const where = { state: site.layout.state, url: supervisor.url }
+      if (!(await untilDelivered(where, 60_000)))
+        throw new Error('the outbox was not emptied within a minute')
       return found.waiting === 0 ? untilStatus(run, 'the notifier answers', () => true) : found
     },
     storedFacts: (run) => readFacts(bus, run),
