@@ -1,6 +1,6 @@
 /** Tells what the bus did not do from what a handler did wrong, whatever class it comes in and however it is wrapped. */
 import { JetStreamApiError, JetStreamError } from '@nats-io/jetstream'
-import { errors } from '@nats-io/nats-core'
+import { errors, PermissionViolationError } from '@nats-io/nats-core'
 
 const away = [
   errors.TimeoutError,
@@ -15,6 +15,9 @@ const away = [
 
 /** Ours to close: asked again, it gives the same answer. */
 const ended = [errors.ClosedConnectionError, errors.DrainingConnectionError]
+
+/** And so does a server that refuses this user what it asks. */
+const final = [...ended, PermissionViolationError]
 
 /** Answers of JetStream that are about the bus: no leader, no room, too busy, or a stream or bucket that is gone just now. */
 const isBusStatus = (status: number) => status >= 500 || [404, 408, 429].includes(status)
@@ -31,7 +34,7 @@ export const busNotReady =
 /** True where asking again may help: the connection is there, or will be again. */
 export function mayAnswerLater(error: unknown): boolean {
   const chain = chainOf(error)
-  return chain.some(isAway) && !chain.some((one) => isOneOf(ended, one) || isOfClosed(one))
+  return chain.some(isAway) && !chain.some((one) => isOneOf(final, one) || isOfClosed(one))
 }
 
 function isAway(error: unknown): boolean {

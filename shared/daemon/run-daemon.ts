@@ -134,7 +134,12 @@ async function begin(
   const patience = { patienceMs: Number.POSITIVE_INFINITY, log }
   tellOutdated(await patiently(() => ensureOwned(bus, daemon), patience), log)
   stack.use(watchOwned(daemon, { bus, log }))
-  await awaitTopology(bus, needs)
+  await awaitTopology(bus, needs, ({ kind, name, plan: { owner } }) =>
+    log.warn(
+      { server: bus.nc.getServer(), missing: name },
+      `the ${kind} ${name} is not there: does the ${owner}, which makes it, run on this same bus? Waiting for it`,
+    ),
+  )
   const { consumers, endpoints, loops } = await open({
     ...given,
     site: () => config.current(),

@@ -137,10 +137,21 @@ export interface Needs {
   readonly buckets: readonly BucketName[]
 }
 
-/** Waits until what others make is there, however long the bus needs for an answer. */
-export async function awaitTopology(bus: Bus, { streams: needed, buckets }: Needs): Promise<void> {
-  for (const name of needed) await untilThere(() => bus.jsm.streams.info(name))
-  for (const name of buckets) await untilThere(() => bus.jsm.streams.info(bucketStream(name)))
+/**
+ * Waits until what others make is there, however long the bus needs for an answer. `onWait` hears of what is not there after
+ * `longMs`, once each: somebody may look at the wrong bus.
+ */
+export async function awaitTopology(
+  { jsm }: Bus,
+  needs: Needs,
+  onWait: (missing: Owned) => void = () => {},
+  longMs = 15_000,
+): Promise<void> {
+  const names: readonly string[] = [...needs.streams, ...needs.buckets]
+  for (const one of owned.filter(({ name }) => names.includes(name))) {
+    const timer = setTimeout(() => onWait(one), longMs)
+    await untilThere(() => jsm.streams.info(one.plan.config.name)).finally(() => clearTimeout(timer))
+  }
 }
 
 /** A stream or a bucket of ours. */

@@ -9,8 +9,10 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { describe, it } from 'node:test'
 import { makeNatsCluster } from '../../../sandbox/support/nats-cluster.ts'
-import { type Daemon, daemons } from '../../../shared/contracts/subjects.ts'
+import { awaitTopology, ensureOwned } from '../../../shared/bus/streams/topology.ts'
+import { type Daemon, daemons, streams } from '../../../shared/contracts/subjects.ts'
 import { compileCache } from '../../support/compile-cache.ts'
+import { startTestNats } from '../../support/nats.ts'
 import { siteText } from '../config/site-text.ts'
 
 const root = join(import.meta.dirname, '../../..')
@@ -72,4 +74,22 @@ describe('a daemon whose bus is slow at its start', { timeout: 170_000 }, () => 
     await Promise.all(started.map((one) => one.says('"msg":"ready"')))
     assert.ok(true)
   })
+})
+
+it('a daemon that waits for what others make says for what, and on which bus', {
+  timeout: 60_000,
+}, async () => {
+  await using nats = await startTestNats()
+  await using bus = await nats.connect('storer')
+  const missing = Promise.withResolvers<string>()
+  const waiting = awaitTopology(
+    bus,
+    { streams: [streams.tokens], buckets: [] },
+    ({ kind, name, plan }) => missing.resolve(`${kind} ${name} of the ${plan.owner}`),
+    10,
+  )
+  assert.equal(await missing.promise, 'stream TOKENS of the refresher')
+  await using refresher = await nats.connect('refresher')
+  await ensureOwned(refresher, 'refresher')
+  await waiting
 })
