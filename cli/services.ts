@@ -1,9 +1,10 @@
 /** `managed-tokens services`: every entry, how long its token lives, and what is failing. */
 import { stripVTControlCharacters } from 'node:util'
 import Table from 'cli-table3'
-import type { ServiceStatus, ServicesAnswer } from '../services/refresher/answer-services.ts'
+import type { ServicesAnswer } from '../services/refresher/answer-services.ts'
 import type { Bus } from '../shared/bus/connect.ts'
 import { requests } from '../shared/contracts/subjects.ts'
+import type { ServiceStatus } from '../shared/work/service-status.ts'
 import { ask, connectOperator } from './bus/connection.ts'
 import type { ConnectionOptions } from './bus/way-to-bus.ts'
 import { type View, viewOf } from './terminal/terminal.ts'

@@ -4,7 +4,7 @@ import { cutIntoPages } from '../../../shared/bus/requests/page.ts'
 import { parseRequest } from '../../../shared/bus/requests/parse-request.ts'
 import { RequestError } from '../../../shared/bus/requests/serve-requests.ts'
 import { z } from '../../../shared/contracts/zod.ts'
-import { type LedgerRow, totalsOf } from './ledger.ts'
+import { type LedgerRow, type LedgerRun, totalsOf } from './ledger.ts'
 import type { LedgerStore } from './ledger-store.ts'
 
 const statusRequest = z.strictObject({
@@ -25,7 +25,7 @@ export interface RunStatus {
   readonly entries: readonly LedgerRow[]
 }
 
-/** The ledger of one run. Throws RequestError when there is no such run. */
+/** The ledger of one run, a page of it. Throws RequestError when there is no such run. */
 export async function readStatus(body: unknown, ledger: LedgerStore): Promise<RunStatus> {
   const request = parseRequest(statusRequest, body)
   const id = request.run?.toUpperCase() ?? (await ledger.latestRun())
@@ -34,9 +34,14 @@ export async function readStatus(body: unknown, ledger: LedgerStore): Promise<Ru
   const run = isValid(id) ? await ledger.readRun(id) : undefined
   if (!run)
     throw new RequestError('unknown-run', `No run ${request.run ?? id} in the ledger: it keeps two weeks.`)
-  const rows = await ledger.readRows(run)
+  const whole = wholeStatus(run, await ledger.readRows(run))
+  const pages = cutIntoPages(whole.entries)
+  return { ...whole, page: request.page, pages: pages.length, entries: pages[request.page - 1] ?? [] }
+}
+
+/** A run with all its rows, on one page. Pure. */
+export function wholeStatus(run: LedgerRun, rows: readonly LedgerRow[]): RunStatus {
   const waiting = countWaiting(rows)
-  const pages = cutIntoPages(rows)
   return {
     run: run.run,
     started: run.started,
@@ -44,9 +49,9 @@ export async function readStatus(body: unknown, ledger: LedgerStore): Promise<Ru
     finished: run.finished ?? (waiting === 0 ? lastEnd(rows, run.started) : null),
     totals: totalsOf(rows),
     waiting,
-    page: request.page,
-    pages: pages.length,
-    entries: pages[request.page - 1] ?? [],
+    page: 1,
+    pages: 1,
+    entries: rows,
   }
 }
 
