@@ -1,6 +1,5 @@
 /** Follows the buckets `targets` and `failures`, and shows in the metrics how fresh every configured target is. */
-import { setTimeout as sleep } from 'node:timers/promises'
-import type { KV, KvWatchEntry } from '@nats-io/kv'
+import type { KV } from '@nats-io/kv'
 import type { Logger } from 'pino'
 import type { Site } from '../../../shared/config/site.ts'
 import { time } from '../../../shared/contracts/messages.ts'
@@ -13,6 +12,7 @@ import {
   showTargets,
   targetSeries,
 } from '../../../shared/telemetry/metrics/target-metrics.ts'
+import { followBucket } from '../watch/follow-bucket.ts'
 
 /** What of a target's record counts here. Of an entry's own refresh: for which credds its last token was meant. */
 const seenRecord = z.object({
@@ -86,9 +86,6 @@ export function showFreshness(site: Pick<Site, 'entries'>, seen: Seen): void {
   }
 }
 
-/** Before a bucket is followed again that could not be (milliseconds). */
-const pauseMs = 5_000
-
 /** Follows both buckets until it is disposed. */
 export function followFreshness(
   { targets, failures }: { targets: KV; failures: KV },
@@ -98,41 +95,29 @@ export function followFreshness(
   const seen = nothingSeen()
   const stop = new AbortController()
   const shown = beforeScrape(() => showFreshness(site(), seen))
-  void follow(targets, [seen.targets, seen.credds], (key, value) => seeTarget(seen, key, value))
-  void follow(failures, [seen.failures], (key, value) => seeFailures(seen, key, value))
-
-  async function follow(
+  const follow = (
     kv: KV,
     parts: readonly Map<string, unknown>[],
     see: (key: string, value: unknown) => void,
-  ): Promise<void> {
-    while (!stop.signal.aborted) {
-      try {
-        for (const part of parts) part.clear()
-        const changes = await kv.watch()
-        stop.signal.addEventListener('abort', () => changes.stop(), { once: true })
-        if (stop.signal.aborted) changes.stop()
-        for await (const change of changes) see(change.key, readChange(change))
-      } catch (error) {
-        if (!stop.signal.aborted)
-          log.warn({ reason: (error as Error).message }, 'cannot follow the targets: their metrics are old')
-      }
-      await sleep(pauseMs, undefined, { signal: stop.signal, ref: false }).catch(() => undefined)
-    }
-  }
+  ) =>
+    void followBucket(
+      kv,
+      {
+        see,
+        begin() {
+          for (const part of parts) part.clear()
+        },
+        failed: (reason) => log.warn({ reason }, 'cannot follow the targets: their metrics are old'),
+      },
+      stop.signal,
+    )
+  follow(targets, [seen.targets, seen.credds], (key, value) => seeTarget(seen, key, value))
+  follow(failures, [seen.failures], (key, value) => seeFailures(seen, key, value))
 
   return {
     [Symbol.dispose]() {
       stop.abort()
       shown[Symbol.dispose]()
     },
-  }
-}
-
-function readChange(change: KvWatchEntry): unknown {
-  try {
-    return change.operation === 'PUT' ? change.json() : undefined
-  } catch {
-    return undefined
   }
 }
