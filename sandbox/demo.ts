@@ -12,6 +12,7 @@ import { requests } from '../shared/contracts/subjects.ts'
 import { defaultEntries } from './default-entries.ts'
 import { listNames, refuseUnknownNames } from './fault-names.ts'
 import { joinFaults, listFaults, parseFault } from './faults.ts'
+import { findFreePort } from './free-port.ts'
 import { lookAround } from './look-around.ts'
 import { type SandboxSite, startSite } from './site.ts'
 import { untilDelivered } from './until-delivered.ts'
@@ -77,7 +78,9 @@ function readOptions() {
 
 async function play({ dir, faults, keep, fault }: ReturnType<typeof readOptions>): Promise<number> {
   say('Making the site: a Kerberos KDC, nodes with sshd, Vault, credds, FERRY, mail and Slack sinks …')
-  await using site = await startSite({ dir, faults })
+  const port = keep ? await findFreePort('127.0.0.1') : undefined
+  const settings = port === undefined ? {} : { notifier: { statusPage: { port } } }
+  await using site = await startSite({ dir, faults, settings })
   for (const one of fault) say(`Fault: ${one}`)
   say('Starting nats-server and the four daemons …')
   await using supervisor = await startSupervisor({
@@ -94,7 +97,7 @@ async function play({ dir, faults, keep, fault }: ReturnType<typeof readOptions>
   await untilDelivered({ state: site.layout.state, url: supervisor.url }, 30_000)
   const misplaced = await lookWhereTokensAre(site)
   say(`\n${lookAround(site.layout, fault.length > 0)}`)
-  if (keep) await stayUp(site, supervisor.url)
+  if (port !== undefined) await stayUp(site, supervisor.url, port)
   return failed || misplaced ? 1 : 0
 }
 
@@ -119,13 +122,14 @@ async function lookWhereTokensAre(site: SandboxSite): Promise<boolean> {
   return wrong.length > 0
 }
 
-async function stayUp(site: SandboxSite, url: string): Promise<void> {
+async function stayUp(site: SandboxSite, url: string, port: number): Promise<void> {
   say(`NATS is at ${url}. In another terminal:
   . ${site.layout.state}/operator/env
   nats req managed-tokens.run ''
   nats sub 'token.>'
   npx managed-tokens run --watch --state ${site.layout.state}
   npx managed-tokens doctor --config ${site.config} --state ${site.layout.state}
+The status page is at http://127.0.0.1:${port}/
 Ctrl-C stops everything.`)
   const { promise, resolve } = Promise.withResolvers<void>()
   process.once('SIGINT', resolve)

@@ -26,6 +26,12 @@ await runDaemon('notifier', {
     const outbox = { site, runs, limiter: createRateLimiter(), unrecorded: new Set<string>() }
     const hasMetrics = site().telemetry.metricsPort !== undefined || site().prometheus !== undefined
     await recallFinished(ledger)
+    const { statusPage } = site().notifier
+    if (statusPage) {
+      // Nothing of a web server is loaded where none is wanted.
+      const { openStatusPage } = await import('./page/status-page.ts')
+      stack.use(await openStatusPage(statusPage, { ...deps, runs, log }))
+    }
     return {
       consumers: [
         consuming({

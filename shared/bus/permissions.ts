@@ -141,7 +141,7 @@ const rows: Record<Daemon, () => string[]> = {
     ...writesBucket(buckets.runs),
     ...readsBucket(buckets.failures),
     ...writesBucket(buckets.failures),
-    ...readsBucket(buckets.targets),
+    ...[buckets.targets, buckets.uids].flatMap(readsBucket),
   ],
 }
 

@@ -14,6 +14,8 @@ const readAtStart: Readonly<Record<string, (site: Site) => unknown>> = {
   'refresher.concurrency': ({ refresher }) => refresher.concurrency,
   'distributor.concurrency': ({ distributor }) => distributor.concurrency,
   'storer.lockFile': ({ storer }) => storer.lockFile,
+  'notifier.statusPage': ({ notifier: { statusPage } }) =>
+    statusPage && [statusPage.host, statusPage.port, statusPage.basePath],
 }
 
 /** The keys that differ and count only after a restart. Pure. */

@@ -18,6 +18,8 @@ export interface LedgerStore {
   readRun(run: string): Promise<LedgerRun | undefined>
   /** The run that started last. */
   latestRun(): Promise<string | undefined>
+  /** Those that started last, the newest first. */
+  latestRuns(count: number): Promise<readonly LedgerRun[]>
   /** The other runs that were under way while this one was, or started after it; oldest first. */
   runsBeside(run: LedgerRun): Promise<readonly LedgerRun[]>
   readRow(run: string, entry: string): Promise<LedgerRow | undefined>
@@ -96,6 +98,10 @@ export async function openLedger(runs: KV): Promise<LedgerStore> {
     },
     async latestRun() {
       return (await runIds()).at(-1)
+    },
+    async latestRuns(count) {
+      const found = await inParallel((await runIds()).slice(-count).reverse(), readRun)
+      return found.filter((run) => run !== undefined)
     },
     async runsBeside(run) {
       const oldest = decodeTime(run.run) - longestRunMs
