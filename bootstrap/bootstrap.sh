@@ -1,6 +1,7 @@
 #!/bin/sh
 # Installs what is missing and prints the path of Node >= 24; does nothing, in a few milliseconds, when all is there.
-# usage: bootstrap/bootstrap.sh [--programs]     --programs: also the Debian packages that the sandbox and the tests need
+# usage: bootstrap/bootstrap.sh [--programs | --browser]
+#   --programs: also the Debian packages that the sandbox and the tests need; --browser: those and Chromium
 set -eu
 root=$(dirname -- "$(dirname -- "$(readlink -f -- "$0")")")
 PATH="$PATH:/usr/sbin:/sbin"
@@ -10,7 +11,11 @@ PATH="$PATH:/usr/sbin:/sbin"
 . "$root/bootstrap/programs.sh"
 
 want_programs=no
-[ "${1-}" != --programs ] || want_programs=yes
+case "${1-}" in
+  --programs) want_programs=yes ;;
+  --browser) want_programs=yes needed_programs="$needed_programs
+$browser_program" ;;
+esac
 
 everything_is_here() {
   find_node && dependencies_are_current && { [ $want_programs = no ] || [ -z "$(missing_packages)" ]; }

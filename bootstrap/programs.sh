@@ -16,6 +16,10 @@ mount mount
 python3 python3
 /usr/lib/python3/dist-packages/gssapi python3-gssapi'
 
+# What looks at the status page.
+# shellcheck disable=SC2034 # for bootstrap.sh
+browser_program='chromium chromium'
+
 missing_packages() {
   printf '%s\n' "$needed_programs" | while read -r program package; do
     case $program in

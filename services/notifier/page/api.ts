@@ -1,6 +1,7 @@
 /** The same for programs: JSON in the schemas of the requests on the bus, and a badge. */
 
 import { time } from '../../../shared/contracts/messages.ts'
+import { cleanTexts } from '../../../shared/contracts/one-sentence.ts'
 import { z } from '../../../shared/contracts/zod.ts'
 import { serviceStatus, statusOf } from '../../../shared/work/service-status.ts'
 import { wholeStatus } from '../ledger/answer-status.ts'
@@ -62,7 +63,7 @@ export function openApi({ site, facts, board, ledger, connection }: PageDeps): A
     services: () => ({
       asOf: asOfTime(connection),
       services: site().entries.map((entry) =>
-        statusOf(entry, facts.records(entry), facts.uid(entry.account)),
+        cleanTexts(statusOf(entry, facts.records(entry), facts.uid(entry.account))),
       ),
     }),
     experiment(experiment) {
@@ -70,7 +71,7 @@ export function openApi({ site, facts, board, ledger, connection }: PageDeps): A
       if (services.length === 0) return undefined
       return { asOf: asOfTime(connection), experiment, nextRun: nextOf(site())?.iso ?? null, services }
     },
-    run: async (run) => wholeStatus(run, await ledger.readRows(run)),
+    run: async (run) => wholeStatus(run, cleanTexts(await ledger.readRows(run))),
     badge: (name) => renderBadge(badgeOf(name, servicesOf(name)[0]?.state ?? 'unknown')),
   }
 }

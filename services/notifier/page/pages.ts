@@ -3,6 +3,7 @@ import { cronTimes } from '../../../shared/config/cron-times.ts'
 import { isWebUrl } from '../../../shared/config/schema/grammar.ts'
 import type { Site } from '../../../shared/config/site.ts'
 import { timestamp } from '../../../shared/contracts/messages.ts'
+import { cleanTexts } from '../../../shared/contracts/one-sentence.ts'
 import { wholeStatus } from '../ledger/answer-status.ts'
 import type { LedgerRun } from '../ledger/ledger.ts'
 import type { LedgerStore } from '../ledger/ledger-store.ts'
@@ -105,7 +106,7 @@ export function openPages(deps: PageDeps): Pages {
       return renderPage('use', { ...fieldsOf(`How to use the tokens of ${name}`), name, guides })
     },
     async run(run) {
-      const status = wholeStatus(run, await ledger.readRows(run))
+      const status = wholeStatus(run, cleanTexts(await ledger.readRows(run)))
       return renderPage('run', {
         ...fieldsOf(`Run ${run.run}`, `/live/runs/${run.run}`, true),
         ...{ run: runView(status, Date.now()), trace: traceOf(run, site()) },

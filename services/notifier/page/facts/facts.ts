@@ -6,6 +6,7 @@ import type { KV } from '@nats-io/kv'
 import type { Logger } from 'pino'
 import type { Entry, Site } from '../../../../shared/config/site.ts'
 import { time } from '../../../../shared/contracts/messages.ts'
+import { cleanTexts } from '../../../../shared/contracts/one-sentence.ts'
 import { isRunId } from '../../../../shared/contracts/run-id.ts'
 import { encodeToken, refreshSubject } from '../../../../shared/contracts/subjects.ts'
 import { z } from '../../../../shared/contracts/zod.ts'
@@ -114,7 +115,7 @@ export async function openFacts({ log, site, ledger, ...buckets }: FactsDeps): P
   return {
     targets: (key) => byEntry.get(entryKeyOf(key))?.get(key),
     records: (entry) => [...(byEntry.get(entryKey(entry)) ?? [])],
-    credds: (entry) => creddsIn(byEntry.get(entryKey(entry)) ?? new Map(), refreshSubject(entry)),
+    credds: (entry) => cleanTexts(creddsIn(byEntry.get(entryKey(entry)) ?? new Map(), refreshSubject(entry))),
     failed(entry, kind, name) {
       const count = counts.values.get(failingKey({ entry: entry.name, kind, name }))
       return count && count.runs > 0 ? count : undefined

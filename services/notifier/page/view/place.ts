@@ -1,5 +1,6 @@
 /** How one place of an entry stands, its token's making included: one word, and who has to act. Pure. */
 import type { Failure } from '../../../../shared/contracts/errors.ts'
+import { cleanTexts } from '../../../../shared/contracts/one-sentence.ts'
 import { reasonOf, type Turn } from '../../../../shared/contracts/reasons.ts'
 import { z } from '../../../../shared/contracts/zod.ts'
 import { isFailing } from '../../../../shared/work/service-status.ts'
@@ -94,7 +95,7 @@ function ownProblem(record: TargetRecord | undefined): Problem | undefined {
   return ended?.kind === 'failed' && ended.run === record?.run ? problemOf(ended.failure) : undefined
 }
 
-/** A failure in the words of its reason. */
+/** A failure in the words of its reason. What came over the bus is made fit to be shown. */
 export function problemOf({
   code,
   message,
@@ -102,7 +103,7 @@ export function problemOf({
 }: Pick<Failure, 'message' | 'action'> & { code: string }): Problem {
   const reason = reasonOf(code)
   return {
-    ...{ code, message, action: action || (reason?.action ?? '') },
+    ...cleanTexts({ code, message, action: action || (reason?.action ?? '') }),
     means: reason?.means ?? 'a newer part of the system has met something that this one does not know',
     turn: reason?.turn ?? 'administrators',
   }
