@@ -1,6 +1,7 @@
 /** The web server of the status page: reads and shows, and takes nothing. */
 import swagger from '@fastify/swagger'
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
+import { cleanLine } from '../../../shared/contracts/one-sentence.ts'
 import { isRunId } from '../../../shared/contracts/run-id.ts'
 import { version } from '../../../shared/contracts/version.ts'
 import { z } from '../../../shared/contracts/zod.ts'
@@ -113,11 +114,12 @@ function addPages(routes: FastifyInstance, deps: ServerDeps): void {
 }
 
 const filterOf = ({ q, state }: Asked['Querystring']): Filter => ({
-  q: typeof q === 'string' ? q.slice(0, 100) : '',
+  q: typeof q === 'string' ? cleanLine(q, 100) : '',
   state: states.find((one) => one === state) ?? '',
 })
 
-const noExperiment = ({ params }: FastifyRequest<Named>) => `No experiment ${params.name} is configured.`
+const noExperiment = ({ params }: FastifyRequest<Named>) =>
+  `No experiment ${cleanLine(params.name)} is configured.`
 const noRun = 'No such run is in the ledger: it keeps two weeks.'
 
 const findRun = async ({ readRun }: ServerDeps, { params }: FastifyRequest<OfRun>) => {
@@ -181,7 +183,7 @@ function addApi(routes: FastifyInstance, deps: ServerDeps, openapi: () => object
   routes.get<Named>('/badge/:name.svg', { schema: badge }, (request, reply) => {
     // A wiki is another site, and its readers ask often.
     reply.headers({ 'cache-control': 'public, max-age=60', 'cross-origin-resource-policy': 'cross-origin' })
-    return send(request, reply, 'image/svg+xml', { text: api.badge(request.params.name) })
+    return send(request, reply, 'image/svg+xml', { text: api.badge(cleanLine(request.params.name)) })
   })
   routes.get('/api/openapi.json', hidden, (request, reply) => sendJson(request, reply, openapi()))
 }
