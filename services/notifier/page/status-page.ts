@@ -1,4 +1,5 @@
 /** The status page: what this notifier knows of every service, for people without a login to the bus. Loaded only where it is configured. */
+import type { AddressInfo } from 'node:net'
 import type { KV } from '@nats-io/kv'
 import type { Logger } from 'pino'
 import type { Bus } from '../../../shared/bus/connect.ts'
@@ -28,12 +29,18 @@ export interface StatusPageDeps {
 
 export type StatusPageSettings = NonNullable<Site['notifier']['statusPage']>
 
+export interface StatusPage extends AsyncDisposable {
+  /** Undefined where it does not listen. */
+  readonly port?: number
+}
+
 /** Listens once it knows how everything stands. A port that is taken is warned of: the notifier works without. */
 export async function openStatusPage(
-  { host, port, basePath: base, title }: StatusPageSettings,
+  settings: StatusPageSettings,
   deps: StatusPageDeps,
-): Promise<AsyncDisposable> {
+): Promise<StatusPage> {
   const { bus, log, site, ledger } = deps
+  const { basePath: base, title } = settings
   await using stack = new AsyncDisposableStack()
   await awaitTopology(bus, { streams: [], buckets: [buckets.uids] })
   const facts = stack.use(await openFacts({ ...deps, uids: await bus.bucket(buckets.uids) }))
@@ -53,15 +60,17 @@ export async function openStatusPage(
   stack.defer(() => server.close())
   // Who looks on is let go first: a server does not close while it has open answers.
   stack.use(streams)
+  let port: number | undefined
   try {
-    const address = await server.listen({ host, port })
+    const address = await server.listen({ host: settings.host, port: settings.port })
+    port = (server.server.address() as AddressInfo).port
     log.info({ address: `${address}${base}` }, 'the status page is there')
   } catch (error) {
     log.warn(
-      { host, port, reason: (error as NodeJS.ErrnoException).code },
+      { host: settings.host, port: settings.port, reason: (error as NodeJS.ErrnoException).code },
       'no status page: another process has the port, or the address is not ours; change notifier.statusPage',
     )
   }
   const open = stack.move()
-  return { [Symbol.asyncDispose]: () => open.disposeAsync() }
+  return { ...(port !== undefined && { port }), [Symbol.asyncDispose]: () => open.disposeAsync() }
 }

@@ -61,10 +61,12 @@ export async function openFacts({ log, site, ledger, ...buckets }: FactsDeps): P
 
   const byEntry = new Map<string, Map<string, TargetRecord>>()
   const problems: Problems = new Map()
+  const byToken = indexEntries(site)
   const counts = followMap(
     buckets.failures,
     { schema: seenCount, isOurs: (key) => /^[^.]+\.(refresh|node|credd)\./.test(key) },
     how,
+    (key) => tellOf(byToken(key.split('.')[0])),
   )
   const uids = followMap(buckets.uids, { schema: seenUid, isOurs: () => true }, how)
   const targetsSeen = followValues(
@@ -97,10 +99,14 @@ export async function openFacts({ log, site, ledger, ...buckets }: FactsDeps): P
     if (!isRunId(run)) return
     const row = second === undefined ? undefined : ledgerRow.safeParse(value).data
     tell({ kind: 'run', run, ...(row && { row: row.entry }) })
-    const entry = row && site().entries.find(({ name }) => name === row.entry)
+    const entry = row && byToken(encodeToken(row.entry))
     if (!entry) return
     keepProblems(problems, row, entry)
-    tell({ kind: 'entry', entry: entryKey(entry) })
+    tellOf(entry)
+  }
+
+  function tellOf(entry: Entry | undefined): void {
+    if (entry) tell({ kind: 'entry', entry: entryKey(entry) })
   }
 
   /** What has failed before this notifier was there. */
@@ -138,4 +144,16 @@ function creddsIn(records: ReadonlyMap<string, TargetRecord>, own: string): read
   const said = named.safeParse(ended?.kind === 'done' ? ended.messages[0]?.body : ended?.failure)
   if (said.success) return said.data.credds
   return [...records].flatMap(([key, { target }]) => (key.startsWith('store.') && target ? [target] : []))
+}
+
+/** The entry whose name is encoded so; the index is made anew when the configuration is another. */
+function indexEntries(site: FactsDeps['site']): (token: string | undefined) => Entry | undefined {
+  let entries: readonly Entry[] | undefined
+  let index = new Map<string, Entry>()
+  return (token = '') => {
+    const now = site().entries
+    if (now !== entries) index = new Map(now.map((entry) => [encodeToken(entry.name), entry]))
+    entries = now
+    return index.get(token)
+  }
 }

@@ -29,16 +29,18 @@ export function followValues<T>(
   return promise
 }
 
-/** The same kept in a map. */
+/** The same kept in a map; `changed` hears which key it was. */
 export function followMap<T>(
   kv: KV,
   what: Pick<ValuesFollowed<T>, 'schema' | 'isOurs'>,
   how: Parameters<typeof followValues>[2],
+  changed: (key: string) => void = () => undefined,
 ): { readonly values: ReadonlyMap<string, T>; readonly caughtUp: Promise<void> } {
   const values = new Map<string, T>()
   const see = (key: string, value: T | undefined) => {
     if (value === undefined) values.delete(key)
     else values.set(key, value)
+    changed(key)
   }
   return { values, caughtUp: followValues(kv, { ...what, see, begin: () => values.clear() }, how) }
 }
