@@ -60,6 +60,8 @@ export async function openStatusPage(
   stack.defer(() => server.close())
   // Who looks on is let go first: a server does not close while it has open answers.
   stack.use(streams)
+  // The first who comes waits no longer than everybody else.
+  await pages.fleet({ q: '', state: '' })
   let port: number | undefined
   try {
     const address = await server.listen({ host: settings.host, port: settings.port })

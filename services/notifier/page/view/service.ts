@@ -88,12 +88,13 @@ export function serviceOf(entry: Entry, known: Known, freshness: Freshness, now:
 
 /** In the order in which they need somebody. */
 export const inOrder = (services: readonly Service[]): Service[] =>
-  services.toSorted((one, other) => compare(orderOf(one), orderOf(other)))
+  services
+    .map((one) => ({ one, order: orderOf(one) }))
+    .sort((a, b) => (a.order < b.order ? -1 : 1))
+    .map(({ one }) => one)
 
 /** Sorts as a text: the more urgent first, then by name. */
-export const orderOf = (one: Service): string => {
-  const worst = worstOf([one.token, ...one.places]) ?? one.token
-  return `${urgencyOf(worst).toString().padStart(2, '0')} ${one.entry}`
+export function orderOf({ entry, token, places }: Service): string {
+  const urgency = Math.min(...[token, ...places].map(urgencyOf))
+  return `${urgency.toString().padStart(2, '0')} ${entry}`
 }
-
-const compare = (one: string, other: string) => (one < other ? -1 : one > other ? 1 : 0)
