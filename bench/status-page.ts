@@ -10,12 +10,13 @@ import { findFreePort } from '../sandbox/free-port.ts'
 import { startReceivers } from '../sandbox/receivers.ts'
 import { startDaemon, startServer } from '../sandbox/support/daemon.ts'
 import { inParallel } from '../shared/bus/in-parallel.ts'
-import { ensureTopology } from '../shared/bus/streams/topology.ts'
+import { ensureOwned } from '../shared/bus/streams/topology.ts'
 import { errorOf, failure } from '../shared/contracts/errors.ts'
 import { timestamp } from '../shared/contracts/messages.ts'
 import { buckets, pushSubject } from '../shared/contracts/subjects.ts'
 import type { TargetRecord } from '../shared/work/target-record.ts'
 import { type Benchmark, round } from './support/benchmark.ts'
+import { peakRssMb, readStat } from './support/process-facts.ts'
 
 const serviceCount = 2_000
 const nodesEach = 5
@@ -24,9 +25,6 @@ const streamCount = 200
 const windowMs = 30_000
 /** How often a target changes in that time (milliseconds). */
 const factEveryMs = 1_000
-/** What the kernel counts CPU time in (milliseconds). */
-const tickMs = 10
-
 const nodesOf = (service: number) =>
   Array.from({ length: nodesEach }, (_, n) => `node${(service * nodesEach + n) % 997}.bench.test`)
 const experiments = Object.fromEntries(
@@ -50,7 +48,7 @@ async function measure(dir: string, say: (line: string) => void) {
   await using site = await startReceivers({ dir, experiments, settings })
   await using server = await startServer(site)
   await using refresher = await server.connect('refresher')
-  await ensureTopology(refresher, 'refresher', { streams: [], buckets: [] })
+  await ensureOwned(refresher, 'refresher')
   await using distributor = await server.connect('distributor')
   const targets = await distributor.bucket(buckets.targets)
   const put = (service: number, node: string, isFailing = false) =>
@@ -91,7 +89,7 @@ async function measure(dir: string, say: (line: string) => void) {
     streamsCpuPercent: round(percent),
     leastHeard: Math.min(...heard),
     slowReaderLeft,
-    rssMb: round(rssMb(Number(notifier.pid()))),
+    rssMb: round(peakRssMb(notifier.pid())),
   }
 }
 
@@ -174,12 +172,4 @@ async function cpuPercent(pid: number, ms: number): Promise<number> {
   return (100 * (cpuMs(pid) - before)) / (performance.now() - started)
 }
 
-function cpuMs(pid: number): number {
-  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
-  // The name in the second field may hold anything, so the fields are counted from behind it.
-  const [user, system] = stat.slice(stat.lastIndexOf(')')).split(' ').slice(12, 14)
-  return (Number(user) + Number(system)) * tickMs
-}
-
-const rssMb = (pid: number) =>
-  Number(/^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1024
+const cpuMs = (pid: number) => readStat(pid)?.ownMs ?? Number.NaN

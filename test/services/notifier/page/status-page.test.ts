@@ -25,7 +25,7 @@ describe('the status page on a bus', () => {
 
   const open = async (): Promise<StatusPage> => {
     assert.ok(settings)
-    const deps = { ...(await bus.deps(() => site)), bus: bus.bus }
+    const deps = { ...(await bus.deps(() => site)), bus: bus.bus, runs: bus.runs }
     return stack.use(await openStatusPage(settings, { ...deps, log }))
   }
   const read = async ({ port }: StatusPage, path: string) =>
