@@ -1,9 +1,11 @@
 /** No secret is on the status page: every page and every answer is looked through, of a site in which some things fail. */
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
+import { ask } from '../../cli/bus/connection.ts'
 import { findFreePort } from '../../sandbox/free-port.ts'
+import type { ServicesAnswer } from '../../services/refresher/answer-services.ts'
 import { connectBus } from '../../shared/bus/connect.ts'
-import { buckets } from '../../shared/contracts/subjects.ts'
+import { buckets, requests } from '../../shared/contracts/subjects.ts'
 import { seedFile } from '../../shared/daemon/state.ts'
 import { findSecrets, keysOf, type Secret, tokensOf } from '../support/canary.ts'
 import { eventually } from '../support/latch.ts'
@@ -38,6 +40,13 @@ describe('the status page', { timeout: 400_000 }, () => {
     ]),
     ...[`/runs/${run}`, `/api/runs/${run}`, '/api/services', '/api/openapi.json', '/api/runs/none'],
   ]
+
+  it('says the same as the requests on the bus', async () => {
+    const { services } = await ask<ServicesAnswer>(pipeline.bus, requests.services, {})
+    assert.equal(services.length, 4)
+    assert.deepEqual(JSON.parse(await read('/api/services')).services, services)
+    assert.deepEqual(JSON.parse(await read(`/api/runs/${run}`)), await pipeline.status(run))
+  })
 
   it('shows what fails, and no secret on any page', async () => {
     assert.ok(secrets.length > 10, `${secrets.length} secrets to look for`)

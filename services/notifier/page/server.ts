@@ -38,7 +38,7 @@ const json = 'application/json; charset=utf-8'
 export async function createServer(deps: ServerDeps): Promise<FastifyInstance> {
   const app = fastify({
     ...{ logger: false, bodyLimit: 1, forceCloseConnections: true, exposeHeadRoutes: true },
-    ...{ requestTimeout: patienceMs, keepAliveTimeout: patienceMs },
+    ...{ requestTimeout: patienceMs, keepAliveTimeout: patienceMs, connectionTimeout: 6 * patienceMs },
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: 200 },
   })
   app.server.maxConnections = mostConnections

@@ -11,12 +11,18 @@ const parts = (root) => [...root.querySelectorAll('[data-part]')]
 function put(next) {
   const before = document.getElementById(next.id)
   if (before.outerHTML === next.outerHTML) return
+  const links = (root) => [...root.querySelectorAll('a')]
+  const focused = links(before).indexOf(document.activeElement)
   before.replaceWith(next)
-  const { order } = next.dataset
-  if (!order || before.dataset.order === order) return
-  const rows = [...next.parentElement.children].filter((row) => row !== next)
-  const behind = rows.find((row) => row.dataset.order > order)
-  next.parentElement.insertBefore(next, behind ?? null)
+  if (next.dataset.order !== before.dataset.order) move(next)
+  links(next)[focused]?.focus({ preventScroll: true })
+}
+
+/** To its place among the others. */
+function move(row) {
+  const others = [...row.parentElement.children].filter((other) => other !== row)
+  const behind = others.find((other) => other.dataset.order > row.dataset.order)
+  row.parentElement.insertBefore(row, behind ?? null)
 }
 
 /** Asks for the whole page, one at a time and not more often than once a second, and takes over what is new in it. */
@@ -68,6 +74,7 @@ function say() {
   const note = document.getElementById('as-of')
   if (note.classList.contains('lost')) return
   note.className = 'as-of away lost'
+  note.role = 'status'
   note.innerHTML = '<strong></strong> What you see is as of then; it comes back by itself.'
   const time = new Date(heard).toISOString().slice(11, 19)
   note.firstChild.textContent = `No connection to this page’s server since ${time} UTC.`

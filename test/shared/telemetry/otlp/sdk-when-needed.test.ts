@@ -12,7 +12,7 @@ import { siteText } from '../../config/site-text.ts'
 const root = join(import.meta.dirname, '../../../..')
 const nobody = 'http://127.0.0.1:9'
 
-describe('what a daemon loads of OpenTelemetry', { concurrency: true }, () => {
+describe('what a daemon loads of OpenTelemetry, and of a web server', { concurrency: true }, () => {
   const state = mkdtempSync(join(tmpdir(), 'mt-sdk-'))
   const config = join(state, 'managedTokens.yml')
   before(async () => {
@@ -39,7 +39,7 @@ describe('what a daemon loads of OpenTelemetry', { concurrency: true }, () => {
     await ended
     assert.match(said, /connecting to NATS/)
     const urls = readFileSync(recorded, 'utf8').split('\n')
-    return new Set(urls.flatMap((url) => /@opentelemetry\/[\w-]+/.exec(url) ?? []))
+    return new Set(urls.flatMap((url) => /@opentelemetry\/[\w-]+|(?<=node_modules\/)fastify/.exec(url) ?? []))
   }
 
   for (const daemon of daemons)
