@@ -23,15 +23,15 @@ const shortest = 1_000
 /** A text of which the compressed form is kept, for all who ask for the same. */
 export interface Kept {
   readonly text: string
-  readonly br?: Promise<Buffer>
-  readonly gzip?: Promise<Buffer>
+  br?: Promise<Buffer>
+  gzip?: Promise<Buffer>
 }
 
 export async function send(
   request: FastifyRequest,
   reply: FastifyReply,
   type: string,
-  kept: { text: string; br?: Promise<Buffer>; gzip?: Promise<Buffer> },
+  kept: Kept,
 ): Promise<FastifyReply> {
   reply.type(type).header('vary', 'accept-encoding')
   const encoding = encodingFor(request)
