@@ -49,11 +49,17 @@ export const faultsSchema = z.strictObject({
       'REQUESTS/SECONDS: Vault serves a client so many in that time, then answers it 429 for as long',
     ),
   'lookup-rate-limit': flag.describe('Vault answers 429 to whoever asks how long a token lives'),
-  'storer-hangs': names.describe('SERVICE: condor_vault_storer hangs with a child, both immune to SIGTERM'),
-  'storer-prints-much': names.describe('SERVICE: condor_vault_storer prints 64 MB before its work'),
-  'storer-stores-nothing': names.describe('SERVICE: condor_vault_storer exits 0 and has stored nothing'),
+  'storer-hangs': names.describe(
+    'SERVICE: condor_vault_storer (storing directly, htgettoken) hangs with a child, both immune to SIGTERM',
+  ),
+  'storer-prints-much': names.describe(
+    'SERVICE: condor_vault_storer (directly, htgettoken) prints 64 MB before its work',
+  ),
+  'storer-stores-nothing': names.describe(
+    'SERVICE: condor_vault_storer (directly, condor_store_cred) exits 0 and has stored nothing',
+  ),
   'storer-wrong-service': names.describe(
-    'SERVICE: condor_vault_storer leaves a bearer token of another service',
+    'SERVICE: condor_vault_storer (directly, htgettoken) leaves a bearer token of another service',
   ),
   'scope-mismatch': names.describe('SERVICE: a credential with other scopes is stored in the credd'),
   'old-condor': flag.describe('HTCondor is 10.0.5, which does not know CONDOR_VAULT_STORER_ID'),

@@ -4,7 +4,9 @@ import { userInfo } from 'node:os'
 import { dirname, join } from 'node:path'
 import { isAffected, readFaults } from '../fault-file.ts'
 import { passHoldPoint } from '../hold.ts'
+import { openBooks } from '../vault/books.ts'
 import { Exit, type Program, print, runProgram } from './program.ts'
+import { claimStoring, storesDirectly } from './side-by-side.ts'
 import { accountOf, readCondorValue, readPrincipal } from './site-files.ts'
 
 interface Request {
@@ -58,10 +60,13 @@ async function serve(program: Program, request: Request, credd: string): Promise
   if (request.action === 'query') return query(program, request, files, principal)
   if (request.action === 'delete') return remove(files)
   const credential = readCredential(request)
-  checkBelongs(program, request.service, credential)
+  if (storesDirectly(program)) claimStoring(program, request.service)
+  checkBelongs(program, request.service, credential, principal)
   if (isAffected(faults['untrusted-vault-host'], credd))
     return complain('Credential requires interacting with an untrusted host')
-  const forgets = isAffected(faults['credd-forgets'], credd)
+  const forgets =
+    isAffected(faults['credd-forgets'], credd) ||
+    (storesDirectly(program) && isAffected(faults['storer-stores-nothing'], request.service))
   if (!forgets) keep(files.top, JSON.stringify(credential))
   const usedAt = timeOf(files.use)
   print(
@@ -143,13 +148,20 @@ function readCredential(request: Request): Credential {
 }
 
 /** Concurrent storers once stored one experiment's token under another's name: here that ends at once. */
-function checkBelongs(program: Program, service: string, credential: Credential): void {
+function checkBelongs(program: Program, service: string, credential: Credential, principal: string): void {
   const [, issuer, role] =
     /\/v1\/secret\/oauth\/(?:creds|sts)\/([^/]+)\/.+:([^:/?]+)$/.exec(credential.vault_url ?? '') ?? []
   if (!issuer || !role) program.fail(`the credential for ${service} has no vault_url of a bearer token`)
   const named = role === 'default' ? issuer : `${issuer}_${role}`
   if (service !== named && !service.startsWith(`${named}_`))
     program.fail(`a credential of ${named} was to be stored for ${service}`)
+  // A real credd cannot tell whose vault token it is: that is why nobody noticed.
+  const known = credential.vault_token && openBooks(program.dir).find(credential.vault_token)
+  if (!known) return
+  if (known.principal !== principal)
+    program.fail(`a vault token of ${known.principal} was to be stored by ${principal}`)
+  if (known.issuer !== issuer || known.role !== role)
+    program.fail(`a vault token of ${known.issuer}_${known.role} was to be stored for ${service}`)
 }
 
 /** A reader of the credd's directory sees the old credential or the new one. */

@@ -2,11 +2,12 @@
 import { isAffected, readFaults } from '../fault-file.ts'
 import { passHoldPoint } from '../hold.ts'
 import { print, runProgram } from './program.ts'
+import { claimStoring } from './side-by-side.ts'
 import { readCondorValue } from './site-files.ts'
 import { Refused, readArguments, type StoreRequest, splitWords, WrongUse } from './vault-storer/arguments.ts'
 import { readConfiguration } from './vault-storer/configuration.ts'
 import { leaveForeignBearer, sufferEarlyFaults } from './vault-storer/faults.ts'
-import { checkEnvironment, claimIdentity } from './vault-storer/notice-misuse.ts'
+import { checkEnvironment } from './vault-storer/notice-misuse.ts'
 import { type Storer, storeService } from './vault-storer/store-service.ts'
 
 await runProgram('condor_vault_storer', async (program) => {
@@ -32,7 +33,6 @@ await runProgram('condor_vault_storer', async (program) => {
       )
     }
     checkEnvironment(program)
-    claimIdentity(program)
     for (const request of asked.requests)
       await serve({ program, configured, verbosity: asked.verbosity, say }, request)
     return 0
@@ -48,6 +48,7 @@ await runProgram('condor_vault_storer', async (program) => {
 async function serve(storer: Storer, request: StoreRequest): Promise<void> {
   const { program } = storer
   const { dir } = program
+  claimStoring(program, request.service)
   if (await sufferEarlyFaults(program, request.service)) return
   if (isOthersService(storer, request)) {
     if (storer.verbosity) storer.say(`Service ${request.service} is managed by another credmon; skipping`)

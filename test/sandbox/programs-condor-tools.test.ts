@@ -28,6 +28,13 @@ describe('the other condor programs (stand-ins)', () => {
       vault_token: 'hvs.x',
       vault_url: `https://localhost:8200/v1/secret/oauth/creds/${issuer}/key:production`,
     })
+  const wordsFor = (
+    issuer: string,
+    { _condor_SEC_CREDENTIAL_GETTOKEN_OPTS = '' }: Record<string, string>,
+  ) => [
+    ...[..._condor_SEC_CREDENTIAL_GETTOKEN_OPTS.split(' '), '-i', issuer, '-r', 'production', '--nooidc'],
+    ...['--nobearertoken', `--vaulttokenfile=${join(site.dir, 'run', 'vt')}`],
+  ]
   const storeCred = (argv: string[], input?: string, more: Record<string, string> = {}) =>
     site.call('condor_store_cred', argv, { ...env, ...more }, input)
 
@@ -80,6 +87,19 @@ describe('the other condor programs (stand-ins)', () => {
     )
     assert.equal(exit, 1)
     assert.match(stderr, /MISUSE: a credential of dune_production was to be stored for nova_production/)
+  })
+
+  it('condor_store_cred notices a vault token of somebody else', async () => {
+    const mu2e = site.env('mu2epro')
+    await site.call('htgettoken', wordsFor('mu2e', mu2e), mu2e)
+    const isTheirs = (one: { kind: string; service: string }) =>
+      one.kind === 'vault' && one.service === 'mu2e_production'
+    const token = site.issuedTokens().find(isTheirs)?.token ?? ''
+    const credd = { _condor_CREDD_HOST: 'credd1.sandbox.test' }
+    const stolen = credential('dune').replace('hvs.x', token)
+    const { exit, stderr } = await storeCred(['add-oauth', '-s', 'dune_production', '-i', '-'], stolen, credd)
+    assert.equal(exit, 1)
+    assert.match(stderr, /MISUSE: a vault token of mu2epro\S* was to be stored by dunepro/)
   })
 
   it('condor_store_cred tells other scopes by exit 2', async () => {

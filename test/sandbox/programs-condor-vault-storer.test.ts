@@ -331,6 +331,52 @@ describe('condor_vault_storer (stand-in)', () => {
       assert.equal((await first).exit, 0)
     })
 
+    const inCommon: Record<string, [account: 'dunepro' | 'mu2epro', more: string[], RegExp]> = {
+      'one service': [
+        'dunepro',
+        ['KRB5CCNAME', 'BEARER_TOKEN_FILE'],
+        /MISUSE: two storers at once for dune_prod/,
+      ],
+      'one account in one credd': [
+        'dunepro',
+        ['mu2e_production'],
+        /MISUSE: two storers at once for dunepro in credd1/,
+      ],
+      'one bearer file': [
+        'mu2epro',
+        ['mu2e_production', 'BEARER_TOKEN_FILE'],
+        /MISUSE: .* with one BEARER_TOKEN_FILE/,
+      ],
+      'one HOME': ['mu2epro', ['mu2e_production', 'XDG_RUNTIME_DIR'], /MISUSE: .* with one XDG_RUNTIME_DIR/],
+    }
+    for (const [what, [account, more, text]] of Object.entries(inCommon))
+      it(`two storers at once with ${what}`, async () => {
+        hold(site.dir, held)
+        const first = store()
+        await waitHeld(site.dir, held)
+        const service = more.find((word) => word.includes('_production')) ?? 'dune_production'
+        const shared = more.flatMap((name) => (env[name] === undefined ? [] : [[name, env[name]]]))
+        const other = site.env(account, {
+          CONDOR_VAULT_STORER_ID: `${env.CONDOR_VAULT_STORER_ID}-other`,
+          ...(account === 'mu2epro' && { XDG_RUNTIME_DIR: site.dir, HOME: site.dir }),
+          ...Object.fromEntries(shared),
+        })
+        expectMisuse(await site.call('condor_vault_storer', [service], other), text)
+        release(site.dir, held)
+        assert.equal((await first).exit, 0)
+      })
+
+    it('nothing when two store side by side with nothing in common', async () => {
+      hold(site.dir, held)
+      const first = store()
+      await waitHeld(site.dir, held)
+      const other = site.env('mu2epro', { XDG_RUNTIME_DIR: site.dir, HOME: site.dir })
+      assert.equal((await site.call('condor_vault_storer', ['mu2e_production'], other)).exit, 0)
+      release(site.dir, held)
+      assert.equal((await first).exit, 0)
+      assert.deepEqual(readMisuse(site.dir), [])
+    })
+
     it('nothing when a storer was killed and another starts under its identity', async () => {
       hold(site.dir, held)
       const child = spawn(join(site.layout.bin, 'condor_vault_storer'), ['dune_production'], {

@@ -50,8 +50,10 @@ export function countWork(site: SandboxSite, since: Mark): Record<string, number
   }
   for (const { program, caller, service, credd } of readCalls(site.dir).slice(since.calls)) {
     if (caller) continue
-    if (program === 'htgettoken') add(`refresh ${service}`)
-    if (program === 'condor_vault_storer') add(`store ${service} ${credd?.split('.')[0]}`)
+    if (program === 'htgettoken' && !credd) add(`refresh ${service}`)
+    // Without condor_vault_storer, it is htgettoken that is run for a credd.
+    else if (program === 'condor_vault_storer' || program === 'htgettoken')
+      add(`store ${service} ${credd?.split('.')[0]}`)
   }
   for (const [login, times] of Object.entries(readLogins(site)))
     add(login, times - (since.logins[login] ?? 0))

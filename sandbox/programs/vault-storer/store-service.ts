@@ -3,10 +3,11 @@ import { randomBytes } from 'node:crypto'
 import { constants, copyFileSync, existsSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs'
 import { isAffected, readFaults } from '../../fault-file.ts'
 import { type Program, print } from '../program.ts'
+import { identityOf } from '../side-by-side.ts'
 import { Refused, type StoreRequest, splitWords } from './arguments.ts'
 import type { Configured } from './configuration.ts'
 import { callInner } from './inner-call.ts'
-import { checkBearer, identityOf } from './notice-misuse.ts'
+import { checkBearer } from './notice-misuse.ts'
 
 /** Words that stay the same for all services of a call. */
 export interface Storer {
