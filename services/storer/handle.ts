@@ -1,17 +1,16 @@
 /**
  * Stores one entry's vault token in one credd and answers with `token.stored`. Everything before and after the storer's own
- * run (ticket, staging, verification) goes on beside other runs; the run itself is alone in the lane, under the lease and
- * under the host's lock.
+ * run (ticket, staging, verification) goes on beside other runs; the run itself has a lane, under the lease and under the
+ * host's locks.
  */
 
 import { existsSync } from 'node:fs'
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { KV } from '@nats-io/kv'
 import type { Logger } from 'pino'
 import type { Fact, Outgoing } from '../../shared/bus/publish.ts'
 import type { Entry, Site } from '../../shared/config/site.ts'
 import { workEnvelope } from '../../shared/contracts/envelope.ts'
-import { ClaimLost, type Failure, failure, RetryLater, Transient } from '../../shared/contracts/errors.ts'
+import { ClaimLost, errorOf, failure, RetryLater, Transient } from '../../shared/contracts/errors.ts'
 import type { StoreItem } from '../../shared/contracts/messages.ts'
 import { storeSubject } from '../../shared/contracts/subjects.ts'
 import { requestsOf } from '../../shared/contracts/vault-requests.ts'
@@ -28,32 +27,26 @@ import type { RunCache } from '../../shared/work/run-cache.ts'
 import { tokenFact } from '../../shared/work/token-fact.ts'
 import type { CondorVersionOptions } from './condor/condor-version.ts'
 import type { CreddHealth } from './condor/credd-health.ts'
-import { mustBeUnlocked, runVaultStorer, type StorerRun } from './condor/vault-storer.ts'
+import type { StorerRun } from './condor/run-storer.ts'
 import { answersCredd, type Stored, verifyStored } from './condor/verify.ts'
-import type { ExclusiveQueue } from './exclusive/exclusive-queue.ts'
-import { isHeldNow, isStillHeld } from './exclusive/while-leader.ts'
+import { type InLaneDeps, runInLane } from './exclusive/in-lane.ts'
+import { isStillHeld } from './exclusive/while-leader.ts'
 import { keptToken, type Stage, type Staging } from './private-run/stage.ts'
 
-export interface StoreDeps {
+export interface StoreDeps extends InLaneDeps {
   readonly site: () => Site
   readonly targets: KV
   readonly tickets: Tickets
-  readonly lease: Lease
-  readonly lane: ExclusiveQueue
   readonly credds: CreddHealth
   readonly staging: Staging
   readonly hasOwnNames: (options: CondorVersionOptions) => Promise<boolean>
   readonly vaultPause: VaultPause
   /** What collectors said. */
   readonly answers: RunCache
-  /** Held by every storer command of this host user. */
-  readonly lockFile: string
 }
 
-/** A target that fails slowly takes the one lane from all others: it comes back seldom (milliseconds). */
+/** A target that fails slowly takes a lane from all others: it comes back seldom (milliseconds). */
 const backoff = { firstMs: 60_000, longestMs: 10 * 60_000 }
-/** How soon an item comes again that reached a storer without the lease (milliseconds). */
-const standbyMs = 1_000
 
 /** Handles `store.<experiment>.<role>.<credd>`. */
 export async function handleStore(
@@ -126,7 +119,7 @@ async function store(
   return { messages: [storedEvent(item, stored)], ...(expiry === undefined ? {} : { expiry }) }
 }
 
-/** All that can be done while another run has the lane. */
+/** All that can be done while other runs have the lanes. */
 async function prepare(
   item: StoreItem,
   entry: Entry,
@@ -139,12 +132,20 @@ async function prepare(
   const timeoutMs = site.timeouts.kerberosMs
   const vaultServer = await findVaultServer(entry, { ...site.refresher, timeoutMs, signal })
   const ownNames = await deps.hasOwnNames({ file: site.storer.condorVersion, timeoutMs, signal })
+  if (!ownNames) mustBeAlone(entry, site)
   await using stack = new AsyncDisposableStack()
   const stage = stack.use(await deps.staging.stage(entry, credd, { ownNames }))
-  const run = { entry, credd, site, vaultServer, ccache, stage, lockFile: deps.lockFile, signal }
+  const run = { entry, credd, site, vaultServer, ccache, stage, signal }
   await deps.credds.mustAnswer(item.credd, item.run, () => answersCredd(run))
   const prepared = stack.move()
   return { ...run, [Symbol.asyncDispose]: () => prepared.disposeAsync() }
+}
+
+/** Throws Permanent where runs of HTCondor's storer would share their files in /tmp. */
+function mustBeAlone({ service }: Entry, { storer }: Site): void {
+  if (storer.lanes === 1) return
+  const why = `HTCondor here is too old for storer.lanes: ${storer.lanes}, its runs would share their files in /tmp`
+  throw errorOf(failure('lanes-refused', `No vault token of ${service} is stored: ${why}.`))
 }
 
 async function storeAndVerify(
@@ -157,7 +158,7 @@ async function storeAndVerify(
   const { stage, credd, signal } = run
   try {
     const asks = { requests: requestsOf(existsSync(keptToken(run.entry, credd))), signal }
-    await vaultPause.afterPause(deadline, (paused) => runInLane(run, paused, log, deps), asks)
+    await vaultPause.afterPause(deadline, (paused) => runInLane(stoppedBy(run, paused), log, deps), asks)
     const stored = await verifyStored(run)
     await mustBeOurs(stage, lease, signal)
     await stage.takeBack()
@@ -187,54 +188,10 @@ function tellStored({ entry, credd }: StorerRun, { expiry, waitingSince }: Store
 
 const secondsUntil = (time: string) => Math.round((Date.parse(time) - Date.now()) / 1_000)
 
-function runInLane(ours: StorerRun, paused: AbortSignal, log: Logger, { lane, lease }: StoreDeps) {
-  const run = { ...ours, signal: AbortSignal.any([ours.signal, paused]) }
-  return lane.run(() => runAlone(run, lease, log), run.signal)
-}
-
-/**
- * With the lease, and waiting for whoever else has the host's lock: an orphan, or a person at a terminal. Whoever has it
- * longer than a storer may run is reported.
- */
-async function runAlone(run: StorerRun, lease: Lease, log: Logger): Promise<void> {
-  const patience = performance.now() + run.site.timeouts.vaultStorerMs
-  for (let tries = 0; ; tries++) {
-    if (!(await isHeldNow(lease).catch(() => false))) throw new RetryLater(standbyMs)
-    try {
-      return await runOnce(run)
-    } catch (error) {
-      if (!(error instanceof RetryLater)) throw error
-      if (tries === 0)
-        log.warn({ lockFile: run.lockFile }, 'another storer runs on this host: waiting for it')
-      if (performance.now() > patience) throw new RetryLater(standbyMs, lockedFailure(run))
-      await sleep(error.delayMs, undefined, { signal: run.signal })
-    }
-  }
-}
-
-function lockedFailure({ entry, credd, lockFile, site }: StorerRun): Failure {
-  const waited = Math.round(site.timeouts.vaultStorerMs / 1_000)
-  return failure(
-    'storer-locked',
-    `No vault token of ${entry.service} in ${credd}: somebody has held ${lockFile} on this host for ${waited} s.`,
-  )
-}
-
-async function runOnce(run: StorerRun): Promise<void> {
-  const { stage } = run
-  // Names that it shares with others may be touched only when nobody else uses them.
-  if (!stage.hasOwnNames) {
-    await mustBeUnlocked(run)
-    await stage.enter()
-  }
-  let endedWell = false
-  try {
-    await runVaultStorer(run)
-    endedWell = true
-  } finally {
-    if (!stage.hasOwnNames || !endedWell) await stage.leave(endedWell)
-  }
-}
+const stoppedBy = (run: StorerRun, paused: AbortSignal): StorerRun => ({
+  ...run,
+  signal: AbortSignal.any([run.signal, paused]),
+})
 
 async function mustBeOurs(stage: Stage, lease: Lease, signal: AbortSignal): Promise<void> {
   if ((await isStillHeld(lease, signal)) && (await stage.isOurs())) return

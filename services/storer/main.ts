@@ -1,9 +1,9 @@
-/** The storer: the single consumer in front of condor_vault_storer; one run of it at a time, whatever dies or sleeps. */
-import { mkdir } from 'node:fs/promises'
+/** The storer: the single consumer in front of condor_vault_storer; no more runs of it than lanes, whatever dies or sleeps. */
 import { homedir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import type { KV } from '@nats-io/kv'
 import { readValue } from '../../shared/bus/read-value.ts'
+import type { Site } from '../../shared/config/site.ts'
 import { type StoreItem, storeItem, tokenReady } from '../../shared/contracts/messages.ts'
 import { onSubject } from '../../shared/contracts/on-subject.ts'
 import { buckets, consumers, storeSubject, streams, tokenSubject } from '../../shared/contracts/subjects.ts'
@@ -20,6 +20,7 @@ import { targetRecord } from '../../shared/work/target-record.ts'
 import { askOwnNames } from './condor/condor-version.ts'
 import { watchCredds } from './condor/credd-health.ts'
 import { openExclusiveQueue } from './exclusive/exclusive-queue.ts'
+import { prepareLocks } from './exclusive/locks.ts'
 import { joinReplicas } from './exclusive/replicas.ts'
 import { serveWhileHeld } from './exclusive/while-leader.ts'
 import { handleStore } from './handle.ts'
@@ -28,14 +29,16 @@ import { planReady } from './plan.ts'
 import { openStaging } from './private-run/stage.ts'
 import { reportStore } from './report.ts'
 
-/** Items in hand: one has the lane, the others are being prepared or verified beside it. */
-const besideTheLane = 4
+/** Items in hand beside those in the lanes: they are being prepared or verified. */
+const besideTheLanes = 3
+/** In hand at most; how many there are now is chosen with the next one. */
+const mostInHand = 16 + besideTheLanes
 
 await runDaemon('storer', {
   needs: { streams: [streams.tokens], buckets: [buckets.targets, buckets.leases] },
   async open({ bus, log, site, stateDirectory, stack }) {
     const lockFile = site().storer.lockFile ?? join(homedir(), '.managed-tokens', 'storer.lock')
-    await mkdir(dirname(lockFile), { recursive: true, mode: 0o700 })
+    await prepareLocks(lockFile)
     const runs = await ensurePrivateDirectory(join(stateDirectory, 'runs'))
     const staging = openStaging(runs, await joinReplicas(lockFile, runs))
     const targets = await bus.bucket(buckets.targets)
@@ -50,7 +53,7 @@ await runDaemon('storer', {
       tickets: stack.use(await openTickets(join(stateDirectory, 'tickets'))),
       hasOwnNames: askOwnNames(),
       answers: openRunCache(),
-      lane: openExclusiveQueue(),
+      lanes: openExclusiveQueue(() => site().storer.lanes),
     }
     const stores = consuming({
       stream: streams.store,
@@ -58,8 +61,8 @@ await runDaemon('storer', {
       schemaOf: (subject) => onSubject(subject, storeItem, (item) => storeSubject(item, item.credd)),
       handle: (received) => handleStore(received, deps),
       report: (item, failed, permanent) => reportStore(item, failed, permanent, site()),
-      concurrency: besideTheLane,
-      choose: storesInTurn(credds.isTroubled),
+      concurrency: mostInHand,
+      choose: storesInTurn(credds.isTroubled, site),
     })
     return {
       consumers: [
@@ -82,11 +85,14 @@ await runDaemon('storer', {
 })
 
 /** Experiments take turns. */
-function storesInTurn(isTroubled: (credd: string) => boolean) {
+function storesInTurn(isTroubled: (credd: string) => boolean, site: () => Site) {
   const turns = new Map<string, number>()
   let turn = 0
+  const accountOf = ({ entry }: StoreItem) =>
+    site().entries.find(({ name }) => name === entry)?.account ?? entry
   return (waiting: readonly StoreItem[], working: readonly StoreItem[]) => {
-    const next = chooseStore(waiting, working, { isTroubled, turns })
+    if (working.length >= site().storer.lanes + besideTheLanes) return undefined
+    const next = chooseStore(waiting, working, { isTroubled, accountOf, turns })
     if (next) turns.set(next.experiment, ++turn)
     return next
   }

@@ -5,6 +5,8 @@ import type { StoreItem } from '../../shared/contracts/messages.ts'
 export interface StoreOrder {
   /** A credd that lately did not answer: it has to wait for all others, and gets one item at a time. */
   readonly isTroubled: (credd: string) => boolean
+  /** Whose credential in the credd it is about. */
+  readonly accountOf: (item: StoreItem) => string
   /** When an experiment had its last turn, as a count; absent: never yet. */
   readonly turns: ReadonlyMap<string, number>
 }
@@ -16,12 +18,13 @@ const hour = 'YYYY-MM-DDTHH'.length
 export function chooseStore(
   waiting: readonly StoreItem[],
   working: readonly StoreItem[],
-  { isTroubled, turns }: StoreOrder,
+  { isTroubled, accountOf, turns }: StoreOrder,
 ): StoreItem | undefined {
-  // Two entries of one service share the vault token that is kept for a credd.
-  const taken = new Set(working.map(sharedBy))
+  // What would be refused by a lock: a second one of a service, or of an account in a credd.
+  const locks = (item: StoreItem) => [item.service, `${accountOf(item)} ${item.credd}`]
+  const taken = new Set(working.flatMap(locks))
   const held = new Set(working.map(({ credd }) => credd).filter(isTroubled))
-  const free = waiting.filter((item) => !taken.has(sharedBy(item)) && !held.has(item.credd))
+  const free = waiting.filter((item) => !locks(item).some((one) => taken.has(one)) && !held.has(item.credd))
   const rank = (item: StoreItem): readonly (number | string)[] => [
     isTroubled(item.credd) ? 1 : 0,
     // Nothing known to be stored there comes before everything that is.
@@ -33,8 +36,6 @@ export function chooseStore(
     undefined,
   )
 }
-
-const sharedBy = ({ service, credd }: StoreItem) => `${service} ${credd}`
 
 function goesBefore(
   item: StoreItem,

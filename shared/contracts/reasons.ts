@@ -272,6 +272,14 @@ export const reasons = {
     turn: 'administrators',
     cause: 'here',
   },
+  'lanes-refused': {
+    means:
+      'HTCondor is too old (before 10.0.6, or 10.1 to 10.5) for more than one lane: its storer runs would share their files',
+    action: 'Set storer.lanes to 1, or install HTCondor 10.6 or newer; storer.method: direct takes any.',
+    turn: 'administrators',
+    cause: 'here',
+    permanent: true,
+  },
   'nothing-stored': {
     means: 'condor_vault_storer ended well, but the credd has no credential',
     action: 'condor_vault_storer said it was done, but the credd has nothing: look at the credd’s log.',

@@ -143,7 +143,7 @@ function read(file: string): string {
 
 /** What the site's storers, or htgettoken, have left there. Unfinished files of another site have other tokens. */
 function tokensInTmp(dir: string): string[] {
-  const ids = new Set(readCalls(dir).flatMap(({ env }) => env.CONDOR_VAULT_STORER_ID ?? []))
+  const ids = new Set(readCalls(dir).flatMap(({ env }) => env.CONDOR_VAULT_STORER_ID?.split('/')[0] ?? []))
   const tokens = tokensOf(dir).map(({ value }) => value)
   const isOurs = (name: string) =>
     [...ids].some((id) => name.includes(id)) ||

@@ -6,7 +6,7 @@ import { failedWith } from '../../../shared/contracts/errors.ts'
 import { timestamp } from '../../../shared/contracts/messages.ts'
 import type { ReasonCode } from '../../../shared/contracts/reasons.ts'
 import { creddReason, isAnswer, isNothing, isWaiting, textOf } from './credd-texts.ts'
-import { type StorerRun, storerEnvironment } from './vault-storer.ts'
+import { type StorerRun, storerEnvironment } from './run-storer.ts'
 import { namesService } from './whose-token.ts'
 
 /** What the credd has, as far as it says so. */
@@ -47,7 +47,7 @@ export async function verifyStored(run: StorerRun): Promise<Stored> {
 }
 
 /** Whether the credd answers at all, whatever it answers. Where it cannot be asked from here, that is not its fault. */
-export async function answersCredd(run: Omit<StorerRun, 'lockFile'>): Promise<boolean> {
+export async function answersCredd(run: StorerRun): Promise<boolean> {
   const outcome = await askCredd(run)
   return outcome.kind === 'missing' || isAnswer(outcome)
 }
@@ -67,7 +67,7 @@ export function readStored(
     : { expiry }
 }
 
-function askCredd(run: Omit<StorerRun, 'lockFile'>): Promise<CommandOutcome> {
+function askCredd(run: StorerRun): Promise<CommandOutcome> {
   const { entry, credd, site } = run
   return runCommand({
     file: site.storer.condorStoreCred,

@@ -20,7 +20,7 @@ const note = z.object({
   realExperiment: z.string(),
   /** Where the vault token is kept between runs. */
   kept: z.string(),
-  /** In the middle of file names in /tmp: the run's own id, or `u<uid>`. */
+  /** In the middle of file names in /tmp: the run's `storerId`, or `u<uid>`. */
   fileId: z.string(),
   phase: z.enum(phases),
 })
@@ -29,20 +29,25 @@ export type RunNote = z.infer<typeof note>
 export interface RunFiles {
   /** Random: no other run ever has it. */
   readonly id: string
+  /**
+   * `CONDOR_VAULT_STORER_ID`. By the slash in it, all that condor_vault_storer and its htgettoken write in /tmp, unfinished
+   * files included, lies in a directory of the run.
+   */
+  readonly storerId: string
   readonly home: string
   readonly bearerFile: string
 }
 
 export function runFilesOf(directory: string, id: string): RunFiles {
   const home = join(directory, id)
-  return { id, home, bearerFile: join(home, 'bearer') }
+  return { id, storerId: `${id}/t`, home, bearerFile: join(home, 'bearer') }
 }
 
 const noteFile = ({ home }: RunFiles) => join(home, 'note.json')
 /** The vault token that a run left, once it is no longer in /tmp. */
 const takenOut = ({ home }: RunFiles) => join(home, 'vault-token')
 const stagedToken = ({ fileId, service }: RunNote) => join(storerTmp, `vt_${fileId}-${service}`)
-const isPrivate = ({ id }: RunFiles, { fileId }: RunNote) => fileId === id
+const isPrivate = ({ id }: RunFiles, { fileId }: Pick<RunNote, 'fileId'>) => fileId.startsWith(id)
 
 /** The note, or undefined when there is none (any more): then the run has been tidied up by somebody. */
 export async function readNote(run: RunFiles): Promise<RunNote | undefined> {
@@ -57,13 +62,17 @@ export async function readNote(run: RunFiles): Promise<RunNote | undefined> {
 
 const write = (run: RunFiles, found: RunNote) => writeFileAtomic(noteFile(run), JSON.stringify(found))
 
+const ownTmp = ({ id }: RunFiles) => join(storerTmp, `vt_${id}`)
+
 /** Makes the home. A run with names of its own is staged at once, the other in its turn. */
 export async function makeRun(run: RunFiles, found: Omit<RunNote, 'phase'>): Promise<void> {
   await mkdir(run.home, { recursive: true, mode: 0o700 })
   await mkdir(join(found.kept, '..'), { recursive: true, mode: 0o700 })
-  const begun: RunNote = { ...found, phase: found.fileId === run.id ? 'running' : 'ready' }
+  const begun: RunNote = { ...found, phase: isPrivate(run, found) ? 'running' : 'ready' }
   await write(run, begun)
-  if (begun.phase === 'running') await stageToken(begun)
+  if (begun.phase !== 'running') return
+  await mkdir(ownTmp(run), { mode: 0o700 })
+  await stageToken(begun)
 }
 
 /** Moves aside what lies in /tmp under the names of the run, and stages it. Nothing to do for a run with names of its own. */
@@ -100,30 +109,25 @@ export async function takeBack(run: RunFiles): Promise<void> {
   if (token) await writeFileAtomic(found.kept, token)
 }
 
-/** Removes the run's home and, under names of its own, what it left in /tmp. */
+/** Removes the run's home and its directory in /tmp. */
 export async function removeRun(run: RunFiles): Promise<void> {
-  for (const name of await readdir(storerTmp))
-    if (name.startsWith(`vt_${run.id}`) || name.startsWith(`bt_${run.id}`))
-      await rm(join(storerTmp, name), { recursive: true, force: true })
+  await rm(ownTmp(run), { recursive: true, force: true })
   await rm(run.home, { recursive: true, force: true })
-  await sweepUnfinished()
 }
 
-/** A token file is written in no time: one that is older was left by a program that was killed (milliseconds). */
-const unfinishedMs = 10 * 60_000
-
 /**
- * Removes what a killed htgettoken leaves in /tmp: unfinished token files of this user, left long ago or, given `run`, since
- * that began. The latter only while no other storer runs.
+ * Removes what a killed htgettoken leaves in /tmp itself, where HTCondor knows no names of one's own: unfinished token files
+ * of this user that are no older than the run. Only while no other storer runs.
  */
-export async function sweepUnfinished(run?: RunFiles): Promise<void> {
-  const begun = run && (await lstat(run.home).catch(() => undefined))
+export async function sweepUnfinished(run: RunFiles): Promise<void> {
+  const note = await readNote(run)
+  const begun = await lstat(run.home).catch(() => undefined)
+  if (!begun || !note || isPrivate(run, note)) return
   for (const name of (await readdir(storerTmp)).filter((one) => one.startsWith('.htgettoken'))) {
     const file = join(storerTmp, name)
     const found = await lstat(file).catch(() => undefined)
     if (!found?.isFile() || found.uid !== process.getuid?.()) continue
-    const isOld = found.mtimeMs < Date.now() - unfinishedMs
-    if (isOld || (begun && found.mtimeMs >= begun.birthtimeMs)) await rm(file, { force: true })
+    if (found.mtimeMs >= begun.birthtimeMs) await rm(file, { force: true })
   }
 }
 

@@ -1,5 +1,5 @@
 /**
- * The private surroundings of one storer run: a random id that makes its file names unique in /tmp, a home of its own, and
+ * The private surroundings of one storer run: a random id that gives it a place of its own in /tmp, a home of its own, and
  * the vault token of (service, credd), staged for the run and taken back after it. Also cleans up after a killed daemon.
  */
 import { randomBytes } from 'node:crypto'
@@ -68,7 +68,7 @@ export function openStaging(
       const id = `mt${randomBytes(8).toString('hex')}`
       const run = runFilesOf(directory, id)
       const { service, realExperiment } = entry
-      const fileId = ownNames ? id : `u${process.getuid?.()}`
+      const fileId = ownNames ? run.storerId : `u${process.getuid?.()}`
       const kept = keptToken(entry, credd)
       const remove = async () => {
         await removeRun(run)
@@ -82,7 +82,7 @@ export function openStaging(
         throw stagingFailed(entry, credd, error)
       }
       return {
-        id,
+        id: run.storerId,
         hasOwnNames: ownNames,
         home: run.home,
         bearerFile: run.bearerFile,
@@ -111,7 +111,7 @@ export function openStaging(
 }
 
 async function recoverRun(run: RunFiles): Promise<void> {
-  await killProcessesWith(`CONDOR_VAULT_STORER_ID=${run.id}`)
+  await killProcessesWith(`CONDOR_VAULT_STORER_ID=${run.storerId}`)
   await giveRoom(run)
   const note = await readNote(run)
   const bearer = await readFile(run.bearerFile, 'utf8').catch(() => '')

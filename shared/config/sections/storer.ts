@@ -11,8 +11,12 @@ export const storerSection = z.strictObject({
     .optional()
     .describe('Held by every storer command on this host. Default: ~/.managed-tokens/storer.lock.'),
   lanes: z
-    .literal(1, 'more than one lane is refused: condor_vault_storer runs are only proven safe one at a time')
+    .int()
+    .min(1)
+    .max(16)
     .default(1)
-    .describe('Storer commands at the same time.'),
+    .describe(
+      'Stores at the same time, never two of one service nor of one account in one credd; above 1 for HTCondor ≥ 10.6 (or 10.0.6).',
+    ),
 })
 export type StorerConfig = Readonly<z.output<typeof storerSection>>

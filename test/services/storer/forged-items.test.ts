@@ -40,7 +40,7 @@ const untouchable = (name: string) =>
       },
     },
   )
-const needed = ['targets', 'tickets', 'lease', 'lane', 'credds', 'staging', 'hasOwnNames', 'vaultPause']
+const needed = ['targets', 'tickets', 'lease', 'lanes', 'credds', 'staging', 'hasOwnNames', 'vaultPause']
 
 function store(item: StoreItem, site = configured) {
   touched.length = 0

@@ -19,6 +19,9 @@ interface Case {
   readonly expected: StoreItem | undefined
 }
 
+/** `shared1` and `shared2` have one account. */
+const accountOf = ({ experiment }: StoreItem) => experiment.replace(/\d$/, '')
+
 const day = 24 * 60
 const soon = item('soon', 'c1', { storedUntil: at(day) })
 const late = item('late', 'c1', { storedUntil: at(9 * day) })
@@ -58,15 +61,20 @@ const table: Record<string, Case> = {
     troubled: ['c1'],
     expected: undefined,
   },
-  'no second one of a service and credd at once, under whatever entry': {
-    waiting: [item('dune-2', 'c1', { service: 'dune_production' })],
+  'no second one of a service at once, under whatever entry and for whatever credd': {
+    waiting: [item('dune-2', 'c2', { service: 'dune_production' })],
     working: [item('dune', 'c1')],
     expected: undefined,
   },
-  'the same service for another credd meanwhile': {
-    waiting: [item('dune', 'c2')],
-    working: [item('dune', 'c1')],
-    expected: item('dune', 'c2'),
+  'no second one of an account in one credd at once': {
+    waiting: [item('shared2', 'c1')],
+    working: [item('shared1', 'c1')],
+    expected: undefined,
+  },
+  'the same account for another credd meanwhile': {
+    waiting: [item('shared2', 'c2')],
+    working: [item('shared1', 'c1')],
+    expected: item('shared2', 'c2'),
   },
   'the newer run of one target, which makes the older one needless': {
     waiting: [older, newer],
@@ -81,6 +89,7 @@ describe('choosing the next store', () => {
       assert.deepEqual(
         chooseStore(waiting, working, {
           isTroubled: (credd) => troubled.includes(credd),
+          accountOf,
           turns: new Map(Object.entries(turns)),
         }),
         expected,
@@ -89,11 +98,11 @@ describe('choosing the next store', () => {
   it('gives ten experiments with a hundred items each the same share', () => {
     const turns = new Map<string, number>()
     const waiting = Array.from({ length: 1_000 }, (_, index) =>
-      item(`e${Math.floor(index / 100)}`, `c${index % 100}`),
+      item(`e${'abcdefghij'[Math.floor(index / 100)]}`, `c${index % 100}`),
     )
     const served: Record<string, number> = {}
     for (let turn = 1; turn <= 100; turn++) {
-      const next = chooseStore(waiting, [], { isTroubled: () => false, turns })
+      const next = chooseStore(waiting, [], { isTroubled: () => false, accountOf, turns })
       assert.ok(next)
       turns.set(next.experiment, turn)
       waiting.splice(waiting.indexOf(next), 1)

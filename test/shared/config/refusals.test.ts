@@ -21,9 +21,9 @@ const atTheTop: Record<string, readonly [string, ...string[]]> = {
     'nats: {zzzzzz: 1}',
     '4:8 error unknown key "zzzzzz" in nats — expected one of: servers, seedFile, caFile',
   ],
-  'more than one lane': [
-    'storer: {lanes: 2}',
-    '4:17 error storer.lanes: more than one lane is refused: condor_vault_storer runs are only proven safe one at a time',
+  'more lanes than sixteen': [
+    'storer: {lanes: 17}',
+    '4:17 error storer.lanes is the number 17 — expected at most 16',
   ],
   'a text for a number': [
     'distributor: {perNode: many}',

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { htgettokenOptions, storerEnvironment } from '../../../../services/storer/condor/vault-storer.ts'
+import { htgettokenOptions, storerEnvironment } from '../../../../services/storer/condor/run-storer.ts'
 import type { Stage } from '../../../../services/storer/private-run/stage.ts'
 import { readEnvironment } from '../../../../shared/config/environment.ts'
 import { entryOf, siteOf } from '../../build.ts'

@@ -4,7 +4,8 @@ import { chmodSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, describe, it } from 'node:test'
-import { runVaultStorer } from '../../../../services/storer/condor/vault-storer.ts'
+import { runStorer } from '../../../../services/storer/condor/run-storer.ts'
+import { locksOf, prepareLocks } from '../../../../services/storer/exclusive/locks.ts'
 import { keptToken, openStaging } from '../../../../services/storer/private-run/stage.ts'
 import { entryOf, siteOf } from '../../build.ts'
 
@@ -38,12 +39,14 @@ describe('a storer that failed', () => {
       writeFileSync(words, `\n${said}\nhtgettoken: Failure getting token from ${vault}\n`)
       const site = siteOf()
       await using stage = await openStaging(join(directory, 'runs')).stage(entry, 'credd1')
-      const stored = runVaultStorer({
+      const lockFile = join(directory, 'lock')
+      await prepareLocks(lockFile)
+      const run = {
         ...{ entry, credd: 'credd1', stage, vaultServer: 'vault.lab.example', ccache: '/nowhere' },
         site: { ...site, storer: { ...site.storer, condorVaultStorer: program } },
-        lockFile: join(directory, 'lock'),
         signal: new AbortController().signal,
-      })
+      }
+      const stored = runStorer(run, locksOf(lockFile, entry, 'credd1', 1))
       await assert.rejects(stored, ({ failure }) => failure.code === code)
       assert.equal(existsSync(kept), isKept)
     })

@@ -1,4 +1,4 @@
-/** The lane: one at a time, in order, whatever each of them does. */
+/** The lanes: so many at a time, in order, whatever each of them does. */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { openExclusiveQueue } from '../../../../services/storer/exclusive/exclusive-queue.ts'
@@ -42,6 +42,59 @@ describe('the lane', () => {
     first.resolve()
     await running
     assert.equal(await last, 'in')
+  })
+
+  describe('of which there are several', () => {
+    /** Work that says in which lane it is, and stays there until it is let go. */
+    const stay = (queue: ReturnType<typeof openExclusiveQueue>) => {
+      const inside = Promise.withResolvers<number>()
+      const { promise, resolve } = Promise.withResolvers<void>()
+      const done = queue.run(async (lane) => {
+        inside.resolve(lane)
+        await promise
+      }, forEver)
+      const leave = () => {
+        resolve()
+        return done
+      }
+      return { lane: inside.promise, leave }
+    }
+
+    it('has as many at once, each in a lane of its own, and the next in the one that is left', async () => {
+      const queue = openExclusiveQueue(() => 3)
+      const first = [stay(queue), stay(queue), stay(queue)]
+      assert.deepEqual(await Promise.all(first.map(({ lane }) => lane)), [1, 2, 3])
+      const next = stay(queue)
+      await first[1]?.leave()
+      assert.equal(await next.lane, 2)
+      await Promise.all([next, ...first].map(({ leave }) => leave()))
+    })
+
+    it('gives another lane to whoever comes back at once', async () => {
+      const queue = openExclusiveQueue(() => 2)
+      const lanes = [
+        await queue.run(async (lane) => lane, forEver),
+        await queue.run(async (lane) => lane, forEver),
+      ]
+      assert.deepEqual(lanes, [1, 2])
+    })
+
+    it('waits for all that is under way when there is one lane again', async () => {
+      let count = 3
+      const queue = openExclusiveQueue(() => count)
+      const first = [stay(queue), stay(queue), stay(queue)]
+      await Promise.all(first.map(({ lane }) => lane))
+      count = 1
+      let isIn = false
+      const next = queue.run(async (lane) => {
+        isIn = true
+        return lane
+      }, forEver)
+      for (const one of first.slice(0, 2)) await one.leave()
+      assert.equal(isIn, false, 'one is still under way')
+      await first[2]?.leave()
+      assert.equal(await next, 1)
+    })
   })
 
   it('refuses whoever has left before asking', async () => {

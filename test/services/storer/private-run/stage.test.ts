@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { spawn, spawnSync } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import {
   chmodSync,
@@ -31,7 +31,9 @@ function place(t: TestContext) {
   return { entry, runs, kept: keptToken(entry, credd), staging: openStaging(runs) }
 }
 const stagedOf = (id: string) => join('/tmp', `vt_${id}-dune_production`)
-const inTmp = (id: string) => readdirSync('/tmp').filter((name) => name.includes(id))
+/** The run's own directory in /tmp. */
+const placeOf = (id: string) => join('/tmp', `vt_${id.split('/')[0]}`)
+const inTmp = (id: string) => (existsSync(placeOf(id)) ? readdirSync(placeOf(id)) : [])
 const modeOf = (file: string) => lstatSync(file).mode & 0o777
 
 function keep(file: string, content: string, mode = 0o600) {
@@ -73,8 +75,8 @@ describe('staging a storer run', () => {
       await using stage = await staging.stage(entry, credd)
       id = stage.id
       writeFileSync(stagedOf(id), 'hvs.new\n')
-      for (const name of [`vt_${id}`, `vt_${id}.abcd`, `bt_${id}`, `bt_${id}-dune_production`])
-        writeFileSync(join('/tmp', name), 'x')
+      for (const name of [`vt_${id}`, `vt_${id}.abcd`]) writeFileSync(join('/tmp', name), 'x')
+      writeFileSync(join(placeOf(id), '.htgettokenabc'), 'unfinished')
       writeFileSync(join(stage.home, 'bt_tmp.1234567890'), 'x')
       await stage.takeBack()
     }
@@ -133,20 +135,25 @@ describe('staging a storer run', () => {
     assert.deepEqual(readdirSync(runs), [])
   })
 
-  it('removes what htgettoken left in /tmp long ago, and nothing that may still be in use or is not ours', async (t) => {
-    const { entry, staging } = place(t)
+  it('touches nothing that another’s htgettoken has in /tmp, however old, whatever becomes of a run', async (t) => {
+    const { entry, runs, staging } = place(t)
     const tag = `.htgettoken${process.pid}`
-    const files = { old: `/tmp/${tag}-old`, young: `/tmp/${tag}-young`, theirs: `/tmp/${tag}-theirs` }
-    t.after(() => Object.values(files).forEach((file) => void rmSync(file, { force: true })))
-    for (const file of Object.values(files)) writeFileSync(file, 'hvs.left')
+    const files = [`/tmp/${tag}-old`, `/tmp/${tag}-young`, `/tmp/${tag}-younger`]
+    t.after(() => files.forEach((file) => void rmSync(file, { force: true })))
+    const [old = '', young = '', younger = ''] = files
     const hourAgo = Date.now() / 1_000 - 3_600
-    utimesSync(files.old, hourAgo, hourAgo)
-    utimesSync(files.theirs, hourAgo, hourAgo)
-    spawnSync('chown', ['61235', files.theirs])
-    await (await staging.stage(entry, credd))[Symbol.asyncDispose]()
+    writeFileSync(old, 'hvs.left')
+    utimesSync(old, hourAgo, hourAgo)
+    writeFileSync(young, 'hvs.young')
+    const ended = await staging.stage(entry, credd)
+    await staging.stage(entry, credd)
+    writeFileSync(younger, 'hvs.younger')
+    await ended.leave(false)
+    await ended[Symbol.asyncDispose]()
+    await openStaging(runs).recover()
     assert.deepEqual(
-      Object.values(files).map((file) => existsSync(file)),
-      [false, true, true],
+      files.map((file) => existsSync(file)),
+      [true, true, true],
     )
   })
 })
@@ -157,7 +164,7 @@ describe('after a storer daemon was killed', () => {
     keep(kept, 'hvs.old\n')
     const { id } = await staging.stage(entry, credd)
     writeFileSync(stagedOf(id), 'hvs.new\n')
-    writeFileSync(join('/tmp', `bt_${id}`), 'eyJ')
+    writeFileSync(join(placeOf(id), '.htgettokenabc'), 'unfinished')
     const storer = spawn('sh', ['-c', 'sleep 300 & wait'], {
       env: { PATH: '/usr/bin:/bin', CONDOR_VAULT_STORER_ID: id },
       detached: true,

@@ -1,13 +1,14 @@
-/** Runs condor_vault_storer for one (service, credd) under the host's lock, and says why when it did not do its work. */
+/** Runs condor_vault_storer for one (service, credd) under the host's locks, and says why when it did not do its work. */
 
 import { type CommandOutcome, runCommand } from '../../../shared/commands/command.ts'
 import { commandEnvironment, environment } from '../../../shared/config/environment.ts'
 import { splitWords } from '../../../shared/config/schema/words.ts'
 import type { Entry, Site } from '../../../shared/config/site.ts'
-import { errorOf, failure, RetryLater } from '../../../shared/contracts/errors.ts'
+import { errorOf, failure } from '../../../shared/contracts/errors.ts'
 import type { ReasonCode } from '../../../shared/contracts/reasons.ts'
 import { authorityOption } from '../../../shared/vault/authority-option.ts'
 import { judgeVault, vaultCause, vaultWords } from '../../../shared/vault/texts.ts'
+import { type Lock, mustHaveRun, underLocks } from '../exclusive/locks.ts'
 import type { Stage } from '../private-run/stage.ts'
 import { judgeStorer } from './storer-texts.ts'
 
@@ -18,26 +19,15 @@ export interface StorerRun {
   readonly vaultServer: string
   readonly ccache: string
   readonly stage: Stage
-  /** Held by the command itself, so that an orphan of a killed daemon still holds it. */
-  readonly lockFile: string
   readonly signal: AbortSignal
 }
 
-/** flock's exit status when another storer runs on this host. */
-const lockBusy = 75
-/** How soon to look again whether the lock is free (milliseconds). */
-const lockRetryMs = 200
-/** Asking for the lock takes no time (milliseconds). */
-const lockProbeMs = 5_000
-
-/** Returns when the storer says that it stored. Throws Permanent, Transient, or RetryLater while the lock is held elsewhere. */
-export async function runVaultStorer(run: StorerRun): Promise<void> {
-  const { site, entry, credd, stage, lockFile } = run
-  const lock = ['--no-fork', '-n', '-E', String(lockBusy), lockFile]
+/** Returns when the storer says that it stored. Throws Permanent, Transient, or LockHeld while one of the locks is held elsewhere. */
+export async function runStorer(run: StorerRun, locks: readonly Lock[]): Promise<void> {
+  const { site, entry, credd, stage } = run
+  const [file = '', ...args] = [...underLocks(locks), site.storer.condorVaultStorer, '-v', entry.service]
   const outcome = await runCommand({
-    file: 'flock',
-    name: 'condor_vault_storer',
-    args: [...lock, site.storer.condorVaultStorer, '-v', entry.service],
+    ...{ file, args, name: 'condor_vault_storer' },
     env: storerEnvironment(run),
     cwd: stage.home,
     timeoutMs: site.timeouts.vaultStorerMs,
@@ -45,22 +35,10 @@ export async function runVaultStorer(run: StorerRun): Promise<void> {
     attributes: { 'managed_tokens.entry': entry.name, 'managed_tokens.credd': credd },
   })
   if (outcome.kind === 'exited' && outcome.exitCode === 0) return
-  if (outcome.kind === 'exited' && outcome.exitCode === lockBusy) throw new RetryLater(lockRetryMs)
+  mustHaveRun(outcome, locks)
   // The next run would ask with it again, and be refused again.
   if (judgeVault(outcome).keptRefused) await stage.discard()
   throw storerError(run, outcome)
-}
-
-/** Throws RetryLater while the host's lock is held elsewhere. */
-export async function mustBeUnlocked({ lockFile, signal }: StorerRun): Promise<void> {
-  const outcome = await runCommand({
-    file: 'flock',
-    args: ['-n', '-E', String(lockBusy), lockFile, 'true'],
-    env: commandEnvironment(),
-    timeoutMs: lockProbeMs,
-    signal,
-  })
-  if (outcome.kind === 'exited' && outcome.exitCode === lockBusy) throw new RetryLater(lockRetryMs)
 }
 
 /** The whole environment of a storer run: private names for everything, and nothing inherited that names a token. Pure. */
