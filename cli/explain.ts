@@ -37,6 +37,7 @@ const order = [
   'credkey',
   'tokenGetter',
   'vaultServer',
+  'storerMethod',
   'minTokenLifetime',
   'collectors',
   'scheddConstraint',

@@ -27,8 +27,8 @@ import type { RunCache } from '../../shared/work/run-cache.ts'
 import { tokenFact } from '../../shared/work/token-fact.ts'
 import type { CondorVersionOptions } from './condor/condor-version.ts'
 import type { CreddHealth } from './condor/credd-health.ts'
-import type { StorerRun } from './condor/run-storer.ts'
-import { answersCredd, type Stored, verifyStored } from './condor/verify.ts'
+import { isDirect, type StorerRun } from './condor/storer-run.ts'
+import { answersCredd, findStored, type Stored, verifyStored } from './condor/verify.ts'
 import { type InLaneDeps, runInLane } from './exclusive/in-lane.ts'
 import { isStillHeld } from './exclusive/while-leader.ts'
 import { keptToken, type Stage, type Staging } from './private-run/stage.ts'
@@ -131,10 +131,11 @@ async function prepare(
   const { credd } = item
   const timeoutMs = site.timeouts.kerberosMs
   const vaultServer = await findVaultServer(entry, { ...site.refresher, timeoutMs, signal })
-  const ownNames = await deps.hasOwnNames({ file: site.storer.condorVersion, timeoutMs, signal })
+  const ownNames =
+    isDirect(entry) || (await deps.hasOwnNames({ file: site.storer.condorVersion, timeoutMs, signal }))
   if (!ownNames) mustBeAlone(entry, site)
   await using stack = new AsyncDisposableStack()
-  const stage = stack.use(await deps.staging.stage(entry, credd, { ownNames }))
+  const stage = stack.use(await deps.staging.stage(entry, credd, { ownNames, keeps: !isDirect(entry) }))
   const run = { entry, credd, site, vaultServer, ccache, stage, signal }
   await deps.credds.mustAnswer(item.credd, item.run, () => answersCredd(run))
   const prepared = stack.move()
@@ -155,15 +156,19 @@ async function storeAndVerify(
   deps: StoreDeps,
 ): Promise<Stored> {
   const { lease, vaultPause, credds } = deps
-  const { stage, credd, signal } = run
+  const { entry, stage, credd, signal } = run
   try {
-    const asks = { requests: requestsOf(existsSync(keptToken(run.entry, credd))), signal }
-    await vaultPause.afterPause(deadline, (paused) => runInLane(stoppedBy(run, paused), log, deps), asks)
-    const stored = await verifyStored(run)
+    // condor_vault_storer asks the credd by itself.
+    const known = isDirect(entry) ? await findStored(run) : undefined
+    const hasToken = !isDirect(entry) && existsSync(keptToken(entry, credd))
+    const asks = { requests: requestsOf(hasToken), signal }
+    const store = (paused: AbortSignal) => runInLane(stoppedBy(run, paused), log, deps)
+    if (!known) await vaultPause.afterPause(deadline, store, asks)
+    const stored = known ?? (await verifyStored(run))
     await mustBeOurs(stage, lease, signal)
     await stage.takeBack()
     credds.learn(credd, undefined)
-    tellStored(run, stored, log)
+    tellStored(run, stored, known ? 'vault token is stored already' : 'vault token stored', log)
     return stored
   } catch (error) {
     // Whatever went wrong: where somebody has taken over, it went wrong because of that.
@@ -174,11 +179,16 @@ async function storeAndVerify(
 }
 
 /** One line for each token stored, which people look for in logs. */
-function tellStored({ entry, credd }: StorerRun, { expiry, waitingSince }: Stored, log: Logger): void {
+function tellStored(
+  { entry, credd }: StorerRun,
+  { expiry, waitingSince }: Stored,
+  what: string,
+  log: Logger,
+): void {
   const { service } = entry
   const life = expiry === undefined ? {} : { expiry, lifeSeconds: secondsUntil(expiry) }
-  const facts = { service, credd, file: keptToken(entry, credd), ...life }
-  log.info(facts, 'vault token stored')
+  const kept = isDirect(entry) ? {} : { file: keptToken(entry, credd) }
+  log.info({ service, credd, ...kept, ...life }, what)
   if (waitingSince !== undefined)
     log.warn(
       { service, credd, waitingSince },

@@ -20,6 +20,7 @@ const known = [
   'NO_PROXY',
   'no_proxy',
   'HTGETTOKENOPTS',
+  'SEC_CREDENTIAL_STORECRED_OPTS',
   'PATH',
   'HOME',
   'TZ',

@@ -74,6 +74,8 @@ export interface Entry {
   readonly vaultTokenRoot: string
   /** `getToken`: plain htgettoken, no credd. */
   readonly tokenGetter: 'storeAndGetToken' | 'getToken'
+  /** By condor_vault_storer, or without it. */
+  readonly storerMethod: 'script' | 'direct'
   /** As htgettoken takes it: one `<n>[smhd]`. */
   readonly minTokenLifetime: string
   /** `--credkey` for htgettoken: the principal without its realm, or `credkeyOverride`. */

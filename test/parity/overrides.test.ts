@@ -20,6 +20,7 @@ const overrides = {
     { roleFileTemplate: '/tmp/other_{{.Service}}' },
   ],
   tokenGetterOverride: ['storeAndGetToken', { tokenGetter: 'storeAndGetToken' }],
+  storerMethodOverride: ['direct', { storerMethod: 'direct' }],
   minTokenLifetimeOverride: ['2d', { minTokenLifetime: '2d' }],
   sshOptionsOverride: ['-4 -o Port=2222', { sshOptions: ['-4', '-o', 'Port=2222'] }],
   transportOverride: ['rsync', { transport: 'rsync' }],

@@ -46,6 +46,7 @@ export function makeEntry(fields: Partial<Entry> = {}): Entry {
     collectors: [],
     vaultTokenRoot: '/nowhere',
     tokenGetter: 'storeAndGetToken',
+    storerMethod: 'script',
     minTokenLifetime: '3d',
     credkey: 'dunepro',
     roleFileTemplate: '/tmp/role',

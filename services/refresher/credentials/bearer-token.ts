@@ -8,8 +8,8 @@ import { encodeToken } from '../../../shared/contracts/subjects.ts'
 import { z } from '../../../shared/contracts/zod.ts'
 import { readClaims } from '../../../shared/tokens/jwt-claims.ts'
 import { isTokenWord } from '../../../shared/tokens/token-word.ts'
+import { commonArguments } from '../../../shared/vault/htgettoken-arguments.ts'
 import {
-  commonArguments,
   type HtgettokenOptions,
   htgettokenError,
   runHtgettoken,

@@ -12,7 +12,7 @@ import { errorOf, failure } from '../../../shared/contracts/errors.ts'
 import { cleanLine, lastLine } from '../../../shared/contracts/one-sentence.ts'
 import type { ReasonCode } from '../../../shared/contracts/reasons.ts'
 import { encodeToken } from '../../../shared/contracts/subjects.ts'
-import { authorityOption } from '../../../shared/vault/authority-option.ts'
+import { commonArguments } from '../../../shared/vault/htgettoken-arguments.ts'
 import { judgeVault, vaultCause, vaultWords } from '../../../shared/vault/texts.ts'
 
 export interface HtgettokenOptions {
@@ -140,27 +140,6 @@ export function htgettokenArguments(
     ...commonArguments(entry, options, files),
     `--vaulttokenminttl=${entry.minTokenLifetime}`,
     outFile(files),
-  ]
-}
-
-/** Whose token, from where, and where it is kept. Pure. */
-export function commonArguments(
-  { realExperiment, role, credkey }: Omit<Owner, 'name' | 'service'>,
-  { vaultServer, caPath }: Pick<HtgettokenOptions, 'vaultServer' | 'caPath'>,
-  files: TokenFiles,
-): string[] {
-  return [
-    '-v',
-    '--nooidc',
-    '--nossh',
-    `--vaultserver=${vaultServer}`,
-    `--issuer=${realExperiment}`,
-    ...(role ? [`--role=${role}`] : []),
-    `--credkey=${credkey}`,
-    `--vaulttokeninfile=${files.kept}`,
-    `--vaulttokenfile=${files.fresh}`,
-    `--configdir=${join(files.home, 'config')}`,
-    ...authorityOption(caPath),
   ]
 }
 

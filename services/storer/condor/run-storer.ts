@@ -1,33 +1,24 @@
-/** Runs condor_vault_storer for one (service, credd) under the host's locks, and says why when it did not do its work. */
+/** Stores for one (service, credd) under the host's locks, by condor_vault_storer or without it, and says why when that did not work. */
 
 import { type CommandOutcome, runCommand } from '../../../shared/commands/command.ts'
 import { commandEnvironment, environment } from '../../../shared/config/environment.ts'
 import { splitWords } from '../../../shared/config/schema/words.ts'
-import type { Entry, Site } from '../../../shared/config/site.ts'
+import type { Entry } from '../../../shared/config/site.ts'
 import { errorOf, failure } from '../../../shared/contracts/errors.ts'
 import type { ReasonCode } from '../../../shared/contracts/reasons.ts'
 import { authorityOption } from '../../../shared/vault/authority-option.ts'
 import { judgeVault, vaultCause, vaultWords } from '../../../shared/vault/texts.ts'
+import { directCommand } from '../direct/direct-command.ts'
 import { type Lock, mustHaveRun, underLocks } from '../exclusive/locks.ts'
-import type { Stage } from '../private-run/stage.ts'
+import { isDirect, nameOfStorer, type StorerRun } from './storer-run.ts'
 import { judgeStorer } from './storer-texts.ts'
-
-export interface StorerRun {
-  readonly entry: Entry
-  readonly credd: string
-  readonly site: Site
-  readonly vaultServer: string
-  readonly ccache: string
-  readonly stage: Stage
-  readonly signal: AbortSignal
-}
 
 /** Returns when the storer says that it stored. Throws Permanent, Transient, or LockHeld while one of the locks is held elsewhere. */
 export async function runStorer(run: StorerRun, locks: readonly Lock[]): Promise<void> {
   const { site, entry, credd, stage } = run
-  const [file = '', ...args] = [...underLocks(locks), site.storer.condorVaultStorer, '-v', entry.service]
+  const [file = '', ...args] = [...underLocks(locks), ...commandOf(run)]
   const outcome = await runCommand({
-    ...{ file, args, name: 'condor_vault_storer' },
+    ...{ file, args, name: isDirect(entry) ? 'store-direct' : 'condor_vault_storer' },
     env: storerEnvironment(run),
     cwd: stage.home,
     timeoutMs: site.timeouts.vaultStorerMs,
@@ -40,6 +31,9 @@ export async function runStorer(run: StorerRun, locks: readonly Lock[]): Promise
   if (judgeVault(outcome).keptRefused) await stage.discard()
   throw storerError(run, outcome)
 }
+
+const commandOf = (run: StorerRun): string[] =>
+  isDirect(run.entry) ? directCommand(run) : [run.site.storer.condorVaultStorer, '-v', run.entry.service]
 
 /** The whole environment of a storer run: private names for everything, and nothing inherited that names a token. Pure. */
 export function storerEnvironment(
@@ -61,6 +55,9 @@ export function storerEnvironment(
     _condor_COLLECTOR_HOST: entry.collectors.join(','),
     _condor_SEC_CREDENTIAL_GETTOKEN_OPTS: ['-a', run.vaultServer, ...authorityOption(caPath)].join(' '),
     HTGETTOKENOPTS: htgettokenOptions(entry, inherited.HTGETTOKENOPTS),
+    ...(inherited.SEC_CREDENTIAL_STORECRED_OPTS && {
+      SEC_CREDENTIAL_STORECRED_OPTS: inherited.SEC_CREDENTIAL_STORECRED_OPTS,
+    }),
   }
 }
 
@@ -86,11 +83,11 @@ const described: Partial<Record<ReasonCode, string>> = {
   'credd-not-allowed': 'the credd does not allow this account to store',
   'credd-misconfigured': 'the credd answered with a complaint about its configuration or the connection',
   'credd-unreachable': 'the credd could not be reached',
-  'storer-timeout': 'condor_vault_storer did not end in time and was killed with its children',
+  'storer-timeout': 'the storer did not end in time and was killed with its children',
 }
 
 function storerError({ entry, credd, vaultServer }: StorerRun, outcome: CommandOutcome): Error {
-  const { code, why = described[code] ?? 'condor_vault_storer failed' } = judgeStorer(outcome)
+  const { code, why = described[code] ?? `${nameOfStorer(entry)} failed` } = judgeStorer(outcome)
   const { issuer = entry.realExperiment, ticketRefused } = judgeVault(outcome)
   const causeName = vaultCause(code, { vaultServer, issuer })
   const message = `No vault token of ${entry.service} in ${credd}: ${why}.`

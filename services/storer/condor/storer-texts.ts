@@ -13,8 +13,8 @@ export interface StorerVerdict {
 /** What this host itself gets wrong: nobody else is asked then. The first match counts. */
 const ofThisHost: readonly (readonly [RegExp, (found: RegExpExecArray) => string])[] = [
   [
-    /(?:^|[\s/:])(htgettoken|condor_store_cred|condor_config_val|mktemp): (?:command not found|No such file)/m,
-    ([, program]) => `${program} was not found by condor_vault_storer`,
+    /(?:^|[\s/:])(htgettoken|condor_store_cred|condor_config_val|mktemp): (?:(?:command )?not found|No such file)/m,
+    ([, program]) => `${program} was not found`,
   ],
   [
     /\/dev\/std(?:in|out|err)['"]?: (?:No such device|Permission denied)|(?:No such device or address|Permission denied): '\/dev\/std/,
@@ -45,8 +45,7 @@ const ofThisHost: readonly (readonly [RegExp, (found: RegExpExecArray) => string
  */
 export function judgeStorer(outcome: CommandOutcome): StorerVerdict {
   if (outcome.kind === 'timeout') return { code: 'storer-timeout' }
-  if (outcome.kind === 'missing')
-    return { code: 'storer-failed', why: `condor_vault_storer ${outcome.reason}` }
+  if (outcome.kind === 'missing') return { code: 'storer-failed', why: `flock ${outcome.reason}` }
   const said = textOf(outcome)
   if (/Only one underscore allowed/i.test(said)) return { code: 'misuse' }
   if (/Credentials exist that do not match/i.test(said)) return { code: 'scope-mismatch' }

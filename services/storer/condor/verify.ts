@@ -1,12 +1,14 @@
 /** Exit 0 is not enough: the bearer it left must name this service, and the credd is asked whether it has the credential. */
 import { readFile } from 'node:fs/promises'
 import { type CommandOutcome, runCommand } from '../../../shared/commands/command.ts'
-import type { Entry } from '../../../shared/config/site.ts'
+import { environment } from '../../../shared/config/environment.ts'
 import { failedWith } from '../../../shared/contracts/errors.ts'
 import { timestamp } from '../../../shared/contracts/messages.ts'
 import type { ReasonCode } from '../../../shared/contracts/reasons.ts'
+import { isDue } from '../direct/is-due.ts'
 import { creddReason, isAnswer, isNothing, isWaiting, textOf } from './credd-texts.ts'
-import { type StorerRun, storerEnvironment } from './run-storer.ts'
+import { storerEnvironment } from './run-storer.ts'
+import { isDirect, nameOfStorer, type StorerRun } from './storer-run.ts'
 import { namesService } from './whose-token.ts'
 
 /** What the credd has, as far as it says so. */
@@ -27,23 +29,45 @@ export async function verifyStored(run: StorerRun): Promise<Stored> {
   const { entry, credd } = run
   const bearer = (await readFile(run.stage.bearerFile, 'utf8').catch(() => '')).trim()
   const fail = (code: ReasonCode, what: string) => failedWith(code, what, entry)
-  const endedWell = `condor_vault_storer ended well for ${entry.service}`
+  const endedWell = `${nameOfStorer(entry)} ended well for ${entry.service}`
   if (!namesService(bearer, entry)) {
-    await run.stage.discard()
+    await discard(run)
     throw fail(
       'wrong-token',
-      `The token that condor_vault_storer got for ${entry.service} is none of ${entry.realExperiment}’s.`,
+      `The token that ${nameOfStorer(entry)} got for ${entry.service} is none of ${entry.realExperiment}’s.`,
     )
   }
   const outcome = await askCredd(run)
   if (outcome.kind === 'exited' && outcome.exitCode === 0) {
-    if (bearer !== '') return readStored(outcome, entry)
+    if (bearer !== '') return readStored(outcome)
     throw fail('nothing-stored', `${endedWell} and ${credd}, but got no token.`)
   }
   if (isNothing(outcome)) throw fail('nothing-stored', `${endedWell}, but ${credd} has nothing stored.`)
-  if (outcome.kind === 'missing') throw fail('storer-failed', `condor_store_cred ${outcome.reason}.`)
+  throw noAnswer(run, outcome)
+}
+
+/**
+ * What the credd has of the entry where that is good for a while yet: then nothing is asked of Vault. Throws the credd's
+ * reason where it does not say.
+ */
+export async function findStored(run: StorerRun): Promise<Stored | undefined> {
+  const outcome = await askCredd(run)
+  if (isNothing(outcome)) return undefined
+  if (outcome.kind !== 'exited' || outcome.exitCode !== 0) throw noAnswer(run, outcome)
+  return isDue(storedAt(outcome), run.entry) ? undefined : readStored(outcome)
+}
+
+function noAnswer({ entry, credd }: StorerRun, outcome: CommandOutcome): Error {
+  if (outcome.kind === 'missing')
+    return failedWith('storer-failed', `condor_store_cred ${outcome.reason}.`, entry)
   const code = creddReason(textOf(outcome)) ?? 'credd-unreachable'
-  throw fail(code, `${credd} did not say whether it has ${entry.service}.`)
+  return failedWith(code, `${credd} did not say whether it has ${entry.service}.`, entry)
+}
+
+/** Where the credd's answer is believed in the next run, what should not be there must not stay. */
+async function discard(run: StorerRun): Promise<void> {
+  await run.stage.discard()
+  if (isDirect(run.entry)) await askCredd(run, 'delete-oauth')
 }
 
 /** Whether the credd answers at all, whatever it answers. Where it cannot be asked from here, that is not its fault. */
@@ -52,27 +76,29 @@ export async function answersCredd(run: StorerRun): Promise<boolean> {
   return outcome.kind === 'missing' || isAnswer(outcome)
 }
 
-/** `Top<service>Time` is when the credential was last stored, in seconds since the epoch. Pure. */
-export function readStored(
-  outcome: CommandOutcome,
-  { service }: Pick<Entry, 'service'>,
-  now = Date.now(),
-): Stored {
-  const time = outcome.stdout.split('\n').find((line) => line.startsWith(`Top${service}Time = `))
-  const storedAt = Number(time?.split('= ')[1]) * 1_000
-  if (!(storedAt > 0)) return {}
-  const expiry = timestamp(new Date(storedAt + storedLifeMs))
-  return isWaiting(outcome) && now - storedAt > processingMs
-    ? { expiry, waitingSince: timestamp(new Date(storedAt)) }
+/** `Top<service>Time` is when the credential was last stored, in seconds since the epoch; 0 where the credd does not say. */
+const storedAt = ({ stdout }: CommandOutcome): number =>
+  Number(/^Top\S+Time = (\d+)/m.exec(stdout)?.[1] ?? 0) * 1_000
+
+/** Pure. */
+export function readStored(outcome: CommandOutcome, now = Date.now()): Stored {
+  const at = storedAt(outcome)
+  if (at === 0) return {}
+  const expiry = timestamp(new Date(at + storedLifeMs))
+  return isWaiting(outcome) && now - at > processingMs
+    ? { expiry, waitingSince: timestamp(new Date(at)) }
     : { expiry }
 }
 
-function askCredd(run: StorerRun): Promise<CommandOutcome> {
+/** The words that condor_vault_storer puts behind the service as well: scopes, an audience, a handle. */
+const ownWords = (environment.SEC_CREDENTIAL_STORECRED_OPTS ?? '').split(/\s+/).filter(Boolean)
+
+function askCredd(run: StorerRun, action = 'query-oauth'): Promise<CommandOutcome> {
   const { entry, credd, site } = run
   return runCommand({
     file: site.storer.condorStoreCred,
     name: 'condor_store_cred',
-    args: ['query-oauth', '-s', entry.service],
+    args: [action, '-s', entry.service, ...ownWords],
     env: storerEnvironment(run),
     cwd: run.stage.home,
     timeoutMs: Math.min(site.timeouts.vaultStorerMs, answerMs),

@@ -64,13 +64,13 @@ const write = (run: RunFiles, found: RunNote) => writeFileAtomic(noteFile(run), 
 
 const ownTmp = ({ id }: RunFiles) => join(storerTmp, `vt_${id}`)
 
-/** Makes the home. A run with names of its own is staged at once, the other in its turn. */
-export async function makeRun(run: RunFiles, found: Omit<RunNote, 'phase'>): Promise<void> {
+/** Makes the home. A run with names of its own that `keeps` a vault token is staged at once, one without in its turn. */
+export async function makeRun(run: RunFiles, found: Omit<RunNote, 'phase'>, keeps: boolean): Promise<void> {
   await mkdir(run.home, { recursive: true, mode: 0o700 })
   await mkdir(join(found.kept, '..'), { recursive: true, mode: 0o700 })
   const begun: RunNote = { ...found, phase: isPrivate(run, found) ? 'running' : 'ready' }
   await write(run, begun)
-  if (begun.phase !== 'running') return
+  if (begun.phase !== 'running' || !keeps) return
   await mkdir(ownTmp(run), { mode: 0o700 })
   await stageToken(begun)
 }

@@ -44,6 +44,8 @@ export interface Stage extends AsyncDisposable {
 export interface StageOptions {
   /** False where HTCondor is too old for names of one's own in /tmp. Default: true. */
   readonly ownNames?: boolean
+  /** False where no vault token is kept between runs, so that none is staged in /tmp. Default: true. */
+  readonly keeps?: boolean
 }
 
 export interface Staging {
@@ -64,7 +66,7 @@ export function openStaging(
   /** Runs of this process. They are no orphans: nobody has taken over from us if it is us who take the lease again. */
   const alive = new Set<string>()
   return {
-    async stage(entry, credd, { ownNames = true } = {}) {
+    async stage(entry, credd, { ownNames = true, keeps = true } = {}) {
       const id = `mt${randomBytes(8).toString('hex')}`
       const run = runFilesOf(directory, id)
       const { service, realExperiment } = entry
@@ -76,7 +78,7 @@ export function openStaging(
       }
       alive.add(id)
       try {
-        await makeRun(run, { service, realExperiment, kept, fileId })
+        await makeRun(run, { service, realExperiment, kept, fileId }, keeps)
       } catch (error) {
         await remove()
         throw stagingFailed(entry, credd, error)

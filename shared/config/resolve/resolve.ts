@@ -76,6 +76,7 @@ function resolveEntry(reader: EntryReader): Entry {
     deliver: deliverySorted(roleSection.deliver),
     ...resolveCredds(reader),
     ...(vaultServer === undefined ? {} : { vaultServer }),
+    storerMethod: resolveStorerMethod(reader),
     vaultTokenRoot: resolveVaultTokenRoot(reader),
     minTokenLifetime: reader.choose('minTokenLifetime', 'minTokenLifetimeOverride', 'minTokenLifetime'),
     credkey: resolveCredkey(reader, userPrincipal),
@@ -155,6 +156,13 @@ function resolveCredds(
     collectors: [...new Set(collectors)],
     ...(scheddConstraint === undefined ? {} : { scheddConstraint }),
   }
+}
+
+function resolveStorerMethod({ file, roleSection, path, note }: EntryReader): Entry['storerMethod'] {
+  const own = roleSection.storerMethodOverride
+  if (own === undefined) note('storerMethod', 'global', ['storer', 'method'])
+  else note('storerMethod', 'override', [...path, 'storerMethodOverride'])
+  return own ?? file.storer.method
 }
 
 function resolveVaultTokenRoot(reader: EntryReader): string {

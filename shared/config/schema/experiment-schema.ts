@@ -52,6 +52,7 @@ export const roleSection = z.object({
     .enum(['storeAndGetToken', 'getToken'])
     .optional()
     .describe('`getToken`: plain htgettoken, no credd. Default: `storeAndGetToken`.'),
+  storerMethodOverride: z.enum(['script', 'direct']).optional().describe('As `storer.method`.'),
   minTokenLifetimeOverride: tokenLifetime.optional().describe('As `minTokenLifetime`.'),
   sshOptionsOverride: commandWords.optional().describe('As `sshOptions`.'),
   transportOverride: z.enum(['ssh', 'rsync']).optional().describe('As `distributor.transport`.'),

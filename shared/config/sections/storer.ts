@@ -10,6 +10,10 @@ export const storerSection = z.strictObject({
   lockFile: absolutePath
     .optional()
     .describe('Held by every storer command on this host. Default: ~/.managed-tokens/storer.lock.'),
+  method: z
+    .enum(['script', 'direct'])
+    .default('script')
+    .describe('`script`: by condor_vault_storer; `direct`: by htgettoken and condor_store_cred, without it.'),
   lanes: z
     .int()
     .min(1)

@@ -154,10 +154,7 @@ describe('the real storer’s text', () => {
       ['vault-unreachable', 'again', 'administrators'],
     ],
     'it hangs': [timedOut, ['storer-timeout', 'again', 'administrators']],
-    'it is not installed': [
-      notFound,
-      ['storer-failed', 'again', 'administrators', /^condor_vault_storer not found$/],
-    ],
+    'it is not installed': [notFound, ['storer-failed', 'again', 'administrators', /^flock not found$/]],
   }
   for (const [what, [outcome, [code, ends, turn, why]]] of Object.entries(table))
     it(`${what}: ${code}`, () => {
@@ -200,7 +197,7 @@ describe('what a credd says of a credential that it has', () => {
   const valid = `${account}A credential was stored and is valid.\n${info(`dune_production = ${storedAt + 30}\n`)}`
   const waiting = `${account}A credential was stored and is waiting for processing.\n${info('')}`
   const read = (stdout: string, secondsLater: number) =>
-    readStored(exited(0, '', stdout), { service: 'dune_production' }, (storedAt + secondsLater) * 1_000)
+    readStored(exited(0, '', stdout), (storedAt + secondsLater) * 1_000)
   const expiry = new Date((storedAt + 28 * 86_400) * 1_000).toISOString()
 
   it('is when it ends', () => assert.deepEqual(read(valid, 86_400), { expiry }))
