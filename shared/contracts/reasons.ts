@@ -244,6 +244,13 @@ export const reasons = {
     turn: 'administrators',
     cause: 'credd',
   },
+  'credmon-silent': {
+    means:
+      'the credd has the credential, and in all these runs no credential monitor has looked at it: jobs get no bearer from it',
+    action: 'See that condor_credmon_vault runs on the credd, and what its log says.',
+    turn: 'administrators',
+    cause: 'credd',
+  },
   'untrusted-vault-host': {
     means: 'the credd does not trust the Vault host',
     action: 'Add the Vault host to TRUSTED_VAULT_HOSTS on the credd.',
@@ -259,14 +266,14 @@ export const reasons = {
     permanent: true,
   },
   'storer-timeout': {
-    means: 'condor_vault_storer was killed at its deadline, with its children',
-    action: 'Look at the credd and at Vault: condor_vault_storer was killed at its deadline.',
+    means: 'condor_vault_storer, or what stands in its place, was killed at its deadline, with its children',
+    action: 'Look at the credd and at Vault: the storer was killed at its deadline.',
     turn: 'administrators',
     cause: 'credd',
   },
   'storer-locked': {
     means:
-      'somebody else has held the lock that every storer of this host user runs under for longer than a storer may run',
+      'somebody else has held a lock of this store (its lane’s, its service’s, its account’s in the credd) for longer than a storer may run',
     action:
       'Find out who holds the storer’s lock on this host (fuser -v LOCKFILE) and end it; then the work goes on.',
     turn: 'administrators',
@@ -281,8 +288,8 @@ export const reasons = {
     permanent: true,
   },
   'nothing-stored': {
-    means: 'condor_vault_storer ended well, but the credd has no credential',
-    action: 'condor_vault_storer said it was done, but the credd has nothing: look at the credd’s log.',
+    means: 'the storer ended well, but the credd has no credential',
+    action: 'The storer said it was done, but the credd has nothing: look at the credd’s log.',
     turn: 'administrators',
     cause: 'credd',
   },
@@ -307,8 +314,9 @@ export const reasons = {
     cause: 'here',
   },
   'storer-failed': {
-    means: 'condor_vault_storer failed in a way that is not known',
-    action: 'Run condor_vault_storer -v by hand for this service.',
+    means: 'the storer failed in a way that is not known',
+    action:
+      'Run condor_vault_storer -v by hand for this service (storer.method: direct: htgettoken, condor_store_cred).',
     turn: 'administrators',
     cause: 'here',
   },

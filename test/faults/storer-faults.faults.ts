@@ -8,6 +8,7 @@ import { before, beforeEach, describe, it } from 'node:test'
 import { type Faults, writeFaults } from '../../sandbox/faults.ts'
 import { hold, release, waitHeld } from '../../sandbox/hold.ts'
 import type { RunStatus } from '../../services/notifier/ledger/answer-status.ts'
+import { readMailsAbout } from '../support/admin-mails.ts'
 import { eventually } from '../support/latch.ts'
 import { patience } from '../support/patience.ts'
 import type { Pipeline } from '../support/pipeline.ts'
@@ -155,6 +156,11 @@ describe('a storer run that goes wrong', { timeout: 400_000 }, () => {
     assert.deepEqual(
       warned.map(({ service, credd }) => [service, credd]),
       [['dune_production', credd1]],
+    )
+    const mails = await readMailsAbout('', at.pipe.site.dir)
+    assert.ok(
+      mails.some(({ text }) => text.includes('no credential monitor has looked at it')),
+      'the administrators hear of it',
     )
     forgetStored(at.pipe, credd1)
   })

@@ -1,4 +1,5 @@
 /** The ledger of a run, as pure steps: how each event changes a row, and when everything has ended. */
+import { failure } from '../../../shared/contracts/errors.ts'
 import {
   type RunStarted,
   runMode,
@@ -20,7 +21,7 @@ export const targetRow = z.object({
   name: z.string(),
   state: targetState,
   at: time.describe('When it came to this state.'),
-  code: z.string().optional(),
+  code: z.string().describe('Why it failed; of what is done, what is amiss all the same.').optional(),
   message: z.string().optional(),
   action: z.string().optional(),
   causeName,
@@ -99,7 +100,10 @@ export function applyEvent(row: LedgerRow, event: RowEvent): LedgerRow {
         targets: withCredds(reopen(row.targets, event.body), event.body.credds, body.at),
       }
     case 'stored':
-      return withTarget(row, { kind: 'credd', name: event.body.credd, state: 'done', at: body.at })
+      return withTarget(row, {
+        ...{ kind: 'credd', name: event.body.credd, state: 'done', at: body.at },
+        ...neglectOf(event.body),
+      })
     case 'pushed': {
       const { node, expiry, warning } = event.body
       return withTarget(row, {
@@ -114,6 +118,18 @@ export function applyEvent(row: LedgerRow, event: RowEvent): LedgerRow {
     case 'failed':
       return withFailure(row, event.body)
   }
+}
+
+/** The credd has the token, so that all goes on, and yet no job gets anything of it. */
+function neglectOf({
+  credd,
+  service,
+  waitingSince,
+}: TokenStored): Pick<TargetRow, 'code' | 'message' | 'action'> {
+  if (waitingSince === undefined) return {}
+  const message = `${credd} has the vault token of ${service}, and no credential monitor has looked at it since ${waitingSince}.`
+  const { code, action } = failure('credmon-silent', message)
+  return { code, message, action }
 }
 
 /** With a token, an entry has failed all the same where nodes get nothing of it and nobody else tells. */

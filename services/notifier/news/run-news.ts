@@ -32,9 +32,12 @@ export function thingsOf(row: LedgerRow): Thing[] {
   const { entry, service, refresh, targets } = row
   return [
     { ...refresh, entry, service, kind: 'refresh', name: service },
-    ...targets.map((target) => ({ ...target, entry, service })),
+    ...targets.map((target) => ({ ...target, state: countedAs(target), entry, service })),
   ]
 }
+
+/** What is done and no good to anybody is no failure of the run, and counts as one for people. */
+const countedAs = ({ state, code }: TargetRow) => (state === 'done' && code !== undefined ? 'failed' : state)
 
 /**
  * Counts how everything in these rows of a run ended, and returns the news. Asked again on the same occasion, it counts

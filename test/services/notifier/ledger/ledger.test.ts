@@ -11,6 +11,7 @@ import {
   supersededBy,
   totalsOf,
 } from '../../../../services/notifier/ledger/ledger.ts'
+import { thingsOf } from '../../../../services/notifier/news/run-news.ts'
 import { at, dune, ofRun, runIds } from '../../build.ts'
 import { brief, failed, pushed, ready, settled, startedRow, stored } from '../events.ts'
 
@@ -110,6 +111,19 @@ describe('a row of the ledger', () => {
   it('has forgotten the failure once the target is done', () => {
     const target = after(failed(1, 'push', 'n1'), pushed(2)).targets[0]
     assert.deepEqual(Object.keys(target ?? {}).sort(), ['at', 'expiry', 'kind', 'name', 'state'])
+  })
+
+  describe('of a token that the credd has and no credential monitor has looked at', () => {
+    const body = { ...stored(20).body, waitingSince: at(1) }
+    const row = after(ready(10), { kind: 'stored', body } as RowEvent)
+    it('says that it is done, and why it is no good', () => {
+      const { state, code } = row.targets.find(({ kind }) => kind === 'credd') ?? {}
+      assert.deepEqual([state, code], ['done', 'credmon-silent'])
+    })
+    it('counts it as a failure for people, and no longer once it was looked at', () => {
+      const stateOf = (one: LedgerRow) => thingsOf(one).find(({ kind }) => kind === 'credd')?.state
+      assert.deepEqual([stateOf(row), stateOf(after(ready(10), stored(20)))], ['failed', 'done'])
+    })
   })
 
   /** Every event an entry can have in a run, each at a time of its own; failed ones twice, as retries report them. */
