@@ -19,6 +19,7 @@ import { checkPeople } from './people.ts'
 import { checkPrograms } from './programs.ts'
 import { checkSealing } from './sealing.ts'
 import { checkCollectors, checkFerry, checkPrincipals, checkVaults } from './servers.ts'
+import { checkStoring } from './storing.ts'
 import { checkTrust } from './trust.ts'
 
 /** Checks side by side: nodes, KDC and collectors are asked gently. */
@@ -54,6 +55,7 @@ function listChecks(site: Site | undefined, tickets: Tickets, options: DoctorOpt
           checkSealing(site, stateRootOf(options.state, environment)),
           ...checkPrincipals(site, tickets),
           ...checkVaults(site),
+          ...checkStoring(site),
           ...checkCollectors(site),
           ...checkFerry(site),
         ]
