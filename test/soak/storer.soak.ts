@@ -4,11 +4,14 @@ import { soakStorers } from '../support/soak-storers.ts'
 
 const seconds = Number(process.env.SOAK_SECONDS ?? 120)
 const seed = Number(process.env.SOAK_SEED ?? Date.now() % 1_000_000)
+const timeout = (seconds + 600) * 1_000
 
-it(
-  `three storers, killed and stopped at random for ${seconds} s (SOAK_SEED=${seed})`,
-  {
-    timeout: (seconds + 600) * 1_000,
-  },
-  () => soakStorers({ seconds, seed }),
-)
+for (const [how, lanes] of [
+  ['', 1],
+  [' in four lanes', 4],
+] as const)
+  it(
+    `three storers, killed and stopped at random${how} for ${seconds} s (SOAK_SEED=${seed})`,
+    { timeout },
+    () => soakStorers({ seconds, seed, lanes }),
+  )

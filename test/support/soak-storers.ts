@@ -17,6 +17,8 @@ export interface SoakOptions {
   readonly seconds: number
   /** The same seed makes the same choices; what they meet depends on the machine as well. */
   readonly seed: number
+  /** Default: 1. */
+  readonly lanes?: number
 }
 
 /** One storer that chaos can reach. */
@@ -31,7 +33,7 @@ const longestSleepMs = 12_000
 const longestPauseMs = 2_500
 
 /** Throws where a promise was broken. */
-export async function soakStorers({ seconds, seed }: SoakOptions): Promise<void> {
+export async function soakStorers({ seconds, seed, lanes = 1 }: SoakOptions): Promise<void> {
   await using directory = await makeDirectory()
   const dir = join(directory.path, 'site')
   {
@@ -39,7 +41,11 @@ export async function soakStorers({ seconds, seed }: SoakOptions): Promise<void>
       dir,
       entries,
       // A sleeper wakes up after the timeout of its command.
-      settings: { ...patience, timeouts: { ...patience.timeouts, vaultStorerTimeout: '10s' } },
+      settings: {
+        ...patience,
+        timeouts: { ...patience.timeouts, vaultStorerTimeout: '10s' },
+        storer: { lanes },
+      },
     })
     await using stack = new AsyncDisposableStack()
     const others = await Promise.all(
@@ -64,11 +70,18 @@ export async function soakStorers({ seconds, seed }: SoakOptions): Promise<void>
     assert.ok(hits > 0, 'the chaos reached somebody')
     await storeEverything(pipe)
     assertNoMisuse(pipe.site)
-    assert.deepEqual(readTogether(dir), [], 'storers that met another one')
+    // What they must not have in common is misuse; how many they are is not.
+    assert.ok(mostTogether(dir) <= lanes, `${mostTogether(dir)} storers at once`)
     assert.deepEqual(await findMisplaced(pipe.site), [])
   }
   await assertNothingLeft(dir)
   assertNoRunsLeft(directory.path)
+}
+
+/** How many storers were under way at most. */
+function mostTogether(dir: string): number {
+  const met = Map.groupBy(readTogether(dir), ({ pid }) => pid)
+  return 1 + Math.max(0, ...[...met.values()].map((others) => others.length))
 }
 
 /** A storer like the supervisor's, with a state directory of its own and the same key on the bus. */
