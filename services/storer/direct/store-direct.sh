@@ -6,7 +6,10 @@ store=$1 service=$2
 shift 2
 newline='
 '
-answer=$("$@") || exit 1
+# Bounded, whatever it prints; what is cut off has no last line.
+answer=$({ "$@"; echo "ended with $?"; } | head -c 65536)
+[ "${answer##*ended with }" = 0 ] || exit 1
+answer=${answer%"$newline"ended with 0}
 token=${answer%%"$newline"*}
 url=${answer#*"$newline"}
 case $token$url in

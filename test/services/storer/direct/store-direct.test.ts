@@ -121,6 +121,7 @@ describe('a store without condor_vault_storer', () => {
       { htgettoken: `echo ${token}; echo more; echo ${url}` },
       'storer-failed',
     ],
+    'htgettoken never stops printing': [{ htgettoken: 'exec cat /dev/zero' }, 'storer-failed'],
     'the token would end the text that it stands in': [
       { htgettoken: `echo 'a","b":"c'; echo ${url}` },
       'storer-failed',
