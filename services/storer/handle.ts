@@ -10,7 +10,7 @@ import type { Logger } from 'pino'
 import type { Fact, Outgoing } from '../../shared/bus/publish.ts'
 import type { Entry, Site } from '../../shared/config/site.ts'
 import { workEnvelope } from '../../shared/contracts/envelope.ts'
-import { ClaimLost, errorOf, failure, RetryLater, Transient } from '../../shared/contracts/errors.ts'
+import { ClaimLost, RetryLater, Transient } from '../../shared/contracts/errors.ts'
 import type { StoreItem } from '../../shared/contracts/messages.ts'
 import { storeSubject } from '../../shared/contracts/subjects.ts'
 import { requestsOf } from '../../shared/contracts/vault-requests.ts'
@@ -25,7 +25,7 @@ import type { Lease } from '../../shared/work/lease.ts'
 import { type Acted, oncePerTarget } from '../../shared/work/once-per-target.ts'
 import type { RunCache } from '../../shared/work/run-cache.ts'
 import { tokenFact } from '../../shared/work/token-fact.ts'
-import type { CondorVersionOptions } from './condor/condor-version.ts'
+import { type CondorVersionOptions, mustHaveOneLane } from './condor/condor-version.ts'
 import type { CreddHealth } from './condor/credd-health.ts'
 import { isDirect, type StorerRun } from './condor/storer-run.ts'
 import { answersCredd, findStored, type Stored, verifyStored } from './condor/verify.ts'
@@ -133,20 +133,13 @@ async function prepare(
   const vaultServer = await findVaultServer(entry, { ...site.refresher, timeoutMs, signal })
   const ownNames =
     isDirect(entry) || (await deps.hasOwnNames({ file: site.storer.condorVersion, timeoutMs, signal }))
-  if (!ownNames) mustBeAlone(entry, site)
+  if (!ownNames) mustHaveOneLane(entry, site)
   await using stack = new AsyncDisposableStack()
   const stage = stack.use(await deps.staging.stage(entry, credd, { ownNames, keeps: !isDirect(entry) }))
   const run = { entry, credd, site, vaultServer, ccache, stage, signal }
   await deps.credds.mustAnswer(item.credd, item.run, () => answersCredd(run))
   const prepared = stack.move()
   return { ...run, [Symbol.asyncDispose]: () => prepared.disposeAsync() }
-}
-
-/** Throws Permanent where runs of HTCondor's storer would share their files in /tmp. */
-function mustBeAlone({ service }: Entry, { storer }: Site): void {
-  if (storer.lanes === 1) return
-  const why = `HTCondor here is too old for storer.lanes: ${storer.lanes}, its runs would share their files in /tmp`
-  throw errorOf(failure('lanes-refused', `No vault token of ${service} is stored: ${why}.`))
 }
 
 async function storeAndVerify(

@@ -1,6 +1,8 @@
 /** Asks HTCondor how old it is: from 10.6 on a storer run may have names of its own in /tmp. */
 import { runCommand } from '../../../shared/commands/command.ts'
 import { commandEnvironment, environment } from '../../../shared/config/environment.ts'
+import type { Entry, Site } from '../../../shared/config/site.ts'
+import { failedWith } from '../../../shared/contracts/errors.ts'
 
 export interface CondorVersionOptions {
   /** The condor_version program. */
@@ -47,4 +49,14 @@ export function hasOwnNames(printed: string): boolean {
   const [major = 0, minor = 0, patch = 0] = found.slice(1).map(Number)
   if (major !== 10) return major > 10
   return minor === 0 ? patch >= 6 : minor >= 6
+}
+
+/** Throws Permanent `lanes-refused` where runs without names of their own would run side by side. Pure. */
+export function mustHaveOneLane(
+  { service }: Pick<Entry, 'service'>,
+  { storer }: { readonly storer: Pick<Site['storer'], 'lanes'> },
+): void {
+  if (storer.lanes === 1) return
+  const why = `HTCondor here is too old for storer.lanes: ${storer.lanes}, its runs would share their files in /tmp`
+  throw failedWith('lanes-refused', `No vault token of ${service} is stored: ${why}.`)
 }

@@ -1,7 +1,8 @@
 /** Which HTCondor gives a storer run names of its own in /tmp. */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { hasOwnNames } from '../../../../services/storer/condor/condor-version.ts'
+import { hasOwnNames, mustHaveOneLane } from '../../../../services/storer/condor/condor-version.ts'
+import { Permanent } from '../../../../shared/contracts/errors.ts'
 
 const table: Record<string, boolean> = {
   '9.0.20': false,
@@ -25,4 +26,14 @@ describe('names of one’s own', () => {
         expected,
       ))
   it('are there where the version cannot be read', () => assert.equal(hasOwnNames('no such thing\n'), true))
+})
+
+describe('without names of one’s own', () => {
+  const service = { service: 'dune_production' }
+  it('one lane is as ever', () => mustHaveOneLane(service, { storer: { lanes: 1 } }))
+  it('more than one is refused, and administrators are told why', () =>
+    assert.throws(
+      () => mustHaveOneLane(service, { storer: { lanes: 4 } }),
+      (error) => error instanceof Permanent && error.failure.code === 'lanes-refused',
+    ))
 })
