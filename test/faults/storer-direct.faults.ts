@@ -2,70 +2,56 @@
 import assert from 'node:assert/strict'
 import { chmodSync, existsSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { after, before, beforeEach, describe, it } from 'node:test'
+import { before, beforeEach, describe, it } from 'node:test'
 import { readCalls } from '../../sandbox/calls.ts'
 import { type Faults, writeFaults } from '../../sandbox/faults.ts'
 import { hold, release, waitHeld } from '../../sandbox/hold.ts'
 import type { RunStatus } from '../../services/notifier/ledger/answer-status.ts'
 import { eventually } from '../support/latch.ts'
 import { patience } from '../support/patience.ts'
-import { makeDirectory, type Pipeline, startPipeline } from '../support/pipeline.ts'
-import { assertNoMisuse, assertNothingLeft, findMisplaced } from '../support/site-ends.ts'
+import type { Pipeline } from '../support/pipeline.ts'
+import { assertNoMisuse, findMisplaced } from '../support/site-ends.ts'
+import { usePipeline } from '../support/use-pipeline.ts'
 
 const credd1 = 'credd1.sandbox.test'
 /** Long enough for what works, on a machine that has other things to do; one test waits for it. */
 const timeouts = { ...patience.timeouts, vaultStorerTimeout: '20s' }
 
 describe('storing without condor_vault_storer', { timeout: 600_000 }, () => {
-  let directory: Awaited<ReturnType<typeof makeDirectory>>
-  let pipe: Pipeline
-  const stop = new AsyncDisposableStack()
+  const at = usePipeline((around) => ({
+    settings: {
+      timeouts,
+      storer: { lanes: 4, method: 'direct' },
+      refresher: { htgettoken: talkative(around) },
+    },
+  }))
 
-  before(async () => {
-    directory = await makeDirectory()
-    const { path } = directory
-    pipe = await startPipeline({
-      dir: join(path, 'site'),
-      settings: {
-        timeouts,
-        storer: { lanes: 4, method: 'direct' },
-        refresher: { htgettoken: talkative(path) },
-      },
-    })
-    stop.use(pipe)
-    assert.deepEqual(failedOf(await runWith({})), [])
-  })
+  before(async () => assert.deepEqual(failedOf(await runWith({})), []))
 
-  beforeEach(() => writeFaults(pipe.site.dir, {}))
-
-  after(async () => {
-    await stop.disposeAsync()
-    await assertNothingLeft(join(directory.path, 'site'))
-    await directory[Symbol.asyncDispose]()
-  })
+  beforeEach(() => writeFaults(at.pipe.site.dir, {}))
 
   async function runWith(faults: Faults, body: object = {}): Promise<RunStatus> {
-    writeFaults(pipe.site.dir, faults)
-    const { run } = await pipe.startRun(body)
-    return pipe.finish(run, 240_000)
+    writeFaults(at.pipe.site.dir, faults)
+    const { run } = await at.pipe.startRun(body)
+    return at.pipe.finish(run, 240_000)
   }
 
   /** What the storer has run, by program and first word, since a place in the record. */
   const storerCalls = (since: number) =>
-    readCalls(pipe.site.dir)
+    readCalls(at.pipe.site.dir)
       .slice(since)
       .filter(({ credd }) => credd)
       .map(({ program, argv }) => (program === 'htgettoken' ? program : `${program} ${argv[0]}`))
 
   it('puts everything where it belongs, and condor_vault_storer is never run', async () => {
-    assert.deepEqual(await findMisplaced(pipe.site), [])
-    const programs = new Set(readCalls(pipe.site.dir).map(({ program }) => program))
+    assert.deepEqual(await findMisplaced(at.pipe.site), [])
+    const programs = new Set(readCalls(at.pipe.site.dir).map(({ program }) => program))
     assert.ok(programs.has('condor_store_cred') && !programs.has('condor_vault_storer'))
-    assertNoMisuse(pipe.site)
+    assertNoMisuse(at.pipe.site)
   })
 
   it('costs one question to each credd where nothing is to be done', async () => {
-    const before = readCalls(pipe.site.dir).length
+    const before = readCalls(at.pipe.site.dir).length
     const status = await runWith({}, { services: ['mu2e_production'] })
     assert.equal(status.totals.failed, 0)
     const calls = storerCalls(before)
@@ -73,18 +59,18 @@ describe('storing without condor_vault_storer', { timeout: 600_000 }, () => {
   })
 
   it('stores anew what has become old, and verifies it', async () => {
-    const top = join(pipe.site.layout.credds, credd1, 'dunepro', 'dune_production.top')
+    const top = join(at.pipe.site.layout.credds, credd1, 'dunepro', 'dune_production.top')
     const before = readFileSync(top, 'utf8')
     const eightDaysAgo = Date.now() / 1_000 - 8 * 86_400
     utimesSync(top, eightDaysAgo, eightDaysAgo)
-    const since = readCalls(pipe.site.dir).length
+    const since = readCalls(at.pipe.site.dir).length
     await runWith({}, { services: ['dune_production'] })
     assert.notEqual(readFileSync(top, 'utf8'), before)
     assert.deepEqual(storerCalls(since), [
       ...['condor_store_cred query-oauth', 'htgettoken'],
       ...['condor_store_cred add-oauth', 'condor_store_cred query-oauth'],
     ])
-    assert.deepEqual(await findMisplaced(pipe.site), [])
+    assert.deepEqual(await findMisplaced(at.pipe.site), [])
   })
 
   const ends: Record<string, [Faults, string]> = {
@@ -94,47 +80,50 @@ describe('storing without condor_vault_storer', { timeout: 600_000 }, () => {
   }
   for (const [what, [faults, code]] of Object.entries(ends))
     it(`what ${what}: ${code}, and nothing of it is left`, async () => {
-      forgetStored(pipe, credd1)
+      forgetStored(at.pipe, credd1)
       const status = await runWith(faults, { services: ['dune_production', 'mu2e_production'] })
       assert.deepEqual(failedOf(status), ['dune_production credd1'])
-      assert.deepEqual(await codesOf(pipe, status.run), [code])
-      await eventually(async () => storerProcesses(pipe.site.dir).length === 0, 'no process of a storer')
+      assert.deepEqual(await codesOf(at.pipe, status.run), [code])
+      await eventually(async () => storerProcesses(at.pipe.site.dir).length === 0, 'no process of a storer')
       // What was stored and should not be there would be taken for good by the next run.
-      assert.equal(existsSync(join(pipe.site.layout.credds, credd1, 'dunepro', 'dune_production.top')), false)
-      assertNoMisuse(pipe.site)
+      assert.equal(
+        existsSync(join(at.pipe.site.layout.credds, credd1, 'dunepro', 'dune_production.top')),
+        false,
+      )
+      assertNoMisuse(at.pipe.site)
     })
 
   it('an htgettoken that prints 1 GB does its work, and the daemon stays small', async () => {
-    forgetStored(pipe, credd1)
-    const flood = join(directory.path, 'flood')
+    forgetStored(at.pipe, credd1)
+    const flood = join(at.around, 'flood')
     writeFileSync(flood, '')
     const status = await runWith({}, { services: ['dune_production'] })
     rmSync(flood)
     assert.deepEqual([failedOf(status), existsSync(`${flood}ed`)], [[], true])
-    const pid = pipe.supervisor.pids().storer
+    const pid = at.pipe.supervisor.pids().storer
     const peak = Number(/^VmHWM:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1_024
     assert.ok(peak < 150, `the storer took ${peak} MB at most`)
   })
 
   it('a killed storer’s command keeps its own work out until it is ended by the next one', async () => {
-    forgetStored(pipe, credd1)
+    forgetStored(at.pipe, credd1)
     const point = 'htgettoken-of-storer:dune_production'
-    hold(pipe.site.dir, point)
-    await pipe.startRun({ services: ['dune_production'] })
-    await waitHeld(pipe.site.dir, point)
-    await pipe.killAndAwait('storer', 'SIGKILL')
-    release(pipe.site.dir, point)
-    const { totals } = await pipe.finish(
-      (await pipe.startRun({ services: ['dune_production'] })).run,
+    hold(at.pipe.site.dir, point)
+    await at.pipe.startRun({ services: ['dune_production'] })
+    await waitHeld(at.pipe.site.dir, point)
+    await at.pipe.killAndAwait('storer', 'SIGKILL')
+    release(at.pipe.site.dir, point)
+    const { totals } = await at.pipe.finish(
+      (await at.pipe.startRun({ services: ['dune_production'] })).run,
       240_000,
     )
     assert.equal(totals.failed, 0)
-    assert.deepEqual(await findMisplaced(pipe.site, ['dune_production']), [])
-    assertNoMisuse(pipe.site)
+    assert.deepEqual(await findMisplaced(at.pipe.site, ['dune_production']), [])
+    assertNoMisuse(at.pipe.site)
   })
 
   it('HTCondor without private names is no hindrance: nothing is in /tmp', async () => {
-    forgetStored(pipe, credd1)
+    forgetStored(at.pipe, credd1)
     const status = await runWith({ 'old-condor': true }, { services: ['dune_production'] })
     assert.deepEqual(failedOf(status), [])
   })

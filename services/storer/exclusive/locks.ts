@@ -35,7 +35,10 @@ export async function prepareLocks(lockFile: string): Promise<void> {
   await mkdir(directoryOf(lockFile), { recursive: true, mode: 0o700 })
 }
 
-/** The first lane has the lock file itself, which every storer of this host user has always held. Pure. */
+/**
+ * The first lane has the lock file itself, which every storer of this host user has always held. A lane comes last: it is free
+ * for others while what it would be taken for has to wait. Pure.
+ */
 export function locksOf(
   lockFile: string,
   { service, account }: Pick<Entry, 'service' | 'account'>,
@@ -44,9 +47,9 @@ export function locksOf(
 ): readonly Lock[] {
   const beside = (name: string) => join(directoryOf(lockFile), name)
   return [
-    { file: lane === 1 ? lockFile : beside(`lane-${lane}`), busy: 75 },
     { file: beside(`service-${service}`), busy: 76 },
     { file: beside(`credd-${credd}-${account}`), busy: 77 },
+    { file: lane === 1 ? lockFile : beside(`lane-${lane}`), busy: 75 },
   ]
 }
 
