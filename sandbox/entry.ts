@@ -14,6 +14,8 @@ export interface SiteEntry {
   readonly nodes: readonly string[]
   /** Fully qualified names of the credds that get the token. */
   readonly credds: readonly string[]
+  /** `tokenGetterOverride: oidc` with this grant; absent: the token comes from Vault. */
+  readonly oidc?: { readonly grant: 'client_credentials' | 'refresh_token' | 'token_exchange' }
   /** `condorCreddHostOverride`, the collector's answer, or none at all (`tokenGetterOverride: getToken`). */
   readonly creddsFrom: 'config' | 'collector' | 'none'
   /** As the configuration has it; absent: the vault token alone. */

@@ -63,6 +63,32 @@ export const faultsSchema = z.strictObject({
   ),
   'scope-mismatch': names.describe('SERVICE: a credential with other scopes is stored in the credd'),
   'old-condor': flag.describe('HTCondor is 10.0.5, which does not know CONDOR_VAULT_STORER_ID'),
+  'iam-down': flag.describe('site iam: connections to the token issuer are reset'),
+  'iam-hangs': flag.describe('site iam: the token issuer accepts connections and never answers'),
+  'iam-error': z
+    .int()
+    .min(500)
+    .max(599)
+    .optional()
+    .describe('STATUS: site iam: the token issuer answers every request with this 5xx'),
+  'iam-rate-limit': seconds.describe(
+    'SECONDS: site iam: the token issuer answers 429 for so long, from the next request on',
+  ),
+  'iam-refuses': z
+    .string()
+    .regex(
+      /^invalid_(client|grant|scope|target)$/,
+      'expected invalid_client, invalid_grant, invalid_scope or invalid_target',
+    )
+    .optional()
+    .describe('ERROR: site iam: the token issuer refuses every token with this error'),
+  'iam-clock': z
+    .int()
+    .min(-86_400)
+    .max(86_400)
+    .optional()
+    .describe('SECONDS: site iam: the token issuer’s clock is so far ahead (or, negative, behind)'),
+  'iam-rollover': flag.describe('site iam: the token issuer signs with its next key'),
   'ferry-down': flag.describe('connections to FERRY are reset'),
   'mail-down': flag.describe('connections to the mail server are reset'),
   'mail-hangs': flag.describe('the mail server accepts connections and says nothing'),

@@ -6,8 +6,9 @@ const pollMs = 50
 
 /**
  * In a stand-in: when `name` is held, says so in `dir/held/<name>.<pid>` and waits until it is released.
- * Names: `htgettoken:<service>`, `htgettoken-of-storer:<service>` (also a storer daemon's own), `condor_vault_storer[-done]:<service>`, `condor_store_cred[-done]:<service>` (when a daemon
- * calls it), `condor_version`, `ssh:<node>`, `mail` and `slack` (taken, and not yet said to be).
+ * Names: `htgettoken:<service>`, `htgettoken-of-storer:<service>` (also a storer daemon's own), `condor_vault_storer[-done]:<service>`,
+ * `condor_store_cred[-done]:<service>` (when a daemon calls it), `condor_version`, `ssh:<node>`, `mail` and `slack` (taken, and not yet
+ * said to be), `iam-token` (made, and not yet given).
  */
 export async function passHoldPoint(dir: string, name: string): Promise<void> {
   const held = join(dir, 'holds', name)

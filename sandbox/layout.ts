@@ -19,6 +19,11 @@ export interface Layout {
   readonly certificates: string
   /** Every token ever issued, one JSON a line. */
   readonly tokens: string
+  /** What the token issuer of `--site iam` was asked, one JSON a line. */
+  readonly issuerRequests: string
+  readonly clientSecret: string
+  /** Of the key that opens every node of `--site iam`; the public half is beside it. */
+  readonly sshKey: string
   readonly nodes: string
   readonly credds: string
   readonly state: string
@@ -50,6 +55,9 @@ export function layoutOf(dir: string): Layout {
     vaultCa: join(vault, 'ca.pem'),
     certificates: join(dir, 'certificates'),
     tokens: join(vault, 'tokens.jsonl'),
+    issuerRequests: join(dir, 'issuer-requests.jsonl'),
+    clientSecret: join(dir, 'keys', 'iam-client-secret'),
+    sshKey: join(dir, 'keys', 'ssh_key'),
     nodes: join(dir, 'nodes'),
     credds: join(dir, 'credds'),
     state: join(dir, 'state'),
