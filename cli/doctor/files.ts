@@ -25,7 +25,7 @@ export function checkUser(uid: number | undefined): Check {
 
 /** Each keytab: there, readable by this user, and by nobody but whom its group names. */
 export function checkKeytabs({ entries }: Site): Check[] {
-  return [...new Set(entries.map(({ keytab }) => keytab))].map((file) => ({
+  return [...new Set(entries.flatMap(({ keytab }) => keytab ?? []))].map((file) => ({
     about: 'keytab',
     deadlineMs,
     look: async () => [lookAtKeytab(file)],

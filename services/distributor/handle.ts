@@ -63,14 +63,16 @@ async function push(
   const { globalMs: minLifeMs, kerberosMs: timeoutMs } = site.timeouts
   const { signal } = received
   const limits = { minLifeMs, timeoutMs, signal, run: item.run, purpose: item.node }
-  // A refused ticket leaves no connection open: the second push makes its own.
-  const warning = await deps.tickets.withTicket(entry, limits, (ccache) =>
+  const pushBy = (ccache?: string) =>
     pushToNode(
       { entry, node: item.node, uid: item.uid, files },
       { site, run: item.run, ccache, signal },
       deps,
-    ),
-  )
+    )
+  // A refused ticket leaves no connection open: the second push makes its own.
+  const warning = entry.identityFile
+    ? await pushBy()
+    : await deps.tickets.withTicket(entry, limits, (ccache) => pushBy(ccache))
   logPushed(received.log, item, files, content)
   if (lacking) throw new Permanent(lacking)
   return { messages: [pushedEvent(item, content, warning)], expiry: content.expiry }

@@ -24,8 +24,8 @@ export interface PushToNodeDeps {
 export interface PushContext {
   readonly site: Site
   readonly run: string
-  /** The file with the entry's own ticket. */
-  readonly ccache: string
+  /** The file with the entry's own ticket; absent where a key opens the node. */
+  readonly ccache?: string | undefined
   readonly signal: AbortSignal
 }
 
@@ -79,7 +79,7 @@ async function transfer(
   } catch (error) {
     const code = codeOf(error)
     if (control && brokenCodes.has(code)) await masters.close(control, ssh)
-    if (code !== 'kerberos-refused' || !(error instanceof NodeFailure)) throw error
+    if (code !== 'kerberos-refused' || !(error instanceof NodeFailure) || ccache === undefined) throw error
     throw await explainRefusal(push, means, error)
   }
 }

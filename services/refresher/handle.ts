@@ -26,6 +26,8 @@ import { tokenFact } from '../../shared/work/token-fact.ts'
 import { type MadeBearers, makeBearers } from './credentials/bearers.ts'
 import { getVaultToken, type HtgettokenOptions, hasKeptToken } from './credentials/htgettoken.ts'
 import { lifeLeft, tokenExpiry } from './credentials/vault-api.ts'
+import { makeFromIssuer } from './issuer/make-from-issuer.ts'
+import type { IssuerDeps } from './issuer/token-from-issuer.ts'
 import { type FerryBearer, findUid } from './uids/ferry.ts'
 
 export interface RefreshDeps {
@@ -37,6 +39,7 @@ export interface RefreshDeps {
   readonly vaultPause: VaultPause
   readonly answers: RunCache
   readonly ferryBearer?: FerryBearer
+  readonly issuer: IssuerDeps
   readonly sealing: Sealing
   /** Private directory with one vault token an entry. */
   readonly tokenDirectory: string
@@ -60,7 +63,7 @@ export async function handleRefresh(
       key: refreshSubject(item),
       run: item.run,
       entry: item.entry,
-      retry: entry.tokenGetter === 'getToken' ? site.retries.get : site.retries.store,
+      retry: entry.tokenGetter === 'storeAndGetToken' ? site.retries.store : site.retries.get,
       backoff,
     },
     deps.targets,
@@ -85,32 +88,49 @@ async function refresh(
   const uid = await findUid(entry, site, deps.uids, signal, deps.ferryBearer)
   const credds = await findCredds(entry, condor)
   try {
-    const vaultServer = await findVaultServer(entry, condor)
-    const options = {
-      ...{ vaultServer, signal, log, directory: deps.tokenDirectory },
-      ...{ caPath: site.vault.caPath, program: site.refresher.htgettoken },
-      timeoutMs: site.timeouts.vaultStorerMs,
-    }
-    const asking = (requests: number) => ({ requests, signal })
-    const limits = { minLifeMs: site.timeouts.globalMs, timeoutMs: site.timeouts.kerberosMs, signal }
-    const use = { ...limits, run: item.run, purpose: 'refresh' }
-    const vaultToken = await deps.tickets.withTicket(entry, use, (ccache) =>
-      deps.vaultPause.afterPause(
-        item.deadline,
-        (paused) => makeVaultToken(entry, { ...options, ccache, signal: AbortSignal.any([signal, paused]) }),
-        asking(requestsOf(hasKeptToken(entry, options)) + 1),
-      ),
-    )
-    const made = await makeBearers(entry, {
-      ...options,
-      afterPause: (work) => deps.vaultPause.afterPause(item.deadline, work, asking(requestsOf(true))),
-    })
-    const all = { uid, credds: [...credds.names], ...vaultToken, ...made }
+    const token = entry.oidc
+      ? await timeStep('get', entry.name, { service: entry.service }, () =>
+          makeFromIssuer(entry, { site, deadline: item.deadline, signal, log }, deps.issuer),
+        )
+      : await makeFromVault(item, entry, site, { signal, log }, condor, deps)
+    const all = { uid, credds: [...credds.names], ...token }
     const acted = await announce(item, entry, all, { signal, log }, deps)
     return { ...acted, messages: [...acted.messages, ...refusedCredds(item, credds)] }
   } catch (error) {
     throw withCredds(error, credds.names)
   }
+}
+
+/** By Kerberos: the vault token, and bearer tokens made from it. */
+async function makeFromVault(
+  item: RefreshItem,
+  entry: Entry,
+  site: Site,
+  { signal, log }: Pick<Received<RefreshItem>, 'signal' | 'log'>,
+  condor: Condor,
+  deps: RefreshDeps,
+): Promise<Tokens> {
+  const vaultServer = await findVaultServer(entry, condor)
+  const options = {
+    ...{ vaultServer, signal, log, directory: deps.tokenDirectory },
+    ...{ caPath: site.vault.caPath, program: site.refresher.htgettoken },
+    timeoutMs: site.timeouts.vaultStorerMs,
+  }
+  const asking = (requests: number) => ({ requests, signal })
+  const limits = { minLifeMs: site.timeouts.globalMs, timeoutMs: site.timeouts.kerberosMs, signal }
+  const use = { ...limits, run: item.run, purpose: 'refresh' }
+  const vaultToken = await deps.tickets.withTicket(entry, use, (ccache) =>
+    deps.vaultPause.afterPause(
+      item.deadline,
+      (paused) => makeVaultToken(entry, { ...options, ccache, signal: AbortSignal.any([signal, paused]) }),
+      asking(requestsOf(hasKeptToken(entry, options)) + 1),
+    ),
+  )
+  const made = await makeBearers(entry, {
+    ...options,
+    afterPause: (work) => deps.vaultPause.afterPause(item.deadline, work, asking(requestsOf(true))),
+  })
+  return { ...vaultToken, ...made }
 }
 
 /** A failure that also names the credds which get nothing now: no later event will. */
@@ -126,19 +146,24 @@ const refusedCredds = (item: RefreshItem, { refused, collector }: Credds): Fact[
     return failedEvent(item, 'store', name, failed, true)
   })
 
-/** What nodes and credds are told of, once it is all there. */
-interface Made extends MadeBearers {
-  readonly uid: number
-  readonly credds: string[]
-  readonly token: string
+/** What was got, from whichever source. */
+interface Tokens extends MadeBearers {
+  /** The vault token, where it comes from Vault. */
+  readonly token?: string
   readonly reused: boolean
   readonly end: Date
+}
+
+/** What nodes and credds are told of, once it is all there. */
+interface Made extends Tokens {
+  readonly uid: number
+  readonly credds: string[]
 }
 
 function makeVaultToken(
   entry: Entry,
   options: HtgettokenOptions,
-): Promise<Pick<Made, 'token' | 'reused' | 'end'>> {
+): Promise<Required<Pick<Tokens, 'token'>> & Pick<Tokens, 'reused' | 'end'>> {
   return timeStep('get', entry.name, { service: entry.service }, async () => {
     const { token, reused } = await getVaultToken(entry, options)
     if (!isTokenWord(token))
@@ -159,7 +184,7 @@ async function announce(
   const [tokenId, key] = [randomUUID(), sealedKey(entry.name)]
   const content = {
     ...{ entry: entry.name, service: entry.service, run: item.run, tokenId, expiry },
-    ...(entry.deliver.vault && { token }),
+    ...(entry.deliver.vault && token !== undefined && { token }),
     ...(entry.deliver.bearers.length > 0 && { bearers: [...bearers] }),
   }
   const sealed = seal(content, deps.sealing)

@@ -13,6 +13,8 @@ import { failedEvent } from '../../shared/work/failed-event.ts'
 import { openRunCache } from '../../shared/work/run-cache.ts'
 import { listServices } from './answer-services.ts'
 import { handleRefresh } from './handle.ts'
+import { openIssuers } from './issuer/issuers.ts'
+import { keepLogins } from './logins/keep-logins.ts'
 import { planRun } from './plan.ts'
 import { schedules } from './schedule/all-schedules.ts'
 import { openRunRequests } from './start-run/run-request.ts'
@@ -26,10 +28,18 @@ await runDaemon('refresher', {
     const uids = await bus.bucket(buckets.uids)
     const tickets = stack.use(await openTickets(join(stateDirectory, 'tickets')))
     const vaultPause = openVaultPause(targets, site, { budget: openVaultBudget(targets, site, log), log })
+    const sealing = await readSealing(site().sealing, stateRoot)
+    const { keeping } = stack.use(
+      keepLogins({
+        ...{ site, stateDirectory, log, signingSeed: sealing.signingSeed },
+        bucket: await bus.bucket(buckets.logins),
+      }),
+    )
     const deps = {
       ...{ site, targets, uids, tickets, vaultPause },
       sealed: await bus.bucket(buckets.sealed),
-      sealing: await readSealing(site().sealing, stateRoot),
+      sealing,
+      issuer: { issuers: openIssuers(), keeping },
       answers: openRunCache(),
       ferryBearer: openFerryBearer({ site, tickets, vaultPause, directory: stateDirectory }),
       tokenDirectory: join(stateDirectory, 'tokens'),

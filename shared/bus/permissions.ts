@@ -88,7 +88,7 @@ const rows: Record<Daemon, () => string[]> = {
     ...owns(streams.refresh),
     ...reads(streams.refresh),
     ...consumesAll(streams.refresh, consumers.refresher),
-    ...[buckets.targets, buckets.uids, buckets.sealed, buckets.leases].flatMap(ownsBucket),
+    ...[buckets.targets, buckets.uids, buckets.sealed, buckets.leases, buckets.logins].flatMap(ownsBucket),
     ...readsBucket(buckets.targets),
     ...writesBucket(buckets.targets, 'refresh.>'),
     ...[
@@ -100,6 +100,8 @@ const rows: Record<Daemon, () => string[]> = {
     ...writesBucket(buckets.sealed),
     ...readsBucket(buckets.leases),
     ...writesBucket(buckets.leases),
+    ...readsBucket(buckets.logins),
+    ...writesBucket(buckets.logins),
     ...readsBucket(buckets.runs),
     // The id minted last, so that ids never run backwards. The rest of the ledger is the notifier's.
     ...writesBucket(buckets.runs, latestRunKey),

@@ -10,6 +10,7 @@ import type {
   VaultConfig,
 } from './sections/common.ts'
 import type { DistributorConfig } from './sections/distributor.ts'
+import type { IssuerConfig, OidcSource } from './sections/issuers.ts'
 import type { NotifierConfig } from './sections/notifier.ts'
 import type { RefresherConfig } from './sections/refresher.ts'
 import type { StorerConfig } from './sections/storer.ts'
@@ -57,8 +58,9 @@ export interface Entry {
   /** `<realExperiment>_<role>`: the name in credds and in file names on nodes. */
   readonly service: string
   readonly account: string
-  readonly principal: string
-  readonly keytab: string
+  /** This and the keytab are absent where no ticket is needed: neither to get the token nor to reach the nodes. */
+  readonly principal?: string
+  readonly keytab?: string
   readonly desiredUid?: number
   readonly nodes: readonly string[]
   /** What the nodes get; at least one of them. */
@@ -72,20 +74,24 @@ export interface Entry {
   readonly vaultServer?: string
   /** Where the storer keeps its vault token per (service, credd) between runs. */
   readonly vaultTokenRoot: string
-  /** `getToken`: plain htgettoken, no credd. */
-  readonly tokenGetter: 'storeAndGetToken' | 'getToken'
+  /** `getToken`: plain htgettoken, no credd. `oidc`: the issuer that {@link Entry.oidc} names. */
+  readonly tokenGetter: 'storeAndGetToken' | 'getToken' | 'oidc'
+  /** Present exactly where the token getter is `oidc`. */
+  readonly oidc?: OidcSource
   /** By condor_vault_storer, or without it. */
   readonly storerMethod: 'script' | 'direct'
   /** As htgettoken takes it: one `<n>[smhd]`. */
   readonly minTokenLifetime: string
-  /** `--credkey` for htgettoken: the principal without its realm, or `credkeyOverride`. */
+  /** `--credkey` for htgettoken: the principal without its realm, or `credkeyOverride`; empty where there is neither. */
   readonly credkey: string
-  /** A Go template over {@link TemplateFields}; rendered once the UID is known (`renderTemplate`). */
-  readonly roleFileTemplate: string
+  /** A Go template over {@link TemplateFields}; rendered once the UID is known (`renderTemplate`). Absent: there is no such file. */
+  readonly roleFileTemplate?: string
   /** How files get to the nodes. */
   readonly transport: 'ssh' | 'rsync'
   /** The directory of the token files on nodes; a Go template like {@link Entry.roleFileTemplate}. */
   readonly tokenDirectoryTemplate: string
+  /** The private key that ssh logs in with; absent: it uses the entry’s ticket. */
+  readonly identityFile?: string
   /** Words for ssh, already split. */
   readonly sshOptions: readonly string[]
   /** Words for rsync, already split. */
@@ -152,6 +158,8 @@ export interface Site {
   readonly nats: NatsConfig
   readonly schedule: ScheduleConfig
   readonly vault: VaultConfig
+  /** By name. */
+  readonly issuers: Readonly<Record<string, IssuerConfig>>
   readonly sealing: SealingConfig
   readonly telemetry: TelemetryConfig
   readonly refresher: RefresherConfig

@@ -73,8 +73,8 @@ export const reasons = {
     cause: 'kdc',
   },
   'clock-skew': {
-    means: 'this clock and the KDC’s differ by more than Kerberos allows',
-    action: 'Synchronise the clock of this machine (chronyc makestep).',
+    means: 'this clock and the KDC’s or the token issuer’s differ by more than Kerberos or tokens allow',
+    action: 'Synchronise the clock of this machine (chronyc makestep), or have the other one set right.',
     turn: 'administrators',
     cause: 'here',
   },
@@ -147,7 +147,8 @@ export const reasons = {
     permanent: true,
   },
   'authentication-needed': {
-    means: 'the Kerberos login worked, and Vault has no login of the experiment to make a token from',
+    means:
+      'there is no login of the experiment to make a token from, in Vault or at the token issuer, or it has ended',
     action: 'Somebody of the experiment has to log in once: managed-tokens onboard {service}',
     turn: 'experiment',
     cause: 'experiment',
@@ -170,7 +171,7 @@ export const reasons = {
   },
   'bearer-refused': {
     means:
-      'Vault gave the vault token, and the token issuer refused a bearer token with these scopes or this audience; everything else was pushed',
+      'the token issuer refused a bearer token with these scopes or this audience; everything else was pushed',
     action: 'Check scopes and audience under deliver: the token issuer does not give them to this role.',
     turn: 'administrators',
     cause: 'configuration',
@@ -211,15 +212,28 @@ export const reasons = {
     cause: 'here',
   },
   'issuer-unreachable': {
-    means: 'Vault answers, but the token issuer behind it is away, slow, or limits Vault',
-    action: 'Check the token issuer and Vault’s way to it; nothing to do for experimenters.',
+    means: 'the token issuer is away or slow, or it limits Vault, which asks it for us',
+    action: 'Check the token issuer and the way to it; nothing to do for experimenters.',
+    turn: 'administrators',
+    cause: 'issuer',
+  },
+  'issuer-rate-limited': {
+    means: 'the token issuer wants to be left alone, and the pause would have outlasted the run',
+    action: 'Nothing: work resumes by itself after the pause.',
+    turn: 'nobody',
+    cause: 'issuer',
+  },
+  'issuer-tls': {
+    means: 'the token issuer’s certificate was not accepted',
+    action:
+      'Check the issuer’s certificate, and whom this machine trusts: its system, and the directory that issuers.….caPath or X509_CERT_DIR names.',
     turn: 'administrators',
     cause: 'issuer',
   },
   'issuer-misconfigured': {
-    means: 'the token issuer refuses Vault’s client, or Vault’s settings for the issuer are wrong',
+    means: 'the token issuer refuses our client or Vault’s, or the settings for the issuer are wrong',
     action:
-      'Correct the issuer’s settings in Vault (client id, secret, server); nothing to do for experimenters.',
+      'Correct the client at the issuer (id, secret or key, grants), in Vault or under issuers; nothing to do for experimenters.',
     turn: 'administrators',
     cause: 'issuer',
     permanent: true,
@@ -378,6 +392,13 @@ export const reasons = {
   'kerberos-refused': {
     means: 'sshd did not accept the ticket for the account',
     action: 'Check the node’s keytab and the account’s .k5login.',
+    turn: 'administrators',
+    cause: 'node',
+  },
+  'key-refused': {
+    means: 'sshd did not accept the key of `identityFile` for the account, or ssh could not use it',
+    action:
+      'Put its public half into the account’s authorized_keys on the node; the file here has to be the daemon’s alone (0600).',
     turn: 'administrators',
     cause: 'node',
   },

@@ -21,6 +21,8 @@ export const buckets = {
   uids: 'uids',
   sealed: 'sealed',
   leases: 'leases',
+  /** People's logins at token issuers, sealed to the refreshers themselves. */
+  logins: 'logins',
 } as const
 export type BucketName = (typeof buckets)[keyof typeof buckets]
 

@@ -1,4 +1,4 @@
-/** Writes a file so that a reader sees the old or the new content, never a part, and nobody else sees a secret. */
+/** Writes a file so that a reader, also after a crash of the machine, sees the old or the new content, never a part, and nobody else sees a secret. */
 import { randomBytes } from 'node:crypto'
 import { open, rename, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
@@ -20,8 +20,19 @@ export async function writeFileAtomic(
       await handle.close()
     }
     await rename(temporary, file)
+    await syncDirectory(dirname(file))
   } catch (error) {
     await rm(temporary, { force: true })
     throw error
+  }
+}
+
+/** Without this the rename may be forgotten with the power. */
+async function syncDirectory(directory: string): Promise<void> {
+  const handle = await open(directory, 'r')
+  try {
+    await handle.sync()
+  } finally {
+    await handle.close()
   }
 }

@@ -14,12 +14,14 @@ export interface AskOptions extends Trusting {
 export interface SendOptions extends AskOptions {
   readonly method: 'POST'
   readonly content: string | Uint8Array
+  /** Waits for the whole answer: it is what was asked for. */
+  readonly isQuestion?: boolean
 }
 
 export interface Answer {
   readonly status: number
   readonly headers: IncomingHttpHeaders
-  /** After a POST that was taken nobody waits for it, and of another answer to one it is the beginning. */
+  /** After a POST that was taken and is no question nobody waits for it, and of another answer to one it is the beginning. */
   readonly body: string
 }
 
@@ -67,7 +69,7 @@ async function askOnce(
   const { request } = await (url.protocol === 'https:' ? import('node:https') : import('node:http'))
   const { promise, resolve, reject } = Promise.withResolvers<Answer | 'stale'>()
   const asked = request(url, { ...requestOf(options), agent, signal }, (answer) => {
-    const read = 'content' in options ? readVerdict(answer) : readAnswer(answer)
+    const read = 'content' in options && !options.isQuestion ? readVerdict(answer) : readAnswer(answer)
     read.then(resolve, (error: Error) => {
       asked.destroy()
       reject(error)

@@ -115,7 +115,7 @@ export async function openTickets(directory: string): Promise<Tickets> {
     if (!known || known.from !== sourceOf(entry) || known.endMs <= Date.now() + ms) return false
     // Somebody may have taken it away, or written something else in its place.
     const ticket = readTicket(ccacheFile(entry))
-    return ticket !== undefined && isOf(ticket.principal, entry.principal)
+    return ticket !== undefined && isOf(ticket.principal, entry.principal ?? '')
   }
 
   /** Makes it once for all who want it at the same time. */
@@ -186,9 +186,12 @@ function readTicket(ccache: string): CachedTicket | undefined {
 const sourceOf = ({ principal, keytab }: TicketOf) => `${principal} ${keytab}`
 
 async function kinit(entry: TicketOf, ccache: string, timeoutMs: number, signal: AbortSignal): Promise<void> {
+  const { keytab, principal } = entry
+  if (keytab === undefined || principal === undefined)
+    throw new Permanent(failure('kinit-no-keytab', `No keytab is configured for ${entry.name}.`))
   const outcome = await runCommand({
     file: 'kinit',
-    args: ['-k', '-t', entry.keytab, '-c', `FILE:${ccache}`, entry.principal],
+    args: ['-k', '-t', keytab, '-c', `FILE:${ccache}`, principal],
     env: commandEnvironment(),
     timeoutMs,
     signal,
@@ -236,7 +239,7 @@ function ticketEnd(entry: TicketOf, ccache: string): number {
       'kinit-failed',
       `kinit made no ticket from ${entry.keytab} that can be read: remove ccache_type from krb5.conf.`,
     )
-  if (isOf(ticket.principal, entry.principal)) return ticket.endMs
+  if (isOf(ticket.principal, entry.principal ?? '')) return ticket.endMs
   throw failedWith('kinit-wrong-keytab', `The ticket made from ${entry.keytab} is not ${entry.principal}’s.`)
 }
 

@@ -35,7 +35,7 @@ const mostRefused = 10
  * None for entries with a token getter that needs no credd. Throws Transient `collector-unreachable` or Permanent `no-credd`.
  */
 export async function findCredds(entry: Entry, options: CollectorOptions): Promise<Credds> {
-  if (entry.tokenGetter === 'getToken') return { names: [], refused: [] }
+  if (entry.tokenGetter !== 'storeAndGetToken') return { names: [], refused: [] }
   if (entry.credds) return { names: entry.credds, refused: [] }
   const { collectors, scheddConstraint } = entry
   const once = options.once ?? ((_question, ask) => ask())

@@ -55,7 +55,7 @@ describe('compose.yaml', () => {
     })
 
     it(`gives the ${daemon} keytabs only where it needs them`, () => {
-      const keytabs = mountsOf(serviceOf(daemon)).get(site.entries[0]?.keytab.replace(/\/[^/]+$/, '') ?? '')
+      const keytabs = mountsOf(serviceOf(daemon)).get(site.entries[0]?.keytab?.replace(/\/[^/]+$/, '') ?? '')
       assert.deepEqual(
         keytabs,
         daemon === 'notifier' ? undefined : { from: './deploy/compose/keytabs', readOnly: true },

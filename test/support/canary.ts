@@ -20,9 +20,9 @@ export function tokensOf(dir: string): Secret[] {
   })
 }
 
-/** The seeds of every user and of the seal, and the secret part of the Slack webhook. */
+/** The seeds of every user and of the seal, the secret part of the Slack webhook, and the secret of a client at an issuer. */
 export function keysOf(dir: string): Secret[] {
-  const { state, config } = layoutOf(dir)
+  const { state, config, clientSecret } = layoutOf(dir)
   const seeds = ['refresher', 'storer', 'distributor', 'notifier', 'operator'].map((user) => ({
     name: `nkey seed of the ${user}`,
     value: readFileSync(join(state, user, 'nats.nk'), 'utf8').trim(),
@@ -35,6 +35,9 @@ export function keysOf(dir: string): Secret[] {
     { name: 'sealing seed', value: seedIn('distributor', 'sealing.seed') },
     { name: 'signing seed', value: seedIn('refresher', 'signing.seed') },
     { name: 'path of the Slack webhook', value: slack },
+    ...(existsSync(clientSecret)
+      ? [{ name: 'client secret', value: readFileSync(clientSecret, 'utf8').trim() }]
+      : []),
   ]
 }
 
@@ -125,6 +128,7 @@ export function placesOfTokens(dir: string): string[] {
   const nodeTmps = existsSync(nodes) ? readdirSync(nodes).map((node) => join(nodes, node, 'tmp')) : []
   return [
     join(state, 'refresher', 'tokens'),
+    join(state, 'refresher', 'logins'),
     join(state, 'storer', 'vault-tokens'),
     ...nodeTmps,
     credds,
@@ -134,13 +138,13 @@ export function placesOfTokens(dir: string): string[] {
 
 /** Where the keys of the site in `dir` may lie. */
 export function placesOfKeys(dir: string): string[] {
-  const { state, config } = layoutOf(dir)
+  const { state, config, clientSecret } = layoutOf(dir)
   const users = readdirSync(state).map((user) => join(state, user, 'nats.nk'))
   return [
     ...users,
     join(state, 'distributor', 'sealing.seed'),
     join(state, 'refresher', 'signing.seed'),
-    config,
+    ...[config, clientSecret],
   ]
 }
 

@@ -61,16 +61,22 @@ export async function makeDirectory(): Promise<AsyncDisposable & { readonly path
 export interface PipelineOptions extends SiteOptions {
   /** Traces as well; four daemons that load no SDK start sooner. */
   readonly traces?: boolean
+  /** `startIamSite` for the other shape, where people have logged in already. */
+  readonly start?: typeof startSite
 }
 
 /**
  * Starts everything, with timeouts that only what hangs runs into unless the settings have others, and returns when all is
  * ready; disposing stops everything and leaves the directory for inspection.
  */
-export async function startPipeline({ traces = false, ...options }: PipelineOptions): Promise<Pipeline> {
+export async function startPipeline({
+  traces = false,
+  start = startSite,
+  ...options
+}: PipelineOptions): Promise<Pipeline> {
   await using stack = new AsyncDisposableStack()
   const settings = { ...patience, ...(traces ? {} : { tracing: undefined }), ...options.settings }
-  const site = stack.use(await startSite({ ...options, settings }))
+  const site = stack.use(await start({ ...options, settings }))
   const life = createRecorder<ChildEvent>()
   const supervisor = stack.use(
     await startSupervisor({

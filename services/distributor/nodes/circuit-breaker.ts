@@ -77,7 +77,7 @@ export const awayCodes: ReadonlySet<ReasonCode> = new Set([
 /** These come from somebody who is there. */
 const answerCodes: ReadonlySet<ReasonCode> = new Set([
   ...(['host-key-changed', 'host-key-unknown', 'connection-dropped'] as const),
-  ...(['kerberos-refused', 'account-unknown', 'login-refused', 'shell-failed'] as const),
+  ...(['kerberos-refused', 'key-refused', 'account-unknown', 'login-refused', 'shell-failed'] as const),
   ...(['disk-full', 'destination-squatted', 'destination-missing', 'wrong-owner'] as const),
 ])
 

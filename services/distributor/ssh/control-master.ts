@@ -41,10 +41,21 @@ export async function openControlMasters(directory: string, ssh: () => string): 
 
 /** One for each identity, account, node and way to get there: nobody pushes over a connection that is not his. Pure. */
 export function socketName(
-  { principal, account, sshOptions }: Pick<Entry, 'principal' | 'account' | 'sshOptions'>,
+  {
+    principal,
+    identityFile,
+    account,
+    sshOptions,
+  }: Pick<Entry, 'principal' | 'identityFile' | 'account' | 'sshOptions'>,
   node: string,
 ): string {
-  const identity = JSON.stringify([principal, account, node, sshOptions])
+  const identity = JSON.stringify([
+    principal,
+    account,
+    node,
+    sshOptions,
+    ...(identityFile ? [identityFile] : []),
+  ])
   return createHash('sha256').update(identity).digest('hex').slice(0, 24)
 }
 

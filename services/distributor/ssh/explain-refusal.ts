@@ -6,7 +6,7 @@ import { runCommand } from '../../../shared/commands/command.ts'
 import { commandEnvironment } from '../../../shared/config/environment.ts'
 import { cleanLine } from '../../../shared/contracts/one-sentence.ts'
 import type { Push, PushMeans } from '../transport/push.ts'
-import { sshWords } from './ssh-command.ts'
+import { sshWords, ticketOf } from './ssh-command.ts'
 import { type NodeFailure, nodeError } from './ssh-failure.ts'
 
 /** What stands against the login: here (no ticket for the node), or at the node. */
@@ -49,7 +49,7 @@ export async function explainRefusal(
       ...['--pdeathsig', 'KILL', '--', means.ssh, '-o', 'LogLevel=DEBUG3'],
       ...[...sshWords(entry, { connectMs: means.connectMs }), node, 'true'],
     ],
-    env: { ...commandEnvironment(), KRB5CCNAME: `FILE:${means.ccache}` },
+    env: { ...commandEnvironment(), ...ticketOf(means) },
     timeoutMs: means.timeoutMs,
     signal: means.signal,
   })

@@ -3,18 +3,17 @@ import type { Entry } from '../../../shared/config/site.ts'
 import type { ControlSocket, PushMeans } from '../transport/push.ts'
 
 /**
- * Everything before the node: the system's configuration, GSSAPI only, strict host keys, the account; then the operator's
- * own options. Of `-o` and `-l` ssh takes the first that it is given, of flags the last.
+ * Everything before the node: the system's configuration, the one way to log in, strict host keys, the account; then the
+ * operator's own options. Of `-o` and `-l` ssh takes the first that it is given, of flags the last.
  */
 export function sshWords(
-  entry: Pick<Entry, 'account' | 'sshOptions'>,
+  entry: Pick<Entry, 'account' | 'sshOptions' | 'identityFile'>,
   { control, connectMs }: Partial<Pick<PushMeans, 'control' | 'connectMs'>> = {},
 ): string[] {
   const fixed = [
     'BatchMode=yes',
-    'GSSAPIAuthentication=yes',
+    ...loginOptions(entry),
     'GSSAPIDelegateCredentials=no',
-    'PreferredAuthentications=gssapi-with-mic',
     'StrictHostKeyChecking=yes',
     'UserKnownHostsFile=none',
     'ForwardAgent=no',
@@ -33,6 +32,19 @@ export function sshWords(
     ...['-a', '-k', '-x', '-T', '--'],
   ]
 }
+
+/** By the entry's ticket, or by its key and no other. In the key's path ssh would fill in what stands behind a `%`. */
+const loginOptions = ({ identityFile }: Pick<Entry, 'identityFile'>) =>
+  identityFile === undefined
+    ? ['GSSAPIAuthentication=yes', 'PreferredAuthentications=gssapi-with-mic']
+    : [
+        ...['GSSAPIAuthentication=no', 'PubkeyAuthentication=yes', 'PreferredAuthentications=publickey'],
+        ...['IdentityAgent=none', 'IdentitiesOnly=yes', `IdentityFile=${identityFile.replaceAll('%', '%%')}`],
+      ]
+
+/** Where ssh finds the ticket. */
+export const ticketOf = ({ ccache }: Pick<PushMeans, 'ccache'>) =>
+  ccache === undefined ? {} : { KRB5CCNAME: `FILE:${ccache}` }
 
 /** The path is relative to the directory ssh runs in: a whole one may be too long for a socket's address. */
 const controlOptions = ({ name, persistMs }: ControlSocket) => [

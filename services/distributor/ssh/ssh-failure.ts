@@ -65,7 +65,7 @@ const refusesLogin =
 
 /** The diagnosis of `program`'s run for `push`. `wasOpen`: it went over a connection that was there already. */
 export function diagnose(
-  { entry: { account } }: Pick<Push, 'entry'>,
+  { entry: { account, identityFile } }: Pick<Push, 'entry'>,
   program: string,
   outcome: CommandOutcome,
   wasOpen = false,
@@ -78,7 +78,21 @@ export function diagnose(
   // Of the exit codes of ssh and rsync this one alone may be about the connection.
   const isOfSession = program === 'ssh' && outcome.exitCode !== 255
   if (words.hasLoggedIn || isOfSession) return ofSession(account, program, outcome, words)
-  return ofConnection(words) ?? { code: 'push-failed', why: lastLine(outcome.stderr) || `${program} failed` }
+  const found = ofConnection(words)
+  if (found?.code === 'kerberos-refused' && identityFile !== undefined) return ofKey(found, words)
+  return found ?? { code: 'push-failed', why: lastLine(outcome.stderr) || `${program} failed` }
+}
+
+/** ssh's own complaint of the key file, which it then does without. */
+const keyComplaint = /^(?:Load key "[^"]*"|no such identity: \S+): (.+)$/m
+
+function ofKey({ why }: Diagnosis, { before, isProxied }: SshWords): Diagnosis {
+  const complaint = keyComplaint.exec(before)?.[1]
+  if (complaint)
+    return { code: 'key-refused', why: `identityFile cannot be used here: ${cleanLine(complaint)}` }
+  const refused =
+    'sshd refused the key: it is not in the account’s authorized_keys, or there is no such account'
+  return { code: 'key-refused', why: isProxied ? why : refused }
 }
 
 /** The reason alone. */

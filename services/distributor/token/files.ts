@@ -23,12 +23,16 @@ export function filesFor(
       ? []
       : vaultTokenFiles(directory, uid, entry.service).map((path) => secretFile(path, token))),
     ...bearers.map((bearer) => secretFile(bearerFile(directory, uid, bearer.purpose), bearer.token)),
-    {
-      path: renderTemplate(entry.roleFileTemplate, fields),
-      mode: '644',
-      content: entry.role,
-      optional: true,
-    },
+    ...(entry.roleFileTemplate === undefined
+      ? []
+      : [
+          {
+            path: renderTemplate(entry.roleFileTemplate, fields),
+            mode: '644' as const,
+            content: entry.role,
+            optional: true,
+          },
+        ]),
   ]
 }
 

@@ -35,8 +35,8 @@ export interface PushMeans {
   /** The programs' names or paths. */
   readonly ssh: string
   readonly rsync: string
-  /** The file with the entry's own ticket. */
-  readonly ccache: string
+  /** The file with the entry's own ticket; absent where a key opens the node. */
+  readonly ccache?: string | undefined
   /** A private directory for what lies on disk during one push. */
   readonly staging: string
   /** Absent: each connection is a new one. */

@@ -4,6 +4,7 @@
  */
 import { type CommandOutcome, runCommand } from '../../../shared/commands/command.ts'
 import { commandEnvironment } from '../../../shared/config/environment.ts'
+import { ticketOf } from '../ssh/ssh-command.ts'
 import { connectionError, nodeError } from '../ssh/ssh-failure.ts'
 import { judgeFiles, wrongOwner } from './place.ts'
 import type { Push, PushMeans } from './push.ts'
@@ -70,7 +71,7 @@ function openRsync({ entry, node }: Push, means: PushMeans, staged: Staged): Run
       file: 'setpriv',
       name: 'rsync',
       args: ['--pdeathsig', 'KILL', '--', means.rsync, ...words],
-      env: { ...commandEnvironment(), KRB5CCNAME: `FILE:${means.ccache}` },
+      env: { ...commandEnvironment(), ...ticketOf(means) },
       cwd: staged.path,
       timeoutMs: Math.max(1, deadline - performance.now()),
       signal: means.signal,

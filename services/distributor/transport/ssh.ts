@@ -1,7 +1,7 @@
 /** Pushes files to a node over one ssh connection: a fixed script and everything secret travel on stdin, nothing in argv. */
 import { type CommandOutcome, runCommand } from '../../../shared/commands/command.ts'
 import { commandEnvironment } from '../../../shared/config/environment.ts'
-import { sshWords } from '../ssh/ssh-command.ts'
+import { sshWords, ticketOf } from '../ssh/ssh-command.ts'
 import { connectionError } from '../ssh/ssh-failure.ts'
 import { judgeFiles, parseResults, placeInput, remoteCommand, wrongOwner } from './place.ts'
 import type { PlacedFile, Push, PushMeans } from './push.ts'
@@ -23,7 +23,7 @@ export async function pushBySsh(push: Push, means: PushMeans): Promise<string | 
       node,
       remoteCommand(means.timeoutMs),
     ],
-    env: { ...commandEnvironment(), KRB5CCNAME: `FILE:${means.ccache}` },
+    env: { ...commandEnvironment(), ...ticketOf(means) },
     input: placeInput(uid, files),
     ...(control ? { cwd: control.directory } : {}),
     timeoutMs: means.timeoutMs,

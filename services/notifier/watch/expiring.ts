@@ -71,6 +71,6 @@ export function entryOfTarget(
   const wanted = key.startsWith('push.') ? entry.nodes : (entry.credds ?? credds)
   const isGone =
     (wanted && !wanted.includes(record.target)) ||
-    (key.startsWith('store.') && entry.tokenGetter === 'getToken')
+    (key.startsWith('store.') && entry.tokenGetter !== 'storeAndGetToken')
   return isGone ? undefined : entry
 }

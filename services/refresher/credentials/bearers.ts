@@ -6,7 +6,7 @@ import type { Entry } from '../../../shared/config/site.ts'
 import { type Failure, failure, isFailed, Permanent, RetryLater } from '../../../shared/contracts/errors.ts'
 import { timestamp } from '../../../shared/contracts/messages.ts'
 import type { SealedBearer } from '../../../shared/tokens/seal.ts'
-import { getBearerToken } from './bearer-token.ts'
+import { type BearerToken, getBearerToken } from './bearer-token.ts'
 import type { HtgettokenOptions } from './htgettoken.ts'
 
 export interface BearerOptions extends HtgettokenOptions {
@@ -26,7 +26,18 @@ export const retryMs = 15 * 60_000
 
 /** Makes them at the same time. What fails becomes a failure in its place; throws only where the daemon is stopping, or the bus away. */
 export async function makeBearers(entry: Entry, options: BearerOptions): Promise<MadeBearers> {
-  const made = await Promise.all(entry.deliver.bearers.map((bearer) => makeBearer(entry, bearer, options)))
+  const { afterPause, signal } = options
+  const make = (bearer: Bearer) =>
+    afterPause((paused) =>
+      getBearerToken(entry, bearer, { ...options, signal: AbortSignal.any([signal, paused]) }),
+    )
+  return joinBearers(
+    await Promise.all(entry.deliver.bearers.map((bearer) => makeBearer(entry, bearer, { ...options, make }))),
+  )
+}
+
+/** What was made one by one. Pure. */
+export function joinBearers(made: readonly MadeBearer[]): MadeBearers {
   const due = made.flatMap(({ renewAt }) => renewAt ?? [])
   return {
     bearers: made.map(({ sealed }) => sealed),
@@ -34,19 +45,29 @@ export async function makeBearers(entry: Entry, options: BearerOptions): Promise
   }
 }
 
-interface MadeBearer {
+export interface MadeBearer {
   readonly sealed: SealedBearer
+  /** Why there is none. */
+  readonly error?: unknown
   /** Milliseconds since the epoch. */
   readonly renewAt?: number
 }
 
-async function makeBearer(entry: Entry, bearer: Bearer, options: BearerOptions): Promise<MadeBearer> {
-  const { afterPause, log, signal } = options
+/** One of them; throws as {@link makeBearers} does. */
+export async function makeBearer(
+  entry: Entry,
+  bearer: Bearer,
+  {
+    make,
+    log,
+    signal,
+  }: Pick<BearerOptions, 'log' | 'signal'> & {
+    readonly make: (bearer: Bearer) => Promise<BearerToken>
+  },
+): Promise<MadeBearer> {
   const named = bearer.purpose === undefined ? {} : { purpose: bearer.purpose }
   try {
-    const { token, expiry } = await afterPause((paused) =>
-      getBearerToken(entry, bearer, { ...options, signal: AbortSignal.any([signal, paused]) }),
-    )
+    const { token, expiry } = await make(bearer)
     const leftSeconds = Math.round((expiry.getTime() - Date.now()) / 1_000)
     if (leftSeconds < bearer.minSeconds)
       log.warn(
@@ -64,6 +85,7 @@ async function makeBearer(entry: Entry, bearer: Bearer, options: BearerOptions):
     const { credds: _, ...why } = failed
     return {
       sealed: { ...named, failure: why },
+      error,
       ...(error instanceof Permanent ? {} : { renewAt: Date.now() + retryMs }),
     }
   }

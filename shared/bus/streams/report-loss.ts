@@ -28,6 +28,7 @@ const aboutBuckets: Record<BucketName, string> = {
   uids: 'the next look at FERRY fills it; what came from a file is imported again with: managed-tokens uids import FILE',
   sealed: 'the next run fills it; pushes of earlier runs fail',
   leases: 'whoever works takes its lease again',
+  logins: 'refreshers copy the logins there again that they have on disk',
   runs: 'runs until now are unknown, and what people had not been told is lost',
   failures: 'failures in a row are counted from nothing',
 }

@@ -59,6 +59,7 @@ const maxBytes: Record<StreamName | BucketName, number> = {
   uids: 16 * mebi,
   sealed: 256 * mebi,
   leases: mebi,
+  logins: 32 * mebi,
 }
 
 /** Where the limit is reached, a queue refuses what is new, loudly, and drops nothing that waits. */
@@ -127,6 +128,7 @@ const bucketPlans: Record<BucketName, StreamPlan> = {
   uids: bucketPlan('refresher', 'uids'),
   sealed: bucketPlan('refresher', 'sealed', { history: 8, ttl: 28 * day }),
   leases: bucketPlan('refresher', 'leases', { ttl: leaseTtlMs }),
+  logins: bucketPlan('refresher', 'logins'),
   runs: bucketPlan('notifier', 'runs', { ttl: 14 * day }),
   failures: bucketPlan('notifier', 'failures'),
 }

@@ -7,10 +7,12 @@ import type { Report } from './report.ts'
 /** Entries of one service are meant to hold the same identity. */
 export function checkSharedServices(entries: readonly ResolvedEntry[], report: Report) {
   for (const [service, same] of Map.groupBy(entries, ({ entry }) => entry.service)) {
-    const principals = new Set(same.map(({ entry }) => entry.principal))
+    const principals = new Set(same.map(({ entry }) => entry.principal ?? whoseLogin(entry)))
     const last = same.at(-1)
     if (principals.size < 2 || !last) continue
-    const list = same.map(({ entry }) => `${entry.name} uses ${entry.principal}`).join(', ')
+    const list = same
+      .map(({ entry }) => `${entry.name} uses ${entry.principal ?? whoseLogin(entry)}`)
+      .join(', ')
     report(
       'warning',
       last.path,
@@ -18,6 +20,8 @@ export function checkSharedServices(entries: readonly ResolvedEntry[], report: R
     )
   }
 }
+
+const whoseLogin = ({ oidc }: ResolvedEntry['entry']) => `issuers.${oidc?.issuer}`
 
 /** One warning per set of entries, however many nodes and files they share. */
 export function checkSharedFiles(entries: readonly ResolvedEntry[], report: Report) {
@@ -33,12 +37,11 @@ export function checkSharedFiles(entries: readonly ResolvedEntry[], report: Repo
     const uid = entry.desiredUid ?? uids.get(entry.account)
     const shown = uid ?? `<UID of ${entry.account}>`
     const fields = { ...templateFields(entry), DesiredUID: shown }
-    const role = renderTemplate(entry.roleFileTemplate, fields)
     const directory = renderTemplate(entry.tokenDirectoryTemplate, fields)
     const files = [
       ...(entry.deliver.vault ? vaultTokenFiles(directory, shown, entry.service) : []),
       ...entry.deliver.bearers.map(({ purpose }) => bearerFile(directory, shown, purpose)),
-      role,
+      ...(entry.roleFileTemplate === undefined ? [] : [renderTemplate(entry.roleFileTemplate, fields)]),
     ]
     for (const file of new Set(files)) {
       for (const node of entry.nodes) {

@@ -11,15 +11,16 @@ const windowMs = 5 * 60_000
 /** Reports a configured budget in which not even a run that finds every token kept fits into `globalTimeout`. */
 export function checkVaultBudget(
   { vault, timeouts }: Pick<SiteFile, 'vault' | 'timeouts'>,
-  entries: readonly Pick<Entry, 'credds' | 'deliver' | 'tokenGetter'>[],
+  all: readonly Pick<Entry, 'credds' | 'deliver' | 'tokenGetter'>[],
   report: Report,
 ): void {
   const budget = vault.requestsPer5Min
   if (budget === undefined) return
+  const entries = all.filter(({ tokenGetter }) => tokenGetter !== 'oidc')
   const bearers = entries.reduce((sum, { deliver }) => sum + deliver.bearers.length, 0)
   // Where a collector tells the credds, there is one at least.
   const stores = entries.reduce(
-    (sum, { credds, tokenGetter }) => sum + (tokenGetter === 'getToken' ? 0 : (credds?.length ?? 1)),
+    (sum, { credds, tokenGetter }) => sum + (tokenGetter !== 'storeAndGetToken' ? 0 : (credds?.length ?? 1)),
     0,
   )
   const each = requestsOf(true)

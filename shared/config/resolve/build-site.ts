@@ -66,6 +66,12 @@ export function buildSite({ path, hash, file, entries, variables }: SiteParts): 
     nats: file.nats,
     schedule: file.schedule,
     vault: { ...file.vault, ...present({ caPath: file.vault.caPath ?? authoritiesIn(variables) }) },
+    issuers: Object.fromEntries(
+      Object.entries(file.issuers).map(([name, issuer]) => [
+        name,
+        { ...issuer, ...present({ caPath: issuer.caPath ?? authoritiesIn(variables) }) },
+      ]),
+    ),
     sealing: file.sealing,
     telemetry: file.telemetry,
     refresher: file.refresher,

@@ -59,7 +59,9 @@ function resolveEntry(reader: EntryReader): Entry {
   reader.note('deliver', 'entry', [...path, 'deliver'])
   reader.note('emails', 'entry', ['experiments', reader.experiment, 'emails'])
 
-  const userPrincipal = resolvePrincipal(reader)
+  const source = resolveSource(reader)
+  const way = { ...resolveTransport(reader), ...resolveIdentity(reader) }
+  const ticket: Pick<Entry, 'principal' | 'keytab'> = needsTicket(source, way) ? resolveTicket(reader) : {}
   const desiredUid = reader.own('desiredUid', 'desiredUIDOverride')
   const vaultServer = reader.choose('vaultServer', 'vaultServerOverride', 'vaultServer')
   return {
@@ -69,20 +71,20 @@ function resolveEntry(reader: EntryReader): Entry {
     role: reader.role,
     service: reader.service,
     account: roleSection.account,
-    principal: userPrincipal,
-    keytab: resolveKeytab(reader),
+    ...ticket,
     ...(desiredUid === undefined ? {} : { desiredUid }),
     nodes: [...new Set(roleSection.destinationNodes)],
     deliver: deliverySorted(roleSection.deliver),
-    ...resolveCredds(reader),
+    ...source,
+    ...resolveCredds(reader, source.tokenGetter),
     ...(vaultServer === undefined ? {} : { vaultServer }),
     storerMethod: resolveStorerMethod(reader),
     vaultTokenRoot: resolveVaultTokenRoot(reader),
     minTokenLifetime: reader.choose('minTokenLifetime', 'minTokenLifetimeOverride', 'minTokenLifetime'),
-    credkey: resolveCredkey(reader, userPrincipal),
-    roleFileTemplate: resolveRoleFile(reader),
+    credkey: resolveCredkey(reader, ticket.principal),
+    ...resolveRoleFile(reader, source.tokenGetter),
     tokenDirectoryTemplate: resolveTokenDirectory(reader),
-    ...resolveTransport(reader),
+    ...way,
     sshOptions: resolveSshOptions(reader),
     disableNotifications: reader.choose(
       'disableNotifications',
@@ -92,6 +94,52 @@ function resolveEntry(reader: EntryReader): Entry {
     emails: section.emails,
   }
 }
+
+/** Where the token comes from. What is no source of an issuer’s must not look as if it were one. */
+function resolveSource(reader: EntryReader): Pick<Entry, 'tokenGetter' | 'oidc'> {
+  const { file, path, roleSection, name } = reader
+  const tokenGetter = reader.own('tokenGetter', 'tokenGetterOverride') ?? 'storeAndGetToken'
+  const { oidc } = roleSection
+  const at: Path = [...path, 'oidc']
+  reader.note('oidc', 'entry', at)
+  if (tokenGetter !== 'oidc') {
+    if (oidc) reader.refuse(at, `${name} has oidc, which counts only with tokenGetterOverride: oidc`)
+    return { tokenGetter }
+  }
+  if (!oidc) {
+    reader.lack(`${name} has no issuer — expected oidc: with issuer and grant`, [at])
+    return { tokenGetter }
+  }
+  const known = Object.keys(file.issuers)
+  const issuer = file.issuers[oidc.issuer]
+  if (!issuer)
+    reader.refuse(
+      [...at, 'issuer'],
+      `${quote(oidc.issuer)} is none of issuers — expected ${known.join(', ') || 'a section issuers'}`,
+    )
+  else if (oidc.grant !== 'refresh_token' && !issuer.clientSecretFile && !issuer.clientKeyFile)
+    reader.refuse(
+      [...at, 'grant'],
+      `${oidc.grant} needs a client that can prove who it is — expected clientSecretFile or clientKeyFile in issuers.${oidc.issuer}`,
+    )
+  if (roleSection.deliver.includes('vault'))
+    reader.refuse(
+      [...path, 'deliver'],
+      `${name} has no vault token with tokenGetterOverride: oidc — expected deliver: with bearer: alone`,
+    )
+  return { tokenGetter, oidc }
+}
+
+/** Kerberos gets the token, or reaches the nodes. */
+const needsTicket = (
+  { tokenGetter }: Pick<Entry, 'tokenGetter'>,
+  { identityFile }: Pick<Entry, 'identityFile'>,
+) => tokenGetter !== 'oidc' || identityFile === undefined
+
+const resolveTicket = (reader: EntryReader): Required<Pick<Entry, 'principal' | 'keytab'>> => ({
+  principal: resolvePrincipal(reader),
+  keytab: resolveKeytab(reader),
+})
 
 const words = (text: string) => splitWords(text) ?? []
 
@@ -134,8 +182,8 @@ function resolveKeytab(reader: EntryReader): string {
 
 function resolveCredds(
   reader: EntryReader,
-): Pick<Entry, 'tokenGetter' | 'credds' | 'collectors' | 'scheddConstraint'> {
-  const tokenGetter = reader.own('tokenGetter', 'tokenGetterOverride') ?? 'storeAndGetToken'
+  tokenGetter: Entry['tokenGetter'],
+): Pick<Entry, 'credds' | 'collectors' | 'scheddConstraint'> {
   const credds = reader.choose('credds', 'condorCreddHostOverride', 'condorCreddHost')
   const collectors = reader.choose('collectors', 'condorCollectorHostOverride', 'condorCollectorHost')
   const scheddConstraint = reader.choose(
@@ -151,8 +199,7 @@ function resolveCredds(
     )
   }
   return {
-    tokenGetter,
-    ...(credds === undefined || tokenGetter === 'getToken' ? {} : { credds: [...new Set(credds)] }),
+    ...(credds === undefined || tokenGetter !== 'storeAndGetToken' ? {} : { credds: [...new Set(credds)] }),
     collectors: [...new Set(collectors)],
     ...(scheddConstraint === undefined ? {} : { scheddConstraint }),
   }
@@ -175,12 +222,17 @@ const renderWithAnyUid = ({ render, fields }: EntryReader, template: string, at:
   render(template, at, absolutePath, { ...fields, DesiredUID: fields.DesiredUID ?? 65534 })
 
 /** Stays a template, since the UID may come later; what it will look like is checked with any number. */
-function resolveRoleFile(reader: EntryReader): string {
+function resolveRoleFile(
+  reader: EntryReader,
+  tokenGetter: Entry['tokenGetter'],
+): Pick<Entry, 'roleFileTemplate'> {
   const [own, global] = [
     'defaultRoleFileDestinationTemplateOverride',
     'defaultRoleFileDestinationTemplate',
   ] as const
   const template = reader.choose('roleFileTemplate', own, global)
+  // jobsub, which reads it, takes vault tokens.
+  if (tokenGetter === 'oidc' && reader.origins.get('roleFileTemplate')?.source === 'default') return {}
   const at = reader.chosenPath(own, global)
   const file = renderWithAnyUid(reader, template, at)
   if (file.endsWith('/') || /\/[bv]t_u[^/]*$/.test(file)) {
@@ -189,7 +241,7 @@ function resolveRoleFile(reader: EntryReader): string {
       `${showPath(at)}, for ${reader.name}: ${JSON.stringify(file)} is a directory or a token's place — expected a file of its own`,
     )
   }
-  return template
+  return { roleFileTemplate: template }
 }
 
 /** As the role file: rendered once the UID is known, checked now. */
@@ -206,6 +258,17 @@ function resolveTokenDirectory(reader: EntryReader): string {
       `${showPath(at)}, for ${reader.name}: ${JSON.stringify(directory)} — expected a directory without a "/" at its end`,
     )
   return template
+}
+
+/** A file each of us may have: the template is filled in now. */
+function resolveIdentity(reader: EntryReader): Pick<Entry, 'identityFile'> {
+  const own = reader.roleSection.identityFileOverride
+  const template = own ?? reader.file.distributor.identityFile
+  if (template === undefined) return {}
+  const at: Path =
+    own === undefined ? ['distributor', 'identityFile'] : [...reader.path, 'identityFileOverride']
+  reader.note('identityFile', own === undefined ? 'template' : 'override', at)
+  return { identityFile: reader.render(template, at, absolutePath) }
 }
 
 function resolveSshOptions(reader: EntryReader): readonly string[] {
@@ -240,7 +303,7 @@ function resolveTransport(reader: EntryReader): Pick<Entry, 'transport' | 'fileC
   return { transport, fileCopierOptions }
 }
 
-function resolveCredkey(reader: EntryReader, userPrincipal: string): string {
+function resolveCredkey(reader: EntryReader, userPrincipal = ''): string {
   const own = reader.own('credkey', 'credkeyOverride')
   const from = reader.origins.get('principal')
   if (own === undefined && from) reader.origins.set('credkey', from)

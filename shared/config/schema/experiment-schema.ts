@@ -1,5 +1,6 @@
 /** An experiment and its roles, with the `…Override` keys that let one role differ from the rest of the file. */
 import { z } from '../../contracts/zod.ts'
+import { oidcSection } from '../sections/issuers.ts'
 import { deliverList } from './deliver-schema.ts'
 import { tokenLifetime } from './duration.ts'
 import {
@@ -49,12 +50,18 @@ export const roleSection = z.object({
     .optional()
     .describe('As `defaultRoleFileDestinationTemplate`.'),
   tokenGetterOverride: z
-    .enum(['storeAndGetToken', 'getToken'])
+    .enum(['storeAndGetToken', 'getToken', 'oidc'])
     .optional()
-    .describe('`getToken`: plain htgettoken, no credd. Default: `storeAndGetToken`.'),
+    .describe(
+      '`getToken`: plain htgettoken, no credd. `oidc`: the token issuer of `oidc` itself, no Kerberos, Vault or credd. Default: `storeAndGetToken`.',
+    ),
+  oidc: oidcSection
+    .optional()
+    .describe('With `tokenGetterOverride: oidc`: which issuer, and how it is asked.'),
   storerMethodOverride: z.enum(['script', 'direct']).optional().describe('As `storer.method`.'),
   minTokenLifetimeOverride: tokenLifetime.optional().describe('As `minTokenLifetime`.'),
   sshOptionsOverride: commandWords.optional().describe('As `sshOptions`.'),
+  identityFileOverride: templateText.optional().describe('As `distributor.identityFile`.'),
   transportOverride: z.enum(['ssh', 'rsync']).optional().describe('As `distributor.transport`.'),
   tokenDirectoryOverride: templateText.optional().describe('As `distributor.tokenDirectory`.'),
   fileCopierOptionsOverride: commandWords.optional().describe('As `fileCopierOptions`.'),

@@ -202,6 +202,19 @@ export const classAdConstraint = named('a constraint (one line of text)', (text)
   /^[^\p{Cc}\p{Cf}]{1,10000}$/u.test(text),
 )
 
+/** The name of a token issuer in the file; keys are folded to lower case. */
+export const issuerName = named(
+  'the name of an issuer (letters, digits, "_", "-" and "." between them)',
+  (text) => /^[a-z0-9](?:[a-z0-9_.-]{0,62}[a-z0-9])?$/.test(text),
+  (text) => text.toLowerCase(),
+)
+
+/** A token issuer is only ever asked over TLS. The slash at its end, if any, is part of its name. */
+export const issuerUrl = named(
+  'the URL of an issuer (https://host[:port][/path], without ? and #)',
+  (text) => /^https:\/\/[^\s?#@]+$/.test(text) && URL.canParse(text),
+)
+
 /** A host, with `https://` before it or not. */
 export const httpsHost = named(
   'a host name (DNS name or IPv4 address), with https:// before it or not',

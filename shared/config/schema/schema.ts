@@ -9,6 +9,7 @@ import {
   vaultSection,
 } from '../sections/common.ts'
 import { distributorSection } from '../sections/distributor.ts'
+import { issuersSection } from '../sections/issuers.ts'
 import { notifierSection } from '../sections/notifier.ts'
 import { refresherSection } from '../sections/refresher.ts'
 import { storerSection } from '../sections/storer.ts'
@@ -230,6 +231,9 @@ export const siteFile = z.object({
   nats: natsSection.prefault({}).describe('How to reach NATS.'),
   schedule: scheduleSection.prefault({}).describe('When runs start by themselves.'),
   vault: vaultSection.prefault({}).describe('How Vault is asked.'),
+  issuers: issuersSection
+    .prefault({})
+    .describe('Token issuers that are asked without Vault, by a name of your own.'),
   sealing: sealingSection
     .prefault({})
     .describe('The key pairs that keep tokens unreadable on the bus, and others’ tokens off the nodes.'),
@@ -247,6 +251,7 @@ export const ownSections = [
   'nats',
   'schedule',
   'vault',
+  'issuers',
   'sealing',
   'telemetry',
   'refresher',

@@ -31,6 +31,11 @@ export const distributorSection = z.strictObject({
     .default('ssh')
     .describe('How files get to nodes; `rsync` is for accounts that allow nothing else there.'),
   tokenDirectory: templateText.default('/tmp').describe('Directory of the tokens on nodes.'),
+  identityFile: templateText
+    .optional()
+    .describe(
+      'Private ssh key that nodes are reached with instead of Kerberos (mode 0600); a template such as `/etc/managed-tokens/keys/{{.Account}}`.',
+    ),
   ssh: programPath.default('ssh').describe('The ssh program.'),
   rsync: programPath.default('rsync').describe('The rsync program, for `transport: rsync`.'),
   controlMaster: z

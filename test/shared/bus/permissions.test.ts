@@ -51,6 +51,7 @@ const speakers: Record<string, readonly NatsUser[]> = {
   '$KV.uids.dune': ['refresher'],
   '$KV.sealed.dune_production': ['refresher'],
   '$KV.leases.storer': ['refresher', 'storer'],
+  '$KV.logins.dune=5Fproduction': ['refresher'],
   '$KV.runs.latest': ['refresher', 'notifier'],
   '$KV.runs.01J.dune': ['notifier'],
   '$KV.failures.push.dune.production.node1': ['notifier'],
@@ -61,6 +62,7 @@ const readers: Record<BucketName, readonly NatsUser[]> = {
   uids: ['refresher'],
   sealed: ['distributor'],
   leases: ['refresher', 'storer'],
+  logins: ['refresher'],
   runs: ['refresher', 'notifier'],
   failures: ['refresher', 'notifier'],
 }

@@ -292,7 +292,7 @@ describe('tickets from a real KDC', () => {
     it('because the keytab is no good any more: that is told', async () => {
       await using tickets = await open()
       const own = { ...entry, keytab: keytab('moved') }
-      await copyFile(entry.keytab, own.keytab)
+      await copyFile(keytab('dunepro'), own.keytab)
       await assert.rejects(
         tickets.withTicket(own, use, async () => {
           await rm(own.keytab)

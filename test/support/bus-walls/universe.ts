@@ -26,6 +26,7 @@ const keys: Record<BucketName, readonly string[]> = {
   uids: ['dunepro'],
   sealed: ['dune=5Fproduction'],
   leases: ['storer', 'other'],
+  logins: ['dune=5Fproduction'],
 }
 
 /** Where each durable consumer takes its messages from. */
