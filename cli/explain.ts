@@ -36,6 +36,7 @@ const order = [
   'keytab',
   'credkey',
   'tokenGetter',
+  'oidc',
   'vaultServer',
   'storerMethod',
   'minTokenLifetime',
@@ -48,6 +49,7 @@ const order = [
   'roleFileTemplate',
   'tokenDirectoryTemplate',
   'transport',
+  'identityFile',
   'sshOptions',
   'fileCopierOptions',
   'emails',
@@ -56,6 +58,9 @@ const order = [
 
 const whenAbsent: Partial<Record<keyof Entry, string>> = {
   desiredUid: '(FERRY tells it)',
+  principal: '(no ticket is needed)',
+  keytab: '(no ticket is needed)',
+  identityFile: '(none: its ticket opens the nodes)',
   credds: '(the collector tells them)',
   vaultServer: '(the environment or HTCondor tells it)',
   scheddConstraint: '(every schedd)',
@@ -109,7 +114,10 @@ const located = (file: string, value: unknown, { source, key, line, column }: Or
   ...(key === undefined || line === undefined || column === undefined ? {} : { key, file, line, column }),
 })
 
-const showValue = (value: unknown) => (Array.isArray(value) ? value.join(' ') || '(none)' : String(value))
+const showValue = (value: unknown) => {
+  if (Array.isArray(value)) return value.join(' ') || '(none)'
+  return typeof value === 'object' ? Object.values(value ?? {}).join(', ') : String(value)
+}
 
 const showDelivery = ({ vault, bearers }: Entry['deliver']) =>
   [

@@ -1,6 +1,6 @@
 /** The account files and home directories of a node: root, sshd and the site's accounts, nobody else. */
 import { chownSync, mkdirSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { principalOf } from './entry.ts'
 
 export interface Account {
@@ -31,13 +31,15 @@ export function writeAccountFiles(etc: string, accounts: readonly Account[]): vo
   write('nsswitch.conf', ['passwd: files', 'group: files', 'shadow: files', 'hosts: files'])
 }
 
-/** Makes each account's home with the `.k5login` that lets only its own robot principal in. */
-export function writeHomes(home: string, accounts: readonly Account[]): void {
+/** Makes each account's home, which lets in its own robot principal (`.k5login`), or whoever has the key and nobody else. */
+export function writeHomes(home: string, accounts: readonly Account[], publicKey?: string): void {
   mkdirSync(home, { recursive: true, mode: 0o755 })
   for (const { name, uid } of accounts) {
     const directory = join(home, name)
     mkdirSync(directory, { mode: 0o700 })
-    writeFileSync(join(directory, '.k5login'), `${principalOf(name)}\n`, { mode: 0o600 })
-    for (const path of [join(directory, '.k5login'), directory]) chownSync(path, uid, uid)
+    if (publicKey !== undefined) mkdirSync(join(directory, '.ssh'), { mode: 0o700 })
+    const file = join(directory, publicKey === undefined ? '.k5login' : '.ssh/authorized_keys')
+    writeFileSync(file, publicKey ?? `${principalOf(name)}\n`, { mode: 0o600 })
+    for (const path of [file, dirname(file), directory]) chownSync(path, uid, uid)
   }
 }

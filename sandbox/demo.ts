@@ -13,13 +13,27 @@ import { defaultEntries } from './default-entries.ts'
 import { listNames, refuseUnknownNames } from './fault-names.ts'
 import { joinFaults, listFaults, parseFault } from './faults.ts'
 import { findFreePort } from './free-port.ts'
+import { iamEntries } from './iam-entries.ts'
+import { startIamSite } from './iam-site.ts'
+import { logInPeople } from './log-in-people.ts'
 import { lookAround } from './look-around.ts'
-import { type SandboxSite, startSite } from './site.ts'
+import { type SandboxSite, type SiteOptions, startSite } from './site.ts'
 import { untilDelivered } from './until-delivered.ts'
 import { verifySite } from './verify.ts'
 
+const makes = {
+  fermilab: 'a Kerberos KDC, nodes with sshd, Vault, credds, FERRY',
+  iam: 'a token issuer (IAM), nodes with sshd that a key opens; no Kerberos, no Vault',
+}
+
+const nextFaults = {
+  fermilab: '--fault node-down=dunegpvm01',
+  iam: '--site iam --fault iam-refuses=invalid_grant',
+}
+
 const help = `npm run demo [-- OPTIONS]: one run over a sandbox site with real Kerberos, sshd and NATS
 
+  --site fermilab|iam   which shape of a site: Kerberos and Vault, or a token issuer (IAM) alone (default: fermilab)
   --fault NAME[=VALUE]  switch a fault on; may be given several times
   --keep                stay up after the run until Ctrl-C, to play with
   --dir DIR             where the site is made (default: .sandbox)
@@ -33,7 +47,7 @@ Faults:
 ${listFaults()}
 
 Names that the site has, hosts also with .sandbox.test:
-${listNames(defaultEntries)}
+${listNames([...defaultEntries, ...iamEntries])}
 
 Exit codes: 0 every token is where it belongs, 1 something is not, 2 wrong use.
 `
@@ -66,21 +80,31 @@ function readOptions() {
   const { values } = parseArgs({
     options: {
       dir: { type: 'string', default: '.sandbox' },
+      site: { type: 'string', default: 'fermilab' },
       fault: { type: 'string', multiple: true, default: [] },
       keep: { type: 'boolean', default: false },
       help: { type: 'boolean', short: 'h', default: false },
     },
   })
   const faults = joinFaults(...values.fault.map(parseFault))
-  refuseUnknownNames(faults, defaultEntries)
-  return { ...values, faults }
+  const { site } = values
+  if (site !== 'fermilab' && site !== 'iam')
+    throw new Error(`there is no site "${site}": expected --site fermilab or --site iam`)
+  refuseUnknownNames(faults, site === 'iam' ? iamEntries : defaultEntries)
+  return { ...values, site, faults } as const
 }
 
-async function play({ dir, faults, keep, fault }: ReturnType<typeof readOptions>): Promise<number> {
-  say('Making the site: a Kerberos KDC, nodes with sshd, Vault, credds, FERRY, mail and Slack sinks …')
+async function play({
+  dir,
+  faults,
+  keep,
+  fault,
+  site: shape,
+}: ReturnType<typeof readOptions>): Promise<number> {
+  say(`Making the site: ${makes[shape]}, mail and Slack sinks …`)
   const port = keep ? await findFreePort('127.0.0.1') : undefined
   const settings = port === undefined ? {} : { notifier: { statusPage: { port } } }
-  await using site = await startSite({ dir, faults, settings })
+  await using site = await makeSite(shape, { dir, faults, settings })
   for (const one of fault) say(`Fault: ${one}`)
   say('Starting nats-server and the four daemons …')
   await using supervisor = await startSupervisor({
@@ -96,9 +120,18 @@ async function play({ dir, faults, keep, fault }: ReturnType<typeof readOptions>
   // Mails and Slack posts are on their way after a run has finished: waited for, but not for ever.
   await untilDelivered({ state: site.layout.state, url: supervisor.url }, 30_000)
   const misplaced = await lookWhereTokensAre(site)
-  say(`\n${lookAround(site.layout, fault.length > 0)}`)
+  say(`\n${lookAround(site.layout, nextFault(fault, shape))}`)
   if (port !== undefined) await stayUp(site, supervisor.url, port)
   return failed || misplaced ? 1 : 0
+}
+
+async function makeSite(shape: keyof typeof makes, options: SiteOptions): Promise<SandboxSite> {
+  if (shape === 'fermilab') return startSite(options)
+  await using stack = new AsyncDisposableStack()
+  const site = stack.use(await startIamSite(options))
+  await logInPeople(site)
+  stack.move()
+  return site
 }
 
 /** One run, shown as it goes. True when something failed. */
@@ -135,6 +168,11 @@ Ctrl-C stops everything.`)
   process.once('SIGINT', resolve)
   process.once('SIGTERM', resolve)
   await promise
+}
+
+/** What a newcomer may break next. */
+function nextFault(faults: readonly string[], shape: keyof typeof makes): string | undefined {
+  return faults.length > 0 ? undefined : nextFaults[shape]
 }
 
 function say(line: string): void {

@@ -3,13 +3,13 @@ import { existsSync, readdirSync } from 'node:fs'
 import { relative } from 'node:path'
 import type { Layout } from './layout.ts'
 
-/** `hasFaults`: one need not be told how to break something. */
-export function lookAround(layout: Layout, hasFaults: boolean): string {
+/** `breakWith`: how to break something, for who has not done it yet. */
+export function lookAround(layout: Layout, breakWith: string | undefined): string {
   const from = (path: string) => relative('', path)
   const told = [layout.mail, layout.slack].filter((directory) => filesIn(directory) > 0)
   const rows: [command: string, what: string][] = [
     [`ls -l ${from(layout.nodes)}/*/tmp`, 'what jobs find on each node'],
-    [`ls -l ${from(layout.credds)}/*/*`, 'what HTCondor’s credds keep'],
+    ...(filesIn(layout.credds) > 0 ? [credds(from(layout.credds))] : []),
     [`less ${from(layout.logs)}/refresher.log`, 'what a daemon logged'],
     ...told.map((directory): [string, string] => [
       `head -n 40 ${from(directory)}/*`,
@@ -18,8 +18,13 @@ export function lookAround(layout: Layout, hasFaults: boolean): string {
   ]
   const width = Math.max(...rows.map(([command]) => command.length))
   const lines = rows.map(([command, what]) => `  ${command.padEnd(width)}   ${what}`)
-  const next = hasFaults ? '' : '\nNow break something: npm run demo -- --fault node-down=dunegpvm01'
+  const next = breakWith ? `\nNow break something: npm run demo -- ${breakWith}` : ''
   return `Look around:\n${lines.join('\n')}${next}\nAll faults, and how to stay up and play: npm run demo -- --help`
 }
+
+const credds = (path: string): [command: string, what: string] => [
+  `ls -l ${path}/*/*`,
+  'what HTCondor’s credds keep',
+]
 
 const filesIn = (directory: string) => (existsSync(directory) ? readdirSync(directory).length : 0)

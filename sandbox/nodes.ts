@@ -1,6 +1,6 @@
 /** The nodes: each a real sshd in mount and process namespaces of its own, with its own `/tmp`, accounts and host key. */
 import { execFile } from 'node:child_process'
-import { chmodSync, copyFileSync, mkdirSync, writeFileSync } from 'node:fs'
+import { chmodSync, copyFileSync, existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
@@ -31,6 +31,8 @@ export const defaultMaxStartups = '10:30:100'
 export interface NodeOptions {
   readonly accounts: readonly Account[]
   readonly maxStartups: string
+  /** The key that opens the accounts; absent: Kerberos does. */
+  readonly publicKey?: string
 }
 
 /** What the node's sshd is given: its configuration, keys and keytab. */
@@ -64,21 +66,27 @@ export async function prepareNode(layout: Layout, node: NodeAddress, options: No
   // mkdir's mode is cut by the umask, and loses the sticky bit.
   chmodSync(nodeTmp(layout, node.name), 0o1777)
   writeAccountFiles(join(directory, 'etc'), options.accounts)
-  writeHomes(join(directory, 'home'), options.accounts)
-  writeSshdConfig(layout, node, options.maxStartups)
+  writeHomes(join(directory, 'home'), options.accounts, options.publicKey)
+  writeSshdConfig(layout, node, options.maxStartups, options.publicKey === undefined ? byTicket : byKey)
   await run('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-C', node.name, '-f', join(sshd, 'host_key')])
   return controlNode(layout, node)
 }
 
 /** An sshd reads it when it starts. */
-export const writeSshdConfig = (layout: Layout, node: NodeAddress, maxStartups: string) =>
-  writeFileSync(join(sshdDirectory(layout, node.name), 'sshd_config'), sshdConfig(node, maxStartups))
+export const writeSshdConfig = (
+  layout: Layout,
+  node: NodeAddress,
+  maxStartups: string,
+  login: string = byTicket,
+) =>
+  writeFileSync(join(sshdDirectory(layout, node.name), 'sshd_config'), sshdConfig(node, maxStartups, login))
 
 function controlNode(layout: Layout, node: NodeAddress): SshNode {
   let child: Child | undefined
   const start = async () => {
     if (child) return
-    copyFileSync(layout.krb5Config, join(sshdDirectory(layout, node.name), 'krb5.conf'))
+    if (existsSync(layout.krb5Config))
+      copyFileSync(layout.krb5Config, join(sshdDirectory(layout, node.name), 'krb5.conf'))
     child = await startChild({
       name: `sshd of ${node.name}`,
       command: [...namespaceCommand, join(layout.nodes, node.name)],
@@ -114,18 +122,24 @@ const sshdEnv = {
   KRB5RCACHEDIR: '/run/node',
 }
 
-const sshdConfig = (node: NodeAddress, maxStartups: string) => `ListenAddress ${node.address}
+const byTicket = `AuthenticationMethods gssapi-with-mic
+GSSAPIAuthentication yes
+# The keytab holds a key for the address as well as for the name.
+GSSAPIStrictAcceptorCheck no
+PubkeyAuthentication no`
+
+const byKey = `AuthenticationMethods publickey
+GSSAPIAuthentication no
+PubkeyAuthentication yes`
+
+const sshdConfig = (node: NodeAddress, maxStartups: string, login: string) => `ListenAddress ${node.address}
 Port ${node.port}
 HostKey /run/node/host_key
 PidFile none
 LogLevel VERBOSE
 UsePAM no
 UseDNS no
-AuthenticationMethods gssapi-with-mic
-GSSAPIAuthentication yes
-# The keytab holds a key for the address as well as for the name.
-GSSAPIStrictAcceptorCheck no
-PubkeyAuthentication no
+${login}
 PasswordAuthentication no
 KbdInteractiveAuthentication no
 PermitRootLogin no

@@ -5,13 +5,16 @@ import type { Layout } from './layout.ts'
 import { startMailSink } from './mail-sink.ts'
 import { startOtlpSink } from './otlp-sink.ts'
 import { startSlackSink } from './slack-sink.ts'
-import { makeTls } from './tls.ts'
+import { makeTls, type Tls } from './tls.ts'
 import { startVault } from './vault/start-vault.ts'
 
 /** Where they listen, all on loopback. */
 export interface SiteAddresses {
+  /** 0 at a site that has none, as FERRY's. */
   readonly vaultPort: number
   readonly ferryPort: number
+  /** At a site without Vault. */
+  readonly issuerUrl?: string
   readonly smtpPort: number
   readonly slackUrl: string
   readonly otlpPort: number
@@ -35,16 +38,20 @@ export async function startServers(
   )
   const users = accountsOf(entries).map(({ name, uid }) => ({ username: name, uid }))
   const ferry = stack.adopt(await startFerry({ dir, tls, users }), (server) => server.close())
+  return { vaultPort: vault.port, ferryPort: ferry.port, ...(await startSinks(layout, tls, stack)) }
+}
+
+/** The receivers of mail, Slack posts and traces. */
+export async function startSinks(
+  layout: Layout,
+  tls: Tls,
+  stack: AsyncDisposableStack,
+): Promise<Pick<SiteAddresses, 'smtpPort' | 'slackUrl' | 'otlpPort'>> {
+  const { dir } = layout
   const mail = stack.use(await startMailSink({ directory: layout.mail, dir, tls }))
   const slack = stack.use(await startSlackSink({ directory: layout.slack, dir }))
   const otlp = stack.use(await startOtlpSink(layout.traces))
-  return {
-    vaultPort: vault.port,
-    ferryPort: ferry.port,
-    smtpPort: mail.port,
-    slackUrl: slack.url,
-    otlpPort: otlp.port,
-  }
+  return { smtpPort: mail.port, slackUrl: slack.url, otlpPort: otlp.port }
 }
 
 const vaultServices = (entries: readonly SiteEntry[]) =>

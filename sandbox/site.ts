@@ -109,7 +109,7 @@ export async function startSite(options: SiteOptions): Promise<SandboxSite> {
   }
 }
 
-function makeDirectories(layout: Layout, credds: readonly string[]): void {
+export function makeDirectories(layout: Layout, credds: readonly string[]): void {
   for (const directory of ['vault', 'keytabs', 'state'] as const)
     mkdirSync(layout[directory], { mode: 0o700 })
   for (const directory of ['nodes', 'credds', 'logs', 'mail', 'slack', 'traces', 'holds', 'held'] as const)
@@ -117,7 +117,7 @@ function makeDirectories(layout: Layout, credds: readonly string[]): void {
   for (const credd of credds) mkdirSync(join(layout.credds, credd))
 }
 
-function writeFacts(layout: Layout, entries: readonly SiteEntry[], addresses: SiteAddresses): void {
+export function writeFacts(layout: Layout, entries: readonly SiteEntry[], addresses: SiteAddresses): void {
   const facts: SiteFacts = {
     realm,
     entries,
@@ -136,7 +136,7 @@ function writeFacts(layout: Layout, entries: readonly SiteEntry[], addresses: Si
   writeFileSync(layout.condorConfig, `${JSON.stringify(condor)}\n`)
 }
 
-function findNode(nodes: readonly SshNode[], name: string): SshNode {
+export function findNode(nodes: readonly SshNode[], name: string): SshNode {
   const node = nodes.find((one) => one.name === name)
   if (!node)
     throw new Error(`the site has no node ${name}; it has ${nodes.map((one) => one.name).join(', ')}`)

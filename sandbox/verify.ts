@@ -1,5 +1,7 @@
 /** Looks at the ends of the pipe: whether every token is where an experimenter's tools will look for it, and is what it should be. */
 import { readFile } from 'node:fs/promises'
+import { z } from '../shared/contracts/zod.ts'
+import { readClaims } from '../shared/tokens/jwt-claims.ts'
 import {
   bearersOf,
   deliversVault,
@@ -7,9 +9,11 @@ import {
   nodesOf,
   principalOf,
   realExperiment,
+  type SiteBearer,
   type SiteEntry,
   serviceName,
 } from './entry.ts'
+import { anyAudience } from './issuer/any-audience.ts'
 import { creddFile, type Layout, layoutOf } from './layout.ts'
 import { readSiteFacts, type SiteFacts } from './site-facts.ts'
 import { checkNodeFile, findStrays, type NodeFile } from './verify-node.ts'
@@ -61,7 +65,7 @@ function nodeFiles(
   node: string,
   issued: Issued,
 ): NodeFile[] {
-  const { uid, role } = entry
+  const { uid } = entry
   const service = serviceName(entry)
   // Entries of one account share `vt_u<UID>` on a node; the last one pushed wins.
   const sharing = entries.filter((other) => other.uid === uid && other.nodes.includes(node)).map(serviceName)
@@ -73,15 +77,32 @@ function nodeFiles(
     ...(deliversVault(entry)
       ? [secret(`vt_u${uid}`, sharing, 'vault'), secret(`vt_u${uid}-${service}`, [service], 'vault')]
       : []),
-    ...bearersOf(entry).map(({ purpose }) =>
-      secret(purpose ? `bt_u${uid}-${purpose}` : `bt_u${uid}`, [service], 'bearer'),
-    ),
-    {
-      name: `jobsub_default_role_${realExperiment(entry)}_${uid}`,
-      uid,
-      judge: (text) =>
-        text.trim() === role ? [] : [`holds "${text.trim().slice(0, 40)}" instead of the role`],
-    },
+    ...bearersOf(entry).map((bearer) => {
+      const name = bearer.purpose ? `bt_u${uid}-${bearer.purpose}` : `bt_u${uid}`
+      if (!entry.oidc) return secret(name, [service], 'bearer')
+      return { ...secret(name, [], 'bearer'), judge: (text: string) => judgeJwt(text, bearer, issued) }
+    }),
+    ...(entry.oidc ? [] : [roleFile(entry)]),
+  ]
+}
+const roleFile = (entry: SiteEntry): NodeFile => ({
+  name: `jobsub_default_role_${realExperiment(entry)}_${entry.uid}`,
+  uid: entry.uid,
+  judge: (text) =>
+    text.trim() === entry.role ? [] : [`holds "${text.trim().slice(0, 40)}" instead of the role`],
+})
+
+/** Of a token issuer that is asked directly: it gave this token, with these rights and for these audiences alone. */
+function judgeJwt(text: string, { scopes, audience = [anyAudience] }: SiteBearer, issued: Issued): string[] {
+  if (!text.endsWith('\n')) return ['does not end in a newline']
+  if (!issued.bearer.has(text.slice(0, -1))) return ['holds something that the token issuer never gave']
+  const claims = readClaims(
+    text,
+    z.object({ scope: z.string(), aud: z.union([z.string(), z.array(z.string())]) }),
+  )
+  return [
+    ...(claims?.scope === scopes.join(' ') ? [] : [`has the scopes ${claims?.scope}`]),
+    ...([claims?.aud].flat().join() === audience.join() ? [] : [`is for ${claims?.aud}`]),
   ]
 }
 

@@ -24,7 +24,9 @@ export function writeConfig(
     {
       ...globalKeys(layout, addresses),
       ...connections(layout, addresses),
-      ...ourSections(layout, options),
+      ...(addresses.issuerUrl === undefined
+        ? ourSections(layout, options)
+        : iamSections(layout, addresses.issuerUrl, options)),
       experiments: experimentsOf(entries),
     },
     options.settings,
@@ -34,13 +36,17 @@ export function writeConfig(
 
 const head = '# The sandbox’s configuration, made anew each time it starts: changes here are lost.\n\n'
 
-const globalKeys = (layout: Layout, addresses: SiteAddresses) => ({
+const kerberosKeys = (layout: Layout, addresses: SiteAddresses) => ({
   keytabPath: layout.keytabs,
   condorCollectorHost: collector,
   vaultServer: `localhost:${addresses.vaultPort}`,
   serviceCreddVaultTokenPathRoot: join(layout.state, 'storer', 'vault-tokens'),
   kerberosPrincipalPattern: principalOf('{{.Account}}'),
   defaultRoleFileDestinationTemplate: '/tmp/jobsub_default_role_{{.Experiment}}_{{.DesiredUID}}',
+})
+
+const globalKeys = (layout: Layout, addresses: SiteAddresses) => ({
+  ...(addresses.issuerUrl === undefined && kerberosKeys(layout, addresses)),
   sshOptions: `-F ${layout.sshConfig}`,
   minTokenLifetime: '3d',
   errorCountToSendMessage: 1,
@@ -63,7 +69,9 @@ const globalKeys = (layout: Layout, addresses: SiteAddresses) => ({
 })
 
 const connections = (layout: Layout, addresses: SiteAddresses) => ({
-  ferry: { host: 'localhost', port: addresses.ferryPort, caPath: layout.certificates },
+  ...(addresses.issuerUrl === undefined && {
+    ferry: { host: 'localhost', port: addresses.ferryPort, caPath: layout.certificates },
+  }),
   email: {
     ...{ from: 'managed-tokens@sandbox.test', smtpHost: '127.0.0.1', smtpPort: addresses.smtpPort },
     ...{ tls: 'starttls', caPath: layout.certificates },
@@ -92,6 +100,19 @@ const ourSections = (layout: Layout, { holdSsh }: ConfigOptions) => ({
   ...(holdSsh && { distributor: { ssh: join(layout.bin, 'ssh') } }),
 })
 
+/** No Kerberos, no Vault, no HTCondor. */
+const iamSections = (layout: Layout, issuerUrl: string, { holdSsh }: ConfigOptions) => ({
+  schedule: { cron: false, uids: false },
+  issuers: {
+    iam: {
+      ...{ url: issuerUrl, clientId: 'managed-tokens', clientSecretFile: layout.clientSecret },
+      caPath: layout.certificates,
+    },
+  },
+  storer: { lockFile: join(layout.state, 'storer.lock') },
+  distributor: { identityFile: layout.sshKey, ...(holdSsh && { ssh: join(layout.bin, 'ssh') }) },
+})
+
 function experimentsOf(entries: readonly SiteEntry[]): Record<string, unknown> {
   const experiments: Record<string, { roles: Record<string, unknown> } & Record<string, unknown>> = {}
   for (const entry of entries) {
@@ -114,6 +135,7 @@ const roleOf = (entry: SiteEntry) => ({
   ...(entry.creddsFrom === 'config' && { condorCreddHostOverride: entry.credds.join(',') }),
   ...(entry.creddsFrom === 'collector' && { condorScheddConstraintOverride: scheddConstraint(entry) }),
   ...(entry.creddsFrom === 'none' && { tokenGetterOverride: 'getToken' }),
+  ...(entry.oidc && { tokenGetterOverride: 'oidc', oidc: { issuer: 'iam', ...entry.oidc } }),
 })
 
 function merge(

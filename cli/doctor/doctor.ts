@@ -14,6 +14,7 @@ import { checkBus } from './bus.ts'
 import { type Check, type Finding, runChecks } from './check.ts'
 import { readConfiguration } from './configuration.ts'
 import { checkKeytabs, checkState, checkUser } from './files.ts'
+import { checkIdentities, checkIssuers } from './issuers.ts'
 import { checkNodes } from './nodes.ts'
 import { checkPeople } from './people.ts'
 import { checkPrograms } from './programs.ts'
@@ -56,6 +57,8 @@ function listChecks(site: Site | undefined, tickets: Tickets, options: DoctorOpt
           ...checkPrincipals(site, tickets),
           ...checkVaults(site),
           ...checkStoring(site),
+          ...checkIssuers(site, stateRootOf(options.state, environment)),
+          ...checkIdentities(site),
           ...checkCollectors(site),
           ...checkFerry(site),
         ]

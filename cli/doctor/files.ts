@@ -127,6 +127,15 @@ function tokenRoots(site: Site | undefined): Finding[] {
     )
 }
 
+/** A secret that the configuration names: there, readable by this user, and by nobody else. */
+export function lookAtSecret(about: string, file: string, key: string): Finding {
+  const stats = statOf(file)
+  if (stats === 'missing') return problem(about, `${file} is not there`, `put it there, or correct ${key}`)
+  if (stats === 'hidden' || !mayRead(file))
+    return problem(about, `${file} cannot be read by this user`, 'chown it to the daemons’ user; chmod 600')
+  return openToOthers(about, file, stats, { mode: 0o600 }) ?? ok(about, file)
+}
+
 /** A finding when somebody else owns the file or may read it; what `group` says is its group's. */
 function openToOthers(
   about: string,

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { hasOwnNames } from '../../services/storer/condor/condor-version.ts'
 import { runCommand } from '../../shared/commands/command.ts'
 import { commandEnvironment, environment } from '../../shared/config/environment.ts'
-import type { Site } from '../../shared/config/site.ts'
+import type { Entry, Site } from '../../shared/config/site.ts'
 import { cleanLine } from '../../shared/contracts/one-sentence.ts'
 import { type Check, type Finding, ok, problem, warning } from './check.ts'
 import { isAtLeast, readVersion } from './version.ts'
@@ -39,10 +39,20 @@ function neededPrograms(site: Site | undefined): Needed[] {
   const { refresher, storer, distributor, nats } = site ?? {}
   return [
     ...(nats?.servers ? [] : [natsServer]),
-    { program: 'kinit', install: kerberos },
+    ...(anyEntry(site, ({ keytab }) => keytab !== undefined)
+      ? [{ program: 'kinit', install: kerberos }]
+      : []),
     { program: distributor?.ssh ?? 'ssh', ask: ['-V'], install: 'install the OpenSSH client' },
     { program: 'setpriv', ask: ['--version'], install: utilLinux },
-    { program: refresher?.htgettoken ?? 'htgettoken', ask: ['--version'], install: 'install htgettoken' },
+    ...(anyEntry(site, ({ oidc }) => oidc === undefined)
+      ? [
+          {
+            program: refresher?.htgettoken ?? 'htgettoken',
+            ask: ['--version'],
+            install: 'install htgettoken',
+          },
+        ]
+      : []),
     ...(storing
       ? [
           { program: 'flock', ask: ['--version'], install: utilLinux },
@@ -59,6 +69,10 @@ function neededPrograms(site: Site | undefined): Needed[] {
       : []),
   ]
 }
+
+/** Without a configuration, what any entry may need. */
+const anyEntry = (site: Site | undefined, needs: (entry: Entry) => boolean) =>
+  site?.entries.some(needs) ?? true
 
 const natsServer: Needed = {
   program: 'nats-server',

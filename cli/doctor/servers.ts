@@ -21,7 +21,10 @@ const skew = { warningMs: 30_000, problemMs: 240_000 }
 
 /** A ticket for each principal, from its keytab. The tickets go with `tickets`. */
 export function checkPrincipals({ entries, timeouts }: Site, tickets: Tickets): Check[] {
-  const distinct = firstOf(entries, ({ principal, keytab }) => `${principal} ${keytab}`)
+  const distinct = firstOf(
+    entries.filter(({ keytab }) => keytab !== undefined),
+    ({ principal, keytab }) => `${principal} ${keytab}`,
+  )
   return distinct.map((entry) => ({
     about: 'kerberos',
     deadlineMs: 2 * timeouts.kerberosMs + graceMs,
@@ -65,7 +68,8 @@ export function checkCollectors({ entries, refresher, timeouts }: Site): Check[]
 
 /** Each Vault server: reachable, with a certificate that is trusted, and the same time as here. */
 export function checkVaults(site: Site): Check[] {
-  const distinct = firstOf(site.entries, ({ vaultServer }) => vaultServer ?? '')
+  const asking = site.entries.filter(({ oidc }) => !oidc)
+  const distinct = firstOf(asking, ({ vaultServer }) => vaultServer ?? '')
   return distinct.map((entry) => ({
     about: 'vault',
     deadlineMs: site.timeouts.kerberosMs + httpsMs + graceMs,
