@@ -1,19 +1,12 @@
-/** A site without Kerberos and Vault: its demo, people's logins at the issuer, and what keeps them when things break. */
+/** A site without Kerberos and Vault: its demo, and that no secret of it is anywhere but in its place. */
 import assert from 'node:assert/strict'
-import { existsSync, globSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
-import { writeFaults } from '../../sandbox/faults.ts'
-import { hold, release, waitHeld } from '../../sandbox/hold.ts'
-import { type IamSite, startIamSite } from '../../sandbox/iam-site.ts'
-import { logInPeople } from '../../sandbox/log-in-people.ts'
-import { verifySite } from '../../sandbox/verify.ts'
 import { findLeaks, findSecrets, keysOf, scanFiles, tokensOf } from '../support/canary.ts'
 import { dumpStreams } from '../support/dump-streams.ts'
-import { patience } from '../support/patience.ts'
-import { makeDirectory, type Pipeline, startPipeline } from '../support/pipeline.ts'
+import { makeDirectory } from '../support/pipeline.ts'
 import { type DemoOutcome, runDemo } from '../support/run-demo.ts'
-import { type, typeOnTerminal } from '../support/terminal.ts'
 
 describe('the demo of a site with a token issuer alone', { timeout: 300_000 }, () => {
   const stack = new AsyncDisposableStack()
@@ -65,151 +58,5 @@ describe('the demo of a site with a token issuer alone', { timeout: 300_000 }, (
       logins.map(({ subject }) => subject),
       ['$KV.logins.cms=5Fanalysis'],
     )
-  })
-})
-
-describe('a login at a token issuer', { timeout: 300_000 }, () => {
-  const stack = new AsyncDisposableStack()
-  const service = 'cms_analysis'
-  let pipe: Pipeline
-  let site: IamSite
-
-  before(async () => {
-    const { path: dir } = stack.use(await makeDirectory())
-    pipe = stack.use(
-      await startPipeline({
-        dir,
-        async start(options) {
-          site = await startIamSite(options)
-          await logInPeople(site)
-          return site
-        },
-        // A question that was cut off is waited for so long, and a little longer.
-        settings: { timeouts: { ...patience.timeouts, vaultStorerTimeout: '5s' } },
-      }),
-    )
-  })
-  after(() => stack.disposeAsync())
-
-  const runOf = async (body: object = { services: [service] }) => {
-    const { run } = await pipe.startRun(body)
-    return pipe.finish(run, 120_000)
-  }
-  const loginFile = () => join(site.layout.state, 'refresher', 'logins', 'cms=5Fanalysis.json')
-  const kept = () => JSON.parse(readFileSync(loginFile(), 'utf8')) as { generation: number; asked?: unknown }
-
-  it('brings tokens run after run, each time with the refresh token of the last', async () => {
-    for (const generation of [2, 4]) {
-      const { totals } = await runOf()
-      assert.deepEqual(totals, { done: 2, failed: 0, superseded: 0, unfinished: 0 })
-      assert.equal(kept().generation, generation)
-    }
-    const wrong = (await verifySite(site)).filter(
-      ({ entry, problems }) => entry === service && problems.length > 0,
-    )
-    assert.deepEqual(wrong, [])
-  })
-
-  it('outlives a bus that was emptied', async () => {
-    const before = kept().generation
-    const [bucket] = globSync('nats/jetstream/**/KV_logins', { cwd: site.layout.state })
-    assert.ok(bucket)
-    rmSync(join(site.layout.state, bucket), { recursive: true })
-    await pipe.killAndAwait('nats-server', 'SIGKILL')
-    // So that it brings what it has at once, and not within a minute.
-    await pipe.killAndAwait('refresher', 'SIGKILL')
-    await pipe.untilRunStarts(60_000).then(({ run }) => pipe.finish(run, 120_000))
-    assert.equal(kept().generation, before + 2)
-  })
-
-  it('takes a new secret of the client without a restart, and says who has to act while it is wrong', async () => {
-    const secret = readFileSync(site.layout.clientSecret, 'utf8')
-    writeFileSync(site.layout.clientSecret, 'a-secret-of-yesterday\n')
-    const { totals } = await runOf({ services: ['cms_production'] })
-    assert.equal(totals.done, 0)
-    const failed = pipe.facts.all.findLast(({ subject }) => subject.startsWith('token.failed.'))
-    assert.equal(failed?.body.code, 'issuer-misconfigured')
-    writeFileSync(site.layout.clientSecret, secret)
-    assert.equal((await runOf({ services: ['cms_production'] })).totals.done, 2)
-  })
-
-  it('is lost in one window alone, between asking and keeping, and then it is said why', async () => {
-    hold(site.dir, 'iam-token')
-    const { run } = await pipe.startRun({ services: [service] })
-    await waitHeld(site.dir, 'iam-token')
-    await pipe.killAndAwait('refresher', 'SIGKILL')
-    release(site.dir, 'iam-token')
-    await pipe.finish(run, 120_000)
-    const failed = pipe.facts.all.findLast(({ subject }) => subject === 'token.failed.cms.analysis')
-    assert.equal(failed?.body.code, 'authentication-needed')
-    assert.match(
-      String(failed?.body.message),
-      /asked at \S+ and was stopped, or the connection was lost, before the answer was kept, and this issuer takes a refresh token once/,
-    )
-    assert.match(String(failed?.body.action), /managed-tokens onboard cms_analysis/)
-  })
-
-  it('is looked for by the doctor, who asks for neither Kerberos nor Vault', async () => {
-    const words = ['doctor', '--json', '-c', site.config, '--state', site.layout.state]
-    const { stdout } = await type(words, { env: site.env })
-    const { results } = JSON.parse(stdout) as { results: { about: string; state: string; says: string }[] }
-    const about = new Set(results.map((one) => one.about))
-    for (const needless of ['kinit', 'htgettoken', 'keytab', 'kerberos', 'vault', 'collector', 'ferry'])
-      assert.ok(!about.has(needless), needless)
-    for (const needed of ['issuer', 'login', 'ssh key'])
-      assert.ok(
-        results.filter((one) => one.about === needed).every(({ state }) => state === 'ok'),
-        needed,
-      )
-    assert.match(results.find((one) => one.about === 'login')?.says ?? '', /logged in for cms_analysis/)
-  })
-
-  it('is made anew on a terminal, and the run that follows succeeds', async () => {
-    const words = ['onboard', service, '--again', '--push', '--allow-root']
-    let done = false
-    const ended = await typeOnTerminal([...words, '-c', site.config, '--state', site.layout.state], {
-      env: site.env,
-      async see(shown) {
-        const code = /user_code=(\S+)/.exec(shown)?.[1]
-        if (!code || done) return
-        done = true
-        await site.issuer.completeLogin(code, 'cmsana')
-      },
-    })
-    assert.equal(ended.exit, 0, ended.stdout)
-    assert.match(ended.stdout, /Complete the authentication at:[\s\S]*The code is [\w-]+/)
-    assert.match(ended.stdout, /The refresher has a login for cms_analysis now\.[\s\S]*Total: 2 done/)
-    assert.deepEqual(findSecrets(ended.stdout, tokensOf(site.dir)), [])
-  })
-
-  it('is not asked for where there is one, nor where none is needed', async () => {
-    const onboard = (name: string) =>
-      typeOnTerminal(
-        ['onboard', name, '--no-run', '--allow-root', '-c', site.config, '--state', site.layout.state],
-        { env: site.env },
-      )
-    assert.match((await onboard(service)).stdout, /has a login for cms_analysis already; --again/)
-    const needless = await onboard('cms_production')
-    assert.equal(needless.exit, 2)
-    assert.match(
-      needless.stdout,
-      /cms_production needs no login of a person: its grant is client_credentials/,
-    )
-  })
-
-  it('that the issuer refuses asks a person, and no fault of the issuer itself does', async () => {
-    for (const [faults, code] of [
-      [{ 'iam-refuses': 'invalid_grant' }, 'authentication-needed'],
-      [{ 'iam-error': 503 }, 'issuer-unreachable'],
-    ] as const) {
-      writeFaults(site.dir, faults)
-      const { run } = await pipe.startRun({ services: [service] })
-      const failed = await pipe.facts.until(
-        `${code} is told`,
-        ({ subject, body }) => body.run === run && subject === 'token.failed.cms.analysis',
-      )
-      assert.equal(failed.body.code, code)
-      writeFaults(site.dir, {})
-    }
   })
 })
