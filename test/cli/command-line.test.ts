@@ -8,9 +8,9 @@ import { after, before, describe, it } from 'node:test'
 import { stripVTControlCharacters } from 'node:util'
 import { createUser } from '@nats-io/nkeys'
 import { hold, release } from '../../sandbox/hold.ts'
-import { makeDirectory, type Pipeline, startPipeline } from '../support/pipeline.ts'
+import { makeDirectory, type Pipeline } from '../support/pipeline.ts'
 import { main, type, typeOnTerminal } from '../support/terminal.ts'
-import { patient } from './patient.ts'
+import { useTypedSite } from '../support/typed-site.ts'
 
 const esc = '\u001b'
 
@@ -131,15 +131,13 @@ describe('with a server that accepts and never says anything', () => {
 })
 
 describe('with a site', () => {
-  const stack = new AsyncDisposableStack()
+  const at = useTypedSite()
   let pipe: Pipeline
   let state: readonly string[]
-  before(async () => {
-    const directory = stack.use(await makeDirectory())
-    pipe = stack.use(await startPipeline({ dir: directory.path, settings: patient }))
+  before(() => {
+    pipe = at.pipe
     state = ['--state', pipe.site.layout.state]
   })
-  after(() => stack.disposeAsync())
 
   it('status before the first run says how to start one', async () => {
     const { exit, stderr } = await type(['status', ...state])

@@ -3,22 +3,20 @@ import assert from 'node:assert/strict'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
-import { after, before, describe, it } from 'node:test'
+import { before, describe, it } from 'node:test'
 import { writeFaults } from '../../sandbox/faults.ts'
-import { makeDirectory, type Pipeline, startPipeline } from '../support/pipeline.ts'
+import type { Pipeline } from '../support/pipeline.ts'
 import { type } from '../support/terminal.ts'
-import { patient } from './patient.ts'
+import { useTypedSite } from '../support/typed-site.ts'
 
 describe('managed-tokens uids', () => {
-  const stack = new AsyncDisposableStack()
+  const at = useTypedSite()
   let pipe: Pipeline
   let options: readonly string[]
-  before(async () => {
-    const directory = stack.use(await makeDirectory())
-    pipe = stack.use(await startPipeline({ dir: directory.path, settings: patient }))
+  before(() => {
+    pipe = at.pipe
     options = ['-c', pipe.site.config, '--state', pipe.site.layout.state]
   })
-  after(() => stack.disposeAsync())
 
   const uidOf = async (account: string): Promise<number | null | undefined> => {
     const { stdout } = await type(['services', '--json', ...options])

@@ -2,24 +2,22 @@
 import assert from 'node:assert/strict'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { after, before, describe, it } from 'node:test'
+import { before, describe, it } from 'node:test'
 import { daemons } from '../../shared/contracts/subjects.ts'
 import { readMailsAbout, readSlack } from '../support/admin-mails.ts'
 import { eventually } from '../support/latch.ts'
-import { makeDirectory, type Pipeline, startPipeline } from '../support/pipeline.ts'
+import type { Pipeline } from '../support/pipeline.ts'
+import { useTypedSite } from '../support/typed-site.ts'
 
 describe('a configuration that changes while the daemons run', { timeout: 400_000 }, () => {
-  let directory: Awaited<ReturnType<typeof makeDirectory>>
+  const at = useTypedSite()
   let pipe: Pipeline
   let good: string
-  const stop = new AsyncDisposableStack()
 
-  before(async () => {
-    directory = stop.use(await makeDirectory())
-    pipe = stop.use(await startPipeline({ dir: directory.path }))
+  before(() => {
+    pipe = at.pipe
     good = readFileSync(pipe.site.config, 'utf8')
   })
-  after(() => stop.disposeAsync())
 
   const logOf = (daemon: string) => readFileSync(join(pipe.site.layout.logs, `${daemon}.log`), 'utf8')
   const linesWith = (daemon: string, text: string) =>

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { after, before, describe, it, test } from 'node:test'
+import { before, describe, it, test } from 'node:test'
 import { parse, stringify } from 'yaml'
 import { judgeAccount } from '../../../cli/doctor/bus.ts'
 import { type Check, type Finding, ok, runChecks } from '../../../cli/doctor/check.ts'
@@ -13,12 +13,12 @@ import { judgeClock, judgePort, judgeVault } from '../../../cli/doctor/servers.t
 import { writeFaults } from '../../../sandbox/faults.ts'
 import { readSshTarget } from '../../../services/distributor/ssh/ssh-target.ts'
 import { makeEntry } from '../../support/entry.ts'
-import { makeDirectory, type Pipeline, startPipeline } from '../../support/pipeline.ts'
+import type { Pipeline } from '../../support/pipeline.ts'
 import { type } from '../../support/terminal.ts'
-import { patient } from '../patient.ts'
+import { useTypedSite } from '../../support/typed-site.ts'
 
 describe('managed-tokens doctor', () => {
-  const stack = new AsyncDisposableStack()
+  const at = useTypedSite()
   let pipe: Pipeline
   const look = async (config = pipe.site.config, state = pipe.site.layout.state) => {
     const { exit, stdout, stderr } = await type(['doctor', '--json', '-c', config, '--state', state], {
@@ -31,11 +31,9 @@ describe('managed-tokens doctor', () => {
   }
   const problemsOf = (results: readonly Finding[]) => results.filter(({ state }) => state === 'problem')
 
-  before(async () => {
-    const directory = stack.use(await makeDirectory())
-    pipe = stack.use(await startPipeline({ dir: directory.path, settings: patient }))
+  before(() => {
+    pipe = at.pipe
   })
-  after(() => stack.disposeAsync())
 
   it('finds no problem on a healthy site, and has looked at everything', async () => {
     const { exit, results } = await look()
