@@ -2,34 +2,22 @@
 import assert from 'node:assert/strict'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { after, before, describe, it } from 'node:test'
-import { type Call, readCalls } from '../../sandbox/calls.ts'
-import { patience } from '../support/patience.ts'
-import { makeDirectory, type Pipeline, startPipeline } from '../support/pipeline.ts'
+import { before, describe, it } from 'node:test'
+import type { Call } from '../../sandbox/calls.ts'
+import type { Pipeline } from '../support/pipeline.ts'
 import { assertNoMisuse, findMisplaced } from '../support/site-ends.ts'
+import { pools, wholeRun } from '../support/whole-run.ts'
 
 describe('on a site that was the predecessor’s', () => {
-  const stack = new AsyncDisposableStack()
-  const pools = ['collector0.sandbox.test', 'collector.sandbox.test']
   let pipe: Pipeline
   let calls: readonly Call[]
   const of = (program: string) => calls.filter((one) => one.program === program && !one.caller)
 
   before(async () => {
-    const directory = stack.use(await makeDirectory())
-    pipe = stack.use(
-      await startPipeline({
-        dir: directory.path,
-        faults: { 'collector-down': ['collector0'] },
-        settings: { ...patience, condorCollectorHost: pools.join(',') },
-      }),
-    )
-    const { run } = await pipe.startRun()
-    const { totals } = await pipe.finish(run)
-    assert.deepEqual(totals, { done: 10, failed: 0, superseded: 0, unfinished: 0 })
-    calls = readCalls(pipe.site.dir)
+    const made = await wholeRun()
+    ;({ pipe, calls } = made)
+    assert.deepEqual(made.status.totals, { done: 10, failed: 0, superseded: 0, unfinished: 0 })
   })
-  after(() => stack.disposeAsync())
 
   it('the run goes on when one collector is down, and the log says which one answered', () => {
     const asked = of('condor_status').map(({ argv }) => argv[argv.indexOf('-pool') + 1])
