@@ -7,6 +7,7 @@ import { type AddressInfo, createServer, type Server } from 'node:net'
 import { after, before, describe, it } from 'node:test'
 import { stripVTControlCharacters } from 'node:util'
 import { createUser } from '@nats-io/nkeys'
+import { makeProgram } from '../../cli/program.ts'
 import { hold, release } from '../../sandbox/hold.ts'
 import { makeDirectory, type Pipeline } from '../support/pipeline.ts'
 import { main, type, typeOnTerminal } from '../support/terminal.ts'
@@ -41,13 +42,24 @@ describe('without any server', () => {
 
   for (const words of commands)
     it(`${words.join(' ')} --help teaches with examples`, async () => {
-      const { exit, stdout } = await type([...words, '--help'])
-      assert.equal(exit, 0)
+      let shown = ''
+      const program = makeProgram({
+        writeOut(text) {
+          shown += text
+        },
+      })
+      await assert.rejects(program.parseAsync([...words, '--help'], { from: 'user' }), { exitCode: 0 })
       assert.ok(
-        stdout.split('Examples:')[1]?.includes(`managed-tokens ${words.join(' ')}`) || words[0] === 'config',
+        shown.split('Examples:')[1]?.includes(`managed-tokens ${words.join(' ')}`) || words[0] === 'config',
       )
-      assert.match(stdout, /Examples:\n {2}managed-tokens /)
+      assert.match(shown, /Examples:\n {2}managed-tokens /)
     })
+
+  it('--help goes to standard output, and is nothing wrong', async () => {
+    const { exit, stdout, stderr } = await type(['run', '--help'])
+    assert.deepEqual([exit, stderr], [0, ''])
+    assert.match(stdout, /^Usage: managed-tokens run[\s\S]*Examples:\n {2}managed-tokens /)
+  })
 
   it('says its version', async () => {
     const { exit, stdout } = await type(['--version'])
