@@ -1,0 +1,13 @@
+/** Suites that start a nats-server each, and little else. */
+import '../shared/bus/connect.test.ts'
+import '../shared/bus/full-stream.test.ts'
+import '../shared/bus/publish.test.ts'
+import '../shared/bus/read-bucket.test.ts'
+import '../shared/bus/streams/restore-owned.test.ts'
+import '../services/notifier/ledger/ledger-store.test.ts'
+import '../cli/counts-import.test.ts'
+import '../cli/doctor/bus.test.ts'
+import '../cli/runs/follow-run.test.ts'
+import '../shared/daemon/slow-bus.test.ts'
+import '../shared/work/claim.test.ts'
+import '../shared/work/once-per-target.test.ts'
