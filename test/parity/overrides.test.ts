@@ -21,6 +21,7 @@ const overrides = {
   ],
   tokenGetterOverride: ['storeAndGetToken', { tokenGetter: 'storeAndGetToken' }],
   storerMethodOverride: ['direct', { storerMethod: 'direct' }],
+  identityFileOverride: ['/keys/{{.Account}}', { identityFile: '/keys/dunepro' }],
   minTokenLifetimeOverride: ['2d', { minTokenLifetime: '2d' }],
   sshOptionsOverride: ['-4 -o Port=2222', { sshOptions: ['-4', '-o', 'Port=2222'] }],
   transportOverride: ['rsync', { transport: 'rsync' }],

@@ -67,5 +67,5 @@ export function mustHaveRun(outcome: CommandOutcome, locks: readonly Lock[]): vo
 export async function mustBeUnlocked(locks: readonly Lock[], signal: AbortSignal): Promise<void> {
   const [file = '', ...args] = [...underLocks(locks), 'true']
   const env = commandEnvironment()
-  mustHaveRun(await runCommand({ file, args, env, timeoutMs: probeMs, signal }), locks)
+  mustHaveRun(await runCommand({ file, args, name: 'flock', env, timeoutMs: probeMs, signal }), locks)
 }

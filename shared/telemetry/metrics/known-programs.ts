@@ -4,8 +4,8 @@ import type { Daemon } from '../../contracts/subjects.ts'
 export const knownPrograms: Readonly<Record<Daemon, readonly string[]>> = {
   refresher: ['kinit', 'htgettoken', 'condor_status', 'condor_config_val'],
   storer: [
-    ...['kinit', 'flock', 'condor_vault_storer', 'condor_store_cred', 'condor_version', 'condor_config_val'],
-    'condor_status',
+    ...['kinit', 'flock', 'condor_vault_storer', 'store-direct', 'condor_store_cred', 'condor_version'],
+    ...['condor_config_val', 'condor_status'],
   ],
   distributor: ['kinit', 'ssh', 'rsync'],
   notifier: [],

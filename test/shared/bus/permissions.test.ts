@@ -59,7 +59,7 @@ const speakers: Record<string, readonly NatsUser[]> = {
 
 const readers: Record<BucketName, readonly NatsUser[]> = {
   targets: ['refresher', 'storer', 'distributor', 'notifier'],
-  uids: ['refresher'],
+  uids: ['refresher', 'notifier'],
   sealed: ['distributor'],
   leases: ['refresher', 'storer'],
   logins: ['refresher'],

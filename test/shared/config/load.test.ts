@@ -43,6 +43,7 @@ test('an entry takes overrides before global values before defaults', () => {
     nodes: ['east1.lab.example'],
     deliver: { vault: true, bearers: [] },
     tokenGetter: 'storeAndGetToken',
+    storerMethod: 'script',
     credds: ['credd.west.example'],
     collectors: ['collector.west.example'],
     scheddConstraint: 'IsSubmitHost =?= true',

@@ -39,7 +39,12 @@ type Row = [
 
 const login1st = [experiment, /has to log in once/] as const
 const issuerAway = ['issuer-unreachable', 'tried again', administrators, /Check the token issuer/] as const
-const issuerWrong = ['issuer-misconfigured', 'final', administrators, /issuer’s settings in Vault/] as const
+const issuerWrong = [
+  'issuer-misconfigured',
+  'final',
+  administrators,
+  /Correct the client at the issuer/,
+] as const
 const policy = ['permission-denied', 'final', administrators, /Vault policy/] as const
 const badTicket = ['vault-login-refused', 'final', administrators, /Vault’s own keytab/] as const
 const noTicket = ['ticket-unusable', 'tried again', administrators, /state directory/] as const

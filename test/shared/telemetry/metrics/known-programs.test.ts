@@ -26,9 +26,10 @@ function readModules(daemon: Daemon): string[] {
 /** Those that are named where they are run: some are paths of the configuration besides. */
 const programsIn = (texts: readonly string[]) =>
   texts.flatMap((text) =>
-    [...text.matchAll(/(?:run|prepare)Command\(\{([\s\S]*?)timeoutMs/g)].flatMap(
-      ([, words = '']) => (/name: '(\w+)'/.exec(words) ?? /file: '(\w+)'/.exec(words))?.[1] ?? [],
-    ),
+    [...text.matchAll(/(?:run|prepare)Command\(\{([\s\S]*?)timeoutMs/g)].flatMap(([, words = '']) => {
+      const named = /name: ([^\n]+)/.exec(words)?.[1] ?? /file: ([^\n]+)/.exec(words)?.[1] ?? ''
+      return [...named.matchAll(/'([\w-]+)'/g)].map(([, name = '']) => name)
+    }),
   )
 
 describe('what a daemon runs is known beforehand', () => {
