@@ -111,7 +111,7 @@ export async function startPipeline({
       const found = await status(run).catch(() => undefined)
       if (found && isIt(found)) return found
       if (Date.now() > deadline) throw new Error(`not within ${withinMs} ms: ${what}; ${describe(found)}`)
-      await sleep(50)
+      await sleep(100)
     }
   }
   const running = stack.move()
