@@ -51,6 +51,12 @@ const sentences: Record<string, readonly [unknown, Verdict]> = {
     new errors.RequestError('closed', { cause: new errors.ClosedConnectionError() }),
     over,
   ],
+  'our keys do not allow the question': [
+    new errors.RequestError('Permissions Violation', {
+      cause: new errors.PermissionViolationError('Permissions Violation', 'publish', '$JS.API.X'),
+    }),
+    over,
+  ],
   'somebody was faster': [api(400, 10_071, 'wrong last sequence: 7'), notOfBus],
   'a value is too large': [api(400, 10_054, 'message size exceeds maximum allowed'), notOfBus],
   'a subject is wrong': [new errors.InvalidSubjectError('a b'), notOfBus],
