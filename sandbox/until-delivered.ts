@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Bus, connectBus } from '../shared/bus/connect.ts'
 import { readBucket } from '../shared/bus/read-bucket.ts'
+import { isKey } from '../shared/bus/read-value.ts'
 import { buckets, consumers, newsKeys, type StreamName, streams } from '../shared/contracts/subjects.ts'
 import { seedFile } from '../shared/daemon/state.ts'
 
@@ -38,5 +39,6 @@ async function isHeard({ jsm }: Bus, stream: StreamName, consumer: string): Prom
 
 async function hasNews(bus: Bus): Promise<boolean> {
   const kept = await readBucket(await bus.bucket(buckets.runs), newsKeys.all)
-  return [...kept.values()].some(({ operation }) => operation === 'PUT')
+  // What lies under a name that nobody can ask for is never sent.
+  return [...kept.values()].some(({ operation, key }) => operation === 'PUT' && isKey(key))
 }
