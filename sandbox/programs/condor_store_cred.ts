@@ -4,7 +4,7 @@ import { userInfo } from 'node:os'
 import { dirname, join } from 'node:path'
 import { isAffected, readFaults } from '../fault-file.ts'
 import { passHoldPoint } from '../hold.ts'
-import { openBooks } from '../vault/books.ts'
+import { openBooks, type VaultToken } from '../vault/books.ts'
 import { Exit, type Program, print, runProgram } from './program.ts'
 import { claimStoring, storesDirectly } from './side-by-side.ts'
 import { accountOf, readCondorValue, readPrincipal } from './site-files.ts'
@@ -156,12 +156,22 @@ function checkBelongs(program: Program, service: string, credential: Credential,
   if (service !== named && !service.startsWith(`${named}_`))
     program.fail(`a credential of ${named} was to be stored for ${service}`)
   // A real credd cannot tell whose vault token it is: that is why nobody noticed.
-  const known = credential.vault_token && openBooks(program.dir).find(credential.vault_token)
+  const known = credential.vault_token && lookUp(program, credential.vault_token)
   if (!known) return
   if (known.principal !== principal)
     program.fail(`a vault token of ${known.principal} was to be stored by ${principal}`)
   if (known.issuer !== issuer || known.role !== role)
     program.fail(`a vault token of ${known.issuer}_${known.role} was to be stored for ${service}`)
+}
+
+/** In Vault's books, which only their owner may read: a daemon with a user of its own goes unchecked here. */
+function lookUp({ dir }: Program, token: string): VaultToken | undefined {
+  try {
+    return openBooks(dir).find(token)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EACCES') return undefined
+    throw error
+  }
 }
 
 /** A reader of the credd's directory sees the old credential or the new one. */

@@ -69,7 +69,11 @@ describe('a cluster of three servers under two replicas of each daemon', { timeo
   /** A run during which `fault` happens; every token arrives. Returns the longest silence after the fault (milliseconds). */
   async function runThrough(fault: () => Promise<void>): Promise<number> {
     heard.length = 0
-    const { run } = await patiently(() => ask<RunAnswer>(operator, requests.run, {}, 10_000))
+    let run = ''
+    await until('a run starts', async () => {
+      run = (await ask<RunAnswer>(operator, requests.run, {}, 10_000)).run
+      return true
+    })
     await until('the first token is ready', async () =>
       heard.some(({ subject }) => subject.startsWith('token.')),
     )
