@@ -60,8 +60,8 @@ export async function connectBus(options: BusOptions): Promise<Bus> {
     waitOnFirstConnect: !options.once,
     // A server that comes up with yesterday's keys must not be the end of a daemon that waits for today's.
     ignoreAuthErrorAbort: !options.once,
-    // A server that stands still is noticed within ten seconds: two pings without an answer.
-    pingInterval: 3_000,
+    // Where there is another server to go to, one that stands still is noticed within ten seconds: two pings without an answer.
+    pingInterval: options.servers.length > 1 ? 3_000 : 10_000,
     // By itself the client tries the one first that it has just left.
     reconnectToServer: (servers) => servers.toSorted((a, b) => a.lastConnect - b.lastConnect)[0] ?? null,
     // Then the next one is tried; who asks once and knows only one says by itself that nobody answers.

@@ -8,22 +8,25 @@ import { jetStreamUp } from '../telemetry/metrics/metrics.ts'
 
 /** All in milliseconds. */
 export interface SilenceTiming {
-  /** From one look to the next. */
+  /** From one look to the next, where there is another server to go to. */
   readonly everyMs: number
+  /** Where there is none, and only the metric wants to know. */
+  readonly aloneMs: number
   /** So long nothing may be heard of JetStream. */
   readonly silentMs: number
   /** As long as nobody answers anywhere, each next change waits twice as long, up to this. */
   readonly longestMs: number
 }
-const usual: SilenceTiming = { everyMs: 3_000, silentMs: 8_000, longestMs: 60_000 }
+const usual: SilenceTiming = { everyMs: 3_000, aloneMs: 20_000, silentMs: 8_000, longestMs: 60_000 }
 
 /** Looks from now on, until disposed, and says in a metric what it finds. Where only one server is known, there is nowhere to go. */
 export function leaveSilentServer(
   { nc, jsm }: Pick<Bus, 'nc' | 'jsm'>,
   servers: readonly string[],
   log: Pick<Logger, 'warn'>,
-  { everyMs, silentMs, longestMs }: SilenceTiming = usual,
+  { everyMs, aloneMs, silentMs, longestMs }: SilenceTiming = usual,
 ): Disposable {
+  const isAlone = () => servers.length + (nc.info?.connect_urls?.length ?? 0) < 2
   let heardAt = performance.now()
   let patienceMs = silentMs
   const look = async () => {
@@ -37,8 +40,7 @@ export function leaveSilentServer(
       heardAt = now
       patienceMs = silentMs
     }
-    const isAlone = servers.length + (nc.info?.connect_urls?.length ?? 0) < 2
-    if (isAlone || now - heardAt < patienceMs || nc.isClosed()) return
+    if (isAlone() || now - heardAt < patienceMs || nc.isClosed()) return
     log.warn(
       { server: nc.getServer() },
       'JetStream does not answer on this server: connecting to another one',
@@ -47,6 +49,17 @@ export function leaveSilentServer(
     patienceMs = Math.min(longestMs, patienceMs * 2)
     await nc.reconnect().catch(() => undefined)
   }
-  const timer = setInterval(() => void look(), everyMs)
-  return { [Symbol.dispose]: () => clearInterval(timer) }
+  let timer: NodeJS.Timeout
+  let isOver = false
+  const lookLater = () => {
+    if (isOver) return
+    timer = setTimeout(() => void look().then(lookLater), isAlone() ? aloneMs : everyMs)
+  }
+  lookLater()
+  return {
+    [Symbol.dispose]() {
+      isOver = true
+      clearTimeout(timer)
+    },
+  }
 }

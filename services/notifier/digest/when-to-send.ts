@@ -8,7 +8,7 @@ export interface Pause {
   readonly mostMs: number
 }
 
-export const usualPause: Pause = { quietMs: 100, mostMs: 30_000 }
+export const usualPause: Pause = { quietMs: 50, mostMs: 30_000 }
 
 /** News that was not sent yet; times on one clock, in milliseconds. */
 export interface Waiting {

@@ -10,7 +10,7 @@ import { patiently } from '../../../shared/bus/patiently.ts'
 import { leaveSilentServer } from '../../../shared/daemon/leave-silent-server.ts'
 import { seedFile } from '../../../shared/daemon/state.ts'
 
-const quick = { everyMs: 200, silentMs: 1_000, longestMs: 10_000 }
+const quick = { everyMs: 200, aloneMs: 200, silentMs: 1_000, longestMs: 10_000 }
 
 describe('a connection to a server that is cut off from its cluster', { timeout: 120_000 }, () => {
   let state: string
@@ -72,7 +72,7 @@ describe('a connection to a server that is cut off from its cluster', { timeout:
         alone,
         servers,
         { warn: () => {} },
-        { everyMs: 5, silentMs: 10, longestMs: 20 },
+        { everyMs: 5, aloneMs: 5, silentMs: 10, longestMs: 20 },
       )
       const { promise, resolve } = Promise.withResolvers<void>()
       setTimeout(resolve, 100)
