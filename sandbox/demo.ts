@@ -156,6 +156,9 @@ async function lookWhereTokensAre(site: SandboxSite): Promise<boolean> {
 }
 
 async function stayUp(site: SandboxSite, url: string, port: number): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>()
+  process.once('SIGINT', resolve)
+  process.once('SIGTERM', resolve)
   say(`NATS is at ${url}. In another terminal:
   . ${site.layout.state}/operator/env
   nats req managed-tokens.run ''
@@ -164,9 +167,6 @@ async function stayUp(site: SandboxSite, url: string, port: number): Promise<voi
   npx managed-tokens doctor --config ${site.config} --state ${site.layout.state}
 The status page is at http://127.0.0.1:${port}/
 Ctrl-C stops everything.`)
-  const { promise, resolve } = Promise.withResolvers<void>()
-  process.once('SIGINT', resolve)
-  process.once('SIGTERM', resolve)
   await promise
 }
 

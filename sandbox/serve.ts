@@ -17,6 +17,8 @@ try {
   const faults = joinFaults(...values.fault.map(parseFault))
   refuseUnknownNames(faults, defaultEntries)
   await using site = await startSite({ dir: values.dir, faults })
+  // Before anybody reads that it is up, and stops it.
+  const stopped = Promise.race([once(process, 'SIGINT'), once(process, 'SIGTERM')])
   process.stdout.write(`The sandbox is up in ${site.dir}
 
   configuration  ${site.config}
@@ -27,7 +29,7 @@ try {
 
 It runs until you press Ctrl-C.
 `)
-  await Promise.race([once(process, 'SIGINT'), once(process, 'SIGTERM')])
+  await stopped
 } catch (error) {
   process.stderr.write(`sandbox: ${error instanceof Error ? error.message : error}\n`)
   process.exitCode = 1
