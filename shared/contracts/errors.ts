@@ -37,6 +37,16 @@ export const errorOf = (failed: Failure, facts: ErrorFacts = {}): Permanent | Tr
 /** The same of a code and its sentence. */
 export const failedWith = (...of: Parameters<typeof failure>) => errorOf(failure(...of))
 
+class Failed extends Error {
+  readonly failure: Failure
+  readonly ticketRefused: boolean
+  constructor(failed: Failure, { ticketRefused = false }: ErrorFacts = {}) {
+    super(failed.message)
+    this.failure = failed
+    this.ticketRefused = ticketRefused
+  }
+}
+
 /** An error that says what went wrong, and not only that something did. */
 export const isFailed = (error: unknown): error is Permanent | Transient =>
   error instanceof Permanent || error instanceof Transient
@@ -47,15 +57,8 @@ export const codeOf = (error: unknown): ReasonCode | undefined =>
 export const isPermanent = (code: ReasonCode) => 'permanent' in reasons[code]
 
 /** Trying again would not help: the failure is reported and the item ends. */
-export class Permanent extends Error {
+export class Permanent extends Failed {
   override readonly name = 'Permanent'
-  readonly failure: Failure
-  readonly ticketRefused: boolean
-  constructor(failed: Failure, { ticketRefused = false }: ErrorFacts = {}) {
-    super(failed.message)
-    this.failure = failed
-    this.ticketRefused = ticketRefused
-  }
 }
 
 /** Not now: tried again after `delayMs`. With a failure, that is reported now while the work goes on. */
@@ -74,15 +77,8 @@ export class RetryLater extends Error {
 }
 
 /** A failure that may pass by itself; the caller's retry policy decides when to try again and when to report. */
-export class Transient extends Error {
+export class Transient extends Failed {
   override readonly name = 'Transient'
-  readonly failure: Failure
-  readonly ticketRefused: boolean
-  constructor(failed: Failure, { ticketRefused = false }: ErrorFacts = {}) {
-    super(failed.message)
-    this.failure = failed
-    this.ticketRefused = ticketRefused
-  }
 }
 
 /** Another holder has this item now: neither ack nor nak, and nothing may be reported. */
