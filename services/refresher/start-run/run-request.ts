@@ -62,11 +62,13 @@ export function openRunRequests(
 ): (body: unknown) => Promise<RunAnswer> {
   let asked: Promise<unknown> = Promise.resolve()
   const answer = async (body: unknown): Promise<RunAnswer> => {
-    const { wanted, mode } = readRequest(body, deps)
+    const begun = performance.now()
+    const request = readRequest(body, deps)
+    const { wanted, mode } = request
     const same = await findIdentical(wanted, mode, deps.runs, () => askLast(deps.bus))
     if (same) return { run: same, entries: wanted.map(({ name }) => name), joined: {} }
     limit.take()
-    return startRun(body, 'request', deps)
+    return startWanted(request, 'request', deps, () => mintRunId(deps.runs), begun)
   }
   return (body) => {
     const answered = asked.then(() => answer(body))
@@ -95,7 +97,16 @@ export async function startRun(
   mint: () => Promise<string> = () => mintRunId(deps.runs),
 ): Promise<RunAnswer> {
   const begun = performance.now()
-  const { wanted, mode, site } = readRequest(body, deps)
+  return startWanted(readRequest(body, deps), trigger, deps, mint, begun)
+}
+
+async function startWanted(
+  { wanted, mode, site }: ReturnType<typeof readRequest>,
+  trigger: RunStarted['trigger'],
+  deps: RunDeps,
+  mint: () => Promise<string>,
+  begun: number,
+): Promise<RunAnswer> {
   const joined = await findJoined(wanted, mode, deps.runs, () => askLast(deps.bus))
   const entries = wanted.filter(({ name }) => !(name in joined))
   const run = await mint()
