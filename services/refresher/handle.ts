@@ -18,16 +18,18 @@ import type { VaultPause } from '../../shared/vault/pause.ts'
 import { findVaultServer, type VaultServerOptions } from '../../shared/vault/server.ts'
 import type { Received } from '../../shared/work/consume/handle-message.ts'
 import { failedEvent } from '../../shared/work/failed-event.ts'
-import { type CollectorOptions, type Credds, findCredds } from '../../shared/work/find-credds.ts'
+import type { CollectorOptions, Credds } from '../../shared/work/find-credds.ts'
 import { findEntry } from '../../shared/work/find-entry.ts'
 import { type Acted, oncePerTarget } from '../../shared/work/once-per-target.ts'
 import type { RunCache } from '../../shared/work/run-cache.ts'
+import type { Ending } from '../../shared/work/target-record.ts'
 import { tokenFact } from '../../shared/work/token-fact.ts'
 import { type MadeBearers, makeBearers } from './credentials/bearers.ts'
 import { getVaultToken, type HtgettokenOptions, hasKeptToken } from './credentials/htgettoken.ts'
 import { lifeLeft, tokenExpiry } from './credentials/vault-api.ts'
 import { makeFromIssuer } from './issuer/make-from-issuer.ts'
 import type { IssuerDeps } from './issuer/token-from-issuer.ts'
+import { findCreddsOrLast } from './last-credds.ts'
 import { type FerryBearer, findUid } from './uids/ferry.ts'
 
 export interface RefreshDeps {
@@ -68,7 +70,7 @@ export async function handleRefresh(
     },
     deps.targets,
     received,
-    () => refresh(item, entry, site, received, deps),
+    (before) => refresh(item, entry, site, { ...received, before }, deps),
   )
 }
 
@@ -76,7 +78,13 @@ async function refresh(
   item: RefreshItem,
   entry: Entry,
   site: Site,
-  { signal, log }: Pick<Received<RefreshItem>, 'signal' | 'log'>,
+  {
+    signal,
+    log,
+    before,
+  }: Pick<Received<RefreshItem>, 'signal' | 'log'> & {
+    readonly before: Ending | undefined
+  },
   deps: RefreshDeps,
 ): Promise<Acted> {
   const condor: Condor = {
@@ -86,7 +94,7 @@ async function refresh(
     once: (question, ask) => deps.answers.once(item.run, question, ask),
   }
   const uid = await findUid(entry, site, deps.uids, signal, deps.ferryBearer)
-  const credds = await findCredds(entry, condor)
+  const credds = await findCreddsOrLast(entry, condor, before)
   try {
     const token = entry.oidc
       ? await timeStep('get', entry.name, { service: entry.service }, () =>

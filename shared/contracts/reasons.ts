@@ -119,10 +119,10 @@ export const reasons = {
   },
   'no-credd': {
     means: 'the collector knows no schedd for the constraint',
-    action: 'Check condorScheddConstraint: the collector knows no matching schedd.',
+    action:
+      'Check condorScheddConstraint; a collector that was just started knows no schedd for some minutes.',
     turn: 'administrators',
     cause: 'configuration',
-    permanent: true,
   },
   'credd-name-refused': {
     means: 'the collector names a schedd whose name is no host name; all the others are served',

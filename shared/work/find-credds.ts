@@ -32,39 +32,44 @@ const mostRefused = 10
 
 /**
  * The credds that hold this entry's token: the configured ones, or the schedds that the first answering collector names.
- * None for entries with a token getter that needs no credd. Throws Transient `collector-unreachable` or Permanent `no-credd`.
+ * None for entries with a token getter that needs no credd. Throws `collector-unreachable` or `no-credd`.
  */
 export async function findCredds(entry: Entry, options: CollectorOptions): Promise<Credds> {
   if (entry.tokenGetter !== 'storeAndGetToken') return { names: [], refused: [] }
   if (entry.credds) return { names: entry.credds, refused: [] }
   const { collectors, scheddConstraint } = entry
   const once = options.once ?? ((_question, ask) => ask())
-  const found = await once(['schedds', collectors, scheddConstraint], () => askCollectors(entry, options))
-  if (found.names.length > 0 || found.refused.length > 0) return found
-  throw failedWith('no-credd', `${found.collector} knows no schedd for ${entry.name}'s constraint.`)
+  return once(['schedds', collectors, scheddConstraint], () => askCollectors(entry, options))
 }
 
-/** In the order of the configuration, until one answers. Throws when none does, so that nobody remembers that as an answer. */
+/**
+ * In the order of the configuration, until one names a schedd: one that was just started knows nobody yet. Throws when none does,
+ * so that nobody remembers that as an answer; what it throws goes to all entries with the same question.
+ */
 async function askCollectors(entry: Entry, options: CollectorOptions): Promise<Credds> {
   const asked: string[] = []
+  const empty: string[] = []
   for (const collector of entry.collectors) {
     const outcome = await askCollector(entry, collector, options)
     if (outcome.kind === 'exited' && outcome.exitCode === 0) {
       const credds = { collector, ...sortNames(outcome.stdout) }
-      options.log?.info({ collector, schedds: credds.names.length }, 'a collector answered')
-      for (const name of credds.refused)
-        options.log?.warn(
-          { collector, name },
-          'a collector names a schedd that is no host name: it is left out',
-        )
-      return credds
+      tellAnswer(credds, options)
+      if (credds.names.length > 0 || credds.refused.length > 0) return credds
+      empty.push(collector)
+      continue
     }
     const why = whyNot(outcome)
     options.log?.warn({ collector, why }, 'a collector does not answer: the next one is asked')
     asked.push(`${collector} (${why})`)
   }
-  // Without the entry's name: all that asked the same get this answer.
+  if (empty.length > 0) throw failedWith('no-credd', `${empty.join(', ')} knows no schedd that is asked for.`)
   throw failedWith('collector-unreachable', `No collector answers: asked ${asked.join(', ') || 'none'}.`)
+}
+
+function tellAnswer({ collector, names, refused }: Credds, { log }: CollectorOptions): void {
+  log?.info({ collector, schedds: names.length }, 'a collector answered')
+  for (const name of refused)
+    log?.warn({ collector, name }, 'a collector names a schedd that is no host name: it is left out')
 }
 
 /** A constraint that is none, or a program that is not there, is no collector's fault, and nobody else would say so. */

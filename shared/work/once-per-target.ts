@@ -10,7 +10,7 @@ import { timestamp } from '../contracts/messages.ts'
 import { countAttempt } from '../telemetry/metrics/count-attempt.ts'
 import { type Claim, takeClaim } from './claim.ts'
 import type { Received } from './consume/handle-message.ts'
-import type { TargetRecord } from './target-record.ts'
+import type { Ending, TargetRecord } from './target-record.ts'
 
 /** What acting on a target brought: the facts to publish, and when the token that now lies there ends. */
 export interface Acted {
@@ -34,13 +34,14 @@ type Circumstances = Pick<Received<unknown>, 'signal' | 'log'>
 
 /**
  * Brings a target to one ending in a run, whatever comes back from the bus, and returns the messages to publish. `act` runs again
- * after a failure that may pass.
+ * after a failure that may pass, and is
+ * given how an earlier run ended here.
  */
 export async function oncePerTarget(
   work: TargetWork,
   targets: KV,
   received: Circumstances,
-  act: () => Promise<Acted>,
+  act: (before: Ending | undefined) => Promise<Acted>,
 ): Promise<readonly Outgoing[]> {
   const { key, run, entry, target } = work
   const claimed = await takeClaim(targets, key, { run, entry, ...(target ? { target } : {}) }, received)
@@ -60,10 +61,10 @@ async function actOnce(
   work: TargetWork,
   claim: Claim,
   received: Circumstances,
-  act: () => Promise<Acted>,
+  act: (before: Ending | undefined) => Promise<Acted>,
 ): Promise<readonly Outgoing[]> {
   try {
-    const { messages: said, expiry } = await act()
+    const { messages: said, expiry } = await act(claim.record.ended)
     const messages = withRecovery(said, claim.record)
     const done = {
       lastSuccess: timestamp(),

@@ -118,11 +118,17 @@ describe('the credds of an entry', () => {
     const page = Array.from({ length: 1_000 }, (_, line) => `line ${line}`).join('\n')
     assert.equal(sortNames(page).refused.length, 10)
   })
-  it('are none when the collector knows none: that does not pass by itself', async (t) => {
+  it('may be known later when the collector knows none: it may have been started a moment ago', async (t) => {
     await assert.rejects(
       findCredds(entryOf(), condorStatus(t, 'exit 0').options),
-      code('Permanent', 'no-credd'),
+      code('Transient', 'no-credd'),
     )
+  })
+  it('are asked of the next collector when one knows none', async (t) => {
+    const { options } = condorStatus(t, 'case "$2" in new*) ;; *) echo credd.lab.example ;; esac')
+    const entry = { ...entryOf(), collectors: ['new.lab.example', 'old.lab.example'] }
+    const found = await findCredds(entry, options)
+    assert.deepEqual([found.collector, found.names], ['old.lab.example', ['credd.lab.example']])
   })
   it('may be known later when no collector answers', async (t) => {
     await assert.rejects(
