@@ -2,10 +2,11 @@
  * Seals tokens to the distributor's public key (NATS xkeys), so that none is ever readable on the bus, and signs them, so that
  * nobody else's are ever pushed.
  */
-import { createCurve, fromCurveSeed, fromPublic, fromSeed } from '@nats-io/nkeys'
+import { createCurve, fromCurveSeed } from '@nats-io/nkeys'
 import { reasonCode, time } from '../contracts/messages.ts'
 import { runId } from '../contracts/run-id.ts'
 import { z } from '../contracts/zod.ts'
+import { isSignedBy, signerOf } from './signer.ts'
 import { isTokenWord } from './token-word.ts'
 
 const purpose = z.string().describe('As configured; absent: the one without.').optional()
@@ -66,9 +67,9 @@ export interface Sealing {
  */
 export function seal(content: SealedContent, { recipient, signingSeed }: Sealing): string {
   const text = JSON.stringify(sealedContent.parse(content))
-  const signing = fromSeed(signingSeed)
-  const signature = Buffer.from(signing.sign(Buffer.from(text))).toString('base64')
-  const signed: z.infer<typeof signedContent> = { content: text, signer: signing.getPublicKey(), signature }
+  const signing = signerOf(signingSeed)
+  const signature = signing.sign(text).toString('base64')
+  const signed: z.infer<typeof signedContent> = { content: text, signer: signing.publicKey, signature }
   const sender = createCurve()
   const box = sender.seal(Buffer.from(JSON.stringify(signed)), recipient)
   return JSON.stringify({ sender: sender.getPublicKey(), box: Buffer.from(box).toString('base64') })
@@ -91,7 +92,7 @@ export function unseal(value: string, { seeds, trustedSigners }: Opening): Opene
   const { data: signed } = signedContent.safeParse(parseJson(opened))
   if (!signed) return { why: 'it is not signed' }
   if (!trustedSigners.includes(signed.signer)) return { why: 'its signer is none of sealing.trustedSigners' }
-  if (!isSignedBy(signed)) return { why: 'its signature is not its signer’s' }
+  if (!isGenuine(signed)) return { why: 'its signature is not its signer’s' }
   const { data: content } = sealedContent.safeParse(parseJson(signed.content))
   return content ? { content } : { why: 'what was signed is no token of ours' }
 }
@@ -110,9 +111,9 @@ function open(value: string, seeds: readonly Uint8Array[]): string | undefined {
   return undefined
 }
 
-function isSignedBy({ content, signer, signature }: z.infer<typeof signedContent>): boolean {
+function isGenuine({ content, signer, signature }: z.infer<typeof signedContent>): boolean {
   try {
-    return fromPublic(signer).verify(Buffer.from(content), Buffer.from(signature, 'base64'))
+    return isSignedBy(signer, content, Buffer.from(signature, 'base64'))
   } catch {
     return false
   }
