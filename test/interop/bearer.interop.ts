@@ -1,10 +1,7 @@
 /** Bearer tokens that the real htgettoken made, as the tools that guard storage and computing see them. */
 import assert from 'node:assert/strict'
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { mkdirSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { text } from 'node:stream/consumers'
 import { after, before, describe, it } from 'node:test'
 import { defaultEntries } from '../../sandbox/default-entries.ts'
 import { entryName } from '../../sandbox/entry.ts'
@@ -14,6 +11,7 @@ import { verifySite } from '../../sandbox/verify.ts'
 import { patience } from '../support/patience.ts'
 import { makeDirectory, type Pipeline, startPipeline } from '../support/pipeline.ts'
 import { installPackages, realHtgettoken } from './support/real-programs.ts'
+import { claimsOf, runScitokens } from './support/scitokens.ts'
 
 const audience = 'https://dcache.sandbox.test'
 const asked = { scopes: ['storage.read:/nova', 'compute.read'], audience: [audience] }
@@ -36,7 +34,6 @@ describe('a bearer token delivered with reduced scopes', { timeout: 2 * 3_600_00
       refresher: { htgettoken: realHtgettoken() },
     } satisfies SiteOptions['settings']
     pipe = stack.use(await startPipeline({ dir, entries, settings }))
-    mkdirSync(join(dir, 'keys'))
     const { run } = await pipe.startRun({})
     const { totals } = await pipe.finish(run, 300_000)
     assert.equal(totals.failed, 0)
@@ -46,31 +43,8 @@ describe('a bearer token delivered with reduced scopes', { timeout: 2 * 3_600_00
   })
   after(() => stack.disposeAsync())
 
-  const claimsOf = (token: string) =>
-    JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString()) as Record<string, unknown>
-
-  /**
-   * Runs one of scitokens-cpp's tools, which takes a token in its argument list only. The library asks the issuer for its
-   * keys with libcurl's own authorities, which nothing but the file itself can change: so it gets the sandbox's in a mount
-   * namespace of its own. Keys are kept below the test's directory.
-   */
-  async function scitokens(tool: string, ...words: string[]): Promise<string> {
-    const trusting = `mount --bind "$0" /etc/ssl/certs/ca-certificates.crt && exec "$@" 2>&1`
-    // Not in a blocking call: the issuer is in this process.
-    const child = spawn(
-      'unshare',
-      ['-m', '--', 'sh', '-c', trusting, pipe.site.layout.vaultCa, tool, ...words],
-      {
-        env: { PATH: process.env.PATH, HOME: dir, XDG_CACHE_HOME: join(dir, 'keys') },
-        stdio: ['ignore', 'pipe', 'inherit'],
-        timeout: 120_000,
-      },
-    )
-    const exited = once(child, 'exit')
-    const said = (await text(child.stdout)).trim()
-    const [code] = await exited
-    return `${said} (exit ${code})`
-  }
+  const scitokens = (tool: string, ...words: string[]) =>
+    runScitokens({ dir, ca: pipe.site.layout.vaultCa }, tool, ...words)
   const mayUse = (operation: string, path: string, at = audience) =>
     scitokens('scitokens-test-access', bearer, issuer, at, operation, path)
 

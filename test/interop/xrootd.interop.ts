@@ -9,7 +9,15 @@ import { entryName } from '../../sandbox/entry.ts'
 import { nodeTmp } from '../../sandbox/layout.ts'
 import { makeDirectory, type Pipeline, startPipeline } from '../support/pipeline.ts'
 import { installPackages } from './support/real-programs.ts'
-import { type ClientResult, clientsOn, type Door, startDoor, xrootdPackages } from './support/xrootd-door.ts'
+import {
+  curl as ask,
+  type Client,
+  clientsOn,
+  type Door,
+  startDoor,
+  statusOf as status,
+  xrootdPackages,
+} from './support/xrootd-door.ts'
 
 const uid = 46_301
 const doorAudience = 'https://door.sandbox.test'
@@ -36,7 +44,7 @@ describe('a bearer token on a node, at the door of an XRootD', { timeout: 3_600_
   const stack = new AsyncDisposableStack()
   let pipe: Pipeline
   let door: Door
-  let run: ReturnType<typeof clientsOn>
+  let run: Client
 
   before(async () => {
     installPackages(xrootdPackages)
@@ -69,15 +77,8 @@ describe('a bearer token on a node, at the door of an XRootD', { timeout: 3_600_
   const issuerOf = (token: string) =>
     JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString()).iss as string
 
-  /** The token is read from its file by whoever owns it, and is in no word of a program but the shell's own. */
-  const curl = (bearer: Bearer | undefined, path: string, ...options: string[]) => {
-    const header = bearer
-      ? `printf 'header = "Authorization: Bearer %s"' "$(cat ${fileOf(bearer)})" |`
-      : 'true |'
-    const asking = `${header} curl --silent --show-error --config - --capath "$X509_CERT_DIR" --write-out '\n%{http_code}' "$@"`
-    return run(['sh', '-c', asking, 'sh', ...options, `${door.https}${path}`])
-  }
-  const status = ({ stdout }: ClientResult) => stdout.trim().split('\n').at(-1)
+  const curl = (bearer: Bearer | undefined, path: string, ...options: string[]) =>
+    ask(run, bearer && fileOf(bearer), `${door.https}${path}`, ...options)
   /** Sends what `source`, a file of the node, holds. */
   const put = (bearer: Bearer | undefined, path: string) =>
     curl(bearer, path, '--upload-file', '/etc/debian_version').then(status)

@@ -138,3 +138,15 @@ export const clientsOn =
       return { exitCode: code, stdout, stderr }
     }
   }
+
+export type Client = ReturnType<typeof clientsOn>
+
+/** The token is read from its file by whoever owns it, and is in no word of a program but the shell's own. */
+export function curl(client: Client, tokenFile: string | undefined, url: string, ...options: string[]) {
+  const header = tokenFile ? `printf 'header = "Authorization: Bearer %s"' "$(cat ${tokenFile})" |` : 'true |'
+  const asking = `${header} curl --silent --show-error --config - --capath "$X509_CERT_DIR" --write-out '\n%{http_code}' "$@"`
+  return client(['sh', '-c', asking, 'sh', ...options, url])
+}
+
+/** The HTTP status that curl was answered with. */
+export const statusOf = ({ stdout }: ClientResult) => stdout.trim().split('\n').at(-1)
