@@ -1,7 +1,9 @@
 /** nodemailer's own transport to the mail server of the configuration, with a bound on the whole of it. */
 import { Readable } from 'node:stream'
+import { createSecureContext, type SecureContext } from 'node:tls'
 import { createTransport, type SendMailOptions, type Transporter } from 'nodemailer'
 import type { MailServer } from '../../../shared/config/site.ts'
+import type { Certificates } from '../../../shared/https/certificates.ts'
 import { currentTrust } from '../../../shared/https/trust.ts'
 import { type Handover, type Patience, usualPatience } from './handover.ts'
 
@@ -72,7 +74,7 @@ async function openTransport(
   password: string | undefined,
   { untilAgreedMs, forDataMs }: Patience,
 ): Promise<Transporter> {
-  const ca = tls === 'none' ? undefined : (await currentTrust(caPath)).certificates
+  const secureContext = tls === 'none' ? undefined : contextOf(await currentTrust(caPath))
   return createTransport({
     host: smtpHost,
     port: smtpPort,
@@ -83,8 +85,17 @@ async function openTransport(
     ...(user !== undefined && password !== undefined
       ? { auth: { user, pass: password }, forceAuth: true }
       : {}),
-    ...(ca ? { tls: { ca: [...ca] } } : {}),
+    ...(secureContext ? { tls: { secureContext } } : {}),
     ...{ dnsTimeout: untilAgreedMs, connectionTimeout: untilAgreedMs, greetingTimeout: untilAgreedMs },
     ...{ socketTimeout: forDataMs, socketCloseTimeout: 1_000 },
   })
+}
+
+const contexts = new WeakMap<Certificates, SecureContext>()
+
+/** One for all mails: each holds a system's hundreds of authorities, and is ten milliseconds of CPU time and a megabyte or two. */
+function contextOf(trust: Certificates): SecureContext {
+  const context = contexts.get(trust) ?? createSecureContext({ ca: [...trust.certificates] })
+  contexts.set(trust, context)
+  return context
 }
