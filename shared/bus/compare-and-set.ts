@@ -2,7 +2,7 @@
 import { JetStreamApiCodes, JetStreamApiError } from '@nats-io/jetstream'
 import type { KV } from '@nats-io/kv'
 import type { z } from '../contracts/zod.ts'
-import { readValue } from './read-value.ts'
+import { type Found, readValue } from './read-value.ts'
 
 /** True when a write expected another last sequence than the server has. */
 function isWrongLastSequence(error: unknown): boolean {
@@ -29,16 +29,18 @@ export const writeAt = (kv: KV, key: string, text: string, revision: number): Pr
 
 /**
  * Changes the JSON value of `key`, and returns what is there then. `change` gets what is there (undefined: nothing that can be
- * read) and may be asked several times, while others are faster; what it answers unchanged is left as it is.
+ * read) and may be asked several times, while others are faster; what it answers unchanged is left as it is. Who knows what
+ * is there says so by `known`, and saves a look.
  */
 export async function changeValue<T>(
   kv: KV,
   key: string,
   schema: z.ZodType<T>,
   change: (before: T | undefined) => T | undefined | Promise<T | undefined>,
+  known?: Found<T>,
 ): Promise<T | undefined> {
-  for (;;) {
-    const { value: before, revision } = await readValue(kv, key, schema)
+  for (let found = known; ; found = undefined) {
+    const { value: before, revision } = found ?? (await readValue(kv, key, schema))
     const next = await change(before)
     if (next === before) return next
     if ((await writeAt(kv, key, JSON.stringify(next), revision)) !== undefined) return next

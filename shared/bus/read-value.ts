@@ -31,9 +31,14 @@ type Kept = Pick<KvEntry, 'operation' | 'string' | 'bucket' | 'key' | 'revision'
 
 /** The JSON value of `key`. */
 export async function readValue<T>(kv: KV, key: string, schema: z.ZodType<T>): Promise<Found<T>> {
-  const entry = await kv.get(key)
-  return { value: entry ? valueIn(entry, schema) : undefined, revision: revisionOf(entry) }
+  return foundIn(await kv.get(key), schema)
 }
+
+/** The same of what was read already. */
+export const foundIn = <T>(entry: Kept | null | undefined, schema: z.ZodType<T>): Found<T> => ({
+  value: entry ? valueIn(entry, schema) : undefined,
+  revision: revisionOf(entry),
+})
 
 /** The same of a value that is a text and no JSON. */
 export async function readText<T extends string>(
@@ -45,7 +50,7 @@ export async function readText<T extends string>(
   return { value: entry ? textIn(entry, schema) : undefined, revision: revisionOf(entry) }
 }
 
-const revisionOf = (entry: Kept | null) => (entry?.operation === 'PUT' ? entry.revision : 0)
+const revisionOf = (entry: Kept | null | undefined) => (entry?.operation === 'PUT' ? entry.revision : 0)
 
 /** The value of an entry as JSON; undefined where it was deleted or cannot be read. */
 export function valueIn<T>(entry: Kept, schema: z.ZodType<T>): T | undefined {

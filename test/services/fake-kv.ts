@@ -43,6 +43,10 @@ export function fakeKv(): FakeKv {
       if (entries.some((one) => one.key === key)) throw wrongSequence
       return put(key, value)
     },
+    async update(key: string, value: string, revision: number) {
+      if (entries.findLast((one) => one.key === key)?.revision !== revision) throw wrongSequence
+      return put(key, value)
+    },
   }
   function put(key: string, value: string | object): number {
     const revision = entries.length + 1

@@ -2,7 +2,7 @@
 import type { KV } from '@nats-io/kv'
 import { attempt, changeValue } from '../../../shared/bus/compare-and-set.ts'
 import { readBucket } from '../../../shared/bus/read-bucket.ts'
-import { isKey, readValue, valueIn } from '../../../shared/bus/read-value.ts'
+import { type Found, foundIn, isKey, readValue, valueIn } from '../../../shared/bus/read-value.ts'
 import { causeKeys, failureKey, isFailureKey, warningKeys } from '../../../shared/contracts/subjects.ts'
 import { beforeAllRuns } from '../ledger/ledger.ts'
 import {
@@ -28,21 +28,33 @@ export interface Counted extends ReturnType<typeof broughtBy> {
 }
 
 /** Counts a result of a run, once however often it comes. One that is older than the last one counted changes and tells nothing. */
-export async function countOnce(failures: KV, key: string, result: Result): Promise<Counted> {
+export async function countOnce(
+  failures: KV,
+  key: string,
+  result: Result,
+  known?: Found<FailureCount>,
+): Promise<Counted> {
   let before: FailureCount | undefined
-  const count = await changeValue(failures, key, failureCount, (found) => {
+  const change = (found: FailureCount | undefined) => {
     before = found
     return countResult(found, result)
-  })
+  }
+  const count = await changeValue(failures, key, failureCount, change, known)
   return { before, count, ...broughtBy(count, result) }
 }
 
-export const readCount = async (failures: KV, key: string): Promise<FailureCount | undefined> =>
-  (await readValue(failures, key, failureCount)).value
+export const readCount = (failures: KV, key: string): Promise<Found<FailureCount>> =>
+  readValue(failures, key, failureCount)
+
+/** Reads counts that were there when it was called, all of them in one pass: most targets of a run have none. */
+export async function countReader(failures: KV): Promise<(key: string) => Found<FailureCount>> {
+  const entries = await readBucket(failures)
+  return (key) => foundIn(entries.get(key), failureCount)
+}
 
 /** True where people have heard of this cause, and not yet that it is over. */
 export const isCauseHeard = async (failures: KV, cause: string | undefined): Promise<boolean> =>
-  cause ? (await readCount(failures, causeKeys.key(cause)))?.heard === true : false
+  cause ? (await readCount(failures, causeKeys.key(cause))).value?.heard === true : false
 
 export interface Kept {
   readonly counts: ReadonlyMap<string, FailureCount>
@@ -52,7 +64,7 @@ export interface Kept {
   readonly warnings: ReadonlyMap<string, Warned>
 }
 
-/** Everything in the bucket that `filter` names, in one pass: most targets of a run have nothing there. */
+/** Everything in the bucket that `filter` names, in one pass. */
 export async function readFailures(failures: KV, filter?: string): Promise<Kept> {
   const kept = {
     counts: new Map<string, FailureCount>(),

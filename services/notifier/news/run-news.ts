@@ -1,11 +1,12 @@
 /** What a run has brought that people may have to hear: failures, what works again, a test that went well. */
 
 import { inParallel } from '../../../shared/bus/in-parallel.ts'
+import type { Found } from '../../../shared/bus/read-value.ts'
 import { cleanLine } from '../../../shared/contracts/one-sentence.ts'
 import { isMuted, mayConcernStakeholders } from '../digest/addressees.ts'
 import { causeOf, needsExperiment } from '../failures/cause.ts'
 import type { Failing, FailureCount } from '../failures/consecutive-failures.ts'
-import { countOnce, failingKey, isCauseHeard, readCount, readFailures } from '../failures/failure-store.ts'
+import { countOnce, countReader, failingKey, isCauseHeard, readCount } from '../failures/failure-store.ts'
 import { forgetWarning, isWarned } from '../failures/warning-store.ts'
 import type { LedgerRow, LedgerRun, TargetRow } from '../ledger/ledger.ts'
 import { type CountDeps, isCounted, type Occasion, ofRun } from '../ledger/occasion.ts'
@@ -46,13 +47,13 @@ const countedAs = ({ state, code }: TargetRow) => (state === 'done' && code !== 
 export async function countRows(occasion: Occasion, deps: CountDeps): Promise<News[]> {
   const { run, rows, isWhole } = occasion
   // One look at all of them, instead of one at each of a run's targets; a late result is of few.
-  const counts = isWhole ? (await readFailures(deps.failures)).counts : undefined
+  const countAt = isWhole ? await countReader(deps.failures) : undefined
   const results = await inParallel(rows.flatMap(thingsOf), async (thing): Promise<ThingResult> => {
-    if (thing.state === 'failed') return countFailed(thing, occasion, deps)
-    if (thing.state !== 'done') return {}
+    if (thing.state !== 'failed' && thing.state !== 'done') return {}
     const key = failingKey(thing)
-    const before = counts ? counts.get(key) : await readCount(deps.failures, key)
-    return before ? countGood(thing, before, occasion, deps) : {}
+    const known = countAt ? countAt(key) : await readCount(deps.failures, key)
+    if (thing.state === 'failed') return countFailed(thing, known, occasion, deps)
+    return known.value ? countGood(thing, { ...known, value: known.value }, occasion, deps) : {}
   })
   if (!run.mode.notify) return []
   const members = results.flatMap(({ member }) => member ?? [])
@@ -75,6 +76,7 @@ interface ThingResult {
 
 async function countFailed(
   thing: Thing,
+  known: Found<FailureCount>,
   { run, by }: Occasion,
   { site, failures }: CountDeps,
 ): Promise<ThingResult> {
@@ -90,13 +92,12 @@ async function countFailed(
   const member = { thing: { ...thing, where: thing.kind }, why, cause, isUrgent }
   const muted = isMuted(site, entry)
   if (!isCounted(run)) return isConsequence || muted ? {} : { member }
-  const counted = await countOnce(failures, failingKey(thing), {
-    ...{ run: run.run, at, by, isMuted: muted || !isTheirs },
-    failed: {
-      ...{ consecutive: site.errorCountToSendMessage, isUrgent },
-      cause: isConsequence ? '' : cause.key,
-    },
-  })
+  const failed = {
+    ...{ consecutive: site.errorCountToSendMessage, isUrgent },
+    cause: isConsequence ? '' : cause.key,
+  }
+  const result = { run: run.run, at, by, isMuted: muted || !isTheirs, failed }
+  const counted = await countOnce(failures, failingKey(thing), result, known)
   const { since, runs } = counted.count ?? {}
   return {
     ...(counted.isTold && isTheirs && { news: { ...piece, since, runs } }),
@@ -106,15 +107,15 @@ async function countFailed(
 
 async function countGood(
   thing: Thing,
-  { runs, heard, cause }: FailureCount,
+  known: Found<FailureCount> & { readonly value: FailureCount },
   { run, by }: Occasion,
   { site, failures }: CountDeps,
 ): Promise<ThingResult> {
+  const { runs, heard, cause } = known.value
   const isHeard = runs > 0 && (heard || (await isCauseHeard(failures, cause)))
-  const { count, recovered } = await countOnce(failures, failingKey(thing), {
-    ...{ run: run.run, at: thing.at, by, isMuted: !isCounted(run) },
-    isWarned: isCounted(run) && isHeard && (await isWarned(failures, thing, site)),
-  })
+  const isWarnedOf = isCounted(run) && isHeard && (await isWarned(failures, thing, site))
+  const result = { run: run.run, at: thing.at, by, isMuted: !isCounted(run), isWarned: isWarnedOf }
+  const { count, recovered } = await countOnce(failures, failingKey(thing), result, known)
   if (recovered?.ends.includes('expiring')) await forgetWarning(failures, thing, site)
   const isMended = count?.lastRun === run.run
   if (!recovered) return { isMended }

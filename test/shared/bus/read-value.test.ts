@@ -11,6 +11,8 @@ import { fakeKv } from '../../services/fake-kv.ts'
 
 const schema = z.object({ count: z.int() })
 
+const countOn = (before: z.infer<typeof schema> | undefined) => ({ count: (before?.count ?? 0) + 1 })
+
 /** What is logged while `work` goes on. */
 async function hear(work: () => Promise<unknown>): Promise<object[]> {
   const said: object[] = []
@@ -44,16 +46,20 @@ describe('a value in a bucket', () => {
   it('that cannot be read is replaced by the next change, as if there were none', async () => {
     const { kv, put } = fakeKv()
     put('key', 'garbage')
-    const update = async (key: string, value: string, revision: number) => {
-      assert.equal(revision, 1)
-      return put(key, value)
-    }
-    const changing = Object.assign(kv, { update })
-    assert.deepEqual(
-      await changeValue(changing, 'key', schema, (before) => ({ count: (before?.count ?? 0) + 1 })),
-      { count: 1 },
-    )
+    assert.deepEqual(await changeValue(kv, 'key', schema, countOn), { count: 1 })
     assert.deepEqual((await readValue(kv, 'key', schema)).value, { count: 1 })
+  })
+
+  it('that is known is changed without a look, and one that others have changed since is read again', async () => {
+    const { kv, put } = fakeKv()
+    let looks = 0
+    const counting = Object.assign({ ...kv }, { get: (key: string) => kv.get(key).finally(() => looks++) })
+    put('key', { count: 1 })
+    const known = await readValue(kv, 'key', schema)
+    assert.deepEqual(await changeValue(counting, 'key', schema, countOn, known), { count: 2 })
+    assert.equal(looks, 0)
+    assert.deepEqual(await changeValue(counting, 'key', schema, countOn, known), { count: 3 })
+    assert.equal(looks, 1)
   })
 
   it('never ends a reader, whatever bytes, whatever JSON it is', () => {
