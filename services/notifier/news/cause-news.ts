@@ -1,7 +1,7 @@
 /** What administrators hear of a run: each cause once, with what hangs on it, and once that it is over. */
 
 import { inParallel } from '../../../shared/bus/in-parallel.ts'
-import type { Site } from '../../../shared/config/site.ts'
+import type { Entry, Site } from '../../../shared/config/site.ts'
 import { cleanLine } from '../../../shared/contracts/one-sentence.ts'
 import { causeKeys, encodeToken } from '../../../shared/contracts/subjects.ts'
 import { isMuted } from '../digest/addressees.ts'
@@ -182,15 +182,19 @@ function lastGood({ things }: Affected, rows: readonly LedgerRow[]): string | un
     .at(-1)
 }
 
+const keysOfNodes = ({ name: entry, nodes }: Entry) =>
+  nodes.map((name) => failingKey({ entry, kind: 'node', name }))
+
 /** Tells of a count's key whether the configuration, and the collector as far as it was asked, still have what it is about. */
 function thereOn({ rows, isWhole }: Occasion, site: Site): (key: string) => boolean {
   const entryOf = new Map(site.entries.map((entry) => [encodeToken(entry.name), entry]))
+  const nodes = new Set(site.entries.flatMap(keysOfNodes))
   const rowOf = new Map(isWhole ? rows.map((row) => [row.entry, row]) : [])
   return (key) => {
     const [first = '', kind, target = ''] = key.split('.')
     const entry = entryOf.get(first)
     if (!entry || isMuted(site, entry.name)) return false
-    if (kind === 'node') return entry.nodes.some((node) => encodeToken(node) === target)
+    if (kind === 'node') return nodes.has(key)
     const row = rowOf.get(entry.name)
     if (kind !== 'credd' || row?.refresh.state !== 'done') return true
     return row.targets.some((one) => one.kind === 'credd' && encodeToken(one.name) === target)
