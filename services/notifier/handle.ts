@@ -24,6 +24,7 @@ import { currentSpanRef } from '../../shared/telemetry/traces/run-span.ts'
 import type { Received } from '../../shared/work/consume/handle-message.ts'
 import {
   applyEvent,
+  hasEnded,
   type LedgerRow,
   type LedgerRun,
   type RowEvent,
@@ -132,6 +133,7 @@ async function changeRows(
   for (const open of await ledger.openRuns()) {
     if (open.run > run || !open.entries.includes(entry)) continue
     if (open.run < run) await ledger.changeRow(open.run, entry, (older) => supersededBy(older, event, at))
+    else if (row && !hasEnded(row)) continue
     finished.push(...(await finishedIfEnded(open, ledger)))
   }
   const head = await ledger.readRun(run)
