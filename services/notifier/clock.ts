@@ -10,8 +10,8 @@ import { readUnheard } from './ledger/unheard.ts'
 import { watchExpiry } from './watch/watch-expiry.ts'
 import { watchSilence } from './watch/watch-silence.ts'
 
-/** All in milliseconds. */
-const every = { look: 2_000, watch: 10_000, expiry: 10 * 60_000 }
+/** From one look to the next, while a run is open and else; and how often it watches what. All in milliseconds. */
+const every = { open: 2_000, quiet: 10_000, watch: 20_000, expiry: 10 * 60_000 }
 
 export interface ClockDeps extends NotifierDeps {
   readonly bus: Bus
@@ -22,33 +22,43 @@ export interface ClockDeps extends NotifierDeps {
 /** What fails is tried again at the next look: the buckets are the memory. */
 export function startClock(deps: ClockDeps, log: Logger): Disposable {
   const look = openClock(deps)
-  let isLooking = false
-  async function lookOnce(): Promise<void> {
-    if (isLooking) return
-    isLooking = true
-    await look(new Date()).catch((error: unknown) =>
-      log.warn({ err: error }, 'could not look at the clock: trying again'),
-    )
-    isLooking = false
+  let timer: NodeJS.Timeout
+  let isOver = false
+  async function lookOn(): Promise<void> {
+    const { isOpen } = await look(new Date()).catch((error: unknown) => {
+      log.warn({ err: error }, 'could not look at the clock: trying again')
+      return { isOpen: true }
+    })
+    if (!isOver) timer = setTimeout(lookOn, isOpen ? every.open : every.quiet)
   }
-  void lookOnce()
-  const timer = setInterval(lookOnce, every.look)
-  return { [Symbol.dispose]: () => clearInterval(timer) }
+  void lookOn()
+  return {
+    [Symbol.dispose]() {
+      isOver = true
+      clearTimeout(timer)
+    },
+  }
 }
 
-/** The same without a timer of its own. */
-export function openClock(deps: ClockDeps): (now: Date) => Promise<void> {
+/** The same without a timer of its own; `isOpen`: there are runs that have not finished. */
+export function openClock(deps: ClockDeps): (now: Date) => Promise<{ isOpen: boolean }> {
   const { bus, ledger, site } = deps
   let silentAt: number | undefined
   const due = { watch: 0, expiry: 0 }
 
   return async function look(now) {
-    const isWatchDue = performance.now() >= due.watch
-    if (!isWatchDue && (await ledger.openRuns()).length === 0) return
+    const began = performance.now()
+    const isOpen = (await ledger.openRuns()).length > 0
+    const isWatchDue = began >= due.watch
+    if (!isOpen && !isWatchDue) return { isOpen }
     const { handledUntil, behindMs } = await readUnheard(bus, now)
-    await publishAll(bus, await endOverdueRuns(ledger, now, handledUntil))
-    if (!isWatchDue || behindMs > littleBehindMs) return
-    due.watch = performance.now() + every.watch
+    if (isOpen) await publishAll(bus, await endOverdueRuns(ledger, now, handledUntil))
+    if (isWatchDue && behindMs <= littleBehindMs) await watch(now, began)
+    return { isOpen }
+  }
+
+  async function watch(now: Date, began: number): Promise<void> {
+    due.watch = began + every.watch
     deps.wake()
     await watchSilence(deps, now, async () => (await ledger.latestRun()) ?? beforeAllRuns, isSettled)
     if (performance.now() < due.expiry) return
