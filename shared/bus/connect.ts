@@ -25,6 +25,10 @@ export interface Bus extends AsyncDisposable {
   bucket(name: BucketName): Promise<KV>
   /** The last message on a subject, which in a work queue is the one that waits; or null. */
   lastMessage(stream: StreamName, subject: string): Promise<StoredMsg | null>
+  /** A second connection, as the same user, to this server alone. Throws when it cannot be reached now. */
+  visit(server: string): Promise<Bus>
+  /** Gives this connection up for one to that server, as its connection calls it (`getServer`). */
+  moveTo(server: string): Promise<void>
 }
 
 export interface BusOptions {
@@ -49,6 +53,15 @@ async function tlsOf({ caFile, servers }: BusOptions) {
 /** Connects, however long the server takes to come up, and reconnects for ever after. Throws when the seed cannot be read. */
 export async function connectBus(options: BusOptions): Promise<Bus> {
   const seed = new TextEncoder().encode((await readFile(options.seedFile, 'utf8')).trim())
+  let wanted: string | undefined
+  const choose = <S extends { readonly listen: string; readonly lastConnect: number }>(
+    servers: readonly S[],
+  ) => {
+    const found = servers.find(({ listen }) => listen === wanted)
+    wanted = undefined
+    // By itself the client tries the one first that it has just left.
+    return found ?? servers.toSorted((a, b) => a.lastConnect - b.lastConnect)[0] ?? null
+  }
   const nc = await connect({
     servers: [...options.servers],
     name: `managed-tokens-${options.user}`,
@@ -62,8 +75,7 @@ export async function connectBus(options: BusOptions): Promise<Bus> {
     ignoreAuthErrorAbort: !options.once,
     // Where there is another server to go to, one that stands still is noticed within ten seconds: two pings without an answer.
     pingInterval: options.servers.length > 1 ? 3_000 : 10_000,
-    // By itself the client tries the one first that it has just left.
-    reconnectToServer: (servers) => servers.toSorted((a, b) => a.lastConnect - b.lastConnect)[0] ?? null,
+    reconnectToServer: choose,
     // Then the next one is tried; who asks once and knows only one says by itself that nobody answers.
     ...(options.once && options.servers.length === 1 ? {} : { timeout: 4_000 }),
     // An error with its stack would be made for every request, just in case it fails.
@@ -71,7 +83,9 @@ export async function connectBus(options: BusOptions): Promise<Bus> {
     ...(await tlsOf(options)),
   })
   // KV listings and watches arrive in inboxes too, and those have a prefix option of their own.
-  const api = { timeout: 5_000, apiPrefix: jetStreamPrefix(options.user) }
+  // Where others can take over, a question to one that has gone is soon asked again.
+  const timeout = options.servers.length > 1 ? 3_000 : 5_000
+  const api = { timeout, apiPrefix: jetStreamPrefix(options.user) }
   const js = jetstream(nc, { ...api, watcherPrefix: `_INBOX_${options.user}` })
   const jsm = await jetstreamManager(nc, { ...api, checkAPI: false })
   const kvm = new Kvm(js)
@@ -91,6 +105,11 @@ export async function connectBus(options: BusOptions): Promise<Bus> {
       return opening
     },
     lastMessage: (stream, subject) => jsm.streams.getMessage(stream, { last_by_subj: subject }),
+    visit: (server) => connectBus({ ...options, servers: [server], once: true }),
+    moveTo(server) {
+      wanted = server
+      return nc.reconnect()
+    },
     async [Symbol.asyncDispose]() {
       // A server that stands still never says that it has heard the last word: whoever stops hangs up then.
       await Promise.race([nc.drain().catch(() => nc.close()), nc.closed()])
