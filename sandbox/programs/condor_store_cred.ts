@@ -44,10 +44,14 @@ async function serve(program: Program, request: Request, credd: string): Promise
   print(1, `Account: ${request.user ?? `<current> (${userInfo().username})`}\nCredType: oauth\n\n`)
   const faults = readFaults(dir)
   if (isAffected(faults['credd-hangs'], credd)) await hang()
-  if (isAffected(faults['credd-down'], credd) || !principal || !existsSync(join(dir, 'credds', credd)))
-    return refuseConnection(request, credd)
-  if (isAffected(faults['credd-refuses'], credd))
-    return complain('Operation failed because it is not allowed')
+  if (isAffected(faults['credd-down'], credd) || !existsSync(join(dir, 'credds', credd)))
+    return fail(request, `attempt to connect to ${credd} failed: Connection refused (connect errno = 111).`)
+  if (!principal) return refuseLogin(request, 'No credentials cache found')
+  if (isAffected(faults['credd-refuses-login'], credd)) return refuseLogin(request, 'Could not authenticate!')
+  if (isAffected(faults['credd-refuses'], credd)) {
+    const denied = `Received "DENIED" from server for user ${userOf(principal)} using method KERBEROS.`
+    return fail(request, `SECMAN: FAILED: ${denied}`, `ERROR: SECMAN:2010:${denied}`)
+  }
 
   // Storing for somebody else is for CRED_SUPER_USERS, and the sandbox has none.
   if (request.user !== undefined && accountOf(request.user) !== accountOf(principal))
@@ -55,10 +59,12 @@ async function serve(program: Program, request: Request, credd: string): Promise
 
   if (isAffected(faults['credd-misconfigured'], credd))
     return complain('Operation failed because of a configuration error')
+  if (!/^[\w+=.-]+$/.test(request.service))
+    return complain('Operation aborted due to missing or bad arguments')
 
   const files = filesOf(join(dir, 'credds', credd, accountOf(principal), request.service))
   if (request.action === 'query') return query(program, request, files, principal)
-  if (request.action === 'delete') return remove(files)
+  if (request.action === 'delete') return remove(files, principal)
   const credential = readCredential(request)
   if (storesDirectly(program)) claimStoring(program, request.service)
   checkBelongs(program, request.service, credential, principal)
@@ -75,7 +81,7 @@ async function serve(program: Program, request: Request, credd: string): Promise
       ? 'Operation succeeded and is waiting for processing.\n'
       : `Operation succeeded. Credential was stored on ${usedAt.toISOString().slice(0, 19).replace('T', ' ')}\n`,
   )
-  showInfo([['fully_qualified_user', `"${principal}"`]])
+  showInfo(principal)
   // The credential monitor, which the credd wakes.
   if (!forgets && !isAffected(faults['credmon-down'], credd)) keep(files.use, '{}')
   return 0
@@ -95,29 +101,47 @@ function query(program: Program, request: Request, files: Files, principal: stri
   // The storer asks without scopes; what counts there is only that other ones are stored.
   if (isAffected(readFaults(program.dir)['scope-mismatch'], request.service)) return mismatch()
   const storedAt = timeOf(files.top)
-  if (storedAt === undefined) {
+  if (storedAt !== undefined) {
+    const stored = readStored(files.top)
+    if (!stored) return complain('Failure parsing credential as JSON')
+    // Not asked for is not the same as asked for none: neither matches what was stored with some.
+    if (request.scopes !== stored.scopes || request.audience !== stored.audience) return mismatch()
+  }
+  const usedAt = timeOf(files.use)
+  if (storedAt === undefined && usedAt === undefined) {
     print(1, 'No credential is stored.\n')
     return 1
   }
-  const stored = JSON.parse(readFileSync(files.top, 'utf8')) as Record<string, string | undefined>
-  // Not asked for is not the same as asked for none: neither matches what was stored with some.
-  if (request.scopes !== stored.scopes || request.audience !== stored.audience) return mismatch()
-  const usedAt = timeOf(files.use)
   print(
     1,
     `A credential was stored${usedAt === undefined ? ' and is waiting for processing' : ' and is valid'}.\n`,
   )
-  showInfo([
-    ...(usedAt === undefined ? [] : [[request.service, seconds(usedAt)] as const]),
-    ['fully_qualified_user', `"${principal}"`],
-    [`Top${request.service}Time`, seconds(storedAt)],
-  ])
+  showInfo(
+    principal,
+    ...(storedAt === undefined ? [] : [`Top${request.service}Time = ${seconds(storedAt)}`]),
+    ...(usedAt === undefined ? [] : [`${request.service} = ${seconds(usedAt)}`]),
+  )
   return 0
 }
 
-function showInfo(lines: readonly (readonly [string, string | number])[]): void {
-  const shown = lines.map(([name, value]) => `${name} = ${value}\n`).join('')
-  print(1, `\nCredential info:\n${shown}\n`)
+function readStored(file: string): Partial<Credential> | undefined {
+  try {
+    return JSON.parse(readFileSync(file, 'utf8'))
+  } catch {
+    return undefined
+  }
+}
+
+function showInfo(principal: string, ...lines: readonly string[]): void {
+  print(
+    1,
+    `\nCredential info:\n${[...lines, `fully_qualified_user = "${userOf(principal)}"`].join('\n')}\n\n`,
+  )
+}
+
+/** A credd's name for a principal: its first part, at what the realm is called there. */
+function userOf(principal: string): string {
+  return `${accountOf(principal)}@${principal.replace(/^.*@/, '').toLowerCase()}`
 }
 
 function seconds(at: Date): number {
@@ -129,9 +153,10 @@ function timeOf(file: string): Date | undefined {
 }
 
 /** The real one does not look whether there was something to remove. */
-function remove({ top, use }: Files): number {
+function remove({ top, use }: Files, principal: string): number {
   for (const file of [top, use]) rmSync(file, { force: true })
   print(1, 'Operation succeeded.\n')
+  showInfo(principal)
   return 0
 }
 
@@ -183,11 +208,23 @@ function keep(file: string, content: string): void {
 }
 
 /** The real one says no more than this on standard output, and nothing on standard error unless it is debugged. */
-function refuseConnection(request: Request, credd: string): number {
+function fail(request: Request, ...why: readonly string[]): number {
   print(1, 'Operation failed.\n    Make sure your ALLOW_WRITE setting includes this host.\n')
-  if (request.debug)
-    print(2, `STORE_CRED: Failed to start command.\nSECMAN:2003:TCP connection to credd ${credd} failed.\n`)
+  const lines = [
+    ...why,
+    'STORE_CRED: Failed to start STORE_CRED command. Unable to contact credd at <127.0.0.1:9620>',
+  ]
+  if (request.debug) print(2, lines.map((line) => `11/30/26 18:07:01 ${line}\n`).join(''))
   return 1
+}
+
+function refuseLogin(request: Request, why: string): number {
+  return fail(
+    request,
+    `KERBEROS: ${why}`,
+    'SECMAN: required authentication with credd at <127.0.0.1:9620> failed, so aborting command STORE_CRED.',
+    'ERROR: AUTHENTICATE:1003:Failed to authenticate with any method|AUTHENTICATE:1004:Failed to authenticate using KERBEROS',
+  )
 }
 
 function complain(text: string): number {
@@ -222,7 +259,6 @@ function readArguments(argv: readonly string[]): Request {
   }
   const name = values.get('-s') ?? usage('ERROR: the oauth commands need a service (-s)')
   const service = values.has('-H') ? `${name}_${values.get('-H')}` : name
-  if (!/^[\w+=.-]+$/.test(service)) usage(`ERROR: '${service}' is no service name`)
   if (action === 'add' && !values.has('-i'))
     refuse('ERROR: add-krb and add-oauth commands require a credential filename argument')
   const user = values.get('-u')

@@ -1,15 +1,18 @@
 import assert from 'node:assert/strict'
-import { existsSync, writeFileSync } from 'node:fs'
+import { existsSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, afterEach, before, describe, it } from 'node:test'
+import { creddFile } from '../../sandbox/layout.ts'
 import { startVaultSite, type VaultSite, writeCondorConfig } from './vault-site.ts'
 
 describe('the other condor programs (stand-ins)', () => {
   let site: VaultSite
   let env: Record<string, string>
+  let top: string
   before(async () => {
     site = await startVaultSite()
     env = site.env('dunepro')
+    top = creddFile(site.layout, 'credd1.sandbox.test', 'dunepro', 'dune_production')
     const pools = [
       { collector: 'collector.sandbox.test', constraint: 'IsDune', schedds: ['credd1.sandbox.test'] },
       {
@@ -39,7 +42,6 @@ describe('the other condor programs (stand-ins)', () => {
     site.call('condor_store_cred', argv, { ...env, ...more }, input)
 
   it('condor_store_cred adds, finds and deletes a credential of the account of the ticket', async () => {
-    const file = join(site.layout.credds, 'credd1.sandbox.test', 'dunepro', 'dune_production.top')
     const absent = await storeCred(['query-oauth', '-s', 'dune_production'])
     assert.equal(absent.exit, 1)
     assert.match(
@@ -50,22 +52,35 @@ describe('the other condor programs (stand-ins)', () => {
     assert.equal(added.exit, 0)
     assert.match(
       added.stdout,
-      /\nOperation succeeded and is waiting for processing\.\n\nCredential info:\nfully_qualified_user = "dunepro\S*@SANDBOX.TEST"\n/,
+      /\nOperation succeeded and is waiting for processing\.\n\nCredential info:\nfully_qualified_user = "dunepro@sandbox\.test"\n/,
     )
-    assert.equal(existsSync(file), true)
+    assert.equal(existsSync(top), true)
     const found = await storeCred(['query-oauth', '-s', 'dune_production'])
     assert.equal(found.exit, 0)
     assert.match(
       found.stdout,
-      /\nA credential was stored and is valid\.\n\nCredential info:\ndune_production = \d+\nfully_qualified_user = .*\nTopdune_productionTime = \d+\n/,
+      /\nA credential was stored and is valid\.\n\nCredential info:\nTopdune_productionTime = \d+\ndune_production = \d+\nfully_qualified_user = .*\n/,
     )
     const again = await storeCred(['add-oauth', '-s', 'dune_production', '-i', '-'], credential('dune'))
     assert.match(again.stdout, /\nOperation succeeded\. Credential was stored on \d{4}-\d\d-\d\d \d\d:/)
     assert.equal((await storeCred(['delete-oauth', '-s', 'dune_production'])).exit, 0)
-    assert.equal(existsSync(file), false)
+    assert.equal(existsSync(top), false)
     const nothing = await storeCred(['delete-oauth', '-s', 'dune_production'])
     assert.equal(nothing.exit, 0)
-    assert.match(nothing.stdout, /\nOperation succeeded\.\n$/)
+    assert.match(nothing.stdout, /\nOperation succeeded\.\n\nCredential info:\nfully_qualified_user = /)
+  })
+
+  it('condor_store_cred cannot read a broken credential, and takes the monitor’s file alone for a valid one', async () => {
+    await storeCred(['add-oauth', '-s', 'dune_production', '-i', '-'], credential('dune'))
+    writeFileSync(top, '')
+    const broken = await storeCred(['query-oauth', '-s', 'dune_production'])
+    assert.deepEqual([broken.exit, broken.stderr], [1, 'Failure parsing credential as JSON\n'])
+    rmSync(top)
+    const { exit, stdout } = await storeCred(['query-oauth', '-s', 'dune_production'])
+    assert.equal(exit, 0)
+    assert.match(stdout, /A credential was stored and is valid\./)
+    assert.doesNotMatch(stdout, /Top/)
+    await storeCred(['delete-oauth', '-s', 'dune_production'])
   })
 
   it('condor_store_cred says that a credential waits while no credential monitor has looked at it', async () => {
@@ -75,7 +90,7 @@ describe('the other condor programs (stand-ins)', () => {
     assert.equal(exit, 0)
     assert.match(
       stdout,
-      /\nA credential was stored and is waiting for processing\.\n\nCredential info:\nfully_qualified_user = .*\nTopdune_productionTime = \d+\n/,
+      /\nA credential was stored and is waiting for processing\.\n\nCredential info:\nTopdune_productionTime = \d+\nfully_qualified_user = .*\n/,
     )
     await storeCred(['delete-oauth', '-s', 'dune_production'])
   })
@@ -113,21 +128,30 @@ describe('the other condor programs (stand-ins)', () => {
     await storeCred(['delete-oauth', '-s', 'dune_production'])
   })
 
-  for (const [what, faults, credd] of [
-    ['is down', { 'credd-down': ['credd1'] }, 'credd1.sandbox.test'],
-    ['does not exist', {}, 'credd9.sandbox.test'],
+  for (const [what, faults, credd, why] of [
+    ['is down', { 'credd-down': ['credd1'] }, 'credd1.sandbox.test', /attempt to connect to .* failed/],
+    ['does not exist', {}, 'credd9.sandbox.test', /attempt to connect to .* failed/],
+    ['lets nobody write', { 'credd-refuses': ['credd1'] }, 'credd1.sandbox.test', /Received "DENIED"/],
+    [
+      'takes no login',
+      { 'credd-refuses-login': ['credd1'] },
+      'credd1.sandbox.test',
+      /required authentication with credd at \S+ failed/,
+    ],
   ] as const) {
-    it(`condor_store_cred says no more than "Operation failed." when the credd ${what}`, async () => {
+    it(`condor_store_cred says no more than "Operation failed." when the credd ${what}, unless it is debugged`, async () => {
       site.setFaults(faults as never)
-      const { exit, stdout, stderr } = await storeCred(['query-oauth', '-s', 'dune_production'], '', {
-        _condor_CREDD_HOST: credd,
-      })
+      const words = ['query-oauth', '-s', 'dune_production']
+      const { exit, stdout, stderr } = await storeCred(words, '', { _condor_CREDD_HOST: credd })
       assert.equal(exit, 1)
       assert.match(
         stdout,
         /Operation failed\.\n {4}Make sure your ALLOW_WRITE setting includes this host\.\n$/,
       )
       assert.equal(stderr, '')
+      const debugged = await storeCred([...words, '-d'], '', { _condor_CREDD_HOST: credd })
+      assert.equal(debugged.stdout, stdout)
+      assert.match(debugged.stderr, why)
     })
   }
 

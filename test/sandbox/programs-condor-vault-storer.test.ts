@@ -46,6 +46,9 @@ describe('condor_vault_storer (stand-in)', () => {
     const [stdout, [exit]] = await Promise.all([text(child.stdout), once(child, 'close')])
     return { exit, stdout }
   }
+  const loseCredential = () => {
+    for (const file of [top, top.replace(/top$/, 'use')]) rmSync(file, { force: true })
+  }
   const stored = () => JSON.parse(readFileSync(top, 'utf8')) as { vault_token: string; vault_url: string }
 
   it('stores a 28-day token, keeps a 7-day one, and says nothing', async () => {
@@ -84,14 +87,22 @@ describe('condor_vault_storer (stand-in)', () => {
   it('stores again what the credd has lost', async () => {
     await store()
     const before = stored()
-    rmSync(top)
+    loseCredential()
     assert.equal((await store()).exit, 0)
     assert.notEqual(stored().vault_token, before.vault_token)
   })
 
-  it('cannot heal a credd when its own token is read-only', async () => {
+  it('is content with the monitor’s file alone, and stores nothing', async () => {
     await store()
     rmSync(top)
+    assert.equal((await store()).exit, 0)
+    assert.equal(existsSync(top), false)
+    loseCredential()
+  })
+
+  it('cannot heal a credd when its own token is read-only', async () => {
+    await store()
+    loseCredential()
     chmodSync(vaultFile, 0o400)
     const { exit, stderr } = await store()
     assert.equal(exit, 1)
@@ -191,7 +202,7 @@ describe('condor_vault_storer (stand-in)', () => {
 
   const creddFaults = {
     'credd-down': /Failed to store condor credentials for dune_production/,
-    'credd-refuses': /Operation failed because it is not allowed\n[\s\S]*Failed to store condor credentials/,
+    'credd-refuses': /Failed to store condor credentials for dune_production/,
     'untrusted-vault-host':
       /Credential requires interacting with an untrusted host\n[\s\S]*Failed to store condor credentials/,
   } as const
