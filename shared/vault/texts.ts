@@ -1,9 +1,11 @@
 /** What htgettoken 2.x says when it fails, alone or several times inside condor_vault_storer, and which reason that is. Pure. */
-import { STATUS_CODES } from 'node:http'
 import type { CommandOutcome } from '../commands/command.ts'
 import { type ReasonCode, reasons } from '../contracts/reasons.ts'
 import { type VaultAnswer, vaultAnswers } from './answers.ts'
 import { type IssuerVerdict, judgeIssuer } from './issuer-texts.ts'
+
+// Not by `import`: that would evaluate every export of node:http, a web client included, a tenth of a daemon's start.
+const { STATUS_CODES } = process.getBuiltinModule('node:http')
 
 export interface VaultVerdict {
   /** Undefined where it says nothing known. */

@@ -3,7 +3,7 @@
  * refresher, and one more for each daemon after it.
  */
 import { once } from 'node:events'
-import { createServer, type ServerResponse } from 'node:http'
+import type { ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Logger } from 'pino'
 import type { Site } from '../../config/site.ts'
@@ -13,6 +13,9 @@ import { readReadiness } from '../health.ts'
 import { watchEventLoop } from '../metrics/event-loop.ts'
 import { contentType, scrape } from '../metrics/scrape.ts'
 import { boundConnections } from './bound-connections.ts'
+
+// Not by `import`, which would evaluate every export of node:http: see `shared/vault/texts.ts`.
+const { createServer } = process.getBuiltinModule('node:http')
 
 export interface TelemetryServer extends AsyncDisposable {
   /** Undefined where it does not listen. */
