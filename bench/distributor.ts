@@ -6,7 +6,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parse, stringify } from 'yaml'
 import { generateEntries } from '../sandbox/generated-entries.ts'
-import { defaultMaxStartups, writeSshdConfig } from '../sandbox/nodes.ts'
+import { writeSshdConfig } from '../sandbox/nodes.ts'
 import { type SandboxSite, startSite } from '../sandbox/site.ts'
 import { pairsOf } from '../sandbox/support/pairs.ts'
 import { startPusher } from '../sandbox/support/pusher.ts'
@@ -41,7 +41,7 @@ export const benchmark: Benchmark = {
     say('making a site of 10 nodes and 10 accounts …')
     await using site = await startSite({ dir: join(dir, 'site'), entries, settings: patient })
     const measured = await measureRounds(site, say)
-    await setMaxStartups(site, defaultMaxStartups)
+    await setMaxStartups(site)
     say('the predecessor with sshd’s own limits …')
     const limited = await measurePredecessor(site)
     const holes = await compareWithBlackHoles(site, blackHoleRounds, say)
@@ -65,7 +65,7 @@ async function measureRounds(site: SandboxSite, say: (line: string) => void): Pr
     say(`round ${round} of ${rounds}: the predecessor, the distributor, and over kept connections …`)
     await setMaxStartups(site, raisedMaxStartups)
     const baseline = await measurePredecessor(site)
-    await setMaxStartups(site, defaultMaxStartups)
+    await setMaxStartups(site)
     const [ours, warm] = [await measureOurs(site), await measureWarm(site)]
     say(
       [baseline, ours, warm]
@@ -99,10 +99,11 @@ async function measureWarm(site: SandboxSite): Promise<Measured> {
   return await measurePushes(site, pairs, () => pusher.push(pairs), { keepsSessions: true })
 }
 
-async function setMaxStartups({ layout, nodes }: SandboxSite, maxStartups: string): Promise<void> {
+/** With the key exchange that production has. */
+async function setMaxStartups({ layout, nodes }: SandboxSite, maxStartups?: string): Promise<void> {
   for (const node of nodes) {
     await node.stop()
-    writeSshdConfig(layout, node, maxStartups)
+    writeSshdConfig(layout, node, { ownKeyExchange: true, ...(maxStartups && { maxStartups }) })
     await node.start()
   }
 }

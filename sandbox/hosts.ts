@@ -4,7 +4,7 @@ import { accountsOf, nodesOf, principalOf, type SiteEntry } from './entry.ts'
 import { chooseLoopback } from './free-port.ts'
 import { createRealm, type Kdc, type KeytabSpec } from './kdc.ts'
 import type { Layout } from './layout.ts'
-import { addressNodes, nodeKeytab, prepareNode, type SshNode } from './nodes.ts'
+import { addressNodes, nodeKeytab, prepareNode, type SshdSettings, type SshNode } from './nodes.ts'
 import { writeSshConfig } from './ssh-config.ts'
 
 export const vaultKeytab = (layout: Layout): KeytabSpec => ({
@@ -16,14 +16,12 @@ export const vaultKeytab = (layout: Layout): KeytabSpec => ({
 export async function prepareHosts(
   layout: Layout,
   entries: readonly SiteEntry[],
-  maxStartups: string,
+  sshd: SshdSettings,
 ): Promise<{ kdc: Kdc; nodes: SshNode[] }> {
   const loopback = chooseLoopback()
   const accounts = accountsOf(entries)
   const addressed = await addressNodes(nodesOf(entries), (index) => loopback(index + 1))
-  const nodes = await Promise.all(
-    addressed.map((node) => prepareNode(layout, node, { accounts, maxStartups })),
-  )
+  const nodes = await Promise.all(addressed.map((node) => prepareNode(layout, node, { accounts, sshd })))
   const keytabs: KeytabSpec[] = [
     ...accounts.map(({ name }) => ({
       file: join(layout.keytabs, `${name}.keytab`),

@@ -12,7 +12,7 @@ import { chooseLoopback } from './free-port.ts'
 import { iamEntries } from './iam-entries.ts'
 import { type Issuer, startIssuer } from './issuer/start-issuer.ts'
 import { type Layout, layoutOf } from './layout.ts'
-import { addressNodes, defaultMaxStartups, prepareNode, type SshNode } from './nodes.ts'
+import { addressNodes, prepareNode, type SshdSettings, type SshNode } from './nodes.ts'
 import { leaveDirectory, prepareDirectory } from './prepare-directory.ts'
 import { type SiteAddresses, startSinks } from './servers.ts'
 import { findNode, makeDirectories, type SandboxSite, type SiteOptions, writeFacts } from './site.ts'
@@ -44,7 +44,7 @@ export async function startIamSite(options: IamSiteOptions): Promise<IamSite> {
   makeDirectories(layout, creddsOf(entries))
   writeFaults(layout.dir, faults)
   await makeKeys(layout)
-  const nodes = await prepareNodes(layout, entries, options.maxStartups ?? defaultMaxStartups)
+  const nodes = await prepareNodes(layout, entries, options.sshd ?? {})
   for (const node of nodes) stack.use(node)
   for (const node of nodes)
     if (isAffected(faults['node-black-hole'], node.name)) stack.use(await startBlackHole(node))
@@ -78,14 +78,14 @@ async function makeKeys(layout: Layout): Promise<void> {
 async function prepareNodes(
   layout: Layout,
   entries: readonly SiteEntry[],
-  maxStartups: string,
+  sshd: SshdSettings,
 ): Promise<SshNode[]> {
   const loopback = chooseLoopback()
   const accounts = accountsOf(entries)
   const publicKey = readFileSync(`${layout.sshKey}.pub`, 'utf8')
   const addressed = await addressNodes(nodesOf(entries), (index) => loopback(index + 1))
   const nodes = await Promise.all(
-    addressed.map((node) => prepareNode(layout, node, { accounts, maxStartups, publicKey })),
+    addressed.map((node) => prepareNode(layout, node, { accounts, sshd, publicKey })),
   )
   writeSshConfig(layout, nodes)
   return nodes

@@ -25,12 +25,16 @@ export interface SshNode extends NodeAddress, AsyncDisposable {
   stop(): Promise<void>
 }
 
-/** sshd's own default. */
-export const defaultMaxStartups = '10:30:100'
+export interface SshdSettings {
+  /** sshd's own default, unless given. */
+  readonly maxStartups?: string
+  /** Leaves the key exchange to both sides, as on any machine: OpenSSH's own choice may cost the client nine tenths of its CPU. */
+  readonly ownKeyExchange?: boolean
+}
 
 export interface NodeOptions {
   readonly accounts: readonly Account[]
-  readonly maxStartups: string
+  readonly sshd: SshdSettings
   /** The key that opens the accounts; absent: Kerberos does. */
   readonly publicKey?: string
 }
@@ -67,7 +71,7 @@ export async function prepareNode(layout: Layout, node: NodeAddress, options: No
   chmodSync(nodeTmp(layout, node.name), 0o1777)
   writeAccountFiles(join(directory, 'etc'), options.accounts)
   writeHomes(join(directory, 'home'), options.accounts, options.publicKey)
-  writeSshdConfig(layout, node, options.maxStartups, options.publicKey === undefined ? byTicket : byKey)
+  writeSshdConfig(layout, node, options.sshd, options.publicKey === undefined ? byTicket : byKey)
   await run('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-C', node.name, '-f', join(sshd, 'host_key')])
   return controlNode(layout, node)
 }
@@ -76,10 +80,9 @@ export async function prepareNode(layout: Layout, node: NodeAddress, options: No
 export const writeSshdConfig = (
   layout: Layout,
   node: NodeAddress,
-  maxStartups: string,
+  settings: SshdSettings,
   login: string = byTicket,
-) =>
-  writeFileSync(join(sshdDirectory(layout, node.name), 'sshd_config'), sshdConfig(node, maxStartups, login))
+) => writeFileSync(join(sshdDirectory(layout, node.name), 'sshd_config'), sshdConfig(node, settings, login))
 
 function controlNode(layout: Layout, node: NodeAddress): SshNode {
   let child: Child | undefined
@@ -132,7 +135,11 @@ const byKey = `AuthenticationMethods publickey
 GSSAPIAuthentication no
 PubkeyAuthentication yes`
 
-const sshdConfig = (node: NodeAddress, maxStartups: string, login: string) => `ListenAddress ${node.address}
+const sshdConfig = (
+  node: NodeAddress,
+  { maxStartups = '10:30:100', ownKeyExchange = false }: SshdSettings,
+  login: string,
+) => `ListenAddress ${node.address}
 Port ${node.port}
 HostKey /run/node/host_key
 PidFile none
@@ -146,4 +153,4 @@ PermitRootLogin no
 AllowTcpForwarding no
 PrintMotd no
 MaxStartups ${maxStartups}
-`
+${ownKeyExchange ? '' : 'KexAlgorithms curve25519-sha256\n'}`

@@ -8,7 +8,7 @@ import { isAffected } from './fault-file.ts'
 import { type Faults, writeFaults } from './faults.ts'
 import { prepareHosts, vaultKeytab } from './hosts.ts'
 import { type Layout, layoutOf } from './layout.ts'
-import { defaultMaxStartups, nodeKeytab, type SshNode } from './nodes.ts'
+import { nodeKeytab, type SshdSettings, type SshNode } from './nodes.ts'
 import { leaveDirectory, prepareDirectory } from './prepare-directory.ts'
 import { type SiteAddresses, startServers } from './servers.ts'
 import type { SiteFacts } from './site-facts.ts'
@@ -20,8 +20,8 @@ export interface SiteOptions {
   readonly dir: string
   readonly faults?: Faults
   readonly entries?: readonly SiteEntry[]
-  /** sshd's `MaxStartups` on all nodes. */
-  readonly maxStartups?: string
+  /** Of all nodes. */
+  readonly sshd?: SshdSettings
   /** How long a bearer token lives; an hour unless given. */
   readonly bearerSeconds?: number
   /** Lets tests hold the distributor's ssh (`hold.ts`). */
@@ -55,7 +55,7 @@ export interface SandboxSite extends AsyncDisposable {
  * @throws Error with the first thing that did not start; what had started is stopped again.
  */
 export async function startSite(options: SiteOptions): Promise<SandboxSite> {
-  const { entries = defaultEntries, faults = {}, maxStartups = defaultMaxStartups } = options
+  const { entries = defaultEntries, faults = {}, sshd = {} } = options
   const { holdSsh = false, settings = {}, bearerSeconds } = options
   if (process.getuid?.() !== 0)
     throw new Error('the sandbox makes mount namespaces and files of other owners: run it as root')
@@ -66,7 +66,7 @@ export async function startSite(options: SiteOptions): Promise<SandboxSite> {
   makeDirectories(layout, creddsOf(entries))
   writeFaults(layout.dir, faults)
 
-  const { kdc, nodes } = await prepareHosts(layout, entries, maxStartups)
+  const { kdc, nodes } = await prepareHosts(layout, entries, sshd)
   for (const host of [kdc, ...nodes]) stack.use(host)
   for (const node of nodes)
     if (isAffected(faults['node-black-hole'], node.name)) stack.use(await startBlackHole(node))

@@ -23,7 +23,8 @@ describe('a node that takes one connection at a time', { timeout: 400_000 }, () 
     directory = await makeDirectory()
     pipe = stop.use(
       await startPipeline({
-        ...{ dir: join(directory.path, 'site'), entries, maxStartups: '1:100:1', holdSsh: true },
+        ...{ dir: join(directory.path, 'site'), entries, holdSsh: true },
+        sshd: { maxStartups: '1:100:1', ownKeyExchange: true },
         settings: { distributor: { probePeriod: '2s' } },
       }),
     )

@@ -20,7 +20,7 @@ it('twenty services to one node: no connection refused, no retry, one connection
   const dir = join(directory.path, 'site')
   const entries = generateEntries({ entries: 20, nodes: 1, credds: 0 })
   {
-    await using site = await startSite({ dir, entries, settings: patience })
+    await using site = await startSite({ dir, entries, settings: patience, sshd: { ownKeyExchange: true } })
     const [node = ''] = site.nodes.map(({ name }) => name)
     assert.match(
       readFileSync(join(sshdDirectory(site.layout, node), 'sshd_config'), 'utf8'),

@@ -125,7 +125,7 @@ it('a site of twenty entries on one node has a keytab, an account and a role for
   const dir = makeTemporaryDirectory()
   {
     const entries = generateEntries({ entries: 20, nodes: 1, credds: 2 })
-    await using site = await startSite({ dir, entries, maxStartups: '3:100:3' })
+    await using site = await startSite({ dir, entries, sshd: { maxStartups: '3:100:3' } })
     for (const account of ['exp01pro', 'exp20pro']) {
       assert.equal(kinit(site, account).status, 0)
       assert.equal(ssh(site, account, account, 'node01.sandbox.test', 'id').status, 0)
