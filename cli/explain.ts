@@ -1,5 +1,6 @@
 /** `managed-tokens explain SERVICE`: each value of an entry, and which line of the file it comes from. */
 import type { Origin, Origins } from '../shared/config/resolve/origin.ts'
+import { formatDuration } from '../shared/config/schema/duration.ts'
 import { defaultRoleFile } from '../shared/config/schema/schema.ts'
 import type { Entry, Site } from '../shared/config/site.ts'
 import { describeUnknown, nearestService, serviceName } from './arguments/find-service.ts'
@@ -122,10 +123,14 @@ const showValue = (value: unknown) => {
 const showDelivery = ({ vault, bearers }: Entry['deliver']) =>
   [
     ...(vault ? ['vault'] : []),
-    ...bearers.map(({ scopes, audience, purpose }) =>
+    ...bearers.map(({ scopes, audience, purpose, path, newline, format, minimumLifetime }) =>
       [
         purpose === undefined ? 'bearer' : `bearer ${purpose}`,
         `(${[...scopes, ...audience.map((one) => `for ${one}`)].join(' ')})`,
+        ...(path === undefined ? [] : [`as ${path}`]),
+        ...(newline === false ? ['without a newline'] : []),
+        ...(format === undefined ? [] : [`in ${format}`]),
+        ...(minimumLifetime === undefined ? [] : [`with at least ${formatDuration(minimumLifetime)} left`]),
       ].join(' '),
     ),
   ].join(', ')

@@ -58,8 +58,8 @@ async function push(
   deps: PushDeps,
 ): Promise<Acted> {
   const content = await openToken(item, entry, deps, received)
-  const { token, bearers, lacking } = deliveryOf(entry, content, Date.now())
-  const files = filesFor(entry, item.uid, token, bearers)
+  const delivery = deliveryOf(entry, content, Date.now())
+  const files = filesFor(entry, item.uid, delivery)
   const { globalMs: minLifeMs, kerberosMs: timeoutMs } = site.timeouts
   const { signal } = received
   const limits = { minLifeMs, timeoutMs, signal, run: item.run, purpose: item.node }
@@ -74,7 +74,7 @@ async function push(
     ? await pushBy()
     : await deps.tickets.withTicket(entry, limits, (ccache) => pushBy(ccache))
   logPushed(received.log, item, files, content)
-  if (lacking) throw new Permanent(lacking)
+  if (delivery.lacking) throw new Permanent(delivery.lacking)
   return { messages: [pushedEvent(item, content, warning)], expiry: content.expiry }
 }
 

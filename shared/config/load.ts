@@ -114,7 +114,7 @@ export function loadSiteFrom(file: string, bytes: Buffer, variables: Environment
 
   const resolved = resolveEntries({ file: checked.file, folded, isRefused: checked.isRefused })
   note(resolved.findings)
-  note(checkAcross(checked.file, resolved.entries, folded))
+  note(checkAcross(checked.file, resolved.entries, folded, file))
   if (problems.some(({ severity }) => severity === 'error')) throw refuse(problems)
 
   return {

@@ -179,8 +179,9 @@ export const reasons = {
   },
   'bearer-life-refused': {
     means:
-      'the token issuer’s bearer tokens do not live as long as `minSeconds` asks; everything else was pushed',
-    action: 'Lower minSeconds under deliver: the token issuer’s bearer tokens do not live that long.',
+      'the token issuer’s bearer tokens do not live as long as `minSeconds` or `minimumLifetime` asks; everything else was pushed',
+    action:
+      'Lower minSeconds or minimumLifetime under deliver, or have the token issuer’s tokens live longer.',
     turn: 'administrators',
     cause: 'configuration',
     permanent: true,

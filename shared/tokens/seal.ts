@@ -9,14 +9,21 @@ import { z } from '../contracts/zod.ts'
 import { isSignedBy, signerOf } from './signer.ts'
 import { isTokenWord } from './token-word.ts'
 
-const purpose = z.string().describe('As configured; absent: the one without.').optional()
+/** What tells an entry's bearer tokens apart, both as configured. */
+const which = {
+  purpose: z.string().describe('Absent: the one without.').optional(),
+  path: z
+    .string()
+    .describe('The template, which is no order to write there; absent: the usual place.')
+    .optional(),
+}
 const token = z.string().refine(isTokenWord, 'not one word of printable ASCII')
 
 /** A bearer token for nodes, or why it could not be made. */
 export const sealedBearer = z.union([
-  z.object({ purpose, token, expiry: time }),
+  z.object({ ...which, token, expiry: time }),
   z.object({
-    purpose,
+    ...which,
     failure: z.object({
       ...{ code: reasonCode, message: z.string(), action: z.string() },
       causeName: z.string().exactOptional(),

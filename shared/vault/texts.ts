@@ -159,7 +159,8 @@ export const vaultWords: Partial<Record<ReasonCode, string>> = {
   'kdc-unreachable': 'no KDC answers',
   'clock-skew': 'this clock and the KDC’s differ too much',
   'bearer-refused': 'the token issuer does not give these scopes or this audience',
-  'bearer-life-refused': 'the token issuer’s bearer tokens do not live as long as minSeconds',
+  'bearer-life-refused':
+    'the token issuer’s bearer tokens do not live as long as minSeconds or minimumLifetime asks',
   'issuer-unreachable': 'Vault could not ask the token issuer',
   'issuer-misconfigured': 'the token issuer refuses Vault, or Vault’s settings for it are wrong',
   'rate-limited': 'Vault asks for a pause',

@@ -1,12 +1,16 @@
 /** What of an opened seal belongs on this entry's nodes now, and why something of it is lacking. Pure. */
+import type { Bearer } from '../../../shared/config/schema/deliver-schema.ts'
 import type { Entry } from '../../../shared/config/site.ts'
 import { type Failure, failure } from '../../../shared/contracts/errors.ts'
 import type { SealedContent } from '../../../shared/tokens/seal.ts'
 
 /** A bearer token to put on a node. */
 export interface DeliveredBearer {
-  readonly purpose: string | undefined
+  /** As configured. */
+  readonly bearer: Bearer
   readonly token: string
+  /** When it ends. */
+  readonly expiry: string
 }
 
 export interface Delivery {
@@ -28,10 +32,12 @@ export function deliveryOf(
   const lack = (what: string) =>
     lacking.push(failure('seal-missing', `The last run made no ${what} for nodes of ${name}, or it is over.`))
   if (deliver.vault && content.token === undefined) lack('vault token')
-  for (const { purpose } of deliver.bearers) {
-    const sealed = content.bearers?.find((one) => one.purpose === purpose)
+  for (const bearer of deliver.bearers) {
+    const { purpose, path } = bearer
+    const sealed = content.bearers?.find((one) => one.purpose === purpose && one.path === path)
     if (sealed && 'failure' in sealed) lacking.push(sealed.failure)
-    else if (sealed && Date.parse(sealed.expiry) > nowMs) bearers.push({ purpose, token: sealed.token })
+    else if (sealed && Date.parse(sealed.expiry) > nowMs)
+      bearers.push({ bearer, token: sealed.token, expiry: sealed.expiry })
     else lack('bearer token')
   }
   return { token: deliver.vault ? content.token : undefined, bearers, lacking: lacking[0] }

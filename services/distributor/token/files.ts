@@ -1,11 +1,10 @@
 /** Which files a push puts on a node: the two names of the vault token, bearer tokens, and jobsub's default role file. Pure. */
 
-import { renderTemplate, templateFields } from '../../../shared/config/resolve/template.ts'
+import { nodeFiles } from '../../../shared/config/resolve/node-files.ts'
 import type { Entry } from '../../../shared/config/site.ts'
 import { failedWith } from '../../../shared/contracts/errors.ts'
-import { bearerFile, vaultTokenFiles } from '../../../shared/contracts/token-files.ts'
 import type { PlacedFile } from '../transport/push.ts'
-import type { DeliveredBearer } from './delivery.ts'
+import type { DeliveredBearer, Delivery } from './delivery.ts'
 
 /**
  * Mode 0400 tells jobsub_lite that a vault token is managed and must not be moved. The role file holds one word.
@@ -13,27 +12,22 @@ import type { DeliveredBearer } from './delivery.ts'
 export function filesFor(
   entry: Entry,
   uid: number,
-  token: string | undefined,
-  bearers: readonly DeliveredBearer[] = [],
+  { token, bearers }: Pick<Delivery, 'token' | 'bearers'>,
 ): PlacedFile[] {
-  const fields = templateFields(entry, uid)
-  const directory = renderTemplate(entry.tokenDirectoryTemplate, fields)
-  return [
-    ...(token === undefined
-      ? []
-      : vaultTokenFiles(directory, uid, entry.service).map((path) => secretFile(path, token))),
-    ...bearers.map((bearer) => secretFile(bearerFile(directory, uid, bearer.purpose), bearer.token)),
-    ...(entry.roleFileTemplate === undefined
-      ? []
-      : [
-          {
-            path: renderTemplate(entry.roleFileTemplate, fields),
-            mode: '644' as const,
-            content: entry.role,
-            optional: true,
-          },
-        ]),
-  ]
+  return nodeFiles(entry, uid).flatMap(({ path, holds }): PlacedFile[] => {
+    if (holds === 'role') return [{ path, mode: '644', content: entry.role, optional: true }]
+    if (holds === 'vault') return token === undefined ? [] : [{ path, mode: '400', content: token }]
+    const made = bearers.find(({ bearer }) => bearer === holds)
+    if (!made) return []
+    const { newline } = holds
+    return [{ path, mode: '400', content: contentOf(made), ...(newline === undefined ? {} : { newline }) }]
+  })
+}
+
+function contentOf({ bearer, token, expiry }: DeliveredBearer): string {
+  if (bearer.format !== 'json') return token
+  const expires = Math.floor(Date.parse(expiry) / 1_000)
+  return JSON.stringify({ access_token: token, token_type: 'Bearer', expires_at: expires })
 }
 
 /**
@@ -45,5 +39,3 @@ export function refuseUnlessWords(files: readonly PlacedFile[]): void {
     if (!/^[!-~]+$/.test(content))
       throw failedWith('content-refused', `What was sealed for ${path} is not one word: nothing was pushed.`)
 }
-
-const secretFile = (path: string, content: string): PlacedFile => ({ path, mode: '400', content })

@@ -1,7 +1,8 @@
 # Runs on the node, as the account, read from stdin ahead of its data: puts files where they belong, whole or not at all.
 # They are made in a private directory beside their place, where nobody else can see or name them, and moved out by renames.
 # Data: a random word, then one line each, all behind that word: expected uid; number of directories; for each of them its path,
-# a random word for names and the number of its files; for each file its number, mode, name and content.
+# a random word for names and the number of its files; for each file its number, mode, end (line: with a newline; bare: without),
+# name and content.
 # Answers one line a file on stdout: "managed-tokens: <number> <result>". Needs Linux, POSIX sh and GNU coreutils, and to clear
 # up findutils.
 set -u
@@ -21,7 +22,7 @@ take() {
   case $line in "$word "*) line=${line#"$word "} ;; *) exit 1 ;; esac
 }
 
-# place DIRECTORY RANDOM FILE...: each file is four words, its number, mode, name and content.
+# place DIRECTORY RANDOM FILE...: each file is five words, its number, mode, end, name and content.
 place() {
   directory=$1 name=.managed-tokens.$2
   shift 2
@@ -42,8 +43,8 @@ each() {
   act=$1
   shift
   while [ $# -gt 0 ]; do
-    "$act" "$1" "$2" "$3" "$4"
-    shift 4
+    "$act" "$1" "$2" "$3" "$4" "$5"
+    shift 5
   done
 }
 
@@ -73,29 +74,34 @@ enter() {
 
 refuse() { say "$1" "$result"; }
 
-# make NUMBER MODE NAME CONTENT: makes the file, with its number for a name.
+# make NUMBER MODE END NAME CONTENT: makes the file, with its number for a name.
 make() {
-  case $4 in '' | *[!!-~]*) say "$1" 'other its content is not one word'; return ;; esac
+  case $5 in '' | *[!!-~]*) say "$1" 'other its content is not one word'; return ;; esac
   # With its last mode from the beginning, as no other process has to be started for that.
   case $2 in 400) umask 266 ;; *) umask 022 ;; esac
-  { printf '%s\n' "$4" >"$1"; } 2>/dev/null && return
+  { write "$3" "$5" >"$1"; } 2>/dev/null && return
   # Again through cat, which says why a write failed; dash's own printf calls every reason an I/O error.
   rm -f -- "$1"
-  wrong=$({ printf '%s\n' "$4" | cat >"$1"; } 2>&1) && return
+  wrong=$({ write "$3" "$5" | cat >"$1"; } 2>&1) && return
   rm -f -- "$1"
   why "$wrong"
   say "$1" "$result"
 }
 
-# move NUMBER MODE NAME CONTENT: says "ok" only after looking at what lies there afterwards.
+# write END CONTENT
+write() { case $1 in bare) printf '%s' "$2" ;; *) printf '%s\n' "$2" ;; esac; }
+
+# move NUMBER MODE END NAME CONTENT: says "ok" only after looking at what lies there afterwards.
 move() {
   [ -e "$1" ] || return 0
+  size=${#5}
+  [ "$3" = bare ] || size=$((size + 1))
   case $made in
-    *"/$1 regular file $uid $2 1 $((${#4} + 1))/"*) ;;
+    *"/$1 regular file $uid $2 1 $size/"*) ;;
     *) say "$1" "other it was made as $made"; return ;;
   esac
-  wrong=$(mv -fT -- "$1" "../$3" 2>&1) || { why "$wrong"; say "$1" "$result"; return; }
-  if ! is_there "../$3" "$4"; then
+  wrong=$(mv -fT -- "$1" "../$4" 2>&1) || { why "$wrong"; say "$1" "$result"; return; }
+  if ! is_there "../$4" "$3" "$5"; then
     say "$1" 'squatted other content'
   elif [ ! "$directory" -ef .. ]; then
     say "$1" 'unsafe its path leads elsewhere by now'
@@ -104,9 +110,13 @@ move() {
   fi
 }
 
-# is_there PATH CONTENT: by the shell itself, as each process more is felt on a busy node.
+# is_there PATH END CONTENT: by the shell itself, as each process more is felt on a busy node.
 is_there() {
-  [ -f "$1" ] && [ ! -L "$1" ] && [ -O "$1" ] && IFS= read -r read <"$1" && [ "$read" = "$2" ]
+  [ -f "$1" ] && [ ! -L "$1" ] && [ -O "$1" ] || return
+  # A line without its end is read as well, and then said to be none.
+  ends=bare
+  IFS= read -r read <"$1" && ends=line
+  [ "$ends $read" = "$2 $3" ]
 }
 
 # why TEXT: the result that stands for the reason that coreutils gave.
@@ -164,7 +174,7 @@ while [ "$directories" -gt 0 ]; do
   files=$line
   while [ "$files" -gt 0 ]; do
     files=$((files - 1))
-    for what in number mode name content; do
+    for what in number mode end name content; do
       take
       set -- "$@" "$line"
     done

@@ -32,7 +32,9 @@ export function placeInput(uid: number, files: readonly PlacedFile[]): string {
     ...[uid, directories.length],
     ...directories.flatMap((directory) => [
       ...[directory.path, randomWord(), directory.files.length],
-      ...directory.files.flatMap(({ number, name, file }) => [number, file.mode, name, file.content]),
+      ...directory.files.flatMap(({ number, name, file }) => [
+        ...[number, file.mode, file.newline === false ? 'bare' : 'line', name, file.content],
+      ]),
     ]),
   ]
   const mark = randomWord()

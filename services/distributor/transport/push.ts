@@ -7,9 +7,15 @@ export interface PlacedFile {
   /** `400`: a secret of the account alone. */
   readonly mode: '400' | '644'
   readonly content: string
+  /** `false`: its newline is left out, for a consumer that would take it along. */
+  readonly newline?: boolean
   /** A failure of this one is a warning, not a failed push. */
   readonly optional?: boolean
 }
+
+/** The whole of the file. */
+export const textOf = ({ content, newline = true }: PlacedFile): string =>
+  newline ? `${content}\n` : content
 
 /** What goes where. */
 export interface Push {

@@ -6,7 +6,7 @@ import { ensurePrivateDirectory } from '../../../shared/daemon/state.ts'
 import { sshWords } from '../ssh/ssh-command.ts'
 import { refuseUnlessWords } from '../token/files.ts'
 import { type FilesOfDirectory, groupByDirectory, type NumberedFile } from './by-directory.ts'
-import type { PlacedFile, Push, PushMeans } from './push.ts'
+import { type PlacedFile, type Push, type PushMeans, textOf } from './push.ts'
 
 export interface StagedDirectory extends FilesOfDirectory {
   /** `staged` is where the file lies here, relative to {@link Staged.path}. */
@@ -37,7 +37,7 @@ export async function stageFiles(push: Push, means: PushMeans): Promise<Staged> 
       for (const { file, staged } of files) {
         await mkdir(dirname(join(path, staged)), { recursive: true, mode: 0o700 })
         const mode = file.mode === '400' ? 0o400 : 0o644
-        await writeFile(join(path, staged), `${file.content}\n`, { mode, flag: 'wx' })
+        await writeFile(join(path, staged), textOf(file), { mode, flag: 'wx' })
       }
   } catch (error) {
     await remove()

@@ -1,4 +1,5 @@
 /** Makes one short-lived bearer token with htgettoken from the vault token that the entry has: never more rights than asked. */
+import { createHash } from 'node:crypto'
 import { readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Bearer } from '../../../shared/config/schema/deliver-schema.ts'
@@ -34,7 +35,7 @@ export async function getBearerToken(
   options: HtgettokenOptions,
 ): Promise<BearerToken> {
   const files = tokenFiles(entry, options)
-  const outFile = join(files.home, `bearer-${encodeToken(bearer.purpose ?? '')}`)
+  const outFile = join(files.home, outFileOf(bearer))
   await rm(outFile, { force: true })
   try {
     const outcome = await runHtgettoken(
@@ -52,6 +53,13 @@ export async function getBearerToken(
     await rm(outFile, { force: true })
   }
 }
+
+/** Its own, as those of an entry are made side by side. Pure. */
+export const outFileOf = ({ purpose = '', path }: Pick<Bearer, 'purpose' | 'path'>): string =>
+  [
+    `bearer-${encodeToken(purpose)}`,
+    ...(path === undefined ? [] : [createHash('sha256').update(path).digest('hex').slice(0, 16)]),
+  ].join('.')
 
 /** htgettoken's argument list; scopes or an audience make it ask Vault for an exchanged token. Pure. */
 export function bearerArguments(

@@ -2,8 +2,16 @@
 import type { Logger } from 'pino'
 import { isBusError } from '../../../shared/bus/bus-errors.ts'
 import type { Bearer } from '../../../shared/config/schema/deliver-schema.ts'
+import { formatDuration } from '../../../shared/config/schema/duration.ts'
 import type { Entry } from '../../../shared/config/site.ts'
-import { type Failure, failure, isFailed, Permanent, RetryLater } from '../../../shared/contracts/errors.ts'
+import {
+  type Failure,
+  failedWith,
+  failure,
+  isFailed,
+  Permanent,
+  RetryLater,
+} from '../../../shared/contracts/errors.ts'
 import { timestamp } from '../../../shared/contracts/messages.ts'
 import type { SealedBearer } from '../../../shared/tokens/seal.ts'
 import { type BearerToken, getBearerToken } from './bearer-token.ts'
@@ -65,9 +73,11 @@ export async function makeBearer(
     readonly make: (bearer: Bearer) => Promise<BearerToken>
   },
 ): Promise<MadeBearer> {
-  const named = bearer.purpose === undefined ? {} : { purpose: bearer.purpose }
+  const { purpose, path, minimumLifetime = 0 } = bearer
+  const named = { ...(purpose !== undefined && { purpose }), ...(path !== undefined && { path }) }
   try {
     const { token, expiry } = await make(bearer)
+    refuseShort(entry, bearer, expiry.getTime() - Date.now())
     const leftSeconds = Math.round((expiry.getTime() - Date.now()) / 1_000)
     if (leftSeconds < bearer.minSeconds)
       log.warn(
@@ -76,7 +86,7 @@ export async function makeBearer(
       )
     return {
       sealed: { ...named, token, expiry: timestamp(expiry) },
-      renewAt: renewalTime(expiry.getTime(), bearer.minSeconds, Date.now()),
+      renewAt: renewalTime(expiry.getTime(), bearer.minSeconds, Date.now(), minimumLifetime),
     }
   } catch (error) {
     if (signal.aborted || isBusError(error)) throw error
@@ -91,16 +101,27 @@ export async function makeBearer(
   }
 }
 
-/** With less life than this a bearer token is of no use: renewals are looked for once a minute (milliseconds). */
+/** Its consumer would pass it over: whoever has to act hears of it, and what lies there stays until its own end. */
+function refuseShort({ service }: Entry, { purpose, minimumLifetime = 0 }: Bearer, leftMs: number): void {
+  if (leftMs >= minimumLifetime) return
+  const whole = Math.max(0, Math.floor(leftMs / 1_000) * 1_000)
+  throw failedWith(
+    'bearer-life-refused',
+    `The bearer token of ${service}${purpose === undefined ? '' : ` for ${purpose}`} lives ${formatDuration(whole)}, and its minimumLifetime is ${formatDuration(minimumLifetime)}: it is not delivered.`,
+  )
+}
+
+/** With less life to use than this a bearer token is of no use: renewals are looked for once a minute (milliseconds). */
 const uselessMs = 2 * 60_000
 
 /**
- * With `minSeconds` left, or with half of the life that it has now: whichever comes later. One that is as good as over when it
- * comes is tried again as a failure is. Milliseconds since the epoch. Pure.
+ * With `minSeconds` left, or with half of the life that its consumer has of it now (all but `minimumMs`): whichever comes later.
+ * One that is as good as over when it comes is tried again as a failure is. Milliseconds since the epoch. Pure.
  */
-export function renewalTime(expiryMs: number, minSeconds: number, nowMs: number): number {
-  if (expiryMs - nowMs < uselessMs) return nowMs + retryMs
-  return expiryMs - Math.min(minSeconds * 1_000, (expiryMs - nowMs) / 2)
+export function renewalTime(expiryMs: number, minSeconds: number, nowMs: number, minimumMs = 0): number {
+  const usableMs = expiryMs - nowMs - minimumMs
+  if (usableMs < uselessMs) return nowMs + retryMs
+  return expiryMs - Math.min(minSeconds * 1_000, minimumMs + usableMs / 2)
 }
 
 function failureOf(error: unknown, { service }: Entry): Failure {

@@ -71,4 +71,5 @@ function mayGoOn(
 
 /** Of the issuer as a whole, or of the login: one that hangs is not waited for once more. */
 const isOfAll = (error: unknown) =>
-  (error instanceof Permanent || error instanceof Transient) && error.failure.code !== 'bearer-refused'
+  (error instanceof Permanent || error instanceof Transient) &&
+  !['bearer-refused', 'bearer-life-refused'].includes(error.failure.code)

@@ -1,12 +1,10 @@
 /** Bearer tokens that would end before their successors are there, as far as the file shows it. */
 
+import { renewalLookMs } from '../resolve/deliver.ts'
 import type { ResolvedEntry } from '../resolve/resolve.ts'
 import { formatDuration } from '../schema/duration.ts'
 import type { SiteFile } from '../schema/schema.ts'
 import type { Report } from './report.ts'
-
-/** A renewal is looked for once a minute. */
-const lookMs = 60_000
 
 export function checkBearers(
   { schedule, timeouts }: SiteFile,
@@ -24,12 +22,12 @@ export function checkBearers(
         at,
         `${entry.name} has bearer tokens, which the schedule renews, and schedule.cron is false — expected a run of it at least every ${formatDuration(least * 1_000)}`,
       )
-    const neededMs = lookMs + timeouts.globalTimeout
+    const neededMs = renewalLookMs + timeouts.globalTimeout
     if (least * 1_000 < neededMs)
       report(
         'warning',
         at,
-        `a bearer token of ${entry.name} may end before the next one is there: it is renewed with ${formatDuration(least * 1_000)} left, and that takes up to ${formatDuration(lookMs)} + globalTimeout ${formatDuration(timeouts.globalTimeout)} = ${formatDuration(neededMs)} — expected minSeconds of at least ${Math.ceil(neededMs / 1_000)}`,
+        `a bearer token of ${entry.name} may end before the next one is there: it is renewed with ${formatDuration(least * 1_000)} left, and that takes up to ${formatDuration(renewalLookMs)} + globalTimeout ${formatDuration(timeouts.globalTimeout)} = ${formatDuration(neededMs)} — expected minSeconds of at least ${Math.ceil(neededMs / 1_000)}`,
       )
   }
 }

@@ -14,7 +14,12 @@ import { checkVaultBudget } from './vault-budget-check.ts'
 import { checkVaultPorts } from './vault-port.ts'
 
 /** All findings of this kind; none of them repeats what the schema has already said. */
-export function checkAcross(file: SiteFile, entries: readonly ResolvedEntry[], folded: Folded): Finding[] {
+export function checkAcross(
+  file: SiteFile,
+  entries: readonly ResolvedEntry[],
+  folded: Folded,
+  fileName: string,
+): Finding[] {
   const findings: Finding[] = []
   const report: Report = (severity, path, message) => {
     findings.push({ severity, ...folded.keyPlace(path), path: showPath(path), message })
@@ -30,7 +35,10 @@ export function checkAcross(file: SiteFile, entries: readonly ResolvedEntry[], f
   checkMailLogin(file, report)
   checkExperiments(file, folded, report)
   checkSharedServices(entries, report)
-  checkSharedFiles(entries, report)
+  checkSharedFiles(entries, report, (path) => {
+    const { line, column } = folded.keyPlace(path)
+    return `${fileName}:${line}:${column}`
+  })
   checkBearers(file, entries, report)
   checkRoleFile(entries, folded, report)
   checkVaultPorts(file, entries, report)

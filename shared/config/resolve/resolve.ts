@@ -1,11 +1,11 @@
 /** Entries out of experiments and roles, each value with its origin. */
 
 import { type Finding, type Path, showPath } from '../read/places.ts'
-import { deliverySorted } from '../schema/deliver-schema.ts'
 import { absolutePath, principal, quote, realExperimentName } from '../schema/grammar.ts'
 import { readSshWords, strayForRsync } from '../schema/option-words.ts'
 import { splitWords } from '../schema/words.ts'
 import type { Entry } from '../site.ts'
+import { type ResolvedDelivery, resolveDelivery } from './deliver.ts'
 import { type EntryReader, type ResolveInput, readEntry } from './entry-reader.ts'
 import type { Origin } from './origin.ts'
 
@@ -14,6 +14,8 @@ export interface ResolvedEntry {
   readonly origins: ReadonlyMap<keyof Entry, Origin>
   /** The role's place in the file. */
   readonly path: Path
+  /** The places of its bearer tokens. */
+  readonly bearersAt: ResolvedDelivery['bearersAt']
 }
 
 /** Every entry, in the file's order; one that cannot be completed is left out, with a finding for each reason. */
@@ -24,9 +26,10 @@ export function resolveEntries(input: ResolveInput): { entries: ResolvedEntry[];
     findings.push(...checkRealName(input, experiment, section.experimentOverride))
     for (const [role, roleSection] of Object.entries(section.roles)) {
       const reader = readEntry(input, { experiment, section, role, roleSection })
-      const entry = resolveEntry(reader)
+      const { deliver, bearersAt } = resolveDelivery(reader)
+      const entry = resolveEntry(reader, deliver)
       findings.push(...reader.findings)
-      if (reader.isComplete()) entries.push({ entry, origins: reader.origins, path: reader.path })
+      if (reader.isComplete()) entries.push({ entry, origins: reader.origins, path: reader.path, bearersAt })
     }
   }
   return { entries, findings }
@@ -45,7 +48,7 @@ function checkRealName(
   return [{ severity: 'error', ...folded.keyPlace(path), path: showPath(path), message }]
 }
 
-function resolveEntry(reader: EntryReader): Entry {
+function resolveEntry(reader: EntryReader, deliver: Entry['deliver']): Entry {
   const { roleSection, section, path } = reader
   const own = ['name', 'experiment', 'role'] as const
   for (const key of own) reader.note(key, 'entry', path)
@@ -74,7 +77,7 @@ function resolveEntry(reader: EntryReader): Entry {
     ...ticket,
     ...(desiredUid === undefined ? {} : { desiredUid }),
     nodes: [...new Set(roleSection.destinationNodes)],
-    deliver: deliverySorted(roleSection.deliver),
+    deliver,
     ...source,
     ...resolveCredds(reader, source.tokenGetter),
     ...(vaultServer === undefined ? {} : { vaultServer }),

@@ -13,6 +13,12 @@ export interface TemplateFields {
 
 export const templateFieldNames = ['Account', 'DesiredUID', 'Experiment', 'Role', 'Service'] as const
 
+/** What a bearer token's path may name besides. */
+export const bearerFieldNames = [
+  ...templateFieldNames,
+  ...(['Purpose', 'Audience', 'AudienceHost', 'AudienceMd5'] as const),
+] as const
+
 const action = /\{\{(.{0,200}?)\}\}/gs
 const field = /^-?\s*\.([A-Za-z]\w*)\s*-?$/
 
@@ -49,6 +55,10 @@ export function templateProblems(template: string, known: readonly string[] = te
 export function fieldsUsed(template: string): string[] {
   return [...template.matchAll(action)].flatMap(([, inner]) => field.exec(inner ?? '')?.[1] ?? [])
 }
+
+/** The template with these fields filled in, and all others as they stand. */
+export const fillIn = (template: string, values: Readonly<Record<string, string | undefined>>): string =>
+  template.replace(action, (whole, inner: string) => values[field.exec(inner)?.[1] ?? ''] ?? whole)
 
 /** The template with its fields filled in. Throws when a field is unknown or has no value: loading the file has checked the first. */
 export function renderTemplate(template: string, fields: TemplateFields): string {

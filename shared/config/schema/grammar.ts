@@ -43,6 +43,9 @@ const isAbsolutePath: Check = (text) =>
 /** `host.lab.example.`, as DNS writes a full name, is `host.lab.example` to everybody who compares names. */
 const withoutRootDot = (text: string) => (/^[^.]+(\.[^.]+)+\.$/.test(text) ? text.slice(0, -1) : text)
 
+/** As it stands behind a host's colon. */
+export const portNumber = named('a port', isPort)
+
 /** A DNS name or an IPv4 address; the dot that may end a full name is taken off. */
 export const hostName = named('a host name (DNS name or IPv4 address)', isHostName, withoutRootDot)
 
@@ -115,6 +118,17 @@ export const serviceName = named('a service name (<experiment>_<role>)', (text) 
 export const absolutePath = named(
   'an absolute path (letters, digits and . _ @ % + = : , ~ - only, no ".." in it)',
   isAbsolutePath,
+)
+
+/** The same of a file that a template names: nothing in it that two spellings of one place could differ by. */
+export const filePlace = named(
+  'the absolute path of a file (letters, digits and . _ @ % + = : , ~ - only, no "..", "//" or "/./" in it, names of at most 255)',
+  (text) =>
+    isAbsolutePath(text) &&
+    text
+      .slice(1)
+      .split('/')
+      .every((name) => name !== '' && name !== '.' && name.length < 256),
 )
 
 /** A program: a bare name found through PATH, or an absolute path. */

@@ -104,7 +104,7 @@ function assertHarmless(entry: Entry): void {
   assert.equal(words.indexOf('--'), words.length - 1)
   assert.equal(words[words.indexOf('-l') + 1], entry.account)
 
-  const files = filesFor(entry, 61_234, 'content')
+  const files = filesFor(entry, 61_234, { token: 'content', bearers: [] })
   for (const { path } of files) assert.match(path, /^\//)
   for (const directory of stagedDirectories(files))
     for (const list of [

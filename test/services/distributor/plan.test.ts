@@ -83,7 +83,7 @@ describe('the files of a push', () => {
   it('are the two token files and jobsub’s role file, byte by byte', () => {
     const role = '/tmp/jobsub_default_role_{{.Experiment}}_{{.DesiredUID}}'
     const entry = entryOf(`defaultRoleFileDestinationTemplate: "${role}"`)
-    assert.deepEqual(filesFor(entry, 4711, 'hvs.x'), [
+    assert.deepEqual(filesFor(entry, 4711, { token: 'hvs.x', bearers: [] }), [
       { path: '/tmp/vt_u4711', mode: '400', content: 'hvs.x' },
       { path: '/tmp/vt_u4711-dune_production', mode: '400', content: 'hvs.x' },
       { path: '/tmp/jobsub_default_role_dune_4711', mode: '644', content: 'production', optional: true },
@@ -91,6 +91,6 @@ describe('the files of a push', () => {
   })
   it('carry the service, not the entry, where the experiment is overridden', () => {
     const entry = { ...entryOf(), name: 'dune-2_production', experiment: 'dune-2' }
-    assert.equal(filesFor(entry, 1, 'x')[1]?.path, '/tmp/vt_u1-dune_production')
+    assert.equal(filesFor(entry, 1, { token: 'x', bearers: [] })[1]?.path, '/tmp/vt_u1-dune_production')
   })
 })

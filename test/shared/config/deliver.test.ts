@@ -58,7 +58,10 @@ describe('deliver', () => {
     const [word, map] = deliver.anyOf?.[0]?.items?.anyOf ?? []
     assert.equal(word?.const, 'vault')
     const bearer = map?.properties?.bearer
-    assert.deepEqual(Object.keys(bearer?.properties ?? {}), ['scopes', 'audience', 'minSeconds', 'purpose'])
+    assert.deepEqual(Object.keys(bearer?.properties ?? {}), [
+      ...['scopes', 'audience', 'audiences', 'each', 'minSeconds', 'purpose'],
+      ...['path', 'newline', 'format', 'minimumLifetime'],
+    ])
     assert.deepEqual([map?.additionalProperties, bearer?.additionalProperties], [false, false])
     assert.deepEqual(bearer?.required, ['scopes'])
   })

@@ -1,7 +1,6 @@
 /** Where an experiment's tokens lie on its nodes, for those who use them there. Pure. */
-import { renderTemplate, templateFields } from '../../../../shared/config/resolve/template.ts'
+import { isDiscovered, nodeFiles } from '../../../../shared/config/resolve/node-files.ts'
 import type { Entry } from '../../../../shared/config/site.ts'
-import { bearerFile, vaultTokenFiles } from '../../../../shared/contracts/token-files.ts'
 
 export interface Guide {
   readonly entry: string
@@ -20,18 +19,19 @@ export interface Guide {
 /** `uid`: undefined where it is not known yet; a shell then says it. */
 export function guideOf(entry: Entry, uid: number | undefined): Guide {
   const known = entry.desiredUid ?? uid ?? '$(id -u)'
-  const directory = renderTemplate(entry.tokenDirectoryTemplate, {
-    ...templateFields(entry),
-    DesiredUID: known,
-  })
+  const files = nodeFiles(entry, known)
   return {
     ...{ entry: entry.name, account: entry.account, nodes: entry.nodes },
-    vault: entry.deliver.vault ? vaultTokenFiles(directory, known, entry.service) : [],
-    bearers: entry.deliver.bearers.map(({ scopes, audience, purpose }) => ({
-      file: bearerFile(directory, known, purpose),
-      scopes: scopes.join(' '),
-      audience: audience.join(' '),
-      isFound: purpose === undefined && directory === '/tmp',
-    })),
+    vault: files.flatMap(({ path, holds }) => (holds === 'vault' ? path : [])),
+    bearers: files.flatMap((file) =>
+      typeof file.holds === 'object'
+        ? {
+            file: file.path,
+            scopes: file.holds.scopes.join(' '),
+            audience: file.holds.audience.join(' '),
+            isFound: isDiscovered(file, known),
+          }
+        : [],
+    ),
   }
 }

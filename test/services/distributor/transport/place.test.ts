@@ -48,6 +48,22 @@ describe('placing files on a node', () => {
       assert.equal(modeOf(role.path), 0o644)
       assert.deepEqual(leftOvers(directory), [])
     })
+
+    it(`leaves the newline out where it is to, and replaces one form by the other, in ${name}`, async (t) => {
+      const directory = stickyDirectory(t)
+      const file = {
+        path: join(directory, 'token'),
+        mode: '400',
+        content: '{"access_token":"a.b.c"}',
+      } as const
+      for (const newline of [false, true, false]) {
+        const { results } = await placeHere([{ ...file, newline }], { as: victim, shell })
+        assert.deepEqual([...results.values()], ['ok'])
+        assert.equal(readFileSync(file.path, 'utf8'), `${file.content}${newline ? '\n' : ''}`)
+        assert.equal(modeOf(file.path), 0o400)
+      }
+      assert.deepEqual(leftOvers(directory), [])
+    })
   }
 
   // Between single quotes only `!` and a newline mean something to csh and its kin, and the command has neither.

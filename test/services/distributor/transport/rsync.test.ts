@@ -31,6 +31,12 @@ describe('pushing by rsync', () => {
     assert.equal(here.words().match(/^rsync$/gm)?.length, 3, 'who it is there, the files, the look')
   })
 
+  it('leaves the newline out where it is to', async (t) => {
+    const path = join(stickyDirectory(t), 'token')
+    assert.equal(await rsyncHere(t).push([{ path, mode: '400', content, newline: false }]), undefined)
+    assert.equal(readFileSync(path, 'utf8'), content)
+  })
+
   it('makes one rsync of each directory, however many files go there', async (t) => {
     const [one, other] = [stickyDirectory(t), stickyDirectory(t)]
     const here = rsyncHere(t)

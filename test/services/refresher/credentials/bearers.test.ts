@@ -6,12 +6,19 @@ import { join } from 'node:path'
 import { after, describe, it } from 'node:test'
 import fc from 'fast-check'
 import pino from 'pino'
-import { bearerArguments, bearerExpiry } from '../../../../services/refresher/credentials/bearer-token.ts'
+import {
+  bearerArguments,
+  bearerExpiry,
+  outFileOf,
+} from '../../../../services/refresher/credentials/bearer-token.ts'
 import { makeBearers, renewalTime, retryMs } from '../../../../services/refresher/credentials/bearers.ts'
 import { tokenFiles } from '../../../../services/refresher/credentials/htgettoken.ts'
 import { audience as audienceGrammar, tokenScope } from '../../../../shared/config/schema/grammar.ts'
+import type { Entry } from '../../../../shared/config/site.ts'
 import { RetryLater } from '../../../../shared/contracts/errors.ts'
 import { entryOf } from '../../build.ts'
+
+type Delivery = Entry['deliver']
 
 const log = pino({ level: 'silent' })
 const jwt = (claims: object) =>
@@ -86,16 +93,20 @@ describe('when a bearer token ends', () => {
 })
 
 describe('a bearer token is renewed', () => {
-  const minutes = (life: number, minSeconds: number) => renewalTime(life * 60_000, minSeconds, 0) / 60_000
-  const table: Record<string, [life: number, minSeconds: number, after: number]> = {
+  const minutes = (life: number, minSeconds: number, minimum = 0) =>
+    renewalTime(life * 60_000, minSeconds, 0, minimum * 60_000) / 60_000
+  const table: Record<string, [life: number, minSeconds: number, after: number, minimum?: number]> = {
     'of an hour, at half its life': [60, 1_800, 30],
     'of an hour that should have had more life, at half its life': [60, 3_600, 30],
     'of three hours, with minSeconds left': [180, 1_800, 150],
     'that is over already, as a failure is tried again': [-5, 1_800, 15],
     'that is as good as over, in the same way': [1.5, 1_800, 15],
+    'whose consumer wants 40 minutes of it, before there are fewer': [360, 2_760, 314, 40],
+    'whose consumer wants most of its life, at half of what is to spare': [60, 3_300, 5, 50],
+    'that its consumer passes over in a minute, as a failure is tried again': [51, 3_300, 15, 50],
   }
-  for (const [what, [life, minSeconds, due]] of Object.entries(table))
-    it(what, () => assert.equal(minutes(life, minSeconds), due))
+  for (const [what, [life, minSeconds, due, minimum]] of Object.entries(table))
+    it(what, () => assert.equal(minutes(life, minSeconds, minimum), due))
 
   it('while some of its life is left, whatever it is', () => {
     const lifetimes = fc.integer({ min: 120_000, max: 86_400_000 })
@@ -184,6 +195,37 @@ exit 1
     assert.ok(first && 'failure' in first)
     assert.match(first.failure.message, /^No bearer token for dune_production from vault: the token issuer/)
     assert.ok(Math.abs(Date.parse(renewAt ?? '') - before - retryMs) < 60_000)
+  })
+
+  it('with a life that their consumers pass over are none, and say so; the others are made', async () => {
+    const [short, good] = entry('a', 'b').deliver.bearers
+    const bearers = [
+      { ...short, minimumLifetime: 7_200_000 },
+      { ...good, minimumLifetime: 1_800_000 },
+    ]
+    const made = await makeBearers({ ...entry(), deliver: { vault: false, bearers } as Delivery }, options)
+    const [first, second] = made.bearers
+    assert.ok(first && 'failure' in first && second && 'token' in second)
+    assert.equal(first.failure.code, 'bearer-life-refused')
+    assert.match(
+      first.failure.message,
+      /^The bearer token of dune_production lives (1h|5\dm\d*s?), and its minimumLifetime is 2h: it is not delivered\.$/,
+    )
+  })
+
+  it('of one purpose and several places are made side by side, each with its own name', async () => {
+    const places = ['/srv/a', '/srv/b', undefined].map((path) =>
+      outFileOf({ purpose: 'p', ...(path && { path }) }),
+    )
+    assert.equal(new Set(places).size, 3)
+    assert.equal(places[2], 'bearer-p')
+    const [one] = entry('a').deliver.bearers
+    const bearers = ['/srv/a', '/srv/b'].map((path) => ({ ...one, path }))
+    const made = await makeBearers({ ...entry(), deliver: { vault: false, bearers } as Delivery }, options)
+    assert.deepEqual(
+      made.bearers.map(({ path }) => path),
+      ['/srv/a', '/srv/b'],
+    )
   })
 
   it('that were refused for good wait for the next run', async () => {
