@@ -84,10 +84,16 @@ export async function watchRun(...following: Parameters<typeof watchRuns>): Prom
 /** Whether some target was not served. */
 export const hasFailed = ({ totals }: RunStatus) => totals.failed + totals.unfinished > 0
 
+/** Names in one line that somebody reads. */
+const mostNames = 100
+
 /** Which entries a run has, and which are left to another. */
-export function describeRun({ run: id, entries, joined }: RunAnswer): string {
+export function describeRun({ run: id, entries, joined, more = 0 }: RunAnswer): string {
+  const count = entries.length + more
+  const shown = entries.slice(0, mostNames).join(', ')
+  const rest = count > mostNames ? ` and ${count - mostNames} more` : ''
   const lines = [
-    `Run ${id}: ${entries.length} ${entries.length === 1 ? 'entry' : 'entries'}${entries.length > 0 ? ` (${entries.join(', ')})` : ''}`,
+    `Run ${id}: ${count} ${count === 1 ? 'entry' : 'entries'}${count > 0 ? ` (${shown}${rest})` : ''}`,
   ]
   for (const [entry, other] of Object.entries(joined))
     lines.push(`${entry} is left to the fuller run ${other}.`)

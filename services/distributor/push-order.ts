@@ -2,6 +2,7 @@
 import type { Entry, Site } from '../../shared/config/site.ts'
 import type { PushItem } from '../../shared/contracts/messages.ts'
 import type { Choice } from '../../shared/work/consume/backlog.ts'
+import { entryNamed } from '../../shared/work/find-entry.ts'
 import { choosePush } from './next-push.ts'
 import { type CircuitBreaker, wayTo } from './nodes/circuit-breaker.ts'
 import type { ConcurrencyLimits } from './nodes/concurrency-limit.ts'
@@ -14,7 +15,7 @@ export interface PushOrderDeps {
 
 /** Pushes to nodes that are away wait apart, so that nobody has to wait behind them. */
 export function pushOrder({ site, breaker, limits }: PushOrderDeps): Choice<PushItem> {
-  const entryOf = openEntries(site)
+  const entryOf = (name: string) => entryNamed(site().entries, name)
   const wayOf = ({ entry, node }: PushItem) => wayTo({ entry: entryOf(entry) ?? strange, node })
   const { concurrency: most } = site().distributor
   return {
@@ -34,15 +35,3 @@ export function pushOrder({ site, breaker, limits }: PushOrderDeps): Choice<Push
 
 /** An entry that is configured no longer: its pushes end by themselves. */
 const strange: Pick<Entry, 'sshOptions'> = { sshOptions: [] }
-
-/** Asked for every waiting push whenever one ends, so they are looked up, not searched for. */
-function openEntries(site: () => Site): (entry: string) => Entry | undefined {
-  let [of, entries] = [undefined as Site | undefined, new Map<string, Entry>()]
-  return (entry) => {
-    if (of !== site()) {
-      of = site()
-      entries = new Map(of.entries.map((one) => [one.name, one]))
-    }
-    return entries.get(entry)
-  }
-}

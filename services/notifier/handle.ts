@@ -29,6 +29,7 @@ import {
   type LedgerRun,
   type RowEvent,
   rowsOf,
+  runOf,
   supersededBy,
   targetOf,
 } from './ledger/ledger.ts'
@@ -100,16 +101,8 @@ async function startRun(
   body: RunStarted,
   { ledger, failures, site }: NotifierDeps,
 ): Promise<readonly Outgoing[]> {
-  const run: LedgerRun = {
-    run: body.run,
-    started: body.at,
-    deadline: body.deadline,
-    mode: body.mode,
-    entries: body.entries.map(({ entry }) => entry),
-    // A run's trace begins at its `run.started`, which is being handled.
-    ...currentSpanRef(),
-  }
-  await ledger.startRun(run, rowsOf(body))
+  // A run's trace begins at its `run.started`, which is being handled.
+  const run = await ledger.startRun({ ...runOf(body), ...currentSpanRef() }, rowsOf(body))
   return [...(await announceConfigProblems(body, site(), failures)), ...(await finishedIfEnded(run, ledger))]
 }
 
@@ -130,13 +123,14 @@ async function changeRows(
   const row = await ledger.changeRow(run, entry, (before) => applyEvent(before, event))
   if (!row && deliveries < patienceForStart) throw new RetryLater(1_000)
   const finished: Outgoing[] = []
-  for (const open of await ledger.openRuns()) {
-    if (open.run > run || !open.entries.includes(entry)) continue
-    if (open.run < run) await ledger.changeRow(open.run, entry, (older) => supersededBy(older, event, at))
-    else if (row && !hasEnded(row)) continue
-    finished.push(...(await finishedIfEnded(open, ledger)))
+  const open = (await ledger.openRuns()).filter((one) => one.run <= run)
+  for (const one of open) {
+    const now =
+      one.run < run ? await ledger.changeRow(one.run, entry, (older) => supersededBy(older, event, at)) : row
+    if (now && hasEnded(now)) finished.push(...(await finishedIfEnded(one, ledger)))
   }
-  const head = await ledger.readRun(run)
+  // Whoever finishes a run reads its rows only after it has left the open ones.
+  const head = open.some((one) => one.run === run) ? undefined : await ledger.readRun(run)
   if (row && head?.finished) await keepNews(lateOccasion(head, row, event), deps)
   return finished
 }

@@ -14,6 +14,7 @@ import { noteCredds } from '../../shared/telemetry/metrics/scrape.ts'
 import { openVaultBudget } from '../../shared/vault/budget.ts'
 import { openVaultPause } from '../../shared/vault/pause.ts'
 import { consuming } from '../../shared/work/consume/consume.ts'
+import { entryNamed } from '../../shared/work/find-entry.ts'
 import { keepLease } from '../../shared/work/lease.ts'
 import { openRunCache } from '../../shared/work/run-cache.ts'
 import { targetRecord } from '../../shared/work/target-record.ts'
@@ -88,8 +89,7 @@ await runDaemon('storer', {
 function storesInTurn(isTroubled: (credd: string) => boolean, site: () => Site) {
   const turns = new Map<string, number>()
   let turn = 0
-  const accountOf = ({ entry }: StoreItem) =>
-    site().entries.find(({ name }) => name === entry)?.account ?? entry
+  const accountOf = ({ entry }: StoreItem) => entryNamed(site().entries, entry)?.account ?? entry
   return (waiting: readonly StoreItem[], working: readonly StoreItem[]) => {
     if (working.length >= site().storer.lanes + besideTheLanes) return undefined
     const next = chooseStore(waiting, working, { isTroubled, accountOf, turns })

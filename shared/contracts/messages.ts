@@ -38,7 +38,10 @@ const ofEntry = {
   role: z.string(),
 }
 
-/** `run.started`: the plan of a run. Everything else follows from it, so it is all that has to be published to start one. */
+/**
+ * `run.started`: the plan of a run. Everything else follows from it, so it is all that has to be published to start one. A plan
+ * that is too long for one message comes in several, each with some of its entries.
+ */
 export const runStarted = z.object({
   ...ofRun,
   deadline: time.describe(
@@ -52,6 +55,14 @@ export const runStarted = z.object({
     .describe(
       '`file:line:column: …` of a configuration file that was refused: the last good one is in force.',
     )
+    .optional(),
+  part: z
+    .object({
+      number: z.int().min(1),
+      of: z.int().min(2),
+      plan: z.string().describe('SHA-256 of the names of all its entries: the same for the same plan.'),
+    })
+    .describe('Which part of the plan this is; absent where it is all of it.')
     .optional(),
   entries: z.array(
     z.object({

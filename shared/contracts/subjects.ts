@@ -114,6 +114,8 @@ export const lostSubject = (daemon: Daemon) => `dead.lost.${daemon}`
 /** Ledger keys in `runs`: the run itself, one of its entries, and the id minted last. */
 export const runKey = (run: string) => run
 export const ledgerKey = (run: string, entry: string) => `${run}.${encodeToken(entry)}`
+/** All entries of a run, for whoever lists or watches them. */
+export const ledgerKeys = (run: string) => `${run}.*`
 export const latestRunKey = 'latest'
 
 /** Keys of one kind: a word of their own, and what follows it. */

@@ -12,9 +12,19 @@ export interface EntryNames {
   readonly role: string
 }
 
+/** Of every configuration in force. */
+const byName = new WeakMap<readonly Entry[], ReadonlyMap<string, Entry>>()
+
+/** The entry of that name, without a search: it is asked for with every message. */
+export function entryNamed(entries: readonly Entry[], name: string): Entry | undefined {
+  const known = byName.get(entries) ?? new Map(entries.map((entry) => [entry.name, entry]))
+  byName.set(entries, known)
+  return known.get(name)
+}
+
 /** Throws Permanent `entry-unknown` when the configuration has no such entry, or has it with another experiment, role or service. */
 export function findEntry({ entries, file }: Pick<Site, 'entries' | 'file'>, about: EntryNames): Entry {
-  const entry = entries.find((one) => one.name === about.entry)
+  const entry = entryNamed(entries, about.entry)
   if (!entry) throw unknown(`${quote(about.entry)} is not in this daemon’s configuration ${file}.`)
   for (const what of ['experiment', 'role', 'service'] as const)
     if (entry[what] !== about[what])

@@ -4,6 +4,7 @@
 import type { Entry, Site } from '../../../shared/config/site.ts'
 import type { NewsKind } from '../../../shared/contracts/messages.ts'
 import { notifySubject } from '../../../shared/contracts/subjects.ts'
+import { entryNamed } from '../../../shared/work/find-entry.ts'
 import { type ChannelTo, channelsToAdmins, experimentHook } from '../channels/channels-of.ts'
 import { concernsExperiment } from '../failures/cause.ts'
 import type { News } from '../news/news.ts'
@@ -28,7 +29,7 @@ export function addresseesOf(all: readonly News[], site: Site): Addressee[] {
 
 /** True where nobody hears of this entry. */
 export function isMuted({ disableNotifications, entries }: Site, name: string | undefined): boolean {
-  return disableNotifications || (entries.find((entry) => entry.name === name)?.disableNotifications ?? false)
+  return disableNotifications || (entryNamed(entries, name ?? '')?.disableNotifications ?? false)
 }
 
 function administrators(site: Site, who: 'admin' | 'admin_test', news: readonly News[]): Addressee[] {

@@ -3,6 +3,7 @@ import type { Site } from '../../../shared/config/site.ts'
 import { cleanLine } from '../../../shared/contracts/one-sentence.ts'
 import { type CauseKind, type ReasonCode, reasonOf } from '../../../shared/contracts/reasons.ts'
 import { encodeToken } from '../../../shared/contracts/subjects.ts'
+import { entryNamed } from '../../../shared/work/find-entry.ts'
 import type { News } from '../news/news.ts'
 
 export interface Cause {
@@ -53,7 +54,7 @@ function nameOf(kind: CauseKind, thing: FailedThing, site: Pick<Site, 'entries'>
 
 /** Daemons of older versions do not say which Vault it was. */
 const vaultServerOf = (name: string, { entries }: Pick<Site, 'entries'>) =>
-  entries.find((entry) => entry.name === name)?.vaultServer ?? ''
+  entryNamed(entries, name)?.vaultServer ?? ''
 
 /** `vault.example.org` of `https://vault.example.org:8200`. */
 const hostOf = (server: string) => server.replace(/^\w+:\/\//, '').replace(/:\d+$/, '')

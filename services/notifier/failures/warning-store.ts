@@ -4,6 +4,7 @@ import type { Site } from '../../../shared/config/site.ts'
 import { time } from '../../../shared/contracts/messages.ts'
 import { pushSubject, storeSubject, warningKeys } from '../../../shared/contracts/subjects.ts'
 import { z } from '../../../shared/contracts/zod.ts'
+import { entryNamed } from '../../../shared/work/find-entry.ts'
 import type { Failing } from './consecutive-failures.ts'
 
 /** The value of a warning's key: people were warned, and not told that it is over. */
@@ -19,7 +20,7 @@ export type Warned = z.infer<typeof warned>
 
 /** The key of a warning of this target's token; undefined for what is no target, or is configured no more. */
 function warningKey({ entry, kind, name = '' }: Failing, { entries }: Site): string | undefined {
-  const configured = entries.find((one) => one.name === entry)
+  const configured = entryNamed(entries, entry)
   if (!configured || kind === 'refresh') return undefined
   return warningKeys.key((kind === 'node' ? pushSubject : storeSubject)(configured, name))
 }

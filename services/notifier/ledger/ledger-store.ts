@@ -6,13 +6,15 @@ import { inParallel } from '../../../shared/bus/in-parallel.ts'
 import { readValue } from '../../../shared/bus/read-value.ts'
 import { isRunId } from '../../../shared/contracts/run-id.ts'
 import { ledgerKey, runKey } from '../../../shared/contracts/subjects.ts'
-import { hasEnded, type LedgerRow, type LedgerRun, ledgerRow, ledgerRun } from './ledger.ts'
+import { type LedgerRow, type LedgerRun, ledgerRun, withPart } from './ledger.ts'
 import { openRunList } from './open-runs.ts'
+import { openRows, type Rows } from './rows.ts'
 
-export interface LedgerStore {
+export interface LedgerStore extends Omit<Rows, 'forget'> {
   /** Runs that have not finished, oldest first, whichever notifier heard of them. */
   openRuns(): Promise<readonly LedgerRun[]>
-  startRun(run: LedgerRun, rows: readonly LedgerRow[]): Promise<void>
+  /** Answers how the run is now. Of one whose plan comes in parts this is called for each. */
+  startRun(run: LedgerRun, rows: readonly LedgerRow[]): Promise<LedgerRun>
   /** Marks the run as finished; the second time changes nothing. */
   finishRun(run: string, at: string): Promise<void>
   readRun(run: string): Promise<LedgerRun | undefined>
@@ -22,15 +24,6 @@ export interface LedgerStore {
   latestRuns(count: number): Promise<readonly LedgerRun[]>
   /** The other runs that were under way while this one was, or started after it; oldest first. */
   runsBeside(run: LedgerRun): Promise<readonly LedgerRun[]>
-  readRow(run: string, entry: string): Promise<LedgerRow | undefined>
-  readRows(run: LedgerRun): Promise<LedgerRow[]>
-  /** Changes a row, and answers how it is now, if there is one; the change may be tried several times. */
-  changeRow(run: string, entry: string, change: (row: LedgerRow) => LedgerRow): Promise<LedgerRow | undefined>
-  /**
-   * True when every row of the run has ended. Rows known to have ended are not read again until all seem to have: a late
-   * token opens a row again, and another replica may have seen it.
-   */
-  allEnded(run: LedgerRun): Promise<boolean>
 }
 
 /** How much older a run can be that is still under way (milliseconds). */
@@ -41,7 +34,7 @@ export async function openLedger(runs: KV): Promise<LedgerStore> {
   const open = await openRunList(runs, findOpenRuns)
   /** What never changes of a run, except that it finishes. */
   const heads = new Map<string, LedgerRun>()
-  const ended = new Map<string, Set<string>>()
+  const rows = openRows(runs)
 
   async function findOpenRuns(): Promise<string[]> {
     const all = await inParallel(await runIds(), readRun)
@@ -60,21 +53,8 @@ export async function openLedger(runs: KV): Promise<LedgerStore> {
 
   async function headOf(run: string): Promise<LedgerRun | undefined> {
     const head = heads.get(run) ?? (await readRun(run))
-    if (head && !head.finished) heads.set(run, head)
+    if (head && !head.finished && !head.missing) heads.set(run, head)
     return head
-  }
-
-  async function readRow(run: string, entry: string): Promise<LedgerRow | undefined> {
-    return (await readValue(runs, ledgerKey(run, entry), ledgerRow)).value
-  }
-
-  async function rowHasEnded(run: string, entry: string): Promise<boolean> {
-    if (ended.get(run)?.has(entry)) return true
-    const row = await readRow(run, entry)
-    // One that somebody has overwritten will never end.
-    if (row && !hasEnded(row)) return false
-    ended.set(run, (ended.get(run) ?? new Set()).add(entry))
-    return true
   }
 
   return {
@@ -82,14 +62,16 @@ export async function openLedger(runs: KV): Promise<LedgerStore> {
       const found = await inParallel(await open.read(), headOf)
       return found.filter((run) => run !== undefined)
     },
+    ...rows,
     readRun,
-    async startRun(run, rows) {
-      await inParallel(rows, (row) => createOnce(runs, ledgerKey(row.run, row.entry), row))
-      await createOnce(runs, runKey(run.run), run)
-      if (!(await readRun(run.run))?.finished) await open.add(run.run)
+    async startRun(run, begun) {
+      await inParallel(begun, (row) => createOnce(runs, ledgerKey(row.run, row.entry), row))
+      const now = await changeValue(runs, runKey(run.run), ledgerRun, (before) => withPart(before, run))
+      if (!now?.finished) await open.add(run.run)
+      return now ?? run
     },
     async finishRun(run, at) {
-      ended.delete(run)
+      rows.forget(run)
       heads.delete(run)
       await changeValue(runs, runKey(run), ledgerRun, (head) =>
         head && !head.finished ? { ...head, finished: at } : head,
@@ -108,19 +90,6 @@ export async function openLedger(runs: KV): Promise<LedgerStore> {
       const near = (await runIds()).filter((id) => id !== run.run && decodeTime(id) >= oldest)
       const found = await inParallel(near, readRun)
       return found.filter((one) => one !== undefined).filter((one) => one.deadline >= run.started)
-    },
-    readRow,
-    async readRows(run) {
-      const rows = await inParallel(run.entries, (entry) => readRow(run.run, entry))
-      return rows.filter((row) => row !== undefined)
-    },
-    changeRow: (run, entry, change) =>
-      changeValue(runs, ledgerKey(run, entry), ledgerRow, (before) => before && change(before)),
-    async allEnded(run) {
-      for (const entry of run.entries) if (!(await rowHasEnded(run.run, entry))) return false
-      ended.delete(run.run)
-      for (const entry of run.entries) if (!(await rowHasEnded(run.run, entry))) return false
-      return true
     },
   }
 }

@@ -56,12 +56,31 @@ export const ledgerRun = z.object({
   started: time,
   deadline: time,
   mode: runMode,
-  entries: z.array(z.string()),
+  entries: z.array(z.string()).describe('As far as its plan was heard.'),
+  missing: z.array(z.int()).describe('Parts of its plan that were not heard yet.').optional(),
   traceId: z.string().optional(),
   spanId: z.string().describe('Where the run’s trace came by: what the clock brings hangs there.').optional(),
   finished: time.optional(),
 })
 export type LedgerRun = z.infer<typeof ledgerRun>
+
+/** What one message of its plan says of a run. */
+export function runOf({ run, at, deadline, mode, entries, part }: RunStarted): LedgerRun {
+  const parts = Array.from({ length: part?.of ?? 0 }, (_, index) => index + 1)
+  const missing = parts.filter((number) => number !== part?.number)
+  const names = entries.map(({ entry }) => entry)
+  return { run, started: at, deadline, mode, entries: names, ...(missing.length > 0 && { missing }) }
+}
+
+/** A run with another part of its plan; the same where there is nothing new. */
+export function withPart(run: LedgerRun | undefined, part: LedgerRun): LedgerRun {
+  if (!run) return part
+  const missing = run.missing?.filter((number) => part.missing?.includes(number)) ?? []
+  if (missing.length === (run.missing?.length ?? 0)) return run
+  const { missing: _, ...known } = run
+  const entries = [...new Set([...run.entries, ...part.entries])]
+  return { ...known, entries, ...(missing.length > 0 && { missing }) }
+}
 
 /** In the place of a run's id where there is none: smaller than every one. */
 export const beforeAllRuns = '0'.repeat(26)

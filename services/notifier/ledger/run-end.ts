@@ -16,8 +16,9 @@ import type { LedgerStore } from './ledger-store.ts'
 export async function endOverdueRuns(ledger: LedgerStore, now: Date, handledUntil: Date): Promise<Fact[]> {
   const events: Fact[] = []
   for (const run of await ledger.openRuns()) {
-    if (Date.parse(run.deadline) <= handledUntil.getTime()) await endWhatWaits(run, ledger, timestamp(now))
-    events.push(...(await finishedIfEnded(run, ledger)))
+    const isOverdue = Date.parse(run.deadline) <= handledUntil.getTime()
+    if (isOverdue) await endWhatWaits(run, ledger, timestamp(now))
+    events.push(...(await finishedIfEnded(run, ledger, isOverdue)))
   }
   return events
 }
@@ -26,10 +27,11 @@ async function endWhatWaits(run: LedgerRun, ledger: LedgerStore, at: string): Pr
   const waiting = (await ledger.readRows(run)).filter((row) => !hasEnded(row))
   if (waiting.length === 0) return
   const beside = (await ledger.runsBeside(run)).filter((other) => mayHaveTaken(other, run))
+  const entriesOf = new Map(beside.map(({ run: other, entries }) => [other, new Set(entries)]))
   await inParallel(waiting, async ({ entry }) => {
     const others: LedgerRow[] = []
-    for (const { run: other } of beside.filter(({ entries }) => entries.includes(entry))) {
-      const row = await ledger.readRow(other, entry)
+    for (const [other, entries] of entriesOf) {
+      const row = entries.has(entry) ? await ledger.readRow(other, entry) : undefined
       if (row) others.push(row)
     }
     await ledger.changeRow(run.run, entry, (row) => {
@@ -45,9 +47,15 @@ async function endWhatWaits(run: LedgerRun, ledger: LedgerStore, at: string): Pr
 const mayHaveTaken = (other: LedgerRun, run: LedgerRun) =>
   other.run > run.run || isWeaker(run.mode, other.mode)
 
-/** `run.finished`, where every target of the run has ended. */
-export async function finishedIfEnded(run: LedgerRun, ledger: LedgerStore): Promise<Fact[]> {
-  return (await ledger.allEnded(run)) ? [finishedEvent(run, await ledger.readRows(run))] : []
+/** `run.finished`, where every target of the run has ended. A plan whose rest did not come is waited for until its deadline. */
+export async function finishedIfEnded(
+  run: LedgerRun,
+  ledger: LedgerStore,
+  isOverdue = false,
+): Promise<Fact[]> {
+  if (run.missing && !isOverdue) return []
+  const rows = await ledger.endedRows(run)
+  return rows ? [finishedEvent(run, rows)] : []
 }
 
 function finishedEvent({ run, started, mode, traceId, spanId }: LedgerRun, rows: readonly LedgerRow[]): Fact {

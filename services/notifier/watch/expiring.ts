@@ -1,5 +1,6 @@
 /** Decides which tokens people are warned of: those that end soon and are not replaced, and again at each halving. Pure. */
 import type { Entry, Site } from '../../../shared/config/site.ts'
+import { entryNamed } from '../../../shared/work/find-entry.ts'
 import type { TargetRecord } from '../../../shared/work/target-record.ts'
 import type { Warned } from '../failures/warning-store.ts'
 
@@ -66,7 +67,7 @@ export function entryOfTarget(
   site: Pick<Site, 'entries'>,
   credds: readonly string[] | undefined,
 ): Entry | undefined {
-  const entry = site.entries.find(({ name }) => name === record.entry)
+  const entry = entryNamed(site.entries, record.entry)
   if (!entry || record.target === undefined) return undefined
   const wanted = key.startsWith('push.') ? entry.nodes : (entry.credds ?? credds)
   const isGone =

@@ -22,7 +22,8 @@ export function breaksSilence(
   rows: readonly LedgerRow[],
   { entries }: Pick<Site, 'entries'>,
 ): boolean {
-  const isFull = run.mode.push && entries.every(({ name }) => run.entries.includes(name))
+  const inRun = new Set(run.entries)
+  const isFull = run.mode.push && entries.every(({ name }) => inRun.has(name))
   return isFull && rows.some(({ refresh }) => refresh.state === 'done' || refresh.state === 'failed')
 }
 

@@ -3,6 +3,7 @@ import type { KV } from '@nats-io/kv'
 import type { Entry, Site } from '../../../shared/config/site.ts'
 import { encodeToken, refreshSubject, warningKeys } from '../../../shared/contracts/subjects.ts'
 import { z } from '../../../shared/contracts/zod.ts'
+import { entryNamed } from '../../../shared/work/find-entry.ts'
 import { readTargets, type TargetRecord } from '../../../shared/work/target-record.ts'
 import type { CauseCount, FailureCount } from '../failures/consecutive-failures.ts'
 import { failingKey, type Kept, readFailures } from '../failures/failure-store.ts'
@@ -49,7 +50,7 @@ export async function watchExpiry(deps: ExpiryDeps, now: Date): Promise<void> {
 
 /** The credds that the entry's last token was for: one the collector does not name any more needs no token. */
 function creddsOf(records: ReadonlyMap<string, TargetRecord>, entry: string, site: Site) {
-  const configured = site.entries.find(({ name }) => name === entry)
+  const configured = entryNamed(site.entries, entry)
   const ended = configured && records.get(refreshSubject(configured))?.ended
   const [message] = ended?.kind === 'done' ? ended.messages : []
   return z.object({ credds: z.array(z.string()) }).safeParse(message?.body).data?.credds

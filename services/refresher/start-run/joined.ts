@@ -1,4 +1,5 @@
 /** A weaker run never takes over from a fuller one that is under way: its answer names the entries it leaves alone. */
+import { createHash } from 'node:crypto'
 import { isDeepStrictEqual } from 'node:util'
 import type { KV } from '@nats-io/kv'
 import { inParallel } from '../../../shared/bus/in-parallel.ts'
@@ -28,10 +29,14 @@ const ledgerEntry = z.object({
 const unwrittenMs = 10_000
 
 /** The run that was started last, as its own plan says: it may not be in the ledger yet, or there is no notifier to write it there. */
-const startedPlan = runStarted.transform(({ run, at, deadline, mode, entries }) => ({
-  ...{ run, at, deadline, mode },
-  entries: entries.map(({ entry }) => entry),
-}))
+const startedPlan = runStarted.transform(({ run, at, deadline, mode, entries, part }) => {
+  const names = entries.map(({ entry }) => entry)
+  return { ...{ run, at, deadline, mode }, entries: names, plan: part?.plan ?? planDigest(names) }
+})
+
+/** The same for the same entries in the same order, however many messages they come in. */
+export const planDigest = (names: readonly string[]): string =>
+  createHash('sha256').update(JSON.stringify(names)).digest('hex')
 
 /**
  * The entries that a fuller run is still working on: entry → that run. A run that has finished or is past its deadline leaves
@@ -53,8 +58,13 @@ export async function findJoined(
   for (const head of heads) {
     if (head.finished || Date.parse(head.deadline ?? '') <= now.getTime() || !isWeaker(mode, head.mode))
       continue
-    for (const { name } of entries.filter(({ name: entry }) => head.entries.includes(entry)))
-      if (head === planned || (await isWaiting(runs, head.run, name))) joined[name] = head.run
+    const inRun = new Set(head.entries)
+    const both = entries.filter(({ name }) => inRun.has(name))
+    const waits = await inParallel(
+      both,
+      async ({ name }) => head === planned || isWaiting(runs, head.run, name),
+    )
+    for (const [index, { name }] of both.entries()) if (waits[index]) joined[name] = head.run
   }
   return joined
 }
@@ -73,19 +83,23 @@ export async function findIdentical(
   const startedLast = await askLast()
   const last = startedLast && readMessage(startedPlan, startedLast)
   if (!last || Date.parse(last.deadline) <= now.getTime()) return undefined
-  const isSame =
-    isDeepStrictEqual(last.mode, mode) &&
-    isDeepStrictEqual(
-      last.entries,
-      entries.map(({ name }) => name),
-    )
-  if (!isSame) return undefined
+  const names = entries.map(({ name }) => name)
+  if (!isDeepStrictEqual(last.mode, mode) || last.plan !== planDigest(names)) return undefined
   const { value: head, revision } = await readValue(runs, runKey(last.run), ledgerHead)
   if (revision === 0) return now.getTime() - Date.parse(last.at) < unwrittenMs ? last.run : undefined
   if (!head || head.finished) return undefined
-  const rows = await inParallel(last.entries, (entry) => readRow(runs, last.run, entry))
-  return rows.every((row) => row?.refresh.state === 'waiting') ? last.run : undefined
+  const isAsItWas = async (entry: string) =>
+    (await readRow(runs, last.run, entry))?.refresh.state === 'waiting'
+  // Of a long plan some have ended long before all were looked at.
+  for (let from = 0; from < names.length; from += atOnce) {
+    const some = await inParallel(names.slice(from, from + atOnce), isAsItWas)
+    if (!some.every(Boolean)) return undefined
+  }
+  return last.run
 }
+
+/** Rows read before what they say is looked at. */
+const atOnce = 256
 
 async function readHeads(runs: KV): Promise<z.infer<typeof ledgerHead>[]> {
   const heads: z.infer<typeof ledgerHead>[] = []

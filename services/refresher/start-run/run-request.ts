@@ -3,7 +3,8 @@
 import type { KV } from '@nats-io/kv'
 import { closest } from 'fastest-levenshtein'
 import type { Bus } from '../../../shared/bus/connect.ts'
-import { publish } from '../../../shared/bus/publish.ts'
+import { type Fact, publishAll } from '../../../shared/bus/publish.ts'
+import { cutIntoPages } from '../../../shared/bus/requests/page.ts'
 import { parseRequest } from '../../../shared/bus/requests/parse-request.ts'
 import { RequestError } from '../../../shared/bus/requests/serve-requests.ts'
 import { formatProblem, type Problem } from '../../../shared/config/read/problem.ts'
@@ -14,7 +15,7 @@ import { runSubject, streams } from '../../../shared/contracts/subjects.ts'
 import { z } from '../../../shared/contracts/zod.ts'
 import { setStage } from '../../../shared/telemetry/metrics/stages.ts'
 import { inRootSpan } from '../../../shared/telemetry/traces/root-span.ts'
-import { findIdentical, findJoined } from './joined.ts'
+import { findIdentical, findJoined, planDigest } from './joined.ts'
 import { mintRunId } from './mint-run-id.ts'
 import { openRunLimit, type RunLimit } from './run-limit.ts'
 
@@ -41,6 +42,8 @@ export interface RunAnswer {
   readonly entries: readonly string[]
   /** Entries left to a fuller run that is under way: entry → that run. */
   readonly joined: Readonly<Record<string, string>>
+  /** How many entries besides are in the run, where one message cannot name them all; absent: none. */
+  readonly more?: number
 }
 
 export interface RunDeps {
@@ -66,7 +69,7 @@ export function openRunRequests(
     const request = readRequest(body, deps)
     const { wanted, mode } = request
     const same = await findIdentical(wanted, mode, deps.runs, () => askLast(deps.bus))
-    if (same) return { run: same, entries: wanted.map(({ name }) => name), joined: {} }
+    if (same) return answerOf(same, wanted, {})
     limit.take()
     return startWanted(request, 'request', deps, () => mintRunId(deps.runs), begun)
   }
@@ -110,11 +113,30 @@ async function startWanted(
   const joined = await findJoined(wanted, mode, deps.runs, () => askLast(deps.bus))
   const entries = wanted.filter(({ name }) => !(name in joined))
   const run = await mint()
-  const started = startedEvent(run, trigger, mode, entries, site, deps.problems?.() ?? [])
-  await inRootSpan('run', run, () => publish(deps.bus, started))
+  const started = startedEvents(run, trigger, mode, entries, site, deps.problems?.() ?? [])
+  await inRootSpan('run', run, () => publishAll(deps.bus, started))
   setStage('token-push', 'setup', (performance.now() - begun) / 1_000)
-  return { run, entries: entries.map(({ name }) => name), joined }
+  return answerOf(run, entries, joined)
 }
+
+/** As much as fits into one message: of what was joined at least one entry of each run, so that every run is named. Pure. */
+export function answerOf(run: string, entries: readonly Entry[], joined: RunAnswer['joined']): RunAnswer {
+  const [named = []] = cutIntoPages(
+    entries.map(({ name }) => name),
+    mostOfAnswer,
+  )
+  const [shown = []] = cutIntoPages(Object.entries(joined), mostOfAnswer)
+  const byRun = Map.groupBy(Object.entries(joined), ([, other]) => other)
+  const more = entries.length - named.length
+  return {
+    ...{ run, entries: named },
+    joined: Object.fromEntries([...shown, ...byRun.values().flatMap(([first]) => (first ? [first] : []))]),
+    ...(more > 0 && { more }),
+  }
+}
+
+/** Of the entries, and of those that were joined (bytes): both fit into one message. */
+const mostOfAnswer = 400 * 1024
 
 /** The entries a request names; unknown ones are refused with the nearest known, and so is a request that names none. Pure. */
 export function chooseEntries(
@@ -157,17 +179,18 @@ function describeUnknown(unknown: readonly string[], names: readonly string[]): 
 const nearest = (name: string, known: readonly string[]) =>
   known.length === 0 ? ': none is configured.' : `; did you mean ${closest(name.toLowerCase(), [...known])}?`
 
-function startedEvent(
+/** The plan, in as many messages as it needs. */
+export function startedEvents(
   run: string,
   trigger: RunStarted['trigger'],
   mode: RunMode,
   entries: readonly Entry[],
-  site: Site,
+  site: Pick<Site, 'timeouts' | 'hash'>,
   wrong: readonly Problem[],
-) {
+): Fact[] {
   const problems = wrong.filter(({ severity }) => severity === 'error')
   const now = new Date()
-  const body: RunStarted = {
+  const whole: Omit<RunStarted, 'entries'> = {
     ...envelope(timestamp(now)),
     run,
     deadline: timestamp(new Date(now.getTime() + site.timeouts.globalMs)),
@@ -175,11 +198,17 @@ function startedEvent(
     trigger,
     mode,
     ...(problems.length > 0 && { configProblems: problems.slice(0, toldProblems).map(formatProblem) }),
-    entries: entries.map(({ name, service, experiment, role, nodes }) => ({
-      entry: name,
-      ...{ service, experiment, role },
-      nodes: [...nodes],
-    })),
   }
-  return { kind: 'fact' as const, subject: runSubject('started'), id: `${run}.started`, body }
+  const planned = entries.map(({ name, service, experiment, role, nodes }) => ({
+    entry: name,
+    ...{ service, experiment, role },
+    nodes: [...nodes],
+  }))
+  const plan = planDigest(entries.map(({ name }) => name))
+  return cutIntoPages(planned).map((some, index, { length: of }) => {
+    const part = of > 1 ? { part: { number: index + 1, of, plan } } : {}
+    const body: RunStarted = { ...whole, ...part, entries: [...some] }
+    const id = index === 0 ? `${run}.started` : `${run}.started.${index + 1}`
+    return { kind: 'fact', subject: runSubject('started'), id, body }
+  })
 }

@@ -42,7 +42,8 @@ export async function findUnfinishedFullRun(
     if (!isRunId(key) || decodeTime(key) < oldest) continue
     const { value: head } = await readValue(runs, key, ledgerHead)
     if (!head || head.finished || !head.mode.push || !head.mode.notify) continue
-    const isFull = entries.every(({ name }) => head.entries.includes(name))
+    const inRun = new Set(head.entries)
+    const isFull = entries.every(({ name }) => inRun.has(name))
     if (isFull && Date.parse(head.deadline ?? '') > now) return head.run
   }
   return undefined

@@ -105,13 +105,28 @@ describe('the ledger in its bucket', () => {
       { ...startedRow(run), entry: 'b' },
     ])
     await one.changeRow(run, 'a', (row) => applyEvent(row, failed(1, 'refresh', undefined, { run })))
-    assert.equal(await one.allEnded(runOf(run, ['a', 'b'])), false)
+    assert.equal(await one.endedRows(runOf(run, ['a', 'b'])), undefined)
     await two.changeRow(run, 'a', (row) => applyEvent(row, ready(2, [], run)))
     await one.changeRow(run, 'b', (row) => applyEvent(row, failed(3, 'refresh', undefined, { run })))
-    assert.equal(await one.allEnded(runOf(run, ['a', 'b'])), false)
+    assert.equal(await one.endedRows(runOf(run, ['a', 'b'])), undefined)
     for (const node of ['n1', 'n2'])
       await two.changeRow(run, 'a', (row) => applyEvent(row, pushed(4, node, run)))
-    assert.equal(await one.allEnded(runOf(run, ['a', 'b'])), true)
+    assert.equal((await one.endedRows(runOf(run, ['a', 'b'])))?.length, 2)
+  })
+
+  it('gives the rows of many entries in the order of the plan, without those that are not there', async () => {
+    const store = await openLedger(runs)
+    const run = newRun()
+    const entries = Array.from({ length: 100 }, (_, n) => `dune-${99 - n}_production`)
+    await store.startRun(
+      runOf(run, entries),
+      entries.slice(1).map((entry) => ({ ...startedRow(run), entry })),
+    )
+    const rows = await store.readRows(runOf(run, entries))
+    assert.deepEqual(
+      rows.map(({ entry }) => entry),
+      entries.slice(1),
+    )
   })
 
   it('says of a row that is not there that it is not', async () => {
@@ -172,6 +187,41 @@ describe('the notifier’s handler', () => {
     await handle(await depsOf(), 'run.finished', finished?.body ?? {})
     assert.deepEqual(await toldBy(deps), [])
     assert.ok((await deps.ledger.readRun(run))?.finished)
+  })
+
+  describe('of a plan in two parts', () => {
+    const nova = { ...dune, entry: 'nova_production', experiment: 'nova', service: 'nova_production' }
+    const partOf = (run: string, number: number): RunStarted => ({
+      ...startedEvent(run),
+      part: { number, of: 2, plan: 'x' },
+      entries: [{ ...(number === 1 ? dune : nova), nodes: ['n1'] }],
+    })
+    const servedIn = async (deps: NotifierDeps, run: string) => {
+      assert.deepEqual(await tell(deps, ready(1, [], run)), [])
+      return tell(deps, pushed(2, 'n1', run))
+    }
+
+    it('ends the run when both were heard, in any order and twice, and all of both has ended', async () => {
+      const deps = await depsOf()
+      const run = newRun()
+      for (const number of [1, 1]) await handle(deps, 'run.started', partOf(run, number))
+      assert.deepEqual(await servedIn(deps, run), [])
+      const late = await handle(await depsOf(), 'run.started', partOf(run, 2))
+      assert.deepEqual(late, [])
+      const body = { ...failed(3, 'refresh', undefined, { run }).body, ...nova }
+      const [finished] = await handle(deps, 'token.failed.nova.production', body)
+      assert.deepEqual(totalsIn(finished), { done: 1, failed: 1, superseded: 0, unfinished: 0 })
+      assert.deepEqual((await deps.ledger.readRun(run))?.entries, [dune.entry, nova.entry])
+    })
+
+    it('ends it at its deadline where the other part never came', async () => {
+      const deps = await depsOf()
+      const run = newRun()
+      await handle(deps, 'run.started', partOf(run, 1))
+      await servedIn(deps, run)
+      const [finished] = await endOverdueRuns(deps.ledger, new Date(at(6)), new Date(at(6)))
+      assert.deepEqual(totalsIn(finished), { done: 1, failed: 0, superseded: 0, unfinished: 0 })
+    })
   })
 
   it('keeps a result whose run it has not heard of yet, since its start may lie with a notifier that was killed', async () => {
