@@ -5,7 +5,7 @@ import { consuming } from '../../shared/work/consume/consume.ts'
 import { startClock } from './clock.ts'
 import { startDigests } from './digest/start-digests.ts'
 import { handleFact, schemaOfFact } from './handle.ts'
-import { readStatus } from './ledger/answer-status.ts'
+import { openStatusAnswers } from './ledger/answer-status.ts'
 import { openLedger } from './ledger/ledger-store.ts'
 import { followFreshness } from './metrics/freshness.ts'
 import { measureFact, recallFinished } from './metrics/measure.ts'
@@ -57,7 +57,7 @@ await runDaemon('notifier', {
           concurrency: 1,
         }),
       ],
-      endpoints: [{ name: 'status', subject: requests.status, answer: (body) => readStatus(body, ledger) }],
+      endpoints: [{ name: 'status', subject: requests.status, answer: openStatusAnswers(ledger) }],
       loops: [
         ...(hasMetrics ? [() => followFreshness(deps, site, log)] : []),
         () => startClock({ ...deps, wake: digests.wake }, log),

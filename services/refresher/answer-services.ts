@@ -1,12 +1,13 @@
 /** Answers `managed-tokens.services`: per entry what is configured, and how its targets stand. */
 import type { KV } from '@nats-io/kv'
+import { inParallel } from '../../shared/bus/in-parallel.ts'
 import { cutIntoPages } from '../../shared/bus/requests/page.ts'
 import { parseRequest } from '../../shared/bus/requests/parse-request.ts'
-import type { Site } from '../../shared/config/site.ts'
+import type { Entry, Site } from '../../shared/config/site.ts'
 import { z } from '../../shared/contracts/zod.ts'
 import { readUid } from '../../shared/predecessor/known-uids.ts'
 import { type ServiceStatus, statusOf } from '../../shared/work/service-status.ts'
-import { readTargets } from '../../shared/work/target-record.ts'
+import { readTargetsOf } from '../../shared/work/target-record.ts'
 
 const servicesRequest = z.strictObject({ page: z.int().min(1).default(1) })
 
@@ -29,11 +30,26 @@ export async function listServices(
   { site, targets, uids }: ServicesDeps,
 ): Promise<ServicesAnswer> {
   const { page } = parseRequest(servicesRequest, body)
-  const records = Map.groupBy(await readTargets(targets), ([, record]) => record.entry)
-  const status = async (entry: Site['entries'][number]) => {
+  // By the configuration alone, so that a page is the same whatever happens meanwhile, and only its own targets are read.
+  const pages = cutIntoPages(site().entries, mostOfPage, sizeOf)
+  const entries = pages[page - 1] ?? []
+  const records = await readTargetsOf(targets, entries)
+  const services = await inParallel(entries, async (entry) => {
     const known = entry.desiredUid === undefined ? await readUid(uids, entry.account) : undefined
     return statusOf(entry, records.get(entry.name) ?? [], known?.uid)
-  }
-  const pages = cutIntoPages(await Promise.all(site().entries.map(status)))
-  return { services: pages[page - 1] ?? [], page, pages: pages.length }
+  })
+  return { services, page, pages: pages.length }
+}
+
+/** Of what {@link sizeOf} gives: a page fits into one message, and takes a fraction of a second. */
+const mostOfPage = 512 * 1024
+/** Of any entry: a page has some hundred of them, each with its targets to read. */
+const least = 4 * 1024
+/** How many credds a collector names at most, in the reckoning. */
+const assumedCredds = 10
+
+/** How long the answer about an entry may become: every target named twice, and three dates for each credd. */
+function sizeOf({ nodes, credds }: Entry): number {
+  const stores = credds ? credds.length : assumedCredds
+  return Math.max(least, 1024 + 2 * JSON.stringify([nodes, credds]).length + 200 * stores)
 }

@@ -7,7 +7,7 @@ import type { Bucket, KV, KvEntry } from '@nats-io/kv'
 /** The keys that `filter` (NATS wildcards) names, each with its value as it was when asked or newer; deleted ones too. */
 export async function readBucket(kv: KV, filter = '>'): Promise<ReadonlyMap<string, KvEntry>> {
   const found = new Map<string, KvEntry>()
-  const unread = await keysOf(kv, filter)
+  const unread = await listKeys(kv, filter)
   if (unread.size === 0) return found
   for await (const entry of await kv.history({ key: filter })) {
     found.set(entry.key, entry)
@@ -17,8 +17,11 @@ export async function readBucket(kv: KV, filter = '>'): Promise<ReadonlyMap<stri
   return found
 }
 
-/** As the server knows them at this moment. */
-async function keysOf(kv: KV, filter: string): Promise<Set<string>> {
+/**
+ * The keys alone, as the server knows them at this moment, deleted ones too. The client's `keys` waits for the last of them,
+ * for ever where that disappears meanwhile.
+ */
+export async function listKeys(kv: KV, filter: string): Promise<Set<string>> {
   // What opens a bucket makes one of these, and its type does not say so.
   const bucket = kv as Bucket
   const prefixLength = bucket.fullKeyName('>').length - 1

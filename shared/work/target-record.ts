@@ -1,11 +1,14 @@
 /** What the bucket `targets` says of a target: who has it, how it went there last, and what was told of that. */
 import type { KV } from '@nats-io/kv'
+import { inParallel } from '../bus/in-parallel.ts'
 import type { Outgoing } from '../bus/publish.ts'
-import { readBucket } from '../bus/read-bucket.ts'
-import { valueIn } from '../bus/read-value.ts'
+import { listKeys, readBucket } from '../bus/read-bucket.ts'
+import { readValue, valueIn } from '../bus/read-value.ts'
+import type { Entry } from '../config/site.ts'
 import type { Failure } from '../contracts/errors.ts'
 import { reasonCode, time } from '../contracts/messages.ts'
 import { runId } from '../contracts/run-id.ts'
+import { type EntryName, pushSubject, refreshSubject, storeSubject } from '../contracts/subjects.ts'
 import { z } from '../contracts/zod.ts'
 
 /** A fact about a token, as it was published: nothing else is ever published again from here. */
@@ -74,6 +77,31 @@ export function ofTarget(record: TargetRecord, key: string): TargetRecord {
     ended.messages.every(({ subject }) => subject.endsWith(`.${experiment}.${role}`))
   return isOurs ? record : rest
 }
+
+/** The records of some entries' targets, by key, for each entry. */
+export async function readTargetsOf(
+  targets: KV,
+  entries: readonly Entry[],
+): Promise<ReadonlyMap<string, readonly (readonly [string, TargetRecord])[]>> {
+  // Which credds they have, only their records say.
+  const isAsked = entries.some(({ credds, tokenGetter }) => !credds && tokenGetter === 'storeAndGetToken')
+  const stores = Map.groupBy(isAsked ? await listKeys(targets, 'store.>') : [], (key) =>
+    key.slice(0, key.lastIndexOf('.')),
+  )
+  const keys = entries.flatMap((entry) => [
+    refreshSubject(entry),
+    ...entry.nodes.map((node) => pushSubject(entry, node)),
+    ...(entry.credds?.map((credd) => storeSubject(entry, credd)) ?? stores.get(storesOf(entry)) ?? []),
+  ])
+  const found = await inParallel(keys, async (key) => {
+    const { value } = await readValue(targets, key, targetRecord)
+    return value ? [[key, value] as const] : []
+  })
+  return Map.groupBy(found.flat(), ([, { entry }]) => entry)
+}
+
+/** What the keys of an entry's stores begin with. */
+const storesOf = (entry: EntryName) => refreshSubject(entry).replace('refresh', 'store')
 
 /** Every record by key, in one pass: asking for ten thousand one by one takes longer than an answer may. */
 export async function readTargets(targets: KV): Promise<ReadonlyMap<string, TargetRecord>> {

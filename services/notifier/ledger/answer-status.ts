@@ -26,17 +26,43 @@ export interface RunStatus {
 }
 
 /** The ledger of one run, a page of it. Throws RequestError when there is no such run. */
-export async function readStatus(body: unknown, ledger: LedgerStore): Promise<RunStatus> {
-  const request = parseRequest(statusRequest, body)
+export type StatusAnswer = (body: unknown) => Promise<RunStatus>
+
+/** How long the pages of a run are kept for whoever asks for the next one (milliseconds). */
+const keptMs = 20_000
+
+/** Answers each first page anew, and the ones behind it with what was true then: whoever reads all of them sees one moment. */
+export function openStatusAnswers(ledger: LedgerStore): StatusAnswer {
+  let kept: { readonly run: string; readonly whole: Whole } | undefined
+  let forget: NodeJS.Timeout | undefined
+  return async (body) => {
+    const request = parseRequest(statusRequest, body)
+    const known = request.page > 1 && kept?.run === request.run?.toUpperCase() ? kept?.whole : undefined
+    const whole = known ?? (await readWhole(request, ledger))
+    clearTimeout(forget)
+    kept = { run: whole.status.run, whole }
+    forget = setTimeout(() => {
+      kept = undefined
+    }, keptMs).unref()
+    const { status, pages } = whole
+    return { ...status, page: request.page, pages: pages.length, entries: pages[request.page - 1] ?? [] }
+  }
+}
+
+interface Whole {
+  readonly status: RunStatus
+  readonly pages: readonly (readonly LedgerRow[])[]
+}
+
+async function readWhole(request: z.output<typeof statusRequest>, ledger: LedgerStore): Promise<Whole> {
   const id = request.run?.toUpperCase() ?? (await ledger.latestRun())
   if (id === undefined)
     throw new RequestError('no-run', 'There has been no run yet: start one with managed-tokens run.')
   const run = isValid(id) ? await ledger.readRun(id) : undefined
   if (!run)
     throw new RequestError('unknown-run', `No run ${request.run ?? id} in the ledger: it keeps two weeks.`)
-  const whole = wholeStatus(run, await ledger.readRows(run))
-  const pages = cutIntoPages(whole.entries)
-  return { ...whole, page: request.page, pages: pages.length, entries: pages[request.page - 1] ?? [] }
+  const status = wholeStatus(run, await ledger.readRows(run))
+  return { status: { ...status, entries: [] }, pages: cutIntoPages(status.entries) }
 }
 
 /** A run with all its rows, on one page. Pure. */

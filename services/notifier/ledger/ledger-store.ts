@@ -3,6 +3,7 @@ import type { KV } from '@nats-io/kv'
 import { decodeTime } from 'ulid'
 import { attempt, changeValue } from '../../../shared/bus/compare-and-set.ts'
 import { inParallel } from '../../../shared/bus/in-parallel.ts'
+import { listKeys } from '../../../shared/bus/read-bucket.ts'
 import { readValue } from '../../../shared/bus/read-value.ts'
 import { isRunId } from '../../../shared/contracts/run-id.ts'
 import { ledgerKey, runKey } from '../../../shared/contracts/subjects.ts'
@@ -42,9 +43,7 @@ export async function openLedger(runs: KV): Promise<LedgerStore> {
   }
 
   async function runIds(): Promise<string[]> {
-    const ids: string[] = []
-    for await (const key of await runs.keys('*')) if (isRunId(key)) ids.push(key)
-    return ids.sort()
+    return [...(await listKeys(runs, '*'))].filter(isRunId).sort()
   }
 
   async function readRun(run: string): Promise<LedgerRun | undefined> {

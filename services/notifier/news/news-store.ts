@@ -2,6 +2,7 @@
 import type { KV } from '@nats-io/kv'
 import { attempt, writeAt } from '../../../shared/bus/compare-and-set.ts'
 import { inParallel } from '../../../shared/bus/in-parallel.ts'
+import { readBucket } from '../../../shared/bus/read-bucket.ts'
 import { isKey, readText, readValue } from '../../../shared/bus/read-value.ts'
 import { time } from '../../../shared/contracts/messages.ts'
 import { batchKey, newsKeys, toldKeys } from '../../../shared/contracts/subjects.ts'
@@ -47,8 +48,10 @@ export async function addNews(runs: KV, id: string, pieces: readonly News[]): Pr
 export async function takeBatch(runs: KV, newId: () => string, at: string): Promise<KeptBatch | undefined> {
   const { value: found, revision } = await readValue(runs, batchKey, batch)
   if (found) return found
-  const keys: string[] = []
-  for await (const key of await runs.keys(newsKeys.all)) if (isKey(key)) keys.push(newsKeys.rest(key))
+  const kept = [...(await readBucket(runs, newsKeys.all)).values()]
+  const keys = kept.flatMap(({ key, operation }) =>
+    operation === 'PUT' && isKey(key) ? newsKeys.rest(key) : [],
+  )
   if (keys.length === 0) return undefined
   const taken: KeptBatch = { id: newId(), at, keys: keys.toSorted().slice(0, mostKeys) }
   // Another notifier may have been faster: its batch is found at the next look.

@@ -4,6 +4,7 @@ import { isDeepStrictEqual } from 'node:util'
 import type { KV } from '@nats-io/kv'
 import { inParallel } from '../../../shared/bus/in-parallel.ts'
 import { readMessage } from '../../../shared/bus/parse-message.ts'
+import { listKeys } from '../../../shared/bus/read-bucket.ts'
 import { readValue } from '../../../shared/bus/read-value.ts'
 import type { Entry } from '../../../shared/config/site.ts'
 import { type RunMode, runMode, runStarted } from '../../../shared/contracts/messages.ts'
@@ -103,8 +104,7 @@ const atOnce = 256
 
 async function readHeads(runs: KV): Promise<z.infer<typeof ledgerHead>[]> {
   const heads: z.infer<typeof ledgerHead>[] = []
-  for await (const key of await runs.keys('*')) {
-    if (!isRunId(key)) continue
+  for (const key of (await listKeys(runs, '*')).values().filter(isRunId)) {
     const { value: head } = await readValue(runs, key, ledgerHead)
     if (head) heads.push(head)
   }

@@ -2,6 +2,7 @@
 import type { KV } from '@nats-io/kv'
 import type { Logger } from 'pino'
 import { decodeTime } from 'ulid'
+import { listKeys } from '../../../shared/bus/read-bucket.ts'
 import { readValue } from '../../../shared/bus/read-value.ts'
 import type { Site } from '../../../shared/config/site.ts'
 import { isRunId } from '../../../shared/contracts/run-id.ts'
@@ -38,7 +39,7 @@ export async function findUnfinishedFullRun(
   now: number,
 ): Promise<string | undefined> {
   const oldest = now - Math.max(lookBackMs, timeouts.globalMs)
-  for await (const key of await runs.keys('*')) {
+  for (const key of await listKeys(runs, '*')) {
     if (!isRunId(key) || decodeTime(key) < oldest) continue
     const { value: head } = await readValue(runs, key, ledgerHead)
     if (!head || head.finished || !head.mode.push || !head.mode.notify) continue

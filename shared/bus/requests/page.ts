@@ -3,12 +3,18 @@
 /** Half of nats-server's usual `max_payload`, so that what stands around the page fits as well (bytes of JSON). */
 const mostBytes = 512 * 1024
 
+const sizeInJson = (item: unknown) => Buffer.byteLength(JSON.stringify(item))
+
 /** The items in order, as few pages as hold them; one empty page for none. An item larger than a page has one to itself. */
-export function cutIntoPages<T>(items: readonly T[], most: number = mostBytes): readonly (readonly T[])[] {
+export function cutIntoPages<T>(
+  items: readonly T[],
+  most: number = mostBytes,
+  sizeOf: (item: T) => number = sizeInJson,
+): readonly (readonly T[])[] {
   const pages: T[][] = [[]]
   let bytes = 0
   for (const item of items) {
-    const size = Buffer.byteLength(JSON.stringify(item)) + 1
+    const size = sizeOf(item) + 1
     if (bytes > 0 && bytes + size > most) {
       pages.push([])
       bytes = 0

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import type { KV } from '@nats-io/kv'
 import { listServices } from '../../../services/refresher/answer-services.ts'
 import { findJoined } from '../../../services/refresher/start-run/joined.ts'
 import { chooseEntries, type RunRequest } from '../../../services/refresher/start-run/run-request.ts'
+import type { Site } from '../../../shared/config/site.ts'
 import { failure } from '../../../shared/contracts/errors.ts'
 import {
   encodeToken,
@@ -164,6 +166,27 @@ describe('the answer about services', () => {
       ['dune', /^body: .*expected object/],
     ] as const)
       await assert.rejects(listServices(body, deps), { name: 'RequestError', message })
+  })
+  it('has every entry once on its pages, and reads the targets of one page for it', async () => {
+    const site = siteOf()
+    const [one] = site.entries
+    const entries = Array.from({ length: 300 }, (_, n) => ({ ...one, name: `e${n}_r`, experiment: `e${n}` }))
+    const [{ kv }, asked] = [fakeKv(), new Set<string>()]
+    const get: KV['get'] = async (key) => {
+      asked.add(key)
+      return kv.get(key)
+    }
+    const deps = { site: () => ({ ...site, entries }) as Site, targets: { ...kv, get }, uids: fakeKv().kv }
+    const { pages, services } = await listServices({ page: 1 }, deps)
+    assert.equal(new Set([...asked].map((key) => key.split('.')[1])).size, services.length)
+    const names = services.map(({ entry }) => entry)
+    for (let page = 2; page <= pages; page += 1)
+      names.push(...(await listServices({ page }, deps)).services.map(({ entry }) => entry))
+    assert.ok(pages > 1)
+    assert.deepEqual(
+      names,
+      entries.map(({ name }) => name),
+    )
   })
   it('has every configured entry, also before any run', async () => {
     const [first, second] = await ask({})

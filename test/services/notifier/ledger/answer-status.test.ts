@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { readStatus } from '../../../../services/notifier/ledger/answer-status.ts'
+import { openStatusAnswers } from '../../../../services/notifier/ledger/answer-status.ts'
 import type { LedgerRow, LedgerRun } from '../../../../services/notifier/ledger/ledger.ts'
 import type { LedgerStore } from '../../../../services/notifier/ledger/ledger-store.ts'
 import { at, runIds } from '../../build.ts'
@@ -32,6 +32,8 @@ function ledgerOf(entries: number, nodes: number): LedgerStore {
   return known as unknown as LedgerStore
 }
 
+const readStatus = (body: unknown, ledger: LedgerStore) => openStatusAnswers(ledger)(body)
+
 describe('the answer about a run', () => {
   it('of ten thousand targets comes in pages that each fit into a message, with every entry once', async () => {
     const ledger = ledgerOf(250, 40)
@@ -46,6 +48,17 @@ describe('the answer about a run', () => {
     }
     assert.equal(new Set(names).size, 250)
     assert.equal(names.length, 250)
+  })
+  it('is read once for all its pages, and anew for who begins again', async () => {
+    const ledger = ledgerOf(250, 40)
+    let reads = 0
+    const counting = { ...ledger, readRows: (run: LedgerRun) => ledger.readRows(run).finally(() => reads++) }
+    const answer = openStatusAnswers(counting)
+    const { pages, run } = await answer({})
+    for (let page = 2; page <= pages; page += 1) await answer({ run, page })
+    assert.equal(reads, 1)
+    await answer({ run, page: 1 })
+    assert.equal(reads, 2)
   })
   it('of a few is one page, and a page there is not is empty', async () => {
     const ledger = ledgerOf(150, 1)
