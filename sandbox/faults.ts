@@ -8,6 +8,13 @@ const flag = z.boolean().optional()
 const names = z.array(z.string().regex(/^[\w.+-]+$/, 'expected a name')).optional()
 const seconds = z.number().positive().optional()
 
+/** What the token issuer of the site iam can be made to say: of itself, or in place of a token. */
+export const strangeAnswers = [
+  ...(['garbage', 'endless', 'redirect', 'moved', 'another-issuer', 'insecure'] as const),
+  ...(['opaque', 'no-expiry', 'opaque-no-expiry', 'no-token', 'other-type'] as const),
+] as const
+export type StrangeAnswer = (typeof strangeAnswers)[number]
+
 /** `faults.json`: an absent key means that the fault is off. Lists name services, nodes, credds or collectors (short or full host names). */
 export const faultsSchema = z.strictObject({
   'node-down': names.describe('NODE: its sshd does not run'),
@@ -89,6 +96,16 @@ export const faultsSchema = z.strictObject({
     .max(86_400)
     .optional()
     .describe('SECONDS: site iam: the token issuer’s clock is so far ahead (or, negative, behind)'),
+  'iam-tls': z
+    .string()
+    .regex(/^(unknown|expired)$/, 'expected unknown or expired')
+    .optional()
+    .describe('KIND: site iam: the token issuer’s certificate is of an unknown authority, or expired'),
+  'iam-answers': z
+    .string()
+    .refine((kind): kind is StrangeAnswer => strangeAnswers.some((one) => one === kind))
+    .optional()
+    .describe(`KIND: site iam: strange answers (${strangeAnswers.join(', ')})`),
   'iam-rollover': flag.describe('site iam: the token issuer signs with its next key'),
   'ferry-down': flag.describe('connections to FERRY are reset'),
   'mail-down': flag.describe('connections to the mail server are reset'),

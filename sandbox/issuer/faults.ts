@@ -1,6 +1,7 @@
 /** What the issuer answers while one of its faults is on. */
 import type { KoaContextWithOIDC } from 'oidc-provider'
 import { readFaults } from '../fault-file.ts'
+import { change } from './strange-answers.ts'
 
 const descriptions: Readonly<Record<string, string>> = {
   invalid_client: 'client authentication failed',
@@ -33,6 +34,7 @@ export function openFaults(dir: string): (ctx: Context, next: () => Promise<void
         error_description: descriptions[error],
       })
     await next()
+    if (faults['iam-answers'] && ctx.status < 400) change(faults['iam-answers'], ctx)
   }
 }
 

@@ -5,10 +5,12 @@ import type { AddressInfo } from 'node:net'
 import { dirname } from 'node:path'
 import type { Duplex } from 'node:stream'
 import Provider from 'oidc-provider'
+import { readFaults } from '../fault-file.ts'
 import { passHoldPoint } from '../hold.ts'
 import { layoutOf } from '../layout.ts'
 import type { Tls } from '../tls.ts'
 import { anyAudience } from './any-audience.ts'
+import { makeBadTls } from './bad-tls.ts'
 import { registerExchange } from './exchange-grant.ts'
 import { openFaults } from './faults.ts'
 import { completeLogin } from './people.ts'
@@ -36,8 +38,13 @@ export async function startIssuer(options: StartIssuerOptions): Promise<Issuer> 
   mkdirSync(dirname(layout.tokens), { recursive: true, mode: 0o700 })
   const given = new Set<string>()
   const server = createServer({ key: tls.key, cert: tls.cert })
+  server.on('tlsClientError', () => {})
   const sockets = new Set<Duplex>()
-  server.on('connection', (socket) => {
+  let shown: string | undefined
+  server.prependListener('connection', (socket) => {
+    const kind = readFaults(dir)['iam-tls']
+    if (kind !== shown) server.setSecureContext(kind ? makeBadTls(dir, kind) : tls)
+    shown = kind
     sockets.add(socket.once('close', () => sockets.delete(socket)))
   })
   await new Promise<void>((resolve) => server.listen(wanted, '127.0.0.1', resolve))
@@ -61,7 +68,12 @@ export async function startIssuer(options: StartIssuerOptions): Promise<Issuer> 
     appendFileSync(layout.issuerRequests, `${JSON.stringify(line)}\n`)
   })
   provider.use(openFaults(dir))
-  server.on('request', provider.callback())
+  const answer = provider.callback()
+  server.on('request', (request, response) => {
+    // Whoever comes on a connection of before has to see the other certificate too.
+    if (readFaults(dir)['iam-tls'] !== shown) request.socket.destroy()
+    else void answer(request, response)
+  })
   const close = async () => {
     const closed = new Promise<void>((resolve) => server.close(() => resolve()))
     for (const socket of sockets) socket.destroy()

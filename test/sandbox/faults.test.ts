@@ -23,6 +23,7 @@ describe('faults', () => {
     ],
     'a number of seconds': ['vault-rate-limit=2.5', { 'vault-rate-limit': 2.5 }],
     'a status': ['vault-error=503', { 'vault-error': 503 }],
+    'a kind of answer': ['iam-answers=opaque', { 'iam-answers': 'opaque' }],
   } as const
   for (const [what, [text, expected]] of Object.entries(fits)) {
     it(`takes ${what}: ${text}`, () => assert.deepEqual(parseFault(text), expected))
