@@ -31,7 +31,7 @@ export function judgeIssuer(error: unknown, { grant }: Pick<AskedIssuer, 'grant'
   const refused = chain.find(isOAuthError)
   if (refused) return judgeRefusal(refused, grant)
   const answer = chain.find((one) => one instanceof Response)
-  if (answer && answer.status >= 400) return judgeStatus(answer.status)
+  if (answer && answer.status >= 300) return judgeStatus(answer.status)
   return judgeAnswer(chain.flatMap((one) => codeOf(one) ?? [])[0])
 }
 
@@ -118,7 +118,10 @@ const passing: ReadonlySet<number> = new Set([408, 421, 425])
 
 const judgeStatus = (status: number): IssuerVerdict => ({
   code: passing.has(status) ? 'issuer-unreachable' : 'issuer-misconfigured',
-  why: `it answers with status ${status} and no reason`,
+  why:
+    status < 400
+      ? `it answers with a redirect (status ${status}), which nothing secret follows`
+      : `it answers with status ${status} and no reason`,
   isRefusal: true,
 })
 
@@ -127,6 +130,8 @@ function judgeAnswer(code: string | undefined): IssuerVerdict {
   const isRefusal = false
   if (code === 'OAUTH_JSON_ATTRIBUTE_COMPARISON_FAILED')
     return { code: 'issuer-misconfigured', why: 'what answers there calls itself another issuer', isRefusal }
+  if (code === 'OAUTH_HTTP_REQUEST_FORBIDDEN')
+    return { code: 'issuer-misconfigured', why: 'it wants to be asked without TLS', isRefusal }
   if (code === 'OAUTH_JWT_TIMESTAMP_CHECK_FAILED')
     return { code: 'clock-skew', why: 'its clock and the one of this machine differ too much', isRefusal }
   if (code === 'OAUTH_MISSING_SERVER_METADATA')

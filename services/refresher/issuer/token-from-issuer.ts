@@ -130,22 +130,31 @@ const claims = z.object({
   iat: z.number().optional(),
 })
 
+type AnsweredToken = Pick<TokenEndpointResponse, 'access_token' | 'expires_in' | 'token_type'>
+
+/** As openid-client writes them; an exchange may leave open what a token is (RFC 8693). */
+const bearerTypes: ReadonlySet<string> = new Set(['bearer', 'n_a'])
+
 /** When it ends, by its own claim or by what came with it. Throws Transient where it is none, or of another time. Pure. */
 export function judgeToken(
   { service }: Pick<Entry, 'service'>,
-  { access_token: token, expires_in }: Pick<TokenEndpointResponse, 'access_token' | 'expires_in'>,
+  { access_token: token, expires_in, token_type: type }: AnsweredToken,
   { url }: Pick<IssuerConfig, 'url'>,
   now: number,
 ): BearerToken {
-  const refuse = (code: 'unexpected' | 'clock-skew', why: string) =>
+  const refuse = (code: 'unexpected' | 'clock-skew' | 'issuer-misconfigured', why: string) =>
     errorOf(issuerFailure({ code, why }, { service, url }))
   if (!isTokenWord(token)) throw refuse('unexpected', 'what it gave is no token')
+  if (!bearerTypes.has(type))
+    throw refuse('issuer-misconfigured', `it gives a token of another type, ${type}`)
   const { exp, iat } = readClaims(token, claims) ?? {}
   const apartMs = iat === undefined ? 0 : iat * 1_000 - now
   // An issuer may give the same token again: one that is older than it should be is not of another time while it lives.
   const isOfAnotherTime = apartMs > mostSkewMs || (exp !== undefined && exp * 1_000 <= now)
   if (isOfAnotherTime || isLate(exp, expires_in, now))
     throw refuse('clock-skew', 'its clock and the one of this machine differ by more than a minute')
+  if (exp === undefined && !expires_in)
+    throw refuse('issuer-misconfigured', 'it does not say when its token ends')
   const expiryMs = exp === undefined ? now + (expires_in ?? 0) * 1_000 : exp * 1_000
   return { token, expiry: new Date(expiryMs) }
 }

@@ -114,6 +114,48 @@ describe('a token issuer', () => {
       config: () => ({ caPath: '/etc/ssl/certs/ca-certificates.crt' }),
       ...{ code: 'issuer-tls', ...administrators, says: /certificate/ },
     },
+    'shows a certificate of an authority that is not ours': {
+      ...{ faults: { 'iam-tls': 'unknown' }, code: 'issuer-tls', ...administrators, says: /certificate/ },
+    },
+    'shows a certificate that has expired': {
+      ...{ faults: { 'iam-tls': 'expired' }, code: 'issuer-tls', ...administrators, says: /expired/ },
+    },
+    'says that it is another one': {
+      ...{ faults: { 'iam-answers': 'another-issuer' }, says: /calls itself another issuer/ },
+      ...{ code: 'issuer-misconfigured', ...administrators },
+    },
+    'wants to be asked without TLS': {
+      ...{ faults: { 'iam-answers': 'insecure' }, says: /without TLS/ },
+      ...{ code: 'issuer-misconfigured', ...administrators },
+    },
+    'leads to another host': {
+      ...{ faults: { 'iam-answers': 'redirect' }, says: /redirect \(status 307\)/ },
+      ...{ code: 'issuer-misconfigured', ...administrators },
+    },
+    'has moved': {
+      ...{ faults: { 'iam-answers': 'moved' }, says: /redirect \(status 307\)/ },
+      ...{ code: 'issuer-misconfigured', ...administrators },
+    },
+    'answers with what is no JSON': {
+      ...{ faults: { 'iam-answers': 'garbage' }, says: /its answer cannot be read/ },
+      ...{ code: 'issuer-unreachable', ...administrators },
+    },
+    'answers with 10 MB': {
+      ...{ faults: { 'iam-answers': 'endless' }, says: /the answer is too long/ },
+      ...{ code: 'issuer-unreachable', ...administrators },
+    },
+    'answers without a token': {
+      ...{ faults: { 'iam-answers': 'no-token' }, says: /its answer cannot be read/ },
+      ...{ code: 'issuer-unreachable', ...administrators },
+    },
+    'gives a token of another type': {
+      ...{ faults: { 'iam-answers': 'other-type' }, says: /another type/ },
+      ...{ code: 'issuer-misconfigured', ...administrators },
+    },
+    'gives a token of which nobody knows when it ends': {
+      ...{ faults: { 'iam-answers': 'opaque-no-expiry' }, says: /does not say when its token ends/ },
+      ...{ code: 'issuer-misconfigured', ...administrators },
+    },
     'is another one than the configuration says': {
       config: () => ({ url: `https://127.0.0.1:${issuer.port}` }),
       ...{ code: 'issuer-misconfigured', ...administrators, says: /calls itself another issuer/ },
@@ -191,6 +233,16 @@ describe('a token issuer', () => {
       assert.equal(error instanceof Permanent, 'permanent' in reasons[one.code])
       assert.ok(!JSON.stringify(error.failure).includes(secret))
     })
+
+  it('gives a token that says for itself when it ends, or says so beside it', async () => {
+    for (const kind of ['no-expiry', 'opaque'] as const) {
+      writeFaults(dir, { 'iam-answers': kind })
+      const { token, expiry } = await tokenFromIssuer(entry, bearer, from())
+      assert.equal(readClaims(token, z.object({})) === undefined, kind === 'opaque')
+      const leftMs = expiry.getTime() - Date.now()
+      assert.ok(leftMs > 1_000_000 && leftMs <= 1_201_000, `${kind}: ${leftMs} ms are left`)
+    }
+  })
 
   it('is left alone for as long as it says', async () => {
     writeFaults(dir, { 'iam-rate-limit': 120 })
