@@ -15,6 +15,7 @@ import { type Check, type Finding, runChecks } from './check.ts'
 import { readConfiguration } from './configuration.ts'
 import { checkKeytabs, checkState, checkUser } from './files.ts'
 import { checkIdentities, checkIssuers } from './issuers.ts'
+import { checkLocal } from './local.ts'
 import { checkNodes } from './nodes.ts'
 import { checkPeople } from './people.ts'
 import { checkPrograms } from './programs.ts'
@@ -65,7 +66,7 @@ function listChecks(site: Site | undefined, tickets: Tickets, options: DoctorOpt
       : []),
     checkTrust(site),
     checkBus(site, options),
-    ...(site ? [...checkPeople(site), ...checkNodes(site)] : []),
+    ...(site ? [...checkPeople(site), ...checkNodes(site), ...checkLocal(site)] : []),
   ]
 }
 

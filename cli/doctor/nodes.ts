@@ -11,9 +11,10 @@ import { type Check, type Finding, ok, problem } from './check.ts'
 
 const commandMs = 5_000
 
-/** A check for each node, with the options of an entry that goes there. */
+/** A check for each node that is logged in to, with the options of an entry that goes there. */
 export function checkNodes(site: Site): Check[] {
-  const entryOf = new Map(site.entries.flatMap((entry) => entry.nodes.map((node) => [node, entry] as const)))
+  const entries = site.entries.filter(({ transport }) => transport !== 'local')
+  const entryOf = new Map(entries.flatMap((entry) => entry.nodes.map((node) => [node, entry] as const)))
   return [...entryOf].map(([node, entry]) => ({
     about: 'node',
     deadlineMs: 3 * commandMs + 2 * site.timeouts.pingMs,

@@ -42,7 +42,9 @@ function neededPrograms(site: Site | undefined): Needed[] {
     ...(anyEntry(site, ({ keytab }) => keytab !== undefined)
       ? [{ program: 'kinit', install: kerberos }]
       : []),
-    { program: distributor?.ssh ?? 'ssh', ask: ['-V'], install: 'install the OpenSSH client' },
+    ...(anyEntry(site, ({ transport }) => transport !== 'local')
+      ? [{ program: distributor?.ssh ?? 'ssh', ask: ['-V'], install: 'install the OpenSSH client' }]
+      : []),
     { program: 'setpriv', ask: ['--version'], install: utilLinux },
     ...(anyEntry(site, ({ oidc }) => oidc === undefined)
       ? [

@@ -2,6 +2,7 @@
 
 import type { KV } from '@nats-io/kv'
 import type { Fact, Outgoing } from '../../shared/bus/publish.ts'
+import { opensByTicket } from '../../shared/config/resolve/resolve.ts'
 import type { Entry, Site } from '../../shared/config/site.ts'
 import { entryEnvelope } from '../../shared/contracts/envelope.ts'
 import { Permanent } from '../../shared/contracts/errors.ts'
@@ -70,9 +71,9 @@ async function push(
       deps,
     )
   // A refused ticket leaves no connection open: the second push makes its own.
-  const warning = entry.identityFile
-    ? await pushBy()
-    : await deps.tickets.withTicket(entry, limits, (ccache) => pushBy(ccache))
+  const warning = opensByTicket(entry)
+    ? await deps.tickets.withTicket(entry, limits, (ccache) => pushBy(ccache))
+    : await pushBy()
   logPushed(received.log, item, files, content)
   if (delivery.lacking) throw new Permanent(delivery.lacking)
   return { messages: [pushedEvent(item, content, warning)], expiry: content.expiry }

@@ -34,4 +34,4 @@ export function pushOrder({ site, breaker, limits }: PushOrderDeps): Choice<Push
 }
 
 /** An entry that is configured no longer: its pushes end by themselves. */
-const strange: Pick<Entry, 'sshOptions'> = { sshOptions: [] }
+const strange: Pick<Entry, 'sshOptions' | 'transport'> = { sshOptions: [], transport: 'ssh' }

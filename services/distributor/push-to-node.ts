@@ -68,7 +68,7 @@ async function transfer(
 ): Promise<string | undefined> {
   const { entry, node } = push
   const { ssh, rsync } = distributor
-  const control = masters.socketOf(entry, node, distributor)
+  const control = entry.transport === 'local' ? undefined : masters.socketOf(entry, node, distributor)
   const means: PushMeans = {
     ...{ ssh, rsync, ccache, staging, signal, timeoutMs: timeouts.pushMs },
     connectMs: connectMs(timeouts),

@@ -87,7 +87,7 @@ export interface Entry {
   /** A Go template over {@link TemplateFields}; rendered once the UID is known (`renderTemplate`). Absent: there is no such file. */
   readonly roleFileTemplate?: string
   /** How files get to the nodes. */
-  readonly transport: 'ssh' | 'rsync'
+  readonly transport: 'ssh' | 'rsync' | 'local'
   /** The directory of the token files on nodes; a Go template like {@link Entry.roleFileTemplate}. */
   readonly tokenDirectoryTemplate: string
   /** The private key that ssh logs in with; absent: it uses the entry’s ticket. */

@@ -404,10 +404,19 @@ export const reasons = {
     cause: 'node',
   },
   'account-unknown': {
-    means: 'the node’s sshd knows no such account, or does not let it in',
+    means: 'the node knows no such account, or its sshd does not let it in',
     action: 'Make or unlock the account on the node, or take the node off the role’s destinationNodes.',
     turn: 'administrators',
     cause: 'node',
+  },
+  'account-not-ours': {
+    means:
+      '`transport: local` writes as the account, and the distributor is neither the account nor root; nothing was written',
+    action:
+      'Run the distributor as the account, or as root (--allow-root), or give the role a transport that logs in.',
+    turn: 'administrators',
+    cause: 'here',
+    permanent: true,
   },
   'login-refused': {
     means: 'the ticket was good, but the account may not log in on the node',
@@ -453,6 +462,14 @@ export const reasons = {
     means: 'others may rename files in the destination directory on the node; nothing was written',
     action:
       'Security: take the right to write from others (chmod go-w), or set the sticky bit; owner: root or the account.',
+    turn: 'administrators',
+    cause: 'node',
+    permanent: true,
+  },
+  'destination-unwritable': {
+    means: 'the account may not write in the destination directory on the node',
+    action:
+      'Give the destination directory to the account on the node, or correct the destination in the configuration.',
     turn: 'administrators',
     cause: 'node',
     permanent: true,

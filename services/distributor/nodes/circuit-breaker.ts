@@ -61,12 +61,12 @@ export interface CircuitBreaker {
 
 /** How an entry gets to a node: what stops one entry's own proxy stops nobody else. */
 export const wayTo = ({
-  entry: { sshOptions },
+  entry: { sshOptions, transport },
   node,
 }: {
-  readonly entry: Pick<Entry, 'sshOptions'>
+  readonly entry: Pick<Entry, 'sshOptions' | 'transport'>
   readonly node: string
-}): string => JSON.stringify([node, sshOptions])
+}): string => JSON.stringify([node, transport === 'local' ? transport : sshOptions])
 
 /** After these nobody got as far as the account. */
 export const awayCodes: ReadonlySet<ReasonCode> = new Set([
@@ -78,7 +78,8 @@ export const awayCodes: ReadonlySet<ReasonCode> = new Set([
 const answerCodes: ReadonlySet<ReasonCode> = new Set([
   ...(['host-key-changed', 'host-key-unknown', 'connection-dropped'] as const),
   ...(['kerberos-refused', 'key-refused', 'account-unknown', 'login-refused', 'shell-failed'] as const),
-  ...(['disk-full', 'destination-squatted', 'destination-missing', 'wrong-owner'] as const),
+  ...(['disk-full', 'destination-squatted', 'destination-missing', 'destination-unwritable'] as const),
+  ...(['wrong-owner', 'account-not-ours'] as const),
 ])
 
 /** Remembers what became of pushes, as long as the daemon runs. */

@@ -123,6 +123,7 @@ is_there() {
 why() {
   case $1 in
     *"No space left"* | *"quota exceeded"*) result=disk-full ;;
+    stat:*"Permission denied"* | mkdir:*"Permission denied"* | *"Read-only file system"*) result="unwritable $1" ;;
     *"Operation not permitted"* | *"Is a directory"* | *"cannot overwrite directory"* | *"Permission denied"*) result="squatted $1" ;;
     *"No such file"* | *nonexistent* | *"Not a directory"*) result=no-directory ;;
     *) result="other $1" ;;

@@ -14,12 +14,15 @@ const script = readFileSync(new URL('./place.sh', import.meta.url), 'utf8')
   .replace(/^ +/gm, '')
 const endOfScript = '#--'
 
+/** What `sh -c` runs: reads the script from stdin byte by byte, leaving the data behind it. */
+export const readsScript = `eval "$(while IFS= read -r l; do [ "$l" = "${endOfScript}" ] && break; printf "%s\\n" "$l"; done)"`
+
 /**
- * What the login shell runs, whichever it is: reads the script from stdin byte by byte, leaving the data behind it. Whatever
- * holds it up there, such as a connection that stands still, ends by itself when the push's time is over.
+ * What the login shell runs, whichever it is. Whatever holds it up there, such as a connection that stands still, ends by
+ * itself when the push's time is over.
  */
 export const remoteCommand = (timeoutMs: number): string =>
-  `exec timeout -k 5 ${Math.ceil(timeoutMs / 1_000)} /bin/sh -c 'eval "$(while IFS= read -r l; do [ "$l" = "${endOfScript}" ] && break; printf "%s\\n" "$l"; done)"'`
+  `exec timeout -k 5 ${Math.ceil(timeoutMs / 1_000)} /bin/sh -c '${readsScript}'`
 
 /**
  * The script, its end mark, and the data it reads, with new random words each time. Those in the names of private directories
@@ -56,9 +59,17 @@ export function parseResults(stdout: string): Map<number, string> {
   )
 }
 
+/** The same of a push. Throws Permanent `wrong-owner` where the script ran as somebody else. */
+export function resultsOf(push: Push, stdout: string): Map<number, string> {
+  const results = parseResults(stdout)
+  const owner = results.get(0)?.split(' ')[1]
+  if (owner !== undefined && owner !== String(push.uid)) throw wrongOwner(push, owner)
+  return results
+}
+
 /**
  * Throws for the first file that is not optional and not in place; returns a warning about one that is. A result is `ok`,
- * `disk-full`, `squatted …`, `unsafe …`, `no-directory` or `other …`.
+ * `disk-full`, `squatted …`, `unsafe …`, `unwritable …`, `no-directory` or `other …`.
  */
 export function judgeFiles(
   { entry, node, files }: Omit<Push, 'uid'>,
@@ -86,6 +97,11 @@ function fileError(entry: Entry, node: string, { path }: PlacedFile, result: str
     return failedWith(
       'destination-unsafe',
       `Others may rename what lies in the directory of ${where}: ${result.replace(/^unsafe /, '')}.`,
+    )
+  if (result.startsWith('unwritable'))
+    return failedWith(
+      'destination-unwritable',
+      `${entry.account} cannot write in the directory of ${where}: ${result.replace(/^unwritable /, '')}.`,
     )
   if (result === 'no-directory')
     return failedWith('destination-missing', `The directory of ${where} does not exist.`)

@@ -1,4 +1,5 @@
 /** What a way of putting files on a node is asked, and what it works with. */
+import type { CommandOutcome } from '../../../shared/commands/command.ts'
 import type { Entry } from '../../../shared/config/site.ts'
 
 /** A file to put on a node. `content` is one line without its newline. */
@@ -59,3 +60,10 @@ export interface PushMeans {
  * (`node-unreachable`, `disk-full` …).
  */
 export type Transport = (push: Push, means: PushMeans) => Promise<string | undefined>
+
+/** A login shell that echoes what it reads would have the token in the last line, which people are shown. Pure. */
+export function withoutContents(outcome: CommandOutcome, files: readonly PlacedFile[]): CommandOutcome {
+  const secrets = files.filter(({ mode }) => mode === '400').map(({ content }) => content)
+  const hide = (text: string) => secrets.reduce((clean, secret) => clean.replaceAll(secret, '[secret]'), text)
+  return { ...outcome, stdout: hide(outcome.stdout), stderr: hide(outcome.stderr) }
+}

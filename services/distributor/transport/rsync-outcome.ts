@@ -81,6 +81,8 @@ export function resultOfBroken(...[file, uid, seen, complaint]: Parameters<typeo
 }
 
 function reasonOf(complaint: string): string {
+  if (/ (mkstemp|change_dir\S*) "[^"]*".*Permission denied|Read-only file system/.test(complaint))
+    return `unwritable ${lastLine(complaint)}`
   if (/ (mkdir|change_dir\S*) "/.test(complaint)) return 'no-directory'
   if (/No space left|quota exceeded/i.test(complaint)) return 'disk-full'
   if (/Operation not permitted|Permission denied|Is a directory|make way/.test(complaint))

@@ -57,8 +57,12 @@ function writtenBy(by: ResolvedEntry, uid: number | string): Written[] {
     ...{ by, file: posix.normalize(file.path), at: placeOf(by, file) },
     isPlaced: typeof file.holds === 'object' && file.holds.path !== undefined,
   }))
-  return by.entry.nodes.flatMap((node) => files.map((file) => ({ ...file, node })))
+  return nodesTo(by.entry).flatMap((node) => files.map((file) => ({ ...file, node })))
 }
+
+/** Whatever the distributor's own host is called, it is one. */
+const nodesTo = ({ nodes, transport }: Entry): readonly string[] =>
+  transport === 'local' && nodes.length > 0 ? [...nodes, 'the distributor’s own host'] : nodes
 
 function placeOf({ entry, path, bearersAt }: ResolvedEntry, { holds }: NodeFile): Path {
   if (holds === 'role') return [...path, 'defaultRoleFileDestinationTemplateOverride']

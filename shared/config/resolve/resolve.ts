@@ -64,7 +64,8 @@ function resolveEntry(reader: EntryReader, deliver: Entry['deliver']): Entry {
 
   const source = resolveSource(reader)
   const way = { ...resolveTransport(reader), ...resolveIdentity(reader) }
-  const ticket: Pick<Entry, 'principal' | 'keytab'> = needsTicket(source, way) ? resolveTicket(reader) : {}
+  const ticket: Pick<Entry, 'principal' | 'keytab'> =
+    source.tokenGetter !== 'oidc' || opensByTicket(way) ? resolveTicket(reader) : {}
   const desiredUid = reader.own('desiredUid', 'desiredUIDOverride')
   const vaultServer = reader.choose('vaultServer', 'vaultServerOverride', 'vaultServer')
   return {
@@ -133,11 +134,9 @@ function resolveSource(reader: EntryReader): Pick<Entry, 'tokenGetter' | 'oidc'>
   return { tokenGetter, oidc }
 }
 
-/** Kerberos gets the token, or reaches the nodes. */
-const needsTicket = (
-  { tokenGetter }: Pick<Entry, 'tokenGetter'>,
-  { identityFile }: Pick<Entry, 'identityFile'>,
-) => tokenGetter !== 'oidc' || identityFile === undefined
+/** Nodes are reached by the entry's ticket: by no key, and not without a login. */
+export const opensByTicket = ({ identityFile, transport }: Pick<Entry, 'identityFile' | 'transport'>) =>
+  identityFile === undefined && transport !== 'local'
 
 const resolveTicket = (reader: EntryReader): Required<Pick<Entry, 'principal' | 'keytab'>> => ({
   principal: resolvePrincipal(reader),
@@ -293,6 +292,12 @@ function resolveTransport(reader: EntryReader): Pick<Entry, 'transport' | 'fileC
   if (own === undefined) reader.note('transport', 'global', ['distributor', 'transport'])
   else reader.note('transport', 'override', [...path, 'transportOverride'])
   const transport = own ?? file.distributor.transport
+  const { destinationNodes } = reader.roleSection
+  if (transport === 'local' && new Set(destinationNodes).size > 1)
+    reader.refuse(
+      [...path, 'destinationNodes'],
+      `${reader.name} has ${destinationNodes.length} nodes, and its transport, local, writes on the distributor’s own host — expected that one alone`,
+    )
   const [override, global] = ['fileCopierOptionsOverride', 'fileCopierOptions'] as const
   const fileCopierOptions = words(reader.choose(global, override, global))
   const stray = transport === 'rsync' ? strayForRsync(fileCopierOptions) : undefined

@@ -62,7 +62,7 @@ export const roleSection = z.object({
   minTokenLifetimeOverride: tokenLifetime.optional().describe('As `minTokenLifetime`.'),
   sshOptionsOverride: commandWords.optional().describe('As `sshOptions`.'),
   identityFileOverride: templateText.optional().describe('As `distributor.identityFile`.'),
-  transportOverride: z.enum(['ssh', 'rsync']).optional().describe('As `distributor.transport`.'),
+  transportOverride: z.enum(['ssh', 'rsync', 'local']).optional().describe('As `distributor.transport`.'),
   tokenDirectoryOverride: templateText.optional().describe('As `distributor.tokenDirectory`.'),
   fileCopierOptionsOverride: commandWords.optional().describe('As `fileCopierOptions`.'),
   pingOptionsOverride: commandWords.optional().describe('Accepted, unused.'),

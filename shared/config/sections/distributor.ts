@@ -27,9 +27,11 @@ export const distributorSection = z.strictObject({
       '`stored`: push only once every credd has the token, as the predecessor did. While one does not take it, no node of that entry gets it: the credd’s failure says so, and the run shows the nodes as unfinished.',
     ),
   transport: z
-    .enum(['ssh', 'rsync'])
+    .enum(['ssh', 'rsync', 'local'])
     .default('ssh')
-    .describe('How files get to nodes; `rsync` is for accounts that allow nothing else there.'),
+    .describe(
+      'How files get to nodes; `rsync` is for accounts that allow nothing else there, `local` for a node that is the distributor’s own host.',
+    ),
   tokenDirectory: templateText.default('/tmp').describe('Directory of the tokens on nodes.'),
   identityFile: templateText
     .optional()

@@ -222,3 +222,47 @@ describe('the life that a consumer asks for', () => {
     assert.equal(site.entries[0]?.deliver.bearers[0]?.minSeconds, 1_800)
   })
 })
+
+describe('transport local', () => {
+  it('is for one node, the distributor’s own host', (t) => {
+    const text = siteText('distributor: {transport: local}', '').replace(
+      '[node1.lab.example]',
+      '[a.example, b.example]',
+    )
+    assert.deepEqual(problemsOf(t, text).map(brief), [
+      '11:27 error dune_production has 2 nodes, and its transport, local, writes on the distributor’s own host — expected that one alone',
+    ])
+  })
+
+  it('needs no ticket for tokens of an issuer', (t) => {
+    const text = `issuers: {iam: {url: "https://iam.example", clientId: c, clientSecretFile: /srv/secret}}
+experiments:
+  cms:
+    emails: [cms@lab.example]
+    roles:
+      frontend:
+        account: frontend
+        destinationNodes: [frontend.lab.example]
+        transportOverride: local
+        tokenGetterOverride: oidc
+        oidc: {issuer: iam, grant: client_credentials}
+        deliver: [{bearer: {scopes: a}}]
+`
+    const { site, warnings } = load(t, text)
+    const [entry] = site.entries
+    assert.deepEqual([entry?.transport, entry?.principal, warnings], ['local', undefined, []])
+  })
+
+  it('is one host, whatever its roles call it', (t) => {
+    const text = `${siteText('distributor: {transport: local}', bearer('path: /srv/x')).trimEnd()}
+      analysis:
+        account: duneana
+        destinationNodes: [localhost]
+        ${bearer('path: /srv/x')}
+`
+    assert.match(
+      problemsOf(t, text).map(brief).join('\n'),
+      /error dune_analysis writes \/srv\/x on the distributor’s own host as dune_production does/,
+    )
+  })
+})

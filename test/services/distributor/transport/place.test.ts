@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { chmodSync, lstatSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { chmodSync, lstatSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { setImmediate } from 'node:timers/promises'
@@ -117,6 +117,13 @@ describe('placing files on a node', () => {
     const directory = stickyDirectory(t)
     const { results } = await placeHere([{ path: join(directory, 'no/vt'), mode: '400', content: 'x' }])
     assert.deepEqual([...results.values()], ['no-directory'])
+  })
+
+  it('says of a directory in which the account may not write that it may not', async (t) => {
+    const directory = join(stickyDirectory(t), 'of-root')
+    mkdirSync(directory, { mode: 0o755 })
+    const { results } = await placeHere(tokenFiles(directory), { as: victim })
+    for (const result of results.values()) assert.match(result, /^unwritable mkdir: .*Permission denied$/)
   })
 
   const noises: Record<string, string> = {

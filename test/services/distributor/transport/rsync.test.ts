@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { lstatSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { lstatSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { Permanent, Transient } from '../../../../shared/contracts/errors.ts'
@@ -74,6 +74,15 @@ exec rsync "$@"
     )
     await muteFor(2).push(tokenFiles(directory, content))
     for (const { path } of tokenFiles(directory)) assert.equal(readFileSync(path, 'utf8'), `${content}\n`)
+  })
+
+  it('says of a directory in which the account may not write that it may not', async (t) => {
+    const directory = join(stickyDirectory(t), 'of-root')
+    mkdirSync(directory, { mode: 0o755 })
+    await assert.rejects(
+      rsyncHere(t).push(tokenFiles(directory, content)),
+      reason('destination-unwritable', Permanent, /^dunepro cannot write in the directory of /),
+    )
   })
 
   it('writes nothing where the account has another UID', async (t) => {
