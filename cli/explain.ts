@@ -58,7 +58,7 @@ const order = [
 ] as const satisfies readonly (keyof Entry)[]
 
 const whenAbsent: Partial<Record<keyof Entry, string>> = {
-  desiredUid: '(FERRY tells it)',
+  desiredUid: '(FERRY tells it, or each node)',
   principal: '(no ticket is needed)',
   keytab: '(no ticket is needed)',
   identityFile: '(none: its ticket opens the nodes)',

@@ -8,8 +8,8 @@ export interface SiteEntry {
   readonly role: string
   readonly account: string
   readonly uid: number
-  /** Where the system learns the UID: `desiredUIDOverride` in the configuration, or FERRY. */
-  readonly uidFrom: 'config' | 'ferry'
+  /** Where the system learns the UID: `desiredUIDOverride` in the configuration, FERRY, or the nodes themselves. */
+  readonly uidFrom: 'config' | 'ferry' | 'node'
   /** Fully qualified names of the nodes that get the token. */
   readonly nodes: readonly string[]
   /** Fully qualified names of the credds that get the token. */

@@ -28,6 +28,7 @@ export const iamEntries: readonly SiteEntry[] = [
   },
   {
     ...{ ...common, experiment: 'cms', role: 'transfer', account: 'cmstrans', uid: 51103 },
+    uidFrom: 'node',
     nodes: [userInterface],
     oidc: { grant: 'token_exchange' },
     deliver: [{ bearer: { scopes: ['storage.stage:/cms'], audience: [storage] } }],

@@ -60,18 +60,17 @@ async function push(
 ): Promise<Acted> {
   const content = await openToken(item, entry, deps, received)
   const delivery = deliveryOf(entry, content, Date.now())
-  const files = filesFor(entry, item.uid, delivery)
   const { globalMs: minLifeMs, kerberosMs: timeoutMs } = site.timeouts
   const { signal } = received
   const limits = { minLifeMs, timeoutMs, signal, run: item.run, purpose: item.node }
   const pushBy = (ccache?: string) =>
     pushToNode(
-      { entry, node: item.node, uid: item.uid, files },
+      { entry, node: item.node, uid: item.uid, filesFor: (uid) => filesFor(entry, uid, delivery) },
       { site, run: item.run, ccache, signal },
       deps,
     )
   // A refused ticket leaves no connection open: the second push makes its own.
-  const warning = opensByTicket(entry)
+  const { files, warning } = opensByTicket(entry)
     ? await deps.tickets.withTicket(entry, limits, (ccache) => pushBy(ccache))
     : await pushBy()
   logPushed(received.log, item, files, content)

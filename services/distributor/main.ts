@@ -9,6 +9,7 @@ import { openTickets } from '../../shared/kerberos/kinit.ts'
 import { consuming } from '../../shared/work/consume/consume.ts'
 import { failedEvent } from '../../shared/work/failed-event.ts'
 import { handlePush } from './handle.ts'
+import { openAskedUids } from './nodes/asked-uids.ts'
 import { openCircuitBreaker } from './nodes/circuit-breaker.ts'
 import { openConcurrencyLimits } from './nodes/concurrency-limit.ts'
 import { planReady, planStored } from './plan.ts'
@@ -25,6 +26,7 @@ await runDaemon('distributor', {
       ...{ site, targets },
       limits: openConcurrencyLimits(() => site().distributor.perNode),
       breaker: openCircuitBreaker(),
+      askedUids: openAskedUids(),
       sealed: await bus.bucket(buckets.sealed),
       tickets: stack.use(await openTickets(join(stateDirectory, 'tickets'))),
       masters: stack.use(

@@ -56,7 +56,7 @@ function pushOf(ready: TokenReady, node: string): Work {
   const { tokenId, expiry, key, revision, uid } = ready
   const body: PushItem = {
     ...workEnvelope(ready),
-    ...{ tokenId, expiry, key, revision, uid, node },
+    ...{ tokenId, expiry, key, revision, node, ...(uid !== undefined && { uid }) },
   }
   return { kind: 'work', stream: streams.push, subject: pushSubject(ready, node), body }
 }

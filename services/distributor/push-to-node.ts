@@ -1,23 +1,40 @@
 /** One push with what the daemon knows around it: is the node away, how many at once does it take, is a connection open. */
-import type { Site } from '../../shared/config/site.ts'
+import type { Entry, Site } from '../../shared/config/site.ts'
 import { codeOf, RetryLater } from '../../shared/contracts/errors.ts'
 import type { ReasonCode } from '../../shared/contracts/reasons.ts'
-import type { CircuitBreaker } from './nodes/circuit-breaker.ts'
+import type { AskedUids } from './nodes/asked-uids.ts'
+import { type CircuitBreaker, wayTo } from './nodes/circuit-breaker.ts'
 import type { ConcurrencyLimits } from './nodes/concurrency-limit.ts'
 import { timePush } from './nodes/push-timer.ts'
 import { retriesOfPush } from './nodes/retries.ts'
 import type { ControlMasters } from './ssh/control-master.ts'
 import { explainRefusal } from './ssh/explain-refusal.ts'
 import { NodeFailure } from './ssh/ssh-failure.ts'
-import type { Push, PushMeans } from './transport/push.ts'
+import type { PlacedFile, PushMeans } from './transport/push.ts'
 import { transportOf } from './transport/transport.ts'
 
 export interface PushToNodeDeps {
   readonly breaker: CircuitBreaker
   readonly limits: ConcurrencyLimits
   readonly masters: ControlMasters
+  readonly askedUids: AskedUids
   /** A private directory for files on their way. */
   readonly staging: string
+}
+
+/** What is to be pushed. */
+export interface PushWish {
+  readonly entry: Entry
+  readonly node: string
+  /** Absent: the node is asked. */
+  readonly uid?: number | undefined
+  readonly filesFor: (uid: number) => readonly PlacedFile[]
+}
+
+export interface Pushed {
+  readonly files: readonly PlacedFile[]
+  /** About optional files. */
+  readonly warning?: string | undefined
 }
 
 /** What a push belongs to. */
@@ -37,22 +54,22 @@ const brokenCodes: ReadonlySet<ReasonCode | undefined> = new Set([
 ])
 
 /**
- * Puts the files on the node. Returns a warning about optional files, or undefined. Throws as transports do, and RetryLater
+ * Puts the files on the node. Throws as transports do, and RetryLater
  * where the node is away, or where sshd had too many connections: that is no failure before it goes on and on.
  */
 export async function pushToNode(
-  push: Push,
+  push: PushWish,
   { site, run, ccache, signal }: PushContext,
   deps: PushToNodeDeps,
-): Promise<string | undefined> {
+): Promise<Pushed> {
   const { breaker, limits } = deps
   const at = { push, run, policy: retriesOfPush(site), signal }
   try {
-    const warning = await breaker.attempt(at, () =>
+    const pushed = await breaker.attempt(at, () =>
       timePush(push.entry, { node: push.node, run }, () => transfer(push, site, { ccache, signal }, deps)),
     )
     limits.answered(push.node)
-    return warning
+    return pushed
   } catch (error) {
     if (codeOf(error) !== 'connection-dropped') throw error
     const delayMs = limits.dropped(push.node)
@@ -61,11 +78,11 @@ export async function pushToNode(
 }
 
 async function transfer(
-  push: Push,
+  push: PushWish,
   { distributor, timeouts }: Site,
   { ccache, signal }: Pick<PushContext, 'ccache' | 'signal'>,
-  { masters, staging }: PushToNodeDeps,
-): Promise<string | undefined> {
+  { masters, staging, askedUids }: PushToNodeDeps,
+): Promise<Pushed> {
   const { entry, node } = push
   const { ssh, rsync } = distributor
   const control = entry.transport === 'local' ? undefined : masters.socketOf(entry, node, distributor)
@@ -74,8 +91,15 @@ async function transfer(
     connectMs: connectMs(timeouts),
     ...(control ? { control } : {}),
   }
+  const { place, askUid } = transportOf(entry)
+  const placeAs = async (uid: number): Promise<Pushed> => {
+    const files = push.filesFor(uid)
+    return { files, warning: await place({ entry, node, uid, files }, means) }
+  }
   try {
-    return await transportOf(entry)(push, means)
+    if (push.uid !== undefined) return await placeAs(push.uid)
+    const who = JSON.stringify([wayTo(push), entry.account])
+    return await askedUids.use(who, () => askUid(push, means), placeAs, isWrongOwner)
   } catch (error) {
     const code = codeOf(error)
     if (control && brokenCodes.has(code)) await masters.close(control, ssh)
@@ -83,6 +107,8 @@ async function transfer(
     throw await explainRefusal(push, means, error)
   }
 }
+
+const isWrongOwner = (error: unknown) => codeOf(error) === 'wrong-owner'
 
 /** For each address of a node: one that is dead leaves half of a push's time to the next. Pure. */
 export const connectMs = ({ pingMs, pushMs }: Pick<Site['timeouts'], 'pingMs' | 'pushMs'>): number =>

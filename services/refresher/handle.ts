@@ -101,7 +101,7 @@ async function refresh(
           makeFromIssuer(entry, { site, deadline: item.deadline, signal, log }, deps.issuer),
         )
       : await makeFromVault(item, entry, site, { signal, log }, condor, deps)
-    const all = { uid, credds: [...credds.names], ...token }
+    const all = { ...(uid !== undefined && { uid }), credds: [...credds.names], ...token }
     const acted = await announce(item, entry, all, { signal, log }, deps)
     return { ...acted, messages: [...acted.messages, ...refusedCredds(item, credds)] }
   } catch (error) {
@@ -164,7 +164,7 @@ interface Tokens extends MadeBearers {
 
 /** What nodes and credds are told of, once it is all there. */
 interface Made extends Tokens {
-  readonly uid: number
+  readonly uid?: number
   readonly credds: string[]
 }
 
@@ -200,7 +200,8 @@ async function announce(
   const revision = await patiently(() => deps.sealed.put(key, sealed), received)
   const lacking = lackingUntold(item, entry, bearers)
   const facts = {
-    ...{ tokenId, key, revision, uid, reused, left, credds, expiry },
+    ...{ tokenId, key, revision, reused, left, credds, expiry },
+    ...(uid !== undefined && { uid }),
     ...(renewAt && { renewAt }),
     ...(lacking && { lacking }),
   }

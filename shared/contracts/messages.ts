@@ -96,7 +96,7 @@ export const tokenReady = z.object({
   mode: runMode,
   deadline: time,
   ...sealedToken,
-  uid: z.int().describe("The account's UID on nodes."),
+  uid: z.int().describe("The account's UID on nodes; absent: each node is asked for it.").optional(),
   reused: z.boolean().describe('The last token was still good for long enough.'),
   left: z.string().describe('How long the token lives from now on, for people: `27d23h`.').optional(),
   renewAt: time
@@ -136,7 +136,7 @@ export const pushItem = z.object({
   mode: runMode,
   deadline: time,
   ...sealedToken,
-  uid: z.int(),
+  uid: z.int().optional(),
   node: z.string(),
 })
 export type PushItem = z.infer<typeof pushItem>

@@ -5,7 +5,7 @@
 import { runCommand } from '../../../shared/commands/command.ts'
 import { commandEnvironment } from '../../../shared/config/environment.ts'
 import { cleanLine } from '../../../shared/contracts/one-sentence.ts'
-import type { Push, PushMeans } from '../transport/push.ts'
+import type { PushMeans, PushTarget } from '../transport/push.ts'
 import { sshWords, ticketOf } from './ssh-command.ts'
 import { type NodeFailure, nodeError } from './ssh-failure.ts'
 
@@ -36,7 +36,7 @@ export function readRefusal(debug: string): Refusal | undefined {
 
 /** Logs in once more to find out what sshd has against it. Returns the refusal with what was found. */
 export async function explainRefusal(
-  push: Push,
+  push: PushTarget,
   means: Pick<PushMeans, 'ssh' | 'ccache' | 'connectMs' | 'timeoutMs' | 'signal'>,
   refused: NodeFailure,
 ): Promise<NodeFailure> {
@@ -57,12 +57,12 @@ export async function explainRefusal(
   return refusal ? refusalError(push, refusal) : refused
 }
 
-function refusalError(push: Push, refusal: Refusal): NodeFailure {
+function refusalError(push: PushTarget, refusal: Refusal): NodeFailure {
   const code = refusal.kind === 'account' ? 'account-unknown' : 'kerberos-refused'
   return nodeError(push, code, describe(push, refusal)) as NodeFailure
 }
 
-function describe({ entry: { account, principal } }: Push, refusal: Refusal): string {
+function describe({ entry: { account, principal } }: PushTarget, refusal: Refusal): string {
   switch (refusal.kind) {
     case 'account':
       return `sshd there knows no account ${account}, or does not let it in (locked, no such shell, AllowUsers)`

@@ -206,7 +206,7 @@ export function nodeError(
 
 /** The error of `program`'s run that did not get as far as the files. */
 export function connectionError(
-  push: Push,
+  push: Pick<Push, 'entry' | 'node'>,
   program: string,
   outcome: CommandOutcome,
   wasOpen = false,

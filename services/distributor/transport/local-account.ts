@@ -2,7 +2,7 @@
 import { runCommand } from '../../../shared/commands/command.ts'
 import { commandEnvironment } from '../../../shared/config/environment.ts'
 import { nodeError } from '../ssh/ssh-failure.ts'
-import type { Push, PushMeans } from './push.ts'
+import type { PushMeans, PushTarget } from './push.ts'
 
 export interface LocalAccount {
   readonly uid: number
@@ -12,7 +12,7 @@ export interface LocalAccount {
 
 /** Asks `id`. Throws Transient `account-unknown`. */
 export async function localAccount(
-  of: Pick<Push, 'entry' | 'node'>,
+  of: PushTarget,
   { timeoutMs, signal }: Pick<PushMeans, 'timeoutMs' | 'signal'>,
 ): Promise<LocalAccount> {
   const { account } = of.entry

@@ -4,8 +4,8 @@ import { commandEnvironment } from '../../../shared/config/environment.ts'
 import { lastLine } from '../../../shared/contracts/one-sentence.ts'
 import { nodeError } from '../ssh/ssh-failure.ts'
 import { type LocalAccount, localAccount } from './local-account.ts'
-import { judgeFiles, placeInput, readsScript, resultsOf, wrongOwner } from './place.ts'
-import { type Push, type PushMeans, withoutContents } from './push.ts'
+import { judgeFiles, noRoot, placeInput, readsScript, resultsOf, wrongOwner } from './place.ts'
+import { type Push, type PushMeans, type PushTarget, withoutContents } from './push.ts'
 
 /** The transport `local`. */
 export async function pushLocally(push: Push, means: PushMeans): Promise<string | undefined> {
@@ -31,6 +31,10 @@ export async function pushLocally(push: Push, means: PushMeans): Promise<string 
     throw localError(push, outcome)
   return judgeFiles(push, results)
 }
+
+/** Asks this host who the account is. */
+export const askLocally = async (target: PushTarget, means: PushMeans): Promise<number> =>
+  noRoot(target, (await localAccount(target, means)).uid)
 
 const pathAlone = () => {
   const { PATH = '' } = commandEnvironment()

@@ -6,7 +6,7 @@ import { failedWith } from '../../../shared/contracts/errors.ts'
 import { cleanLine } from '../../../shared/contracts/one-sentence.ts'
 import { refuseUnlessWords } from '../token/files.ts'
 import { groupByDirectory } from './by-directory.ts'
-import type { PlacedFile, Push } from './push.ts'
+import type { PlacedFile, Push, PushTarget } from './push.ts'
 
 /** Without what is for people: the shell there reads it byte by byte. */
 const script = readFileSync(new URL('./place.sh', import.meta.url), 'utf8')
@@ -28,7 +28,7 @@ export const remoteCommand = (timeoutMs: number): string =>
  * The script, its end mark, and the data it reads, with new random words each time. Those in the names of private directories
  * are seen by everybody on the node, the one that marks the lines by nobody. Throws Permanent `content-refused`.
  */
-export function placeInput(uid: number, files: readonly PlacedFile[]): string {
+export function placeInput(uid: number | typeof unknownUid, files: readonly PlacedFile[]): string {
   refuseUnlessWords(files)
   const directories = groupByDirectory(files)
   const data = [
@@ -43,6 +43,9 @@ export function placeInput(uid: number, files: readonly PlacedFile[]): string {
   const mark = randomWord()
   return [script.trimEnd(), endOfScript, mark, ...data.map((line) => `${mark} ${line}`), ''].join('\n')
 }
+
+/** In the place of a UID: nothing is placed, and the script says whose it runs as. */
+export const unknownUid = '?'
 
 const randomWord = () => randomBytes(16).toString('hex')
 
@@ -59,10 +62,14 @@ export function parseResults(stdout: string): Map<number, string> {
   )
 }
 
+/** Whom the script ran as, where it was not the one that was expected. */
+export const ownerIn = (results: ReadonlyMap<number, string>): string | undefined =>
+  results.get(0)?.split(' ')[1]
+
 /** The same of a push. Throws Permanent `wrong-owner` where the script ran as somebody else. */
 export function resultsOf(push: Push, stdout: string): Map<number, string> {
   const results = parseResults(stdout)
-  const owner = results.get(0)?.split(' ')[1]
+  const owner = ownerIn(results)
   if (owner !== undefined && owner !== String(push.uid)) throw wrongOwner(push, owner)
   return results
 }
@@ -111,3 +118,9 @@ function fileError(entry: Entry, node: string, { path }: PlacedFile, result: str
 /** The account is somebody else on that node. */
 export const wrongOwner = ({ entry, node, uid }: Push, actual: string): Error =>
   failedWith('wrong-owner', `${entry.account} has UID ${actual} on ${node}, not ${uid}: nothing was written.`)
+
+/** A UID that was asked for. Tokens are never root's: throws Permanent `wrong-owner`. */
+export function noRoot({ entry, node }: PushTarget, uid: number): number {
+  if (uid > 0) return uid
+  throw failedWith('wrong-owner', `${entry.account} is root on ${node}: nothing was written.`)
+}

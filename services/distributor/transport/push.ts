@@ -54,12 +54,19 @@ export interface PushMeans {
   readonly signal: AbortSignal
 }
 
-/**
- * Puts the files on the node, each whole or not at all, and looks at them there. Returns a warning about optional files, or
- * undefined. Throws Permanent (`host-key-changed`, `destination-squatted`, `wrong-owner` …) or Transient
- * (`node-unreachable`, `disk-full` …).
- */
-export type Transport = (push: Push, means: PushMeans) => Promise<string | undefined>
+/** Whose files, and where. */
+export type PushTarget = Pick<Push, 'entry' | 'node'>
+
+export interface Transport {
+  /**
+   * Puts the files on the node, each whole or not at all, and looks at them there. Returns a warning about optional files, or
+   * undefined. Throws Permanent (`host-key-changed`, `destination-squatted`, `wrong-owner` …) or Transient
+   * (`node-unreachable`, `disk-full` …).
+   */
+  readonly place: (push: Push, means: PushMeans) => Promise<string | undefined>
+  /** The UID that the account has there. Throws the same, and Transient `account-unknown`. */
+  readonly askUid: (target: PushTarget, means: PushMeans) => Promise<number>
+}
 
 /** A login shell that echoes what it reads would have the token in the last line, which people are shown. Pure. */
 export function withoutContents(outcome: CommandOutcome, files: readonly PlacedFile[]): CommandOutcome {

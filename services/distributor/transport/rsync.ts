@@ -6,8 +6,8 @@ import { type CommandOutcome, runCommand } from '../../../shared/commands/comman
 import { commandEnvironment } from '../../../shared/config/environment.ts'
 import { ticketOf } from '../ssh/ssh-command.ts'
 import { connectionError, nodeError } from '../ssh/ssh-failure.ts'
-import { judgeFiles, wrongOwner } from './place.ts'
-import type { Push, PushMeans } from './push.ts'
+import { judgeFiles, noRoot, wrongOwner } from './place.ts'
+import type { Push, PushMeans, PushTarget } from './push.ts'
 import { copyWords, lookWords, ownerWords, ownProcess } from './rsync-command.ts'
 import {
   hasComplaint,
@@ -51,6 +51,14 @@ export async function pushByRsync(push: Push, means: PushMeans): Promise<string 
   return judgeFiles(push, results)
 }
 
+/** Asks for the owner of a process of the account. */
+export async function askByRsync(target: PushTarget, means: PushMeans): Promise<number> {
+  const push: Push = { ...target, uid: 0, files: [] }
+  await using staged = await stageFiles(push, means)
+  const asked = await openRsync(push, means, staged)('owner', ownerWords(push, [], means.timeoutMs))
+  return noRoot(target, ownerOf(target, asked, means.control?.isOpen ?? false).uid)
+}
+
 /** A node that cannot write ends rsync here, now and then before its complaint has come through: it is asked again for it. */
 async function copyUntilSaid(copy: () => Promise<CommandOutcome>): Promise<CommandOutcome> {
   for (let copies = 1; ; copies++) {
@@ -85,27 +93,31 @@ function openRsync({ entry, node }: Push, means: PushMeans, staged: Staged): Run
 
 const exitCodeOf = (outcome: CommandOutcome) => (outcome.kind === 'exited' ? outcome.exitCode : -1)
 
-function failUnlessGood(push: Push, outcome: CommandOutcome, isKept: boolean): void {
+function failUnlessGood(target: PushTarget, outcome: CommandOutcome, isKept: boolean): void {
   if (exitCodeOf(outcome) === 0) return
   // What a shell prints, nologin's refusal too, reaches rsync in the place of its own protocol.
   if (/is your shell clean/.test(outcome.stderr))
     throw nodeError(
-      push,
+      target,
       'shell-failed',
       'the account’s shell prints something of its own, or refuses the login',
     )
-  throw connectionError(push, 'rsync', outcome, isKept)
+  throw connectionError(target, 'rsync', outcome, isKept)
 }
 
 /** Before anything is written: another UID's names are none of this account's business. Returns what the node has, by name. */
 function readAnswer(push: Push, asked: CommandOutcome, isKept: boolean): Map<string, Seen> {
-  const listing = readListing(asked.stdout)
-  const self = listing.get(ownProcess.slice(1))
-  // A directory that is not there yet is no reason to end.
-  if (!self || exitCodeOf(asked) !== someMissing) failUnlessGood(push, asked, isKept)
-  if (!self) throw connectionError(push, 'rsync', asked, isKept)
+  const self = ownerOf(push, asked, isKept)
   if (self.uid !== push.uid) throw wrongOwner(push, String(self.uid))
-  return listing
+  return readListing(asked.stdout)
+}
+
+function ownerOf(target: PushTarget, asked: CommandOutcome, isKept: boolean): Seen {
+  const self = readListing(asked.stdout).get(ownProcess.slice(1))
+  // A directory that is not there yet is no reason to end.
+  if (!self || exitCodeOf(asked) !== someMissing) failUnlessGood(target, asked, isKept)
+  if (!self) throw connectionError(target, 'rsync', asked, isKept)
+  return self
 }
 
 /** As `--relative` lists a directory. */

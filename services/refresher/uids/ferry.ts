@@ -38,18 +38,22 @@ const userInfo = z.object({
 /** How FERRY is asked besides a client certificate: gives a bearer token, or undefined where none is configured. */
 export type FerryBearer = (signal: AbortSignal) => Promise<string | undefined>
 
-/** The UID of the entry's account on nodes. Throws `uid-unknown` or `account-refused`. */
+/**
+ * The UID of the entry's account on nodes; undefined where the nodes are to be asked: of entries that come from an issuer, where
+ * there is no FERRY. Throws `uid-unknown` or `account-refused`.
+ */
 export async function findUid(
   entry: Entry,
   site: Site,
   uids: KV,
   signal: AbortSignal,
   bearer?: FerryBearer,
-): Promise<number> {
+): Promise<number | undefined> {
   if (entry.desiredUid !== undefined) return entry.desiredUid
   const known = await readUid(uids, entry.account)
   if (known?.refused) throw failedWith('account-refused', known.refused)
   if (known) return known.uid
+  if (entry.oidc && !site.ferry) return undefined
   const uid = await askFerry(entry.account, site, signal, bearer)
   await patiently(() => writeUid(uids, { account: entry.account, uid }), { signal })
   return uid

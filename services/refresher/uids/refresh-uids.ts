@@ -90,11 +90,10 @@ async function askForAll(id: string, trigger: RunUids['trigger'], deps: RefreshU
   return body
 }
 
-/** Each account once. Pure. */
-export function accountsToAsk({ entries }: Pick<Site, 'entries'>): string[] {
-  return [
-    ...new Set(entries.filter(({ desiredUid }) => desiredUid === undefined).map(({ account }) => account)),
-  ]
+/** Each account once, but for those that nodes are asked for. Pure. */
+export function accountsToAsk({ entries, ferry }: Pick<Site, 'entries' | 'ferry'>): string[] {
+  const asked = entries.filter(({ desiredUid, oidc }) => desiredUid === undefined && (ferry || !oidc))
+  return [...new Set(asked.map(({ account }) => account))]
 }
 
 async function askOne(

@@ -38,7 +38,7 @@ export const roleSection = z.object({
     .min(1)
     .max(4294967294)
     .optional()
-    .describe('UID on the nodes; absent: FERRY tells it.'),
+    .describe('UID on the nodes; absent: FERRY tells it, or each node where there is none.'),
   condorCreddHostOverride: z.array(creddName).min(1, noCredd).optional().describe('As `condorCreddHost`.'),
   condorCollectorHostOverride: z.array(collectorHost).optional().describe('As `condorCollectorHost`.'),
   condorScheddConstraintOverride: classAdConstraint.optional().describe('As `condorScheddConstraint`.'),

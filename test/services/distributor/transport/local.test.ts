@@ -15,7 +15,10 @@ import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { describe, it, type TestContext } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { askLocally } from '../../../../services/distributor/transport/local.ts'
 import { readId } from '../../../../services/distributor/transport/local-account.ts'
+import type { PushMeans } from '../../../../services/distributor/transport/push.ts'
+import { makeEntry } from '../../../support/entry.ts'
 import { leftOvers, stickyDirectory, tokenFiles, wrapProgram } from './place-here.ts'
 
 /** An account that every Debian and EL has, whose group has another number. */
@@ -97,6 +100,17 @@ describe('pushing by transport local', () => {
       await push(stickyDirectory(t), { account: 'no.such.account' }),
       'account-unknown: No token of dune_production on here: this host knows no account no.such.account.',
     )
+  })
+
+  it('says which UID an account has here, and gives none to root', async () => {
+    const ask = (name: string) => {
+      const entry = makeEntry({ account: name, transport: 'local' })
+      const limits = { timeoutMs: 20_000, signal: AbortSignal.timeout(60_000) }
+      return askLocally({ entry, node: 'here' }, limits as PushMeans)
+    }
+    assert.equal(await ask(account), uid)
+    await assert.rejects(ask('root'), /root is root on here: nothing was written/)
+    await assert.rejects(ask('no.such.account'), /this host knows no account no\.such\.account/)
   })
 
   it('follows no link and replaces nobody’s file, though root may', async (t) => {

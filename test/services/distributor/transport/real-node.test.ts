@@ -33,6 +33,12 @@ describe('pushes to a real node', () => {
       assert.deepEqual([mode & 0o7777, owner], [0o400, uid])
     })
 
+  for (const transport of ['ssh', 'rsync'] as const)
+    it(`ask the node for a UID that nobody has told, by ${transport}`, async () => {
+      assert.equal(await node.push(`hvs.asked-by-${transport}`, { transport, uid: 'asked' }), undefined)
+      assert.deepEqual(node.read(), both(`hvs.asked-by-${transport}`))
+    })
+
   it('write nothing where the account has another UID, by either transport; the next one is good', async () => {
     await node.push('hvs.before')
     for (const transport of ['ssh', 'rsync'] as const)
@@ -64,7 +70,8 @@ describe('pushes to a real node', () => {
     await node.push('hvs.before')
     t.after(node.removeAccount())
     for (const transport of ['ssh', 'rsync'] as const)
-      await assert.rejects(node.push('hvs.x', { transport }), is('account-unknown'))
+      for (const known of [uid, 'asked'] as const)
+        await assert.rejects(node.push('hvs.x', { transport, uid: known }), is('account-unknown'))
     assert.deepEqual(node.read(), both('hvs.before'))
   })
 

@@ -27,6 +27,7 @@ const { siteOf } = await import('../../build.ts')
 const { startSite } = await import('../../../../sandbox/site.ts')
 const { sshdDirectory } = await import('../../../../sandbox/nodes.ts')
 const { pushToNode } = await import('../../../../services/distributor/push-to-node.ts')
+const { openAskedUids } = await import('../../../../services/distributor/nodes/asked-uids.ts')
 const { openCircuitBreaker } = await import('../../../../services/distributor/nodes/circuit-breaker.ts')
 const { openConcurrencyLimits } = await import('../../../../services/distributor/nodes/concurrency-limit.ts')
 const { openControlMasters } = await import('../../../../services/distributor/ssh/control-master.ts')
@@ -44,7 +45,8 @@ const siteEntry: SiteEntry = {
 
 export interface PushOptions {
   readonly transport?: 'ssh' | 'rsync'
-  readonly uid?: number
+  /** `asked`: the node is asked for it. */
+  readonly uid?: number | 'asked'
   readonly keep?: boolean
   /** Through another host. */
   readonly isJumping?: boolean
@@ -163,16 +165,24 @@ export async function startRealNode(): Promise<RealNode> {
         ...(calledAs ? ['-o', `HostName=${calledAs}`, '-o', `ProxyCommand=${throughJumpHost()}`] : []),
       ]
       // Of each push by itself it is asked what it finds.
-      return pushToNode(
-        { entry: { ...entry, transport, sshOptions }, node, uid: owner, files: tokenFiles(content) },
+      const { warning } = await pushToNode(
+        {
+          ...{ entry: { ...entry, transport, sshOptions }, node },
+          ...(owner === 'asked' ? {} : { uid: owner }),
+          filesFor: (found) => tokenFiles(content, found),
+        },
         {
           site: { ...site0, distributor: { ...site0.distributor, controlMaster: keep } },
           run: 'r1',
           ccache,
           signal,
         },
-        { breaker: openCircuitBreaker(), limits: openConcurrencyLimits(() => 4), masters, staging },
+        {
+          ...{ breaker: openCircuitBreaker(), limits: openConcurrencyLimits(() => 4) },
+          ...{ masters, staging, askedUids: openAskedUids() },
+        },
       )
+      return warning
     },
     read() {
       const [first = '', second = ''] = tokenFiles('').map(({ path }) => inNode(path))
@@ -248,7 +258,7 @@ function withPatience(): Site {
   return { ...site, timeouts, distributor: { ...site.distributor, controlPersist: 60_000 } }
 }
 
-export const tokenFiles = (content: string): PlacedFile[] => [
-  { path: `/tmp/vt_u${uid}`, mode: '400', content },
-  { path: `/tmp/vt_u${uid}-dune_production`, mode: '400', content },
+export const tokenFiles = (content: string, of = uid): PlacedFile[] => [
+  { path: `/tmp/vt_u${of}`, mode: '400', content },
+  { path: `/tmp/vt_u${of}-dune_production`, mode: '400', content },
 ]

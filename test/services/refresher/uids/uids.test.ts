@@ -43,6 +43,33 @@ describe('an account that FERRY refused', () => {
   })
 })
 
+describe('an account of an entry that comes from an issuer', () => {
+  const { desiredUid: _, ...without } = entryOf()
+  const entry = { ...without, oidc: { issuer: 'iam', grant: 'client_credentials' } } as const
+  const find = (site: ReturnType<typeof siteOf>, kv = fakeKv().kv) =>
+    findUid(entry, site, kv, AbortSignal.timeout(1_000))
+  it('is for the nodes to say where there is no FERRY', async () => {
+    assert.equal(await find(siteOf()), undefined)
+    assert.deepEqual(accountsToAsk({ entries: [entry] }), [])
+  })
+  it('has the UID that is known of it all the same', async () => {
+    const { kv } = fakeKv()
+    await writeUid(kv, { account: entry.account, uid: 4711 })
+    assert.equal(await find(siteOf(), kv), 4711)
+  })
+  it('is FERRY’s to say where there is one', async () => {
+    const site = siteOf('ferry: { host: localhost, port: 9 }')
+    assert.deepEqual(accountsToAsk({ ...site, entries: [entry] }), ['dunepro'])
+    await assert.rejects(find(site), /FERRY did not say the UID of dunepro/)
+  })
+  it('of Vault’s entries is unknown without either', async () => {
+    await assert.rejects(
+      findUid(without, siteOf(), fakeKv().kv, AbortSignal.timeout(1_000)),
+      /No UID is configured/,
+    )
+  })
+})
+
 it('FERRY is asked once for each account without a UID of its own', () => {
   assert.deepEqual(accountsToAsk(siteOf()), ['novapro'])
 })
