@@ -1,6 +1,7 @@
 /** The configuration as a daemon holds it: read again when asked, and never replaced by a broken one. */
 import { type Environment, environment } from '../environment.ts'
-import { hashOf, loadSiteFrom, readSiteFile } from '../load.ts'
+import { hashOf, readSiteFile } from '../load.ts'
+import { loadSmall } from '../load-apart.ts'
 import type { Site } from '../site.ts'
 import { ConfigError, type Problem } from './problem.ts'
 
@@ -18,7 +19,7 @@ export interface SiteSource {
 
 /** Opens `file`. Throws {@link ConfigError} when it is wrong: there is no last good one yet. */
 export function openSiteSource(file: string, variables: Environment = environment): SiteSource {
-  let { site } = loadSiteFrom(file, readSiteFile(file), variables)
+  let site = loadSmall(file, readSiteFile(file), variables)
   let reported: string | undefined
   let wrong: readonly Problem[] = []
 
@@ -39,7 +40,7 @@ export function openSiteSource(file: string, variables: Environment = environmen
         wrong = []
         return { changed: false }
       }
-      site = loadSiteFrom(file, bytes, variables).site
+      site = loadSmall(file, bytes, variables)
       reported = undefined
       wrong = []
       return { changed: true }
