@@ -31,8 +31,8 @@ const day = 24 * 60 * 60 * second
 export const leaseTtlMs = 6 * second
 /** How long the server waits for a sign of life from a handler before it delivers a message again (milliseconds). */
 export const ackWaitMs = 9 * second
-/** Above the number of targets: delayed naks count against it. */
-const maxAckPending = 20_000
+/** Above the number of targets, of which a laboratory may have fifty thousand: delayed naks count against it. */
+const maxAckPending = 100_000
 
 /** How a stream has to be, in the words of the server; and who makes it. */
 export interface StreamPlan {
@@ -104,11 +104,18 @@ export const belongsTo = (name: StreamName, subject: string): boolean =>
       config.name === name && config.subjects?.some((pattern) => matchesSubject(pattern, subject)),
   )
 
+interface BucketOptions {
+  readonly history?: number
+  /** Milliseconds; 0: for ever. */
+  readonly ttl?: number
+  readonly whenFull?: typeof refusing | typeof forgetting
+}
+
 /** A bucket as the KV client makes it. Reads go to the leader: a claim or a lease may not be read from a lagging replica. */
 const bucketPlan = (
   owner: Daemon,
   name: BucketName,
-  { history = 1, ttl = 0 }: { history?: number; ttl?: number } = {},
+  { history = 1, ttl = 0, whenFull = refusing }: BucketOptions = {},
 ): StreamPlan => ({
   owner,
   config: {
@@ -117,7 +124,7 @@ const bucketPlan = (
     max_bytes: maxBytes[name],
     max_msgs_per_subject: history,
     ...(ttl > 0 ? { max_age: nanos(ttl) } : {}),
-    ...refusing,
+    ...whenFull,
     allow_rollup_hdrs: true,
     allow_direct: false,
   },
@@ -129,7 +136,8 @@ const bucketPlans: Record<BucketName, StreamPlan> = {
   sealed: bucketPlan('refresher', 'sealed', { history: 8, ttl: 28 * day }),
   leases: bucketPlan('refresher', 'leases', { ttl: leaseTtlMs }),
   logins: bucketPlan('refresher', 'logins'),
-  runs: bucketPlan('notifier', 'runs', { ttl: 14 * day }),
+  // Refused, the runs of today would stop for those of two weeks ago.
+  runs: bucketPlan('notifier', 'runs', { ttl: 14 * day, whenFull: forgetting }),
   failures: bucketPlan('notifier', 'failures'),
 }
 
