@@ -25,7 +25,7 @@ COPY cli cli
 
 # Small processes, as `managed-tokens up` starts them.
 ENV NODE_ENV=production \
-  NODE_OPTIONS=--max-semi-space-size=1 \
+  NODE_OPTIONS="--max-semi-space-size=1 --max-old-space-size=1024" \
   NODE_COMPILE_CACHE=/var/lib/managed-tokens/compile-cache \
   MALLOC_ARENA_MAX=2
 

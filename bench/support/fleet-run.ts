@@ -4,7 +4,14 @@ import { ask } from '../../cli/bus/connection.ts'
 import type { RunStatus } from '../../services/notifier/ledger/answer-status.ts'
 import type { ServicesAnswer } from '../../services/refresher/answer-services.ts'
 import type { RunAnswer } from '../../services/refresher/start-run/run-request.ts'
-import { bucketStream, buckets, daemons, requests, streams } from '../../shared/contracts/subjects.ts'
+import {
+  bucketStream,
+  buckets,
+  type Daemon,
+  daemons,
+  requests,
+  streams,
+} from '../../shared/contracts/subjects.ts'
 import type { FleetSite, Usage } from './fleet-site.ts'
 
 /** Many times what a run takes, and an answer (milliseconds). */
@@ -18,7 +25,9 @@ export interface FleetRun {
   readonly pushedMs: number
   /** Until `run.finished`: the ledger has it all. */
   readonly runMs: number
-  readonly usage: Readonly<Record<string, Usage>>
+  /** When all daemons were ready, and at the end. */
+  readonly startUsage: Readonly<Record<Daemon, Usage>>
+  readonly usage: Readonly<Record<Daemon, Usage>>
   /** Messages that were stored on the bus, and what is left of them when it is over (bytes). */
   readonly messages: number
   readonly bytes: number
@@ -35,21 +44,23 @@ export interface Pages {
 }
 
 export async function runFleet(site: FleetSite): Promise<FleetRun> {
+  const startUsage = site.usage()
   const before = await readStore(site)
   const times = await runEverything(site)
-  const usage = site.usage()
   const after = await readStore(site)
   const status = await readPages(async (page) => {
-    const { pages, entries } = await ask<RunStatus>(site.bus, requests.status, { page }, answerMs)
+    const body = { run: times.run, page }
+    const { pages, entries } = await ask<RunStatus>(site.bus, requests.status, body, answerMs)
     return { pages, items: entries.length }
   })
   const servicesList = await readPages(async (page) => {
     const { pages, services } = await ask<ServicesAnswer>(site.bus, requests.services, { page }, answerMs)
     return { pages, items: services.length }
   })
+  const usage = site.usage()
   return {
     ...times,
-    ...{ usage, status, servicesList },
+    ...{ startUsage, usage, status, servicesList },
     messages: after.messages - before.messages,
     bytes: after.bytes - before.bytes,
   }
@@ -81,10 +92,10 @@ async function runEverything({ bus, admin, services }: FleetSite) {
     const started = performance.now()
     const asked = ask<RunAnswer>(bus, requests.run, {}, answerMs)
     const planned = untilPlanned(admin, services)
-    await asked
+    const { run } = await asked
     const since = (at: number) => at - started
     const [planMs, runMs] = [since(await planned), since(await finished.promise)]
-    return { planMs, runMs, readyMs: since(seen.readyAt), pushedMs: since(seen.pushedAt) }
+    return { run, planMs, runMs, readyMs: since(seen.readyAt), pushedMs: since(seen.pushedAt) }
   } finally {
     clearTimeout(late)
     for (const subscription of heard) subscription.unsubscribe()
@@ -128,5 +139,9 @@ async function readPages(read: (page: number) => Promise<{ pages: number; items:
   }
 }
 
-export const peakOf = (usage: FleetRun['usage']) =>
-  Math.max(...daemons.map((daemon) => usage[daemon]?.rssMb ?? Number.NaN))
+/** Of the daemon that needed most (MB). */
+export const peakOf = ({ usage }: FleetRun) => Math.max(...daemons.map((daemon) => usage[daemon].rssMb))
+
+/** CPU time of all four, beyond their start (milliseconds). */
+export const cpuOf = ({ usage, startUsage }: FleetRun) =>
+  daemons.reduce((sum, daemon) => sum + usage[daemon].cpuMs - startUsage[daemon].cpuMs, 0)

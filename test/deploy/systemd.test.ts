@@ -78,7 +78,8 @@ describe('systemd units', () => {
   })
 
   it('start daemons as small as "up" does, at home in their own state', () => {
-    const environment = valuesOf(unit, 'Environment')
+    // Quoted where there are blanks in it.
+    const environment = valuesOf(unit, 'Environment').map((one) => one.replace(/^"(.*)"$/, '$1'))
     const own = `${defaultStateRoot}/%i`
     assert.deepEqual(
       environment.sort(),
