@@ -43,8 +43,11 @@ export async function findOutcome(
   return undefined
 }
 
-function describe({ known, failed }: RunUids): string {
+function describe({ known, failed, more }: RunUids): string {
   const told = known.map(({ account, uid }) => `${account}  ${uid}`)
   const refused = failed.map(({ account, message }) => `${account}  failed: ${message}`)
-  return [...told, ...refused].join('\n') || 'Every UID is in the configuration: FERRY need not be asked.'
+  const rest = more ? [`and ${more.known} more that are known, ${more.failed} that failed`] : []
+  return (
+    [...told, ...refused, ...rest].join('\n') || 'Every UID is in the configuration: FERRY need not be asked.'
+  )
 }

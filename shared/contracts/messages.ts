@@ -225,6 +225,10 @@ export const runUids = z.object({
       }),
     )
     .describe('The last good UID stays in force, unless FERRY refuses the account.'),
+  more: z
+    .object({ known: z.int(), failed: z.int() })
+    .describe('How many besides, where one message cannot name them all.')
+    .optional(),
 })
 export type RunUids = z.infer<typeof runUids>
 

@@ -11,11 +11,12 @@ import { noticesToAdmins } from './admin-notice.ts'
 type FailedUid = RunUids['failed'][number]
 
 /** Handles `run.uids`. */
-export function announceUidFailures({ run, failed }: RunUids, site: Site): Outgoing[] {
+export function announceUidFailures({ run, failed, more }: RunUids, site: Site): Outgoing[] {
   const [first] = failed
   if (!first) return []
   const bySaying = [...Map.groupBy(failed, sayingOf).values()]
-  const whose = failed.length === 1 ? first.account : `${failed.length} accounts`
+  const count = failed.length + (more?.failed ?? 0)
+  const whose = count === 1 ? first.account : `${count} accounts`
   return noticesToAdmins(
     {
       run,

@@ -6,6 +6,7 @@ import { ulid } from 'ulid'
 import type { Bus } from '../../../shared/bus/connect.ts'
 import { patiently } from '../../../shared/bus/patiently.ts'
 import { type Fact, publish } from '../../../shared/bus/publish.ts'
+import { cutIntoPages } from '../../../shared/bus/requests/page.ts'
 import { parseRequest } from '../../../shared/bus/requests/parse-request.ts'
 import type { Site } from '../../../shared/config/site.ts'
 import { envelope } from '../../../shared/contracts/envelope.ts'
@@ -77,18 +78,25 @@ async function askForAll(id: string, trigger: RunUids['trigger'], deps: RefreshU
   ferryRequestErrors.set(failed.length)
   if (known.length > 0) lastFerryRefresh.set(Date.now() / 1_000)
   const byAccount = (a: { account: string }, b: { account: string }) => (a.account < b.account ? -1 : 1)
-  const body: RunUids = {
-    ...envelope(),
-    ...{ run: id, trigger },
-    known: known.sort(byAccount),
-    failed: failed.sort(byAccount),
-  }
+  const outcome = { known: known.sort(byAccount), failed: failed.sort(byAccount) }
+  const body: RunUids = { ...envelope(), ...{ run: id, trigger }, ...asFits(outcome) }
   deps.log.info({ run: id, known: known.length, failed: failed.length }, 'FERRY was asked for UIDs')
   const told: Fact = { kind: 'fact', subject: runSubject('uids'), id: `${id}.uids`, body }
   await patiently(() => publish(deps.bus, told), deps)
   setStage('refresh-uids-from-ferry', 'refreshManagedTokensDB', (performance.now() - writing) / 1_000)
   return body
 }
+
+/** Of each as many as fit into one message. Pure. */
+export function asFits({ known, failed }: Pick<RunUids, 'known' | 'failed'>) {
+  const [shown = []] = cutIntoPages(known, mostOfEach)
+  const [told = []] = cutIntoPages(failed, mostOfEach)
+  const more = { known: known.length - shown.length, failed: failed.length - told.length }
+  return { known: [...shown], failed: [...told], ...(more.known + more.failed > 0 && { more }) }
+}
+
+/** Bytes. */
+const mostOfEach = 400 * 1024
 
 /** Each account once, but for those that nodes are asked for. Pure. */
 export function accountsToAsk({ entries, ferry }: Pick<Site, 'entries' | 'ferry'>): string[] {

@@ -7,7 +7,7 @@ import { DatabaseSync } from 'node:sqlite'
 import { describe, it, type TestContext } from 'node:test'
 import { findUid, uidIn } from '../../../../services/refresher/uids/ferry.ts'
 import { askerOf } from '../../../../services/refresher/uids/ferry-bearer.ts'
-import { accountsToAsk } from '../../../../services/refresher/uids/refresh-uids.ts'
+import { accountsToAsk, asFits } from '../../../../services/refresher/uids/refresh-uids.ts'
 import { importUids, readPredecessorUids } from '../../../../shared/predecessor/import-uids.ts'
 import { readUid, writeUid } from '../../../../shared/predecessor/known-uids.ts'
 import { entryOf, siteOf } from '../../build.ts'
@@ -127,5 +127,24 @@ describe('the predecessor’s database', () => {
   })
   it('is refused when it is not there', (t) => {
     assert.throws(() => readPredecessorUids(file(t)), /there is no .*uid\.db/)
+  })
+})
+
+describe('what FERRY said of all accounts', () => {
+  const failed = (count: number) =>
+    Array.from({ length: count }, (_, n) => ({
+      ...({ account: `account${n}`, code: 'ferry-unreachable' } as const),
+      ...{ message: 'FERRY did not answer in time. '.repeat(5), action: 'Ask whoever runs it.' },
+    }))
+  it('fits into one message, which counts what it does not name', () => {
+    const known = Array.from({ length: 20_000 }, (_, uid) => ({ account: `account${uid}`, uid }))
+    const told = asFits({ known, failed: failed(10_000) })
+    assert.ok(JSON.stringify(told).length < 1024 * 1024)
+    assert.equal(told.failed.length + (told.more?.failed ?? 0), 10_000)
+    assert.equal(told.known.length + (told.more?.known ?? 0), 20_000)
+    assert.ok((told.more?.failed ?? 0) > 0)
+  })
+  it('is whole where it can be', () => {
+    assert.equal(asFits({ known: [], failed: failed(500) }).more, undefined)
   })
 })
