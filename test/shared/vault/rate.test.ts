@@ -235,7 +235,7 @@ describe('run after run', () => {
         assert.ok(first <= 12 && Math.max(...later) <= 4, `${limits}`)
         assert.ok(later.reduce((sum, count) => sum + count, 0) <= 12, `${limits}`)
       }),
-      { numRuns: 200 },
+      { numRuns: 60 },
     )
   })
 
@@ -255,7 +255,7 @@ describe('run after run', () => {
         const { limits, tookMs } = run(vault, known, { asks, requests, begin, skewMs })
         assert.deepEqual([limits, tookMs], [0, asks * 300])
       }),
-      { numRuns: 100 },
+      { numRuns: 40 },
     )
   })
 })

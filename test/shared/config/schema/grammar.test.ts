@@ -173,20 +173,20 @@ const guarded = [
   'credkey',
 ] as const
 
+/** The same for all: to make them takes longer than to judge them. */
+const tenThousand = fc.sample(hostile, 10_000)
+
 for (const name of guarded) {
   test(`of 10,000 hostile texts, no ${name} starts with "-" or holds a blank, a shell or a control character`, () => {
     let taken = 0
-    fc.assert(
-      fc.property(hostile, (text) => {
-        if (!schemas[name].safeParse(text).success) return
-        taken++
-        assert.doesNotMatch(text, /^-|[^\x21-\x7e]|[\s"'`\\;|&<>()*?#!{}]/)
-        // The one shell character a principal may hold; it never reaches a shell.
-        if (name !== 'principal' && name !== 'credkey') assert.doesNotMatch(text, /\$/)
-        assert.ok(!text.split('/').includes('..'))
-      }),
-      { numRuns: 10_000 },
-    )
+    for (const text of tenThousand) {
+      if (!schemas[name].safeParse(text).success) continue
+      taken++
+      assert.doesNotMatch(text, /^-|[^\x21-\x7e]|[\s"'`\\;|&<>()*?#!{}]/)
+      // The one shell character a principal may hold; it never reaches a shell.
+      if (name !== 'principal' && name !== 'credkey') assert.doesNotMatch(text, /\$/)
+      assert.ok(!text.split('/').includes('..'))
+    }
     assert.ok(taken > 0, 'nothing was taken at all: the generator proves nothing')
   })
 }
