@@ -46,24 +46,26 @@ function administrators(site: Site, who: 'admin' | 'admin_test', news: readonly 
 /** Administrators hear everything already: none of them is told twice. */
 function stakeholders(site: Site, news: readonly News[]): Addressee[] {
   const theirs = news.filter((one) => one.audience !== 'administrators' && mayConcernStakeholders(one, site))
-  const byAddressee = new Map<string, Addressee>()
+  const byAddressee = new Map<string, Pick<Addressee, 'channel' | 'to'> & { readonly news: Set<News> }>()
   const tell = (channel: Addressee['channel'], to: string, one: News) => {
-    const known = byAddressee.get(`${channel} ${to}`)?.news ?? []
-    if (!known.includes(one)) byAddressee.set(`${channel} ${to}`, { channel, to, news: [...known, one] })
+    const known = byAddressee.get(`${channel} ${to}`) ?? { channel, to, news: new Set() }
+    byAddressee.set(`${channel} ${to}`, known)
+    known.news.add(one)
   }
   for (const one of theirs)
     for (const { emails, experiment } of entriesOf(site, one)) {
       if (site.experimentSlack[experiment]) tell('slack', experimentHook(experiment), one)
       for (const to of emails) if (!site.notifications.adminEmail.includes(to)) tell('email', to, one)
     }
-  return [...byAddressee.values()]
+  return [...byAddressee.values()].map((one) => ({ ...one, news: [...one.news] }))
 }
 
 /** Silence concerns every entry. */
-const entriesOf = (site: Site, { entry }: News): readonly Entry[] =>
-  site.entries.filter(({ name, disableNotifications }) =>
-    entry === undefined ? !disableNotifications : name === entry,
-  )
+function entriesOf({ entries }: Site, { entry }: News): readonly Entry[] {
+  if (entry === undefined) return entries.filter(({ disableNotifications }) => !disableNotifications)
+  const concerned = entryNamed(entries, entry)
+  return concerned ? [concerned] : []
+}
 
 /**
  * True for what stakeholders hear: that a token of theirs is not on a node, where that is about the node or they can act, and

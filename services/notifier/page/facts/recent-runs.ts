@@ -51,9 +51,10 @@ export function followRuns(ledger: Pick<LedgerStore, 'latestRuns' | 'readRow'>, 
   return {
     all,
     async marksOf(entries) {
+      const wanted = new Set(entries)
       const shown = (await all()).map((run) => ({
         run,
-        entries: run.entries.filter((entry) => entries.includes(entry)),
+        entries: run.entries.filter((entry) => wanted.has(entry)),
       }))
       const marks = await inParallel(shown, async ({ run, entries: its }) => {
         const found = await Promise.all(its.map((entry) => rowOf(run.run, entry)))
