@@ -28,7 +28,7 @@ import { tokenFact } from '../../shared/work/token-fact.ts'
 import { type CondorVersionOptions, mustHaveOneLane } from './condor/condor-version.ts'
 import type { CreddHealth } from './condor/credd-health.ts'
 import { isDirect, type StorerRun } from './condor/storer-run.ts'
-import { answersCredd, findStored, type Stored, verifyStored } from './condor/verify.ts'
+import { answersCredd, findStored, type Stored, verifyStored, withCreddsReason } from './condor/verify.ts'
 import { type InLaneDeps, runInLane } from './exclusive/in-lane.ts'
 import { isStillHeld } from './exclusive/while-leader.ts'
 import { keptToken, type Stage, type Staging } from './private-run/stage.ts'
@@ -166,8 +166,9 @@ async function storeAndVerify(
   } catch (error) {
     // Whatever went wrong: where somebody has taken over, it went wrong because of that.
     if (!signal.aborted && !(error instanceof RetryLater)) await mustBeOurs(stage, lease, signal)
-    credds.learn(credd, error)
-    throw error
+    const told = await withCreddsReason(run, error)
+    credds.learn(credd, told)
+    throw told
   }
 }
 

@@ -268,7 +268,7 @@ export const reasons = {
   },
   'untrusted-vault-host': {
     means: 'the credd does not trust the Vault host',
-    action: 'Add the Vault host to TRUSTED_VAULT_HOSTS on the credd.',
+    action: 'Add the Vault host, once as it is and once with its port, to TRUSTED_VAULT_HOSTS on the credd.',
     turn: 'administrators',
     cause: 'credd',
     permanent: true,

@@ -73,6 +73,32 @@ describe('storing without condor_vault_storer', { timeout: 600_000 }, () => {
     assert.deepEqual(await findMisplaced(at.pipe.site), [])
   })
 
+  const refusals: Record<string, [Faults, string]> = {
+    'lets no account write': [{ 'credd-refuses': ['credd1'] }, 'credd-not-allowed'],
+    'takes no Kerberos login': [{ 'credd-refuses-login': ['credd1'] }, 'credd-misconfigured'],
+    'has no directory for credentials': [{ 'credd-misconfigured': ['credd1'] }, 'credd-misconfigured'],
+    'does not trust Vault': [{ 'untrusted-vault-host': ['credd1'] }, 'untrusted-vault-host'],
+  }
+  for (const [what, [faults, code]] of Object.entries(refusals))
+    it(`a credd that ${what}: ${code}`, async () => {
+      forgetStored(at.pipe, credd1)
+      const status = await runWith(faults, { services: ['dune_production'] })
+      assert.deepEqual(failedOf(status), ['dune_production credd1'])
+      assert.deepEqual(await codesOf(at.pipe, status.run), [code])
+    })
+
+  const remains: Record<string, (top: string) => void> = {
+    'is broken': (top) => writeFileSync(top, ''),
+    'is gone, with the bearer token still there': (top) => rmSync(top),
+  }
+  for (const [what, spoil] of Object.entries(remains))
+    it(`replaces a credential that ${what}`, async () => {
+      await runWith({}, { services: ['dune_production'] })
+      spoil(join(at.pipe.site.layout.credds, credd1, 'dunepro', 'dune_production.top'))
+      assert.deepEqual(failedOf(await runWith({}, { services: ['dune_production'] })), [])
+      assert.deepEqual(await findMisplaced(at.pipe.site, ['dune_production']), [])
+    })
+
   const ends: Record<string, [Faults, string]> = {
     'hangs, immune to SIGTERM, with a child': [{ 'storer-hangs': ['dune_production'] }, 'storer-timeout'],
     'ends well with nothing stored': [{ 'storer-stores-nothing': ['dune_production'] }, 'nothing-stored'],

@@ -42,6 +42,7 @@ describe('a storer run that goes wrong', { timeout: 400_000 }, () => {
     dead: [{ 'credd-down': ['credd2'] }, ['credd-unreachable']],
     hanging: [{ 'credd-hangs': ['credd2'] }, ['storer-timeout', 'credd-unreachable']],
     refusing: [{ 'credd-refuses': ['credd2'] }, ['credd-not-allowed']],
+    'refusing every login': [{ 'credd-refuses-login': ['credd2'] }, ['credd-misconfigured']],
     complaining: [{ 'credd-misconfigured': ['credd2'] }, ['credd-misconfigured']],
   }
   for (const [what, [faults, codes]] of Object.entries(silences))
@@ -163,6 +164,16 @@ describe('a storer run that goes wrong', { timeout: 400_000 }, () => {
       'the administrators hear of it',
     )
     forgetStored(at.pipe, credd1)
+    assert.deepEqual(failedOf(await runWith({}, { services: ['dune_production'] })), [])
+  })
+
+  it('a credential that is gone, with the bearer token still there, is told and then stored anew', async () => {
+    const top = join(at.pipe.site.layout.credds, credd1, 'dunepro', 'dune_production.top')
+    rmSync(top)
+    const status = await runWith({}, { services: ['dune_production'] })
+    assert.deepEqual(await codesOf(at.pipe, status.run), ['nothing-stored'])
+    assert.deepEqual(failedOf(await runWith({}, { services: ['dune_production'] })), [])
+    assert.ok(existsSync(top))
   })
 
   it('a credd swept empty behind our back is filled again by the next run, without a login', async () => {

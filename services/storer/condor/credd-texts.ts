@@ -5,6 +5,7 @@ import type { ReasonCode } from '../../../shared/contracts/reasons.ts'
 /**
  * Answers of a credd, in HTCondor's spelling and in a corrected one. "Operation failed. Make sure your ALLOW_WRITE…" is none:
  * it is said alike of a refusal, of no ticket, of a wrong method to authenticate, and where no credd or collector answers.
+ * Which of these it was is shown by `-d` alone.
  */
 const answers: readonly (readonly [RegExp, ReasonCode])[] = [
   [/did not match requested scopes or audience|Credentials exist that do not match/i, 'scope-mismatch'],
@@ -17,10 +18,17 @@ const answers: readonly (readonly [RegExp, ReasonCode])[] = [
   [/Failure parsing credential as JSON/i, 'credd-misconfigured'],
   [/credmon did not process credentials within the timeout/i, 'credd-misconfigured'],
   [/target daemon is not running as SYSTEM|unknown error code/i, 'credd-misconfigured'],
+  [/Received "DENIED" from server/i, 'credd-not-allowed'],
+  [/authentication with .+ failed, so aborting command STORE_CRED/i, 'credd-misconfigured'],
+  [/Protocol Error: No auth methods/i, 'credd-misconfigured'],
 ]
+
+/** Where there is no ticket for it, no credd can do anything about that. */
+const withoutKdc = /KERBEROS: Cannot contact any KDC/
 
 /** The reason that a credd gave, of several the last; undefined where no credd has answered. */
 export function creddReason(said: string): ReasonCode | undefined {
+  if (withoutKdc.test(said)) return undefined
   const found = answers.map(([text, code]) => ({ code, at: lastOf(text, said) }))
   const last = found.reduce((later, one) => (one.at > later.at ? one : later))
   return last.at < 0 ? undefined : last.code
@@ -35,6 +43,14 @@ export const isAnswer = (outcome: CommandOutcome): boolean =>
 
 export const isNothing = (outcome: CommandOutcome): boolean =>
   /No credential is stored/i.test(textOf(outcome))
+
+/** What it has is broken: it can only be replaced. */
+export const isUnreadable = (outcome: CommandOutcome): boolean =>
+  /Failure parsing credential as JSON/i.test(textOf(outcome))
+
+/** It has what a credential monitor once made of the credential, and calls that valid, but the credential is gone. */
+export const isLost = ({ stdout }: CommandOutcome): boolean =>
+  /^\S+ = \d+$/m.test(stdout) && !/^Top\S+Time = /m.test(stdout)
 
 /** It has the credential, and no credential monitor has looked at that yet: jobs have no bearer from it. */
 export const isWaiting = ({ stdout }: CommandOutcome): boolean =>

@@ -2,11 +2,11 @@
 import { readFile } from 'node:fs/promises'
 import { type CommandOutcome, runCommand } from '../../../shared/commands/command.ts'
 import { environment } from '../../../shared/config/environment.ts'
-import { failedWith } from '../../../shared/contracts/errors.ts'
+import { codeOf, failedWith } from '../../../shared/contracts/errors.ts'
 import { timestamp } from '../../../shared/contracts/messages.ts'
 import type { ReasonCode } from '../../../shared/contracts/reasons.ts'
 import { isDue } from '../direct/is-due.ts'
-import { creddReason, isAnswer, isNothing, isWaiting, textOf } from './credd-texts.ts'
+import { creddReason, isAnswer, isLost, isNothing, isUnreadable, isWaiting, textOf } from './credd-texts.ts'
 import { storerEnvironment } from './run-storer.ts'
 import { isDirect, nameOfStorer, type StorerRun } from './storer-run.ts'
 import { namesService } from './whose-token.ts'
@@ -38,6 +38,11 @@ export async function verifyStored(run: StorerRun): Promise<Stored> {
     )
   }
   const outcome = await askCredd(run)
+  if (isLost(outcome)) {
+    // condor_vault_storer believes the credd, until it has no token here.
+    await run.stage.discard()
+    throw fail('nothing-stored', `${endedWell}, but ${credd} has only a bearer token of it.`)
+  }
   if (outcome.kind === 'exited' && outcome.exitCode === 0) {
     if (bearer !== '') return readStored(outcome)
     throw fail('nothing-stored', `${endedWell} and ${credd}, but got no token.`)
@@ -52,7 +57,7 @@ export async function verifyStored(run: StorerRun): Promise<Stored> {
  */
 export async function findStored(run: StorerRun): Promise<Stored | undefined> {
   const outcome = await askCredd(run)
-  if (isNothing(outcome)) return undefined
+  if (isNothing(outcome) || isUnreadable(outcome)) return undefined
   if (outcome.kind !== 'exited' || outcome.exitCode !== 0) throw noAnswer(run, outcome)
   return isDue(storedAt(outcome), run.entry) ? undefined : readStored(outcome)
 }
@@ -62,6 +67,13 @@ function noAnswer({ entry, credd }: StorerRun, outcome: CommandOutcome): Error {
     return failedWith('storer-failed', `condor_store_cred ${outcome.reason}.`, entry)
   const code = creddReason(textOf(outcome)) ?? 'credd-unreachable'
   return failedWith(code, `${credd} did not say whether it has ${entry.service}.`, entry)
+}
+
+/** condor_vault_storer does not show why a credd took nothing: the error with the credd's own reason, where it has one. */
+export async function withCreddsReason(run: StorerRun, error: unknown): Promise<unknown> {
+  if (isDirect(run.entry) || codeOf(error) !== 'credd-unreachable' || run.signal.aborted) return error
+  const outcome = await askCredd(run)
+  return creddReason(textOf(outcome)) ? noAnswer(run, outcome) : error
 }
 
 /** Where the credd's answer is believed in the next run, what should not be there must not stay. */
@@ -98,7 +110,7 @@ function askCredd(run: StorerRun, action = 'query-oauth'): Promise<CommandOutcom
   return runCommand({
     file: site.storer.condorStoreCred,
     name: 'condor_store_cred',
-    args: [action, '-s', entry.service, ...ownWords],
+    args: [action, '-d', '-s', entry.service, ...ownWords],
     env: storerEnvironment(run),
     cwd: run.stage.home,
     timeoutMs: Math.min(site.timeouts.vaultStorerMs, answerMs),

@@ -1,7 +1,7 @@
 /** Texts of HTCondor's real programs around a store: the reason, whether it is final, and whose turn it is. */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { isAnswer } from '../../../../services/storer/condor/credd-texts.ts'
+import { creddReason, isAnswer, isLost } from '../../../../services/storer/condor/credd-texts.ts'
 import { judgeStorer } from '../../../../services/storer/condor/storer-texts.ts'
 import { readStored } from '../../../../services/storer/condor/verify.ts'
 import { type ReasonCode, reasons } from '../../../../shared/contracts/reasons.ts'
@@ -167,6 +167,53 @@ describe('the real storer’s text', () => {
     })
 })
 
+/** What a question with `-d` brings, as 10.0.9 to 25.14 say it. */
+const debugged = (...lines: string[]) =>
+  exited(
+    1,
+    [...lines, 'STORE_CRED: Failed to start STORE_CRED command. Unable to contact credd at <192.0.2.1:9620>']
+      .map((line) => `11/30/26 18:07:01 ${line}\n`)
+      .join(''),
+    account + hint,
+  )
+const denied = 'Received "DENIED" from server for user dunepro@lab.example using method KERBEROS.'
+const loginFailed = [
+  'SECMAN: required authentication with credd at <192.0.2.1:9620> failed, so aborting command STORE_CRED.',
+  'ERROR: AUTHENTICATE:1003:Failed to authenticate with any method|AUTHENTICATE:1004:Failed to authenticate using KERBEROS',
+]
+
+describe('why a credd took nothing, as it says where it is debugged', () => {
+  const table: Record<string, [ReturnType<typeof exited>, ReasonCode | undefined]> = {
+    'the account may not write': [
+      debugged(`SECMAN: FAILED: ${denied}`, `ERROR: SECMAN:2010:${denied}`),
+      'credd-not-allowed',
+    ],
+    'its keytab does not fit': [
+      debugged('KERBEROS: Could not authenticate!', ...loginFailed),
+      'credd-misconfigured',
+    ],
+    'it does not know the realm': [
+      debugged('KERBEROS: Authentication failed', ...loginFailed),
+      'credd-misconfigured',
+    ],
+    'it takes other logins': [
+      debugged('SECMAN: no auth method!, failing.', 'ERROR: SECMAN:2005:Protocol Error: No auth methods.'),
+      'credd-misconfigured',
+    ],
+    'no KDC gives a ticket for it': [
+      debugged('KERBEROS: Cannot contact any KDC for requested realm', ...loginFailed),
+      undefined,
+    ],
+    'nothing listens there': [
+      debugged('attempt to connect to <192.0.2.1:9620> failed: Connection refused (connect errno = 111).'),
+      undefined,
+    ],
+  }
+  for (const [what, [{ stdout, stderr }, code]] of Object.entries(table))
+    it(`${what}: ${code ?? 'no answer of a credd'}`, () =>
+      assert.equal(creddReason(`${stdout}\n${stderr}`), code))
+})
+
 describe('a credd that is asked', () => {
   const table: Record<string, [ReturnType<typeof exited>, boolean]> = {
     'has it': [exited(0, '', `${account}A credential was stored and is valid.\n`), true],
@@ -180,6 +227,7 @@ describe('a credd that is asked', () => {
       true,
     ],
     'does not allow the question': [exited(1, 'Operation failed because it is not allowed\n', account), true],
+    'does not let it write': [debugged(`SECMAN: FAILED: ${denied}`), true],
     'is misconfigured': [exited(1, 'Operation failed because of a configuration error\n', account), true],
     'is away, or the collector is, or there is no ticket': [exited(1, '', account + hint), false],
     hangs: [timedOut, false],
@@ -192,14 +240,22 @@ describe('a credd that is asked', () => {
 
 describe('what a credd says of a credential that it has', () => {
   const storedAt = 1_800_000_000
-  const info = (more: string) =>
-    `\nCredential info:\n${more}fully_qualified_user = "dunepro@LAB.EXAMPLE"\nTopdune_productionTime = ${storedAt}\n\n`
-  const valid = `${account}A credential was stored and is valid.\n${info(`dune_production = ${storedAt + 30}\n`)}`
-  const waiting = `${account}A credential was stored and is waiting for processing.\n${info('')}`
+  const top = `Topdune_productionTime = ${storedAt}\n`
+  const info = (more: string) => `\nCredential info:\n${more}fully_qualified_user = "dunepro@lab.example"\n\n`
+  const valid = `${account}A credential was stored and is valid.\n${info(`${top}dune_production = ${storedAt + 30}\n`)}`
+  const waiting = `${account}A credential was stored and is waiting for processing.\n${info(top)}`
   const read = (stdout: string, secondsLater: number) =>
     readStored(exited(0, '', stdout), (storedAt + secondsLater) * 1_000)
   const expiry = new Date((storedAt + 28 * 86_400) * 1_000).toISOString()
 
+  it('is that it has lost it where a bearer token is all that is there', () => {
+    const used = `${account}A credential was stored and is valid.\n${info(`dune_production = ${storedAt}\n`)}`
+    const answers = [used, valid, waiting, `${account}A credential was stored and is valid.\n`]
+    assert.deepEqual(
+      answers.map((stdout) => isLost(exited(0, '', stdout))),
+      [true, false, false, false],
+    )
+  })
   it('is when it ends', () => assert.deepEqual(read(valid, 86_400), { expiry }))
   it('is not yet that nobody looks at it, right after it was stored', () =>
     assert.deepEqual(read(waiting, 60), { expiry }))
