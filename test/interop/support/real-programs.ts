@@ -1,17 +1,18 @@
 /**
  * Builds the real programs once, below `.interop/`: the `nats` command line and a current nats-server from Go modules,
- * htgettoken from PyPI. What comes over the network is fetched again where that failed, and may take its time.
+ * htgettoken and HTCondor's bindings from PyPI. What comes over the network is fetched again where that failed, and may take its time.
  */
 import { execFileSync } from 'node:child_process'
-import { cpSync, existsSync, mkdirSync } from 'node:fs'
+import { cpSync, existsSync, globSync, mkdirSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 
 const root = join(import.meta.dirname, '..', '..', '..')
 const directory = join(root, '.interop')
 const tools = join(import.meta.dirname, '..', 'tools')
 
-/** Release of htgettoken on PyPI. */
+/** Releases on PyPI. */
 const htgettokenRelease = '2.2'
+const htcondorRelease = '25.14.1'
 
 /** How long one program may run (milliseconds): a build on a slow machine behind a slow network. */
 const patienceMs = 45 * 60_000
@@ -35,16 +36,29 @@ export function goProgram(name: keyof typeof modules): string {
 
 /** The path of the real htgettoken in an environment of its own. Needs Debian's libkrb5-dev, a C compiler and python3-venv. */
 export function realHtgettoken(): string {
-  const environment = join(directory, 'python')
-  const program = join(environment, 'bin', 'htgettoken')
-  makeOnce(program, () => installPackages(['libkrb5-dev', 'python3-venv', 'python3-dev', 'gcc']), {
+  const packages = ['libkrb5-dev', 'python3-venv', 'python3-dev', 'gcc']
+  return join(pythonEnvironment('python', `htgettoken==${htgettokenRelease}`, packages), 'bin', 'htgettoken')
+}
+
+/** A Python that has HTCondor's bindings, and the directory of the libraries that they come with. */
+export function realHtcondor(): { readonly python: string; readonly libraries: string } {
+  const environment = pythonEnvironment('htcondor', `htcondor==${htcondorRelease}`, ['python3-venv', 'g++'])
+  const [libraries = ''] = globSync(join(environment, 'lib', 'python3*', 'site-packages', 'htcondor.libs'))
+  return { python: join(environment, 'bin', 'python'), libraries }
+}
+
+/** Made once for a release; throws with pip's own words where that cannot be had. */
+function pythonEnvironment(name: string, requirement: string, packages: readonly string[]): string {
+  const environment = join(directory, name)
+  makeOnce(join(environment, requirement), () => installPackages(packages), {
     script: `
       rm -rf "$1"
       python3 -m venv "$1"
-      again "$1/bin/pip" install --quiet --retries 5 --timeout 60 "htgettoken==$2"`,
-    words: [environment, htgettokenRelease],
+      again "$1/bin/pip" install --quiet --retries 5 --timeout 60 "$2"
+      : >"$made"`,
+    words: [environment, requirement],
   })
-  return program
+  return environment
 }
 
 interface Making {
