@@ -6,12 +6,13 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { type KeptChild, keepRunning } from '../../cli/up/child.ts'
 import { readTogether } from '../../sandbox/calls.ts'
 import { generateEntries } from '../../sandbox/generated-entries.ts'
+import type { Entry } from '../../shared/config/site.ts'
 import { seedFile, stateDirectory } from '../../shared/daemon/state.ts'
 import { compileCache } from './compile-cache.ts'
 import { patience } from './patience.ts'
 import { makeDirectory, type Pipeline, startPipeline, within } from './pipeline.ts'
 import { randomOf } from './random.ts'
-import { assertNoMisuse, assertNothingLeft, findMisplaced } from './site-ends.ts'
+import { assertNoMisuse, assertNothingLeft, emptyEnds, findMisplaced } from './site-ends.ts'
 
 export interface SoakOptions {
   readonly seconds: number
@@ -19,6 +20,8 @@ export interface SoakOptions {
   readonly seed: number
   /** Default: 1. */
   readonly lanes?: number
+  /** Default: `script`. */
+  readonly method?: Entry['storerMethod']
 }
 
 /** One storer that chaos can reach. */
@@ -33,7 +36,12 @@ const longestSleepMs = 12_000
 const longestPauseMs = 2_500
 
 /** Throws where a promise was broken. */
-export async function soakStorers({ seconds, seed, lanes = 1 }: SoakOptions): Promise<void> {
+export async function soakStorers({
+  seconds,
+  seed,
+  lanes = 1,
+  method = 'script',
+}: SoakOptions): Promise<void> {
   await using directory = await makeDirectory()
   const dir = join(directory.path, 'site')
   {
@@ -44,7 +52,7 @@ export async function soakStorers({ seconds, seed, lanes = 1 }: SoakOptions): Pr
       settings: {
         ...patience,
         timeouts: { ...patience.timeouts, vaultStorerTimeout: '10s' },
-        storer: { lanes },
+        storer: { lanes, method },
       },
     })
     await using stack = new AsyncDisposableStack()
@@ -63,7 +71,7 @@ export async function soakStorers({ seconds, seed, lanes = 1 }: SoakOptions): Pr
       ...others,
     ]
     const asking = new AbortController()
-    const runs = askForRuns(pipe, asking.signal)
+    const runs = askForRuns(pipe, method, asking.signal)
     const hits = await wreakHavoc(replicas, randomOf(seed), performance.now() + seconds * 1_000)
     asking.abort()
     await runs
@@ -107,8 +115,10 @@ function startReplica({ site, supervisor }: Pipeline, directory: string, number:
 }
 
 /** Work for all the time: a newer run takes over what still waits of the older one. */
-async function askForRuns(pipe: Pipeline, signal: AbortSignal): Promise<void> {
+async function askForRuns(pipe: Pipeline, method: Entry['storerMethod'], signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
+    // Directly, nothing is done where it is stored already.
+    if (method === 'direct') emptyEnds(pipe.site)
     await pipe.untilRunStarts(60_000)
     await sleep(4_000, undefined, { signal }).catch(() => undefined)
   }
@@ -148,12 +158,12 @@ async function napOf(victim: Replica, ms: number): Promise<void> {
   if (victim.pid() === pid) victim.kill('SIGCONT')
 }
 
-/** The replica that has the child which is, or runs, condor_vault_storer. */
+/** The replica that has the child which is, or runs, what stores. */
 function findActive(replicas: readonly Replica[]): Replica | undefined {
   const parents = new Set<number>()
   for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
     const cmdline = read(`/proc/${pid}/cmdline`)
-    if (!cmdline.includes('condor_vault_storer')) continue
+    if (!/condor_vault_storer|store-direct\.sh/.test(cmdline)) continue
     const [, parent] = /^\d+ \(.*\) \S (\d+)/.exec(read(`/proc/${pid}/stat`)) ?? []
     parents.add(Number(parent))
   }
