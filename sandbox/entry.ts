@@ -28,11 +28,29 @@ export interface SiteBearer {
   readonly audience?: readonly string[]
   readonly minSeconds?: number
   readonly purpose?: string
+  /** With `each`, a token and a file for each of them. */
+  readonly audiences?: readonly string[]
+  readonly each?: boolean
+  /** In `/tmp`, with `{{.AudienceHost}}` in it. */
+  readonly path?: string
+  readonly newline?: boolean
 }
 
 export const deliversVault = ({ deliver }: SiteEntry) => deliver?.includes('vault') ?? true
-export const bearersOf = ({ deliver = [] }: SiteEntry) =>
-  deliver.flatMap((one) => (one === 'vault' ? [] : [one.bearer]))
+/** One for each token. */
+export const bearersOf = ({ deliver = [] }: SiteEntry): readonly SiteBearer[] =>
+  deliver
+    .flatMap((one) => (one === 'vault' ? [] : [one.bearer]))
+    .flatMap(({ audiences, each, ...bearer }) =>
+      audiences && each ? audiences.map((one) => ({ ...bearer, audience: [one] })) : [bearer],
+    )
+
+/** The name of its file in a node's `/tmp`. */
+export function bearerFileName({ uid }: SiteEntry, { path, purpose, audience = [] }: SiteBearer): string {
+  const [host = ''] = (audience[0] ?? '').split(':')
+  if (path !== undefined) return path.replace('/tmp/', '').replace('{{.AudienceHost}}', host)
+  return purpose ? `bt_u${uid}-${purpose}` : `bt_u${uid}`
+}
 
 export const realm = 'SANDBOX.TEST'
 export const collector = 'collector.sandbox.test'

@@ -5,6 +5,9 @@ const nodes = ['cmsfe01', 'cmsfe02', 'cmsui01'].map((name) => `${name}.sandbox.t
 const [frontend1 = '', frontend2 = '', userInterface = ''] = nodes
 const storage = 'https://dcache.sandbox.test'
 
+/** CEs, each of which pilots need a token of its own for. */
+const doors = ['ce01', 'ce02'].map((name) => `${name}.sandbox.test:9619`)
+
 const common = { uidFrom: 'config', credds: [], creddsFrom: 'none' } as const
 
 export const iamEntries: readonly SiteEntry[] = [
@@ -15,6 +18,12 @@ export const iamEntries: readonly SiteEntry[] = [
     deliver: [
       { bearer: { scopes: ['compute.create', 'compute.read'] } },
       { bearer: { scopes: ['storage.read:/cms'], audience: [storage], purpose: 'read' } },
+      {
+        bearer: {
+          ...{ scopes: ['compute.create'], audiences: doors, each: true },
+          ...{ path: '/tmp/pilot-{{.AudienceHost}}.jwt', newline: false },
+        },
+      },
     ],
   },
   {

@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises'
 import { z } from '../shared/contracts/zod.ts'
 import { readClaims } from '../shared/tokens/jwt-claims.ts'
 import {
+  bearerFileName,
   bearersOf,
   deliversVault,
   entryName,
@@ -78,7 +79,7 @@ function nodeFiles(
       ? [secret(`vt_u${uid}`, sharing, 'vault'), secret(`vt_u${uid}-${service}`, [service], 'vault')]
       : []),
     ...bearersOf(entry).map((bearer) => {
-      const name = bearer.purpose ? `bt_u${uid}-${bearer.purpose}` : `bt_u${uid}`
+      const name = bearerFileName(entry, bearer)
       if (!entry.oidc) return secret(name, [service], 'bearer')
       return { ...secret(name, [], 'bearer'), judge: (text: string) => judgeJwt(text, bearer, issued) }
     }),
@@ -93,9 +94,13 @@ const roleFile = (entry: SiteEntry): NodeFile => ({
 })
 
 /** Of a token issuer that is asked directly: it gave this token, with these rights and for these audiences alone. */
-function judgeJwt(text: string, { scopes, audience = [anyAudience] }: SiteBearer, issued: Issued): string[] {
-  if (!text.endsWith('\n')) return ['does not end in a newline']
-  if (!issued.bearer.has(text.slice(0, -1))) return ['holds something that the token issuer never gave']
+function judgeJwt(
+  text: string,
+  { scopes, audience = [anyAudience], newline = true }: SiteBearer,
+  issued: Issued,
+): string[] {
+  if (text.endsWith('\n') !== newline) return [newline ? 'does not end in a newline' : 'ends in a newline']
+  if (!issued.bearer.has(text.trimEnd())) return ['holds something that the token issuer never gave']
   const claims = readClaims(
     text,
     z.object({ scope: z.string(), aud: z.union([z.string(), z.array(z.string())]) }),

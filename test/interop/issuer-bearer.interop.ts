@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
-import { bearersOf, entryName } from '../../sandbox/entry.ts'
+import { bearerFileName, bearersOf, entryName } from '../../sandbox/entry.ts'
 import { iamEntries } from '../../sandbox/iam-entries.ts'
 import { type IamSite, startIamSite } from '../../sandbox/iam-site.ts'
 import { nodeTmp } from '../../sandbox/layout.ts'
@@ -32,9 +32,9 @@ const entries = iamEntries.map((entry) =>
 
 /** Every token of the site, by the file that it lies in on the first of its nodes. */
 const tokens = entries.flatMap((entry) =>
-  bearersOf(entry).map(({ purpose, scopes, audience = [] }) => ({
-    ...{ entry, scopes, audience, node: entry.nodes[0] ?? '' },
-    file: `bt_u${entry.uid}${purpose ? `-${purpose}` : ''}`,
+  bearersOf(entry).map((bearer) => ({
+    ...{ entry, scopes: bearer.scopes, audience: bearer.audience ?? [], node: entry.nodes[0] ?? '' },
+    file: bearerFileName(entry, bearer),
   })),
 )
 

@@ -18,11 +18,18 @@ const besides = {
   bearer: { scopes: ['storage.read:/mu2e', 'compute.read'], audience: ['https://dcache.example'] },
 } as const
 const stash = { bearer: { scopes: ['storage.create:/stash'], purpose: 'stash' } } as const
+/** One for each of two CEs, where a consumer looks for it. */
+const perDoor = {
+  bearer: {
+    ...{ scopes: ['compute.create'], audiences: ['ce01.example:9619', 'ce02.example:9619'], each: true },
+    path: '/tmp/pilot-{{.AudienceHost}}.jwt',
+  },
+} as const
 const deliver: Record<string, SiteEntry['deliver']> = {
   // Without nodes.
   dune_production: ['vault', stash],
   mu2e_production: ['vault', besides],
-  nova_analysis: [stash],
+  nova_analysis: [stash, perDoor],
 }
 const entries = defaultEntries
   .filter((entry) => entryName(entry) in deliver)
@@ -64,6 +71,7 @@ describe('bearer tokens on nodes', { timeout: 400_000 }, () => {
     assert.deepEqual(lacking.sort(), [
       ...['/tmp/bt_u44592 is not there', '/tmp/bt_u44592 is not there'],
       '/tmp/bt_u46301-stash is not there',
+      ...['/tmp/pilot-ce01.example.jwt is not there', '/tmp/pilot-ce02.example.jwt is not there'],
     ])
     writeFaults(at.dir, {})
   })
@@ -82,6 +90,8 @@ describe('bearer tokens on nodes', { timeout: 400_000 }, () => {
     assert.equal(claims.scope, 'storage.read:/mu2e compute.read')
     assert.deepEqual(claims.aud, ['https://dcache.example'])
     assert.equal(claimsOf(onNode('bt_u46301-stash')).scope, 'storage.create:/stash')
+    for (const door of ['ce01', 'ce02'])
+      assert.deepEqual(claimsOf(onNode(`pilot-${door}.example.jwt`)).aud, [`${door}.example:9619`])
     const ready = (await at.pipe.storedFacts(id)).filter(({ subject }) => subject.startsWith('token.ready.'))
     for (const { body } of ready) assert.ok(typeof body.renewAt === 'string')
   })
@@ -112,7 +122,7 @@ describe('bearer tokens on nodes', { timeout: 400_000 }, () => {
       assert.ok('content' in one, 'the distributor can open it')
       const { content } = one
       assert.equal(content.token !== undefined, content.entry !== 'nova_analysis')
-      assert.equal(content.bearers?.length, 1)
+      assert.equal(content.bearers?.length, content.entry === 'nova_analysis' ? 3 : 1)
     }
   })
 })

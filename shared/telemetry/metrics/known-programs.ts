@@ -7,6 +7,6 @@ export const knownPrograms: Readonly<Record<Daemon, readonly string[]>> = {
     ...['kinit', 'flock', 'condor_vault_storer', 'store-direct', 'condor_store_cred', 'condor_version'],
     ...['condor_config_val', 'condor_status'],
   ],
-  distributor: ['kinit', 'ssh', 'rsync'],
+  distributor: ['kinit', 'ssh', 'rsync', 'id', 'place'],
   notifier: [],
 }
