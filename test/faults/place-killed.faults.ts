@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { lstatSync, lutimesSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
-import type { PlacedFile } from '../../../../services/distributor/transport/push.ts'
+import type { PlacedFile } from '../../services/distributor/transport/push.ts'
 import {
   leftOvers,
   type PlaceOptions,
@@ -11,7 +11,7 @@ import {
   tokenFiles,
   victim,
   wrapProgram,
-} from './place-here.ts'
+} from '../services/distributor/transport/place-here.ts'
 
 /** The two files of a push of their own, whose names no other push has. */
 const filesOf = (directory: string, name: string, content: string): PlacedFile[] =>

@@ -3,10 +3,16 @@ import { execFileSync } from 'node:child_process'
 import { lstatSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
-import type { PlacedFile } from '../../../services/distributor/transport/push.ts'
-import { type Insider, startInsider } from './insider.ts'
-import { leftOvers, placeHere, stickyDirectory, tokenFiles, victim } from './transport/place-here.ts'
-import { rsyncHere } from './transport/rsync-here.ts'
+import type { PlacedFile } from '../../services/distributor/transport/push.ts'
+import { type Insider, startInsider } from '../services/distributor/insider.ts'
+import {
+  leftOvers,
+  placeHere,
+  stickyDirectory,
+  tokenFiles,
+  victim,
+} from '../services/distributor/transport/place-here.ts'
+import { rsyncHere } from '../services/distributor/transport/rsync-here.ts'
 
 const copierOptions = 'fileCopierOptionsOverride: --perms --chmod=u=r,go='
 /** Each way of a push, and what it says of one that went well. */
