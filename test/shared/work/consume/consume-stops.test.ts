@@ -5,16 +5,16 @@ import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { daemonsAccount } from '../../../shared/bus/nats-conf.ts'
-import { failure, Permanent } from '../../../shared/contracts/errors.ts'
-import { consumers, streams } from '../../../shared/contracts/subjects.ts'
-import { natsFiles } from '../../../shared/daemon/state.ts'
-import { consume } from '../../../shared/work/consume/consume.ts'
-import { oncePerTarget } from '../../../shared/work/once-per-target.ts'
-import { factOf, makeRuns } from '../../support/entry.ts'
-import { collect, eventually, latch, within } from '../../support/latch.ts'
-import { expectNothingLeftOpen } from '../../support/left-open.ts'
-import { openRefreshQueue, quick, type RefreshQueue, silent } from '../../support/refresh-queue.ts'
+import { daemonsAccount } from '../../../../shared/bus/nats-conf.ts'
+import { failure, Permanent } from '../../../../shared/contracts/errors.ts'
+import { consumers, streams } from '../../../../shared/contracts/subjects.ts'
+import { natsFiles } from '../../../../shared/daemon/state.ts'
+import { consume } from '../../../../shared/work/consume/consume.ts'
+import { oncePerTarget } from '../../../../shared/work/once-per-target.ts'
+import { factOf, makeRuns } from '../../../support/entry.ts'
+import { collect, eventually, latch, within } from '../../../support/latch.ts'
+import { expectNothingLeftOpen } from '../../../support/left-open.ts'
+import { openRefreshQueue, quick, type RefreshQueue, silent } from '../../../support/refresh-queue.ts'
 
 const [run = ''] = makeRuns(1)
 const names = ['a', 'b', 'c', 'd', 'e']
@@ -89,7 +89,7 @@ describe('stops, crashes and what comes back', () => {
   it('delivers again what a process held that was killed', async () => {
     await using queue = await openRefreshQueue(quick)
     const child = fork(
-      new URL('../../support/hang-in-handler.ts', import.meta.url),
+      new URL('../../../support/hang-in-handler.ts', import.meta.url),
       [queue.nats.url, queue.nats.seedFile('refresher'), String(quick.ackWaitMs)],
       { stdio: 'inherit' },
     )

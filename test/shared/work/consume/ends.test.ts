@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { errors } from '@nats-io/nats-core'
-import { backoffMs } from '../../../shared/contracts/backoff.ts'
-import { ClaimLost, failure, Permanent, RetryLater } from '../../../shared/contracts/errors.ts'
-import { decideEnd, maxUnexpected } from '../../../shared/work/consume/ends.ts'
+import { backoffMs } from '../../../../shared/contracts/backoff.ts'
+import { ClaimLost, failure, Permanent, RetryLater } from '../../../../shared/contracts/errors.ts'
+import { decideEnd, maxUnexpected } from '../../../../shared/work/consume/ends.ts'
 
 const failed = failure('no-credd', 'None.')
 const running = { stopping: false, aborted: false }

@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import type { Fact } from '../../../shared/bus/publish.ts'
-import { ClaimLost, failure, Permanent, RetryLater } from '../../../shared/contracts/errors.ts'
-import type { RefreshItem } from '../../../shared/contracts/messages.ts'
-import { streams } from '../../../shared/contracts/subjects.ts'
-import { aroundPublish } from '../../support/around-publish.ts'
-import { factOf, makeRuns, refreshItem } from '../../support/entry.ts'
-import { collect, eventually, latch } from '../../support/latch.ts'
-import { expectNothingLeftOpen } from '../../support/left-open.ts'
-import { openRefreshQueue, quick } from '../../support/refresh-queue.ts'
+import type { Fact } from '../../../../shared/bus/publish.ts'
+import { ClaimLost, failure, Permanent, RetryLater } from '../../../../shared/contracts/errors.ts'
+import type { RefreshItem } from '../../../../shared/contracts/messages.ts'
+import { streams } from '../../../../shared/contracts/subjects.ts'
+import { aroundPublish } from '../../../support/around-publish.ts'
+import { factOf, makeRuns, refreshItem } from '../../../support/entry.ts'
+import { collect, eventually, latch } from '../../../support/latch.ts'
+import { expectNothingLeftOpen } from '../../../support/left-open.ts'
+import { openRefreshQueue, quick } from '../../../support/refresh-queue.ts'
 
 const [older = '', run = ''] = makeRuns(2)
 const failed = failure('vault-unreachable', 'Vault does not answer.')
