@@ -12,7 +12,7 @@ import { handlePush } from './handle.ts'
 import { openAskedUids } from './nodes/asked-uids.ts'
 import { openCircuitBreaker } from './nodes/circuit-breaker.ts'
 import { openConcurrencyLimits } from './nodes/concurrency-limit.ts'
-import { planReady, planStored } from './plan.ts'
+import { planPushes, planStored } from './plan.ts'
 import { pushOrder } from './push-order.ts'
 import { openControlMasters } from './ssh/control-master.ts'
 import { openUnsealing } from './token/unsealing.ts'
@@ -50,7 +50,7 @@ await runDaemon('distributor', {
           consumer: consumers.distributorPlan,
           filter: 'token.ready.*.*',
           schemaOf: (subject) => onSubject(subject, tokenReady, (fact) => tokenSubject('ready', fact)),
-          handle: (received) => planReady(received, { site, targets }),
+          handle: (received) => planPushes(received, { site, targets }),
           concurrency: 1,
         }),
         // Also where pushes wait for nothing now: a reload may change that.

@@ -19,7 +19,7 @@ export interface PlanDeps {
 }
 
 /** Handles `token.ready.<experiment>.<role>`. */
-export async function planReady(
+export async function planPushes(
   { body }: Received<TokenReady>,
   { site }: PlanDeps,
 ): Promise<readonly Outgoing[]> {

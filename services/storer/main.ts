@@ -26,7 +26,7 @@ import { joinReplicas } from './exclusive/replicas.ts'
 import { serveWhileHeld } from './exclusive/while-leader.ts'
 import { handleStore } from './handle.ts'
 import { chooseStore } from './next-store.ts'
-import { planReady } from './plan.ts'
+import { planStores } from './plan.ts'
 import { openStaging } from './private-run/stage.ts'
 import { reportStore } from './report.ts'
 
@@ -74,7 +74,7 @@ await runDaemon('storer', {
           filter: 'token.ready.*.*',
           schemaOf: (subject) => onSubject(subject, tokenReady, (fact) => tokenSubject('ready', fact)),
           handle: async (received) => {
-            const planned = await planReady(received, site, (key) => readExpiry(targets, key))
+            const planned = await planStores(received, site, (key) => readExpiry(targets, key))
             noteCredds(received.body.entry, received.body.credds)
             return planned
           },

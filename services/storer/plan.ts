@@ -12,7 +12,7 @@ import { findEntry } from '../../shared/work/find-entry.ts'
 export type ReadExpiry = (key: string) => Promise<string | undefined>
 
 /** Handles `token.ready.<experiment>.<role>`. Where our configuration names the credds, no other is believed. */
-export async function planReady(
+export async function planStores(
   { body }: Pick<Received<TokenReady>, 'body'>,
   site: () => Site,
   readExpiry: ReadExpiry = async () => undefined,

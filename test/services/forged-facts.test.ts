@@ -4,7 +4,7 @@ import { describe, it } from 'node:test'
 import fc from 'fast-check'
 import pino from 'pino'
 import { handlePush, type PushDeps } from '../../services/distributor/handle.ts'
-import { planReady, planStored } from '../../services/distributor/plan.ts'
+import { planPushes, planStored } from '../../services/distributor/plan.ts'
 import { schemaOfFact } from '../../services/notifier/handle.ts'
 import { handleRefresh, type RefreshDeps } from '../../services/refresher/handle.ts'
 import { parseMessage } from '../../shared/bus/parse-message.ts'
@@ -96,7 +96,7 @@ describe('a fact of somebody else’s making', () => {
     const deps = { site: () => site, targets: fakeKv().kv }
     await fc.assert(
       fc.asyncProperty(fc.oneof(about, nearly), async (one) => {
-        const made = await planReady(receivedOf(readyOf(one)), deps).catch((error: unknown) => {
+        const made = await planPushes(receivedOf(readyOf(one)), deps).catch((error: unknown) => {
           assert.ok(error instanceof Permanent)
           return []
         })

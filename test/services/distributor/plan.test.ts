@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { planReady, planStored } from '../../../services/distributor/plan.ts'
+import { planPushes, planStored } from '../../../services/distributor/plan.ts'
 import { filesFor } from '../../../services/distributor/token/files.ts'
 import type { TokenReady, TokenStored } from '../../../shared/contracts/messages.ts'
 import { storeSubject } from '../../../shared/contracts/subjects.ts'
@@ -15,7 +15,7 @@ const both = ['push.dune.production.node1_lab_example', 'push.dune.production.no
 
 describe('which pushes a token makes', () => {
   const plan = (ready: Partial<TokenReady>, site = siteOf()) =>
-    planReady(received(readyOf(ready)), { site: () => site, targets: fakeKv().kv })
+    planPushes(received(readyOf(ready)), { site: () => site, targets: fakeKv().kv })
 
   it('is one for each node of the entry', async () => assert.deepEqual(subjects(await plan({})), both))
   it('is none in test mode', async () =>

@@ -7,7 +7,7 @@ import { after, describe, it } from 'node:test'
 import fc from 'fast-check'
 import pino from 'pino'
 import { handleStore, type StoreDeps } from '../../../services/storer/handle.ts'
-import { planReady } from '../../../services/storer/plan.ts'
+import { planStores } from '../../../services/storer/plan.ts'
 import { Permanent } from '../../../shared/contracts/errors.ts'
 import { type StoreItem, storeItem } from '../../../shared/contracts/messages.ts'
 import type { Received } from '../../../shared/work/consume/handle-message.ts'
@@ -109,14 +109,14 @@ describe('a store of a token', () => {
 
   it('is planned for the configured credds of the entry alone', async () => {
     const credds = ['credd1.lab.example', 'evil.host']
-    const planned = await planReady({ body: readyOf({ credds }) }, () => configured)
+    const planned = await planStores({ body: readyOf({ credds }) }, () => configured)
     assert.deepEqual(
       planned.map((one) => one.kind === 'work' && one.subject),
       ['store.dune.production.credd1_lab_example'],
     )
     for (const more of [{ experiment: 'nova' }, { service: 'nova_production' }, { entry: 'x_y' }])
       await assert.rejects(
-        planReady({ body: readyOf({ credds, ...more }) }, () => configured),
+        planStores({ body: readyOf({ credds, ...more }) }, () => configured),
         Permanent,
       )
   })
