@@ -2,7 +2,7 @@
 
 export interface ExclusiveQueue {
   /** Runs `work` in a lane, by its number from 1. Throws the signal's reason where it is aborted while waiting. */
-  run<T>(work: (lane: number) => Promise<T>, signal: AbortSignal): Promise<T>
+  inTurn<T>(work: (lane: number) => Promise<T>, signal: AbortSignal): Promise<T>
 }
 
 /** `lanes` says how many there are now: where they have become fewer, nobody starts until enough of those under way have ended. */
@@ -46,7 +46,7 @@ export function openExclusiveQueue(lanes: () => number = () => 1): ExclusiveQueu
   }
 
   return {
-    async run(work, signal) {
+    async inTurn(work, signal) {
       const lane = await take(signal)
       try {
         return await work(lane)

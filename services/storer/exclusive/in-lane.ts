@@ -25,7 +25,7 @@ export async function runInLane(run: StorerRun, log: Logger, deps: InLaneDeps): 
   const { signal, site } = run
   const patience = performance.now() + site.timeouts.vaultStorerMs
   for (let tries = 0; ; tries++) {
-    const held = await deps.lanes.run((lane) => runOnce(run, lane, deps), signal)
+    const held = await deps.lanes.inTurn((lane) => runOnce(run, lane, deps), signal)
     if (!held) return
     if (tries === 0) log.warn({ lockFile: held.file }, 'another storer runs on this host: waiting for it')
     if (performance.now() > patience) throw lockedFor(run, held)

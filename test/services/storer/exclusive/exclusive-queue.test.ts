@@ -11,7 +11,7 @@ describe('the lane', () => {
     const seen: string[] = []
     const gates = ['a', 'b', 'c'].map((name) => ({ name, ...Promise.withResolvers<void>() }))
     const runs = gates.map(({ name, promise }) =>
-      lane.run(async () => {
+      lane.inTurn(async () => {
         seen.push(`${name} in`)
         await promise
         seen.push(`${name} out`)
@@ -24,8 +24,8 @@ describe('the lane', () => {
 
   it('goes on after work that throws', async () => {
     const lane = openExclusiveQueue()
-    const failing = lane.run(() => Promise.reject(new Error('it broke')), forEver)
-    const next = lane.run(async () => 'went on', forEver)
+    const failing = lane.inTurn(() => Promise.reject(new Error('it broke')), forEver)
+    const next = lane.inTurn(async () => 'went on', forEver)
     await assert.rejects(failing, /it broke/)
     assert.equal(await next, 'went on')
   })
@@ -34,9 +34,9 @@ describe('the lane', () => {
     const lane = openExclusiveQueue()
     const first = Promise.withResolvers<void>()
     const leave = new AbortController()
-    const running = lane.run(() => first.promise, forEver)
-    const left = lane.run(async () => assert.fail('it had left'), leave.signal)
-    const last = lane.run(async () => 'in', forEver)
+    const running = lane.inTurn(() => first.promise, forEver)
+    const left = lane.inTurn(async () => assert.fail('it had left'), leave.signal)
+    const last = lane.inTurn(async () => 'in', forEver)
     leave.abort(new Error('leaving'))
     await assert.rejects(left, /leaving/)
     first.resolve()
@@ -49,7 +49,7 @@ describe('the lane', () => {
     const stay = (queue: ReturnType<typeof openExclusiveQueue>) => {
       const inside = Promise.withResolvers<number>()
       const { promise, resolve } = Promise.withResolvers<void>()
-      const done = queue.run(async (lane) => {
+      const done = queue.inTurn(async (lane) => {
         inside.resolve(lane)
         await promise
       }, forEver)
@@ -73,8 +73,8 @@ describe('the lane', () => {
     it('gives another lane to whoever comes back at once', async () => {
       const queue = openExclusiveQueue(() => 2)
       const lanes = [
-        await queue.run(async (lane) => lane, forEver),
-        await queue.run(async (lane) => lane, forEver),
+        await queue.inTurn(async (lane) => lane, forEver),
+        await queue.inTurn(async (lane) => lane, forEver),
       ]
       assert.deepEqual(lanes, [1, 2])
     })
@@ -86,7 +86,7 @@ describe('the lane', () => {
       await Promise.all(first.map(({ lane }) => lane))
       count = 1
       let isIn = false
-      const next = queue.run(async (lane) => {
+      const next = queue.inTurn(async (lane) => {
         isIn = true
         return lane
       }, forEver)
