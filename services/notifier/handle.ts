@@ -85,9 +85,9 @@ export async function handleFact(
 ): Promise<readonly Outgoing[]> {
   switch (kindOf(subject)) {
     case 'run.started':
-      return startRun(body as RunStarted, deps)
+      return noteStart(body as RunStarted, deps)
     case 'run.finished':
-      return finishRun(body as RunFinished, deps)
+      return noteEnd(body as RunFinished, deps)
     case 'run.uids':
       return announceUidFailures(body as RunUids, deps.site())
     default: {
@@ -97,12 +97,12 @@ export async function handleFact(
   }
 }
 
-async function startRun(
+async function noteStart(
   body: RunStarted,
   { ledger, failures, site }: NotifierDeps,
 ): Promise<readonly Outgoing[]> {
   // A run's trace begins at its `run.started`, which is being handled.
-  const run = await ledger.startRun({ ...runOf(body), ...currentSpanRef() }, rowsOf(body))
+  const run = await ledger.addRun({ ...runOf(body), ...currentSpanRef() }, rowsOf(body))
   return [...(await announceConfigProblems(body, site(), failures)), ...(await finishedIfEnded(run, ledger))]
 }
 
@@ -163,11 +163,11 @@ function onlyOf(target: ReturnType<typeof targetOf>, row: LedgerRow): LedgerRow 
 }
 
 /** The run is marked first: what comes after the mark counts by itself. */
-async function finishRun({ run: id, at }: RunFinished, deps: NotifierDeps): Promise<readonly Outgoing[]> {
+async function noteEnd({ run: id, at }: RunFinished, deps: NotifierDeps): Promise<readonly Outgoing[]> {
   const { ledger, news } = deps
   const run = await ledger.readRun(id)
   if (!run) return []
-  await ledger.finishRun(id, at)
+  await ledger.endRun(id, at)
   const rows = await ledger.readRows(run)
   await keepNews({ run, rows, by: id, isWhole: true }, deps)
   const completion = completionOf(run, rows, at)

@@ -15,9 +15,9 @@ export interface LedgerStore extends Omit<Rows, 'forget'> {
   /** Runs that have not finished, oldest first, whichever notifier heard of them. */
   openRuns(): Promise<readonly LedgerRun[]>
   /** Answers how the run is now. Of one whose plan comes in parts this is called for each. */
-  startRun(run: LedgerRun, rows: readonly LedgerRow[]): Promise<LedgerRun>
+  addRun(run: LedgerRun, rows: readonly LedgerRow[]): Promise<LedgerRun>
   /** Marks the run as finished; the second time changes nothing. */
-  finishRun(run: string, at: string): Promise<void>
+  endRun(run: string, at: string): Promise<void>
   readRun(run: string): Promise<LedgerRun | undefined>
   /** The run that started last. */
   latestRun(): Promise<string | undefined>
@@ -63,13 +63,13 @@ export async function openLedger(runs: KV): Promise<LedgerStore> {
     },
     ...rows,
     readRun,
-    async startRun(run, begun) {
+    async addRun(run, begun) {
       await inParallel(begun, (row) => createOnce(runs, ledgerKey(row.run, row.entry), row))
       const now = await changeValue(runs, runKey(run.run), ledgerRun, (before) => withPart(before, run))
       if (!now?.finished) await open.add(run.run)
       return now ?? run
     },
-    async finishRun(run, at) {
+    async endRun(run, at) {
       rows.forget(run)
       heads.delete(run)
       await changeValue(runs, runKey(run), ledgerRun, (head) =>

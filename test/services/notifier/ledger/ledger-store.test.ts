@@ -60,7 +60,7 @@ describe('the ledger in its bucket', () => {
     const [one, two] = [await openLedger(runs), await openLedger(runs)]
     const run = newRun()
     const nodes = Array.from({ length: 20 }, (_, i) => `m${i}`)
-    await one.startRun(runOf(run), [startedRow(run)])
+    await one.addRun(runOf(run), [startedRow(run)])
     await Promise.all(
       nodes.map((node, i) =>
         (i % 2 ? one : two).changeRow(run, dune.entry, (row) => applyEvent(row, pushed(1, node, run))),
@@ -75,19 +75,19 @@ describe('the ledger in its bucket', () => {
   it('is started once: a start that comes again leaves what has happened since', async () => {
     const store = await openLedger(runs)
     const run = newRun()
-    await store.startRun(runOf(run), [startedRow(run)])
+    await store.addRun(runOf(run), [startedRow(run)])
     await store.changeRow(run, dune.entry, (row) => applyEvent(row, pushed(1, 'n1', run)))
-    await store.startRun(runOf(run), [startedRow(run)])
+    await store.addRun(runOf(run), [startedRow(run)])
     assert.equal(brief(await rowOf(store, run)), 'refresh=waiting n1=done n2=waiting')
   })
 
   it('is read again by the next notifier: open runs, oldest first, without those that have finished', async () => {
     const store = await openLedger(runs)
     const [first, second, third] = [newRun(), newRun(), newRun()]
-    for (const run of [second, first, third]) await store.startRun(runOf(run), [startedRow(run)])
+    for (const run of [second, first, third]) await store.addRun(runOf(run), [startedRow(run)])
     await runs.put(latestRunKey, third)
-    await store.finishRun(second, at(9))
-    await store.finishRun(second, at(99))
+    await store.endRun(second, at(9))
+    await store.endRun(second, at(99))
     const next = await openLedger(runs)
     assert.deepEqual(
       (await next.openRuns()).map(({ run }) => run).filter((run) => run >= first),
@@ -100,7 +100,7 @@ describe('the ledger in its bucket', () => {
   it('has not ended when another notifier saw a late token open a row again', async () => {
     const [one, two] = [await openLedger(runs), await openLedger(runs)]
     const run = newRun()
-    await one.startRun(runOf(run, ['a', 'b']), [
+    await one.addRun(runOf(run, ['a', 'b']), [
       { ...startedRow(run), entry: 'a' },
       { ...startedRow(run), entry: 'b' },
     ])
@@ -118,7 +118,7 @@ describe('the ledger in its bucket', () => {
     const store = await openLedger(runs)
     const run = newRun()
     const entries = Array.from({ length: 100 }, (_, n) => `dune-${99 - n}_production`)
-    await store.startRun(
+    await store.addRun(
       runOf(run, entries),
       entries.slice(1).map((entry) => ({ ...startedRow(run), entry })),
     )
@@ -140,7 +140,7 @@ const totalsIn = (finished: Outgoing | undefined) => (finished?.body as RunFinis
 describe('the notifier’s handler', () => {
   beforeEach(async () => {
     const store = await openLedger(runs)
-    for (const { run } of await store.openRuns()) await store.finishRun(run, at(9))
+    for (const { run } of await store.openRuns()) await store.endRun(run, at(9))
   })
   const depsOf = async (extra = ''): Promise<NotifierDeps> => {
     const site = siteOf(
