@@ -99,7 +99,7 @@ describe('the lane', () => {
 
   it('refuses whoever has left before asking', async () => {
     await assert.rejects(
-      openExclusiveQueue().run(async () => 'in', AbortSignal.abort(new Error('left'))),
+      openExclusiveQueue().inTurn(async () => 'in', AbortSignal.abort(new Error('left'))),
       /left/,
     )
   })
