@@ -61,7 +61,7 @@ const whenAbsent: Partial<Record<keyof Entry, string>> = {
   desiredUid: '(FERRY tells it, or each node)',
   principal: '(no ticket is needed)',
   keytab: '(no ticket is needed)',
-  identityFile: '(none: its ticket opens the nodes)',
+  identityFile: '(none: its ticket opens the nodes, or they are local)',
   credds: '(the collector tells them)',
   vaultServer: '(the environment or HTCondor tells it)',
   scheddConstraint: '(every schedd)',

@@ -47,7 +47,7 @@ function sharedFiles(entries: readonly ResolvedEntry[]): Shared[] {
   // Entries of one account have one UID, whether or not it is known yet.
   const uidOf = ({ account, desiredUid }: Entry) => desiredUid ?? uids.get(account) ?? `<UID of ${account}>`
   const all = entries.flatMap((by) => writtenBy(by, uidOf(by.entry)))
-  return [...Map.groupBy(all, ({ node, file }) => `${node}\0${file}`).values()].filter(
+  return [...Map.groupBy(all, ({ node, file }) => `${node.toLowerCase()}\0${file}`).values()].filter(
     (same) => same.length > 1,
   )
 }
