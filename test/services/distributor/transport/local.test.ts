@@ -20,6 +20,7 @@ import { readId } from '../../../../services/distributor/transport/local-account
 import type { PushMeans } from '../../../../services/distributor/transport/push.ts'
 import { makeEntry } from '../../../support/entry.ts'
 import { leftOvers, stickyDirectory, tokenFiles, wrapProgram } from './place-here.ts'
+import { pushAs } from './push-locally.ts'
 
 /** An account that every Debian and EL has, whose group has another number. */
 const account = 'games'
@@ -53,7 +54,11 @@ function start(directory: string, options: Pushing = {}): ChildProcess & { reado
   })
   return Object.assign(child, { said: text(child.stdout) })
 }
-const push = async (directory: string, options?: Pushing) => (await start(directory, options).said).trim()
+/** In this process where it can be. */
+async function push(directory: string, options: Pushing = {}): Promise<string> {
+  if (options.as || options.path) return (await start(directory, options).said).trim()
+  return pushAs(options.account ?? account, options.uid ?? uid, directory, options.token ?? 'hvs.new')
+}
 
 const contentsOf = (directory: string) =>
   tokenFiles(directory).map(({ path }) => (existsSync(path) ? readFileSync(path, 'utf8') : undefined))
