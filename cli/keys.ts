@@ -7,13 +7,13 @@ import { ensureStateRoot } from './up/state-root.ts'
 
 /**
  * Makes the keys that are missing under `root` and leaves the others alone. Prints the users' public halves, as lines for the
- * environment of nats-server; seeds stay in their files, readable by their owner only.
+ * environment of nats-server (with `lab` in their names, where several share it); seeds stay in their files, readable by their owner only.
  */
-export async function printKeys(root: string, json: boolean): Promise<void> {
+export async function printKeys(root: string, json: boolean, lab?: string): Promise<void> {
   await ensureStateRoot(root)
   const publicKeys = await ensureNatsKeys(root)
   await ensureSealingKeys(root)
-  const variables = natsUsers.map((user) => [keyVariable(user), publicKeys[user]] as const)
+  const variables = natsUsers.map((user) => [keyVariable(user, lab), publicKeys[user]] as const)
   process.stdout.write(
     json
       ? `${JSON.stringify(Object.fromEntries(variables))}\n`

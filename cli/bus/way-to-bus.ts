@@ -17,6 +17,7 @@ export interface WayToBus {
   readonly seedFile: string
   readonly caFile: string | undefined
   readonly replicas: number
+  readonly domain: string | undefined
 }
 
 type Variables = Pick<Environment, 'MANAGED_TOKENS_STATE' | 'NATS_URL' | 'NATS_NKEY' | 'NATS_CA'>
@@ -36,6 +37,7 @@ export function findWayToBus(
     servers: given ?? configured?.servers ?? privateServer(root),
     seedFile: seedOf(user, options, env, configured, root),
     replicas: configured?.replicas ?? 1,
+    domain: configured?.domain,
     caFile: isPlain ? undefined : (env.NATS_CA ?? configured?.caFile),
   }
 }

@@ -115,6 +115,7 @@ function addKeys(program: Command): void {
         'lines for the environment of nats-server. "managed-tokens up" with its private server does this by itself.',
     )
     .option('--state <DIR>', 'where they are (default: $MANAGED_TOKENS_STATE or /var/lib/managed-tokens)')
+    .option('--lab <NAME>', 'which of several laboratories on one server, as in its permissions-NAME.conf')
     .option('--json', 'print one JSON object')
     .addHelpText(
       'after',
@@ -123,9 +124,9 @@ function addKeys(program: Command): void {
 
 Exit codes: 0 all are there, 1 something failed, 2 wrong use.`),
     )
-    .action(async (options: { state?: string; json?: boolean }) => {
+    .action(async (options: { state?: string; json?: boolean; lab?: string }) => {
       const { printKeys } = await import('../keys.ts')
-      await printKeys(stateRootOf(options.state, environment), options.json ?? false)
+      await printKeys(stateRootOf(options.state, environment), options.json ?? false, options.lab)
     })
 }
 

@@ -24,13 +24,14 @@ async function lookAtBus(site: Site | undefined, options: ConnectionOptions): Pr
     await using bus = await connectOperator(options)
     const { version = '' } = bus.nc.info ?? {}
     const server = bus.nc.getServer()
-    const jetStream = await lookAtJetStream(bus)
+    const [jetStream, ...domain] = await lookAtJetStream(bus, site?.nats.domain)
     const permissions = await lookAtPermissions(bus)
     return [
       ok('nats', `${server} answers`),
       // The private server's version was judged as a program.
       ...(site?.nats.servers ? [judgeNatsServer('nats', version)] : []),
       jetStream,
+      ...domain,
       permissions,
       await maySubscribe(bus),
       // Without those, nobody is told of streams.
@@ -55,21 +56,53 @@ function describe(error: unknown, site: Site | undefined): Finding {
 }
 
 /** JetStream of this user's account: that the server has it says nothing of the account. */
-async function lookAtJetStream({ nc, jsm }: Bus): Promise<Finding> {
+async function lookAtJetStream(
+  { nc, jsm }: Bus,
+  domain: string | undefined,
+): Promise<[Finding, ...Finding[]]> {
   if (!nc.info?.jetstream)
-    return problem('nats', 'JetStream is off', 'add a jetstream block to the server’s configuration')
+    return [problem('nats', 'JetStream is off', 'add a jetstream block to the server’s configuration')]
   try {
-    return judgeAccount(await jsm.getAccountInfo())
+    const account = await jsm.getAccountInfo()
+    return [judgeAccount(account), ...judgeDomain(account.domain, domain)]
   } catch (error) {
     const { message } = error as Error
     if (/permission/i.test(message))
-      return problem('nats', 'this operator may not ask for the account’s JetStream', permissionsFix)
-    return problem(
-      'nats',
-      `JetStream is not there for this user’s account: ${cleanLine(message)}`,
-      'give the account JetStream ("jetstream: enabled" in the account, or limits in its JWT)',
-    )
+      return [problem('nats', 'this operator may not ask for the account’s JetStream', permissionsFix)]
+    if (message === jetStreamUnavailable)
+      return [
+        problem(
+          'nats',
+          'JetStream is not available: this server does not see more than half of its cluster, or an election is under way',
+          'ask again in ten seconds; if it stays so, start the servers that are away (docs/operations.md, Three servers)',
+        ),
+      ]
+    return [
+      problem(
+        'nats',
+        `JetStream is not there for this user’s account: ${cleanLine(message)}`,
+        'give the account JetStream ("jetstream: enabled" in the account, or limits in its JWT)',
+      ),
+    ]
   }
+}
+
+/** What nats-server says where a cluster has no quorum. */
+const jetStreamUnavailable = 'JetStream system temporarily unavailable'
+
+/** In which domain JetStream is, beside the one in which daemons ask for it. Pure. */
+export function judgeDomain(found: string | undefined, configured: string | undefined): Finding[] {
+  if (configured === found)
+    return found ? [ok('nats', `JetStream is in the domain ${found}, as configured`)] : []
+  if (configured === undefined)
+    return [ok('nats', `JetStream is in the domain ${found}: at leaf nodes, daemons need it as nats.domain`)]
+  return [
+    problem(
+      'nats',
+      `nats.domain is ${configured}, and JetStream here is in ${found ?? 'none'}: daemons wait for streams that are elsewhere`,
+      'set nats.domain as jetstream.domain of the server with the streams, or ask there (docs/operations.md, Far sites)',
+    ),
+  ]
 }
 
 /** What we make: the streams, and one for each bucket. */

@@ -39,6 +39,8 @@ export interface BusOptions {
   readonly caFile?: string | undefined
   /** Default: 1. */
   readonly replicas?: number | undefined
+  /** JetStream's, where it is reached through a leaf node. */
+  readonly domain?: string | undefined
   /** Fail when no server answers now, as a person at a terminal expects. */
   readonly once?: boolean
 }
@@ -85,7 +87,7 @@ export async function connectBus(options: BusOptions): Promise<Bus> {
   // KV listings and watches arrive in inboxes too, and those have a prefix option of their own.
   // Where others can take over, a question to one that has gone is soon asked again.
   const timeout = options.servers.length > 1 ? 3_000 : 5_000
-  const api = { timeout, apiPrefix: jetStreamPrefix(options.user) }
+  const api = { timeout, apiPrefix: jetStreamPrefix(options.user, options.domain) }
   const js = jetstream(nc, { ...api, watcherPrefix: `_INBOX_${options.user}` })
   const jsm = await jetstreamManager(nc, { ...api, checkAPI: false })
   const kvm = new Kvm(js)

@@ -38,33 +38,50 @@ ${renderAccounts(conf.publicKeys)}`
 /** The account of the daemons, in which JetStream is. */
 export const daemonsAccount = 'MANAGED_TOKENS'
 
-const accountOf = (person: Person) => `${daemonsAccount}_${person.toUpperCase()}`
+const accountOf = (base: string, person: Person) => `${base}_${person.toUpperCase()}`
+
+/** What makes the accounts on a site's own server others than usual. */
+export interface Lab {
+  /** Of several laboratories on one server: in the names of its accounts and of the variables with its keys. */
+  readonly lab?: string | undefined
+  /** Of JetStream, where daemons reach it through leaf nodes. */
+  readonly domain?: string | undefined
+}
+
+const underscored = (lab: string) => lab.toUpperCase().replaceAll('-', '_')
 
 /** The `accounts` block alone, for a site that runs its own nats-server. */
-function renderAccounts(publicKeys: Readonly<Record<NatsUser, string>>): string {
+const renderAccounts = (publicKeys: Readonly<Record<NatsUser, string>>, lab: Lab = {}) =>
+  `accounts {\n${renderEachAccount(publicKeys, lab)}}\n`
+
+function renderEachAccount(publicKeys: Readonly<Record<NatsUser, string>>, { lab, domain }: Lab): string {
+  const base = lab ? `${daemonsAccount}_${underscored(lab)}` : daemonsAccount
   const renderUsers = (users: readonly NatsUser[]) =>
     entriesOf(
       'users',
-      users.map((user) => renderUser(user, publicKeys[user], permissionsOf(user))),
+      users.map((user) => renderUser(user, publicKeys[user], permissionsOf(user, domain))),
     )
   const daemons = [
     '    jetstream: enabled',
     renderUsers(natsUsers.filter((user) => !isPerson(user))),
-    entriesOf('exports', renderExports()),
+    entriesOf('exports', renderExports(base)),
   ]
   const accounts = [
-    [daemonsAccount, daemons] as const,
+    [base, daemons] as const,
     ...people.map(
       (person) =>
-        [accountOf(person), [renderUsers([person]), entriesOf('imports', renderImports(person))]] as const,
+        [
+          accountOf(base, person),
+          [renderUsers([person]), entriesOf('imports', renderImports(base, person))],
+        ] as const,
     ),
   ]
   const blocks = accounts.map(([name, lines]) => `  ${name}: {\n${lines.join('\n')}\n  }\n`)
-  return `accounts {\n${blocks.join('')}}\n`
+  return blocks.join('')
 }
 
 /** What people's accounts may import, each with the accounts that do. */
-function renderExports(): string[] {
+function renderExports(base: string): string[] {
   const services = Map.groupBy(
     people.flatMap((person) => importsOf(person).services.map((one) => ({ ...one, person }))),
     ({ subject }) => subject,
@@ -74,7 +91,7 @@ function renderExports(): string[] {
     ({ subject }) => subject,
   )
   const accounts = (to: readonly { person: Person }[]) =>
-    `accounts: [${to.map(({ person }) => accountOf(person)).join(', ')}]`
+    `accounts: [${to.map(({ person }) => accountOf(base, person)).join(', ')}]`
   return [
     ...services.entries().map(([subject, to]) => {
       const several = to.some(({ many }) => many) ? ', response_type: stream' : ''
@@ -84,9 +101,9 @@ function renderExports(): string[] {
   ]
 }
 
-function renderImports(person: Person): string[] {
+function renderImports(base: string, person: Person): string[] {
   const { services, streams } = importsOf(person)
-  const from = (subject: string) => `{ account: ${daemonsAccount}, subject: ${quote(subject)} }`
+  const from = (subject: string) => `{ account: ${base}, subject: ${quote(subject)} }`
   return [
     ...services.map(({ subject, to }) => {
       const mapped = to === subject ? '' : `, to: ${quote(to)}`
@@ -97,19 +114,29 @@ function renderImports(person: Person): string[] {
 }
 
 /** The environment variable in which a nats-server of a site finds the user's public key. */
-export const keyVariable = (user: NatsUser) => `NATS_${user.toUpperCase()}_KEY`
+export const keyVariable = (user: NatsUser, lab?: string) =>
+  `NATS_${lab ? `${underscored(lab)}_` : ''}${user.toUpperCase()}_KEY`
 
-/** The text of `deploy/nats/permissions.conf`: the same at every site, since public keys come from the environment. */
-export function renderPermissionsFile(): string {
-  const variables = Object.fromEntries(natsUsers.map((user) => [user, `$${keyVariable(user)}`]))
+/**
+ * The text of `deploy/nats/permissions.conf`: the same at every site, since public keys come from the environment. For one of
+ * several labs on a server only what belongs into its `accounts` block.
+ */
+export function renderPermissionsFile(lab: Lab = {}): string {
+  const variables = Object.fromEntries(natsUsers.map((user) => [user, `$${keyVariable(user, lab.lab)}`]))
+  const render = lab.lab ? renderEachAccount : renderAccounts
   return `# Who may say and hear what. Made from shared/bus/permissions.ts by deploy/nats/write-permissions.ts; changes here are lost.
-${renderAccounts(variables as Record<NatsUser, string>)}`
+${render(variables as Record<NatsUser, string>, lab)}`
 }
 
-function renderUser(user: NatsUser, publicKey: string, { publish, subscribe }: NatsPermissions): string {
+function renderUser(
+  user: NatsUser,
+  publicKey: string,
+  { publish, deny = [], subscribe }: NatsPermissions,
+): string {
+  const denied = deny.length > 0 ? `, deny: ${list(deny)}` : ''
   return `# ${user}
       { nkey: ${publicKey}, permissions: {
-        publish: { allow: ${list(publish)} }
+        publish: { allow: ${list(publish)}${denied} }
         subscribe: { allow: ${list(subscribe)} }
       } }`
 }

@@ -31,6 +31,8 @@ export const isPerson = (user: string): user is Person => people.some((person) =
 export interface NatsPermissions {
   /** Subjects (NATS wildcards) the user may publish to; everything else is refused. */
   readonly publish: readonly string[]
+  /** Of these, what it may not. */
+  readonly deny?: readonly string[]
   readonly subscribe: readonly string[]
 }
 
@@ -42,18 +44,45 @@ export interface Imports {
   readonly streams: readonly string[]
 }
 
-/** What the server is told about `user`. */
-export function permissionsOf(user: NatsUser): NatsPermissions {
+/** What the server is told about `user`. With a domain of JetStream, the same under its name as well. */
+export function permissionsOf(user: NatsUser, domain?: string): NatsPermissions {
   if (isPerson(user)) return personPermissions(user)
-  return user === 'admin' ? admin : daemonPermissions(user)
+  const plain = user === 'admin' ? admin : daemonPermissions(user)
+  return domain ? inDomain(plain, domain) : plain
 }
+
+/**
+ * Values of buckets go by the same way as questions do. A leaf node passes facts on only to a user who may publish on every
+ * subject that the stream has: what is not this user's is denied.
+ */
+function inDomain({ publish, subscribe }: NatsPermissions, domain: string): NatsPermissions {
+  const prefix = domainPrefix(domain)
+  const others = daemons.flatMap((daemon) => daemonPermissions(daemon).publish).filter(isFact)
+  return {
+    publish: [
+      ...publish,
+      ...publish
+        .filter((subject) => subject.startsWith(`${daemonApi}.`))
+        .map((subject) => prefix + subject.slice(daemonApi.length)),
+      ...publish.filter((subject) => subject.startsWith('$KV.')).map((subject) => `${prefix}.${subject}`),
+      ...(publish.some(isFact) ? [allFacts] : []),
+    ],
+    deny: publish.some(isFact) ? others.filter((subject) => !publish.includes(subject)) : [],
+    subscribe,
+  }
+}
+
+const allFacts = 'token.*.*.*'
+const isFact = (subject: string) => subject.startsWith('token.')
 
 /** The prefix of a user's inboxes. Each user hears its own only, so nobody reads answers meant for another. */
 export const inboxPrefix = (user: NatsUser) => `_INBOX_${user}`
 
 /** Where JetStream's API is for a user: an account with imports of its own names has to map it. */
-export const jetStreamPrefix = (user: string) => (isPerson(user) ? personApi : daemonApi)
+export const jetStreamPrefix = (user: string, domain?: string) =>
+  isPerson(user) ? personApi : domain ? domainPrefix(domain) : daemonApi
 const daemonApi = '$JS.API'
+const domainPrefix = (domain: string) => `$JS.${domain}.API`
 const personApi = 'managed-tokens-js'
 
 /**

@@ -34,8 +34,8 @@ export async function connectDaemon(
 ): Promise<Bus> {
   log.info({ servers }, 'connecting to NATS')
   const seed = site.nats.seedFile?.replaceAll('{{.Daemon}}', daemon) ?? seedFile(stateRoot, daemon)
-  const { caFile, replicas } = site.nats
-  return connectBus({ servers, user: daemon, seedFile: seed, caFile, replicas })
+  const { caFile, replicas, domain } = site.nats
+  return connectBus({ servers, user: daemon, seedFile: seed, caFile, replicas, domain })
 }
 
 /** Says when the server is away and when it is back, until disposed; readiness follows it. */

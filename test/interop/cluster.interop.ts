@@ -1,8 +1,6 @@
 /** Three current nats-servers that lose one after another under two replicas of every daemon: every token arrives, nothing false is told. */
 import assert from 'node:assert/strict'
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { cpSync, openSync } from 'node:fs'
+import { cpSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -17,10 +15,10 @@ import type { RunAnswer } from '../../services/refresher/start-run/run-request.t
 import type { Bus } from '../../shared/bus/connect.ts'
 import { patiently } from '../../shared/bus/patiently.ts'
 import { owned } from '../../shared/bus/streams/topology.ts'
-import { type Daemon, daemons, requests, streams } from '../../shared/contracts/subjects.ts'
-import { compileCache } from '../support/compile-cache.ts'
+import { daemons, requests, streams } from '../../shared/contracts/subjects.ts'
 import { patience } from '../support/patience.ts'
 import { makeDirectory } from '../support/pipeline.ts'
+import { startDaemon, until } from './support/daemons.ts'
 import { goProgram } from './support/real-programs.ts'
 
 /** So long nothing may be heard of a run while a server is away, says the promise (milliseconds). */
@@ -175,37 +173,3 @@ describe('a cluster of three servers under two replicas of each daemon', { timeo
     assert.deepEqual(readMisuse(site.dir), [])
   })
 })
-
-function startDaemon(site: SandboxSite, daemon: Daemon, state: string, replica: number) {
-  const log = openSync(join(site.layout.logs, `${daemon}-${replica}.log`), 'a')
-  const child = spawn(
-    process.execPath,
-    [
-      join(import.meta.dirname, '../../services', daemon, 'main.ts'),
-      ...['--config', site.config, '--state', state, '--allow-root'],
-    ],
-    {
-      env: { PATH: process.env.PATH, HOME: process.env.HOME, ...compileCache, ...site.env },
-      stdio: ['ignore', log, log, 'ipc'],
-    },
-  )
-  const exited = once(child, 'exit')
-  const ready = Promise.race([
-    once(child, 'message').then(() => undefined),
-    exited.then(([code]) =>
-      Promise.reject(new Error(`the ${daemon} ended with ${code} before it was ready`)),
-    ),
-  ])
-  return {
-    ready,
-    async [Symbol.asyncDispose]() {
-      child.kill('SIGTERM')
-      await exited
-    },
-  }
-}
-
-async function until(what: string, isIt: () => Promise<boolean>, withinMs = 180_000): Promise<void> {
-  for (const deadline = Date.now() + withinMs; !(await isIt().catch(() => false)); await sleep(100))
-    if (Date.now() > deadline) throw new Error(`not within ${withinMs} ms: ${what}`)
-}

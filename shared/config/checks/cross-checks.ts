@@ -24,6 +24,7 @@ export function checkAcross(
   const report: Report = (severity, path, message) => {
     findings.push({ severity, ...folded.keyPlace(path), path: showPath(path), message })
   }
+  checkBus(file, report)
   checkTimeouts(file, report)
   checkRetries(file, report)
   checkVaultBudget(
@@ -43,6 +44,21 @@ export function checkAcross(
   checkRoleFile(entries, folded, report)
   checkVaultPorts(file, entries, report)
   return findings
+}
+
+function checkBus({ nats: { servers, replicas, domain } }: SiteFile, report: Report) {
+  if (!servers && (replicas > 1 || domain))
+    report(
+      'warning',
+      ['nats'],
+      'the private server of "managed-tokens up" is no cluster and has no domain: replicas and domain have no effect — expected servers',
+    )
+  if (servers?.length === 1 && replicas > 1)
+    report(
+      'warning',
+      ['nats', 'servers'],
+      `with one server named, daemons do not start while it is away, whatever the others do — expected all ${replicas}`,
+    )
 }
 
 const steps = ['kerberosTimeout', 'vaultStorerTimeout', 'pingTimeout', 'pushTimeout'] as const

@@ -5,6 +5,9 @@ import { duration } from '../schema/duration.ts'
 import { absolutePath, filePath, hostName } from '../schema/grammar.ts'
 import { templateOver } from '../schema/template-text.ts'
 
+/** One word of a subject. */
+export const domainName = z.string().regex(/^[A-Za-z0-9-]{1,32}$/, 'expected letters, digits and hyphens')
+
 /** How to reach NATS. Without `servers`, `managed-tokens up` starts a private one. */
 export const natsSection = z.strictObject({
   servers: z
@@ -33,6 +36,9 @@ export const natsSection = z.strictObject({
     })
     .default(1)
     .describe('On how many servers of a NATS cluster each stream and bucket lies: 1, 3 or 5.'),
+  domain: domainName
+    .optional()
+    .describe('The JetStream domain in which the streams lie, where daemons reach it through a leaf node.'),
 })
 export type NatsConfig = Readonly<z.output<typeof natsSection>>
 

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { before, describe, it, test } from 'node:test'
 import { parse, stringify } from 'yaml'
-import { judgeAccount } from '../../../cli/doctor/bus.ts'
+import { judgeAccount, judgeDomain } from '../../../cli/doctor/bus.ts'
 import { type Check, type Finding, ok, runChecks } from '../../../cli/doctor/check.ts'
 import { judgeSlack } from '../../../cli/doctor/people.ts'
 import { judgeNatsServer } from '../../../cli/doctor/programs.ts'
@@ -307,6 +307,19 @@ const judgements: Readonly<Record<string, readonly [Finding | undefined, Finding
 function stats(max_storage: number, max_streams: number) {
   return { storage: 100, limits: { max_storage, max_streams } }
 }
+
+for (const [what, [found, configured], expected] of [
+  ['neither has a domain', [undefined, undefined], []],
+  ['the domain is the configured one', ['hub', 'hub'], ['ok']],
+  ['daemons at the hub need none', ['hub', undefined], ['ok']],
+  ['daemons ask in another domain', ['far', 'hub'], ['problem']],
+  ['daemons ask in a domain that there is not', [undefined, 'hub'], ['problem']],
+] as const)
+  test(`of JetStream’s domain: ${what}`, () =>
+    assert.deepEqual(
+      judgeDomain(found, configured).map(({ state }) => state),
+      expected,
+    ))
 
 function account(storage: number, streams: number): Finding {
   return judgeAccount(stats(storage, streams))

@@ -178,3 +178,21 @@ test('a Vault on another port is one warning, where credds are used', (t) => {
   )
   assert.match(said(t, own).join('\n'), /^12 https:.*port 443/)
 })
+
+const nats = (keys: string) => `${siteText()}nats: {${keys}}\n`
+for (const [what, keys, expected] of [
+  [
+    'copies on three named servers are fine',
+    'servers: ["nats://a", "nats://b", "nats://c"], replicas: 3',
+    /^$/,
+  ],
+  [
+    'copies on servers that are not named are told of',
+    'servers: ["nats://a"], replicas: 3',
+    /expected all 3$/,
+  ],
+  ['copies of the private server are told of', 'replicas: 3', /have no effect — expected servers$/],
+  ['a domain of the private server is told of', 'domain: hub', /have no effect — expected servers$/],
+  ['a domain of a server that is named is fine', 'servers: ["nats://a"], domain: hub', /^$/],
+] as const)
+  test(what, (t) => assert.match(said(t, nats(keys)).join('\n'), expected))
