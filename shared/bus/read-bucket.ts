@@ -7,14 +7,19 @@ import type { Bucket, KV, KvEntry } from '@nats-io/kv'
 /** The keys that `filter` (NATS wildcards) names, each with its value as it was when asked or newer; deleted ones too. */
 export async function readBucket(kv: KV, filter = '>'): Promise<ReadonlyMap<string, KvEntry>> {
   const found = new Map<string, KvEntry>()
+  await readEach(kv, filter, (entry) => found.set(entry.key, entry))
+  return found
+}
+
+/** The same, one after the other: of fifty thousand, nobody wants to hold all that is in them. A key may come again with a newer value. */
+export async function readEach(kv: KV, filter: string, see: (entry: KvEntry) => void): Promise<void> {
   const unread = await listKeys(kv, filter)
-  if (unread.size === 0) return found
+  if (unread.size === 0) return
   for await (const entry of await kv.history({ key: filter })) {
-    found.set(entry.key, entry)
+    see(entry)
     unread.delete(entry.key)
     if (unread.size === 0) break
   }
-  return found
 }
 
 /**

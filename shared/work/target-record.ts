@@ -2,7 +2,7 @@
 import type { KV } from '@nats-io/kv'
 import { inParallel } from '../bus/in-parallel.ts'
 import type { Outgoing } from '../bus/publish.ts'
-import { listKeys, readBucket } from '../bus/read-bucket.ts'
+import { listKeys, readEach } from '../bus/read-bucket.ts'
 import { readValue, valueIn } from '../bus/read-value.ts'
 import type { Entry } from '../config/site.ts'
 import type { Failure } from '../contracts/errors.ts'
@@ -103,13 +103,17 @@ export async function readTargetsOf(
 /** What the keys of an entry's stores begin with. */
 const storesOf = (entry: EntryName) => refreshSubject(entry).replace('refresh', 'store')
 
-/** Every record by key, in one pass: asking for ten thousand one by one takes longer than an answer may. */
-export async function readTargets(targets: KV): Promise<ReadonlyMap<string, TargetRecord>> {
-  const records = new Map<string, TargetRecord>()
-  for (const found of (await readBucket(targets)).values()) {
+/** What is wanted of every record, by key, in one pass: fifty thousand whole ones do not fit into a small process. */
+export async function readTargets<T>(
+  targets: KV,
+  take: (record: TargetRecord, key: string) => T,
+): Promise<ReadonlyMap<string, T>> {
+  const taken = new Map<string, T>()
+  await readEach(targets, '>', (found) => {
     // Vault's pause and the schedules lie there too.
     const record = /^(refresh|store|push)\./.test(found.key) ? valueIn(found, targetRecord) : undefined
-    if (record) records.set(found.key, record)
-  }
-  return records
+    if (record) taken.set(found.key, take(record, found.key))
+    else taken.delete(found.key)
+  })
+  return taken
 }

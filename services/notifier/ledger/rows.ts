@@ -2,7 +2,7 @@
 import type { KV } from '@nats-io/kv'
 import { changeValue } from '../../../shared/bus/compare-and-set.ts'
 import { inParallel } from '../../../shared/bus/in-parallel.ts'
-import { readBucket } from '../../../shared/bus/read-bucket.ts'
+import { readEach } from '../../../shared/bus/read-bucket.ts'
 import { readValue, valueIn } from '../../../shared/bus/read-value.ts'
 import { ledgerKey, ledgerKeys } from '../../../shared/contracts/subjects.ts'
 import { hasEnded, type LedgerRow, type LedgerRun, ledgerRow } from './ledger.ts'
@@ -42,11 +42,9 @@ export function openRows(runs: KV): Rows {
 
   /** In one pass: asked for one by one, ten thousand take longer than an answer may. */
   async function readAll(run: string, entries: readonly string[]) {
-    const found = await readBucket(runs, ledgerKeys(run))
-    return entries.map((entry) => {
-      const kept = found.get(ledgerKey(run, entry))
-      return kept && valueIn(kept, ledgerRow)
-    })
+    const found = new Map<string, LedgerRow | undefined>()
+    await readEach(runs, ledgerKeys(run), (kept) => found.set(kept.key, valueIn(kept, ledgerRow)))
+    return entries.map((entry) => found.get(ledgerKey(run, entry)))
   }
 
   async function seemsToWait({ run, entries }: LedgerRun): Promise<boolean> {

@@ -4,7 +4,7 @@ import type { Entry, Site } from '../../../shared/config/site.ts'
 import { encodeToken, refreshSubject, warningKeys } from '../../../shared/contracts/subjects.ts'
 import { z } from '../../../shared/contracts/zod.ts'
 import { entryNamed } from '../../../shared/work/find-entry.ts'
-import { readTargets, type TargetRecord } from '../../../shared/work/target-record.ts'
+import { type Ending, readTargets, type TargetRecord } from '../../../shared/work/target-record.ts'
 import type { CauseCount, FailureCount } from '../failures/consecutive-failures.ts'
 import { failingKey, type Kept, readFailures } from '../failures/failure-store.ts'
 import type { Warned } from '../failures/warning-store.ts'
@@ -27,7 +27,7 @@ export async function watchExpiry(deps: ExpiryDeps, now: Date): Promise<void> {
     periodMs: schedulePeriodMs(site, now),
     warnBeforeMs: site.notifications.warnBeforeMs,
   }
-  const records = await readTargets(deps.targets)
+  const records = await readTargets(deps.targets, withoutFacts)
   const { counts, causes, warnings } = await readFailures(deps.failures)
   const seen = new Set<string>()
   for (const [key, record] of records) {
@@ -48,12 +48,21 @@ export async function watchExpiry(deps: ExpiryDeps, now: Date): Promise<void> {
   for (const key of warnings.keys()) if (!seen.has(key)) await deps.failures.delete(warningKeys.key(key))
 }
 
+/** A record without the facts that were told of it, but for which credds a token was. */
+function withoutFacts({ ended, ...record }: TargetRecord, key: string): TargetRecord {
+  if (!key.startsWith('refresh.') || ended?.kind !== 'done') return record
+  const messages = ended.messages.map((one) => ({ ...one, body: creddsIn.safeParse(one.body).data ?? {} }))
+  return { ...record, ended: { ...ended, messages } as Ending }
+}
+
+const creddsIn = z.object({ credds: z.array(z.string()) })
+
 /** The credds that the entry's last token was for: one the collector does not name any more needs no token. */
 function creddsOf(records: ReadonlyMap<string, TargetRecord>, entry: string, site: Site) {
   const configured = entryNamed(site.entries, entry)
   const ended = configured && records.get(refreshSubject(configured))?.ended
   const [message] = ended?.kind === 'done' ? ended.messages : []
-  return z.object({ credds: z.array(z.string()) }).safeParse(message?.body).data?.credds
+  return creddsIn.safeParse(message?.body).data?.credds
 }
 
 const whereOf = (key: string): 'node' | 'credd' => (key.startsWith('push.') ? 'node' : 'credd')
