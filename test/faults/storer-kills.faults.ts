@@ -97,6 +97,23 @@ describe('a storer that is killed', { timeout: 400_000 }, () => {
       assertTheirs()
       assertNoMisuse(at.pipe.site)
     })
+
+    it('more lanes than one are refused before anything runs, and one lane is well again', async () => {
+      const { config, dir } = at.pipe.site
+      const text = readFileSync(config, 'utf8')
+      const since = readCalls(dir).length
+      writeFileSync(config, text.replace(/^storer:\n/m, 'storer:\n  lanes: 4\n'))
+      const refused = await at.pipe.finish((await at.pipe.startRun({ services: [service] })).run)
+      assert.deepEqual(
+        refused.entries.flatMap(({ targets }) => targets.map(({ code }) => code)),
+        ['lanes-refused'],
+      )
+      const stored = readCalls(dir).slice(since)
+      assert.ok(!stored.some(({ program }) => program === 'condor_vault_storer'))
+      writeFileSync(config, text)
+      const { totals } = await at.pipe.finish((await at.pipe.startRun({ services: [service] })).run)
+      assert.equal(totals.done, 1)
+    })
   })
 
   /** Starts a run, kills the storer at the hold point, and returns how the next run ended. */
