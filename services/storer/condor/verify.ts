@@ -110,7 +110,7 @@ function askCredd(run: StorerRun, action = 'query-oauth'): Promise<CommandOutcom
   return runCommand({
     file: site.storer.condorStoreCred,
     name: 'condor_store_cred',
-    args: [action, '-d', '-s', entry.service, ...ownWords],
+    args: [action, '-s', entry.service, '-d', ...ownWords],
     env: storerEnvironment(run),
     cwd: run.stage.home,
     timeoutMs: Math.min(site.timeouts.vaultStorerMs, answerMs),
