@@ -9,6 +9,7 @@ import { Permanent } from '../../shared/contracts/errors.ts'
 import type { PushItem } from '../../shared/contracts/messages.ts'
 import { pushSubject } from '../../shared/contracts/subjects.ts'
 import type { Tickets } from '../../shared/kerberos/kinit.ts'
+import { describeTokens } from '../../shared/tokens/describe-tokens.ts'
 import type { SealedContent } from '../../shared/tokens/seal.ts'
 import type { Received } from '../../shared/work/consume/handle-message.ts'
 import { findEntry, mustBeNode } from '../../shared/work/find-entry.ts'
@@ -75,7 +76,7 @@ async function push(
     : await pushBy()
   logPushed(received.log, item, files, content)
   if (delivery.lacking) throw new Permanent(delivery.lacking)
-  return { messages: [pushedEvent(item, content, warning)], expiry: content.expiry }
+  return { messages: [pushedEvent(item, entry, content, warning)], expiry: content.expiry }
 }
 
 /** The line that people look for: what lies where, and until when. */
@@ -93,10 +94,16 @@ function logPushed(
   )
 }
 
-function pushedEvent(item: PushItem, { tokenId, expiry }: SealedContent, warning: string | undefined): Fact {
+function pushedEvent(
+  item: PushItem,
+  entry: Entry,
+  content: SealedContent,
+  warning: string | undefined,
+): Fact {
+  const { tokenId, expiry } = content
   return tokenFact('pushed', item, pushSubject(item, item.node), {
     ...entryEnvelope(item),
-    ...{ node: item.node, tokenId, expiry },
+    ...{ node: item.node, tokenId, expiry, tokens: describeTokens(entry, content) },
     ...(warning ? { warning } : {}),
   })
 }

@@ -36,7 +36,7 @@ export async function listServices(
   const records = await readTargetsOf(targets, entries)
   const services = await inParallel(entries, async (entry) => {
     const known = entry.desiredUid === undefined ? await readUid(uids, entry.account) : undefined
-    return statusOf(entry, records.get(entry.name) ?? [], known?.uid)
+    return statusOf(entry, records.get(entry.name) ?? [], known?.uid, Date.now())
   })
   return { services, page, pages: pages.length }
 }
@@ -48,8 +48,9 @@ const least = 4 * 1024
 /** How many credds a collector names at most, in the reckoning. */
 const assumedCredds = 10
 
-/** How long the answer about an entry may become: every target named twice, and three dates for each credd. */
-function sizeOf({ nodes, credds }: Entry): number {
+/** How long the answer about an entry may become: every target named twice, three dates for each credd, and for each token a reason. */
+function sizeOf({ nodes, credds, deliver }: Entry): number {
   const stores = credds ? credds.length : assumedCredds
-  return Math.max(least, 1024 + 2 * JSON.stringify([nodes, credds]).length + 200 * stores)
+  const tokens = JSON.stringify(deliver).length + 800 * (deliver.bearers.length + 1)
+  return Math.max(least, 1024 + 2 * JSON.stringify([nodes, credds]).length + 200 * stores + tokens)
 }

@@ -12,6 +12,7 @@ import { refreshSubject, sealedKey } from '../../shared/contracts/subjects.ts'
 import { requestsOf } from '../../shared/contracts/vault-requests.ts'
 import type { Tickets } from '../../shared/kerberos/kinit.ts'
 import { timeStep } from '../../shared/telemetry/metrics/steps.ts'
+import { describeTokens } from '../../shared/tokens/describe-tokens.ts'
 import { type Sealing, seal } from '../../shared/tokens/seal.ts'
 import { isTokenWord } from '../../shared/tokens/token-word.ts'
 import type { VaultPause } from '../../shared/vault/pause.ts'
@@ -200,7 +201,7 @@ async function announce(
   const revision = await patiently(() => deps.sealed.put(key, sealed), received)
   const lacking = lackingUntold(item, entry, bearers)
   const facts = {
-    ...{ tokenId, key, revision, reused, left, credds, expiry },
+    ...{ tokenId, key, revision, reused, left, credds, expiry, tokens: describeTokens(entry, content) },
     ...(uid !== undefined && { uid }),
     ...(renewAt && { renewAt }),
     ...(lacking && { lacking }),

@@ -90,6 +90,30 @@ const sealedToken = {
   revision: z.int().describe('Revision of that key.'),
 }
 
+const whyNot = z.object({
+  code: reasonCode,
+  message: z.string(),
+  action: z.string(),
+  causeName: z.string().exactOptional(),
+})
+
+/** One of the tokens that an entry's nodes get. Its value is in no message. */
+export const describedToken = z.object({
+  type: z.enum(['vault', 'bearer']),
+  purpose: z.string().describe('As configured; absent: the one without.').optional(),
+  path: z.string().describe('As configured, a template; absent: the usual place.').optional(),
+  issuer: z.string().describe('Its claim `iss`.').optional(),
+  audience: z.array(z.string()).describe('Its claim `aud`, else as configured; empty: as its issuer has it.'),
+  scopes: z.array(z.string()).describe('Its claim `scope`, else as configured.'),
+  expiry: time.describe('When it ends; absent: not known, or there is none.').optional(),
+  invalid: whyNot.describe('Why there is no good one; absent: it is good.').optional(),
+})
+export type DescribedToken = z.infer<typeof describedToken>
+const describedTokens = z
+  .array(describedToken)
+  .describe('What the entry’s nodes get, never the tokens themselves; absent from older daemons.')
+  .optional()
+
 /** `token.ready.<experiment>.<role>`: a vault token for nodes exists, sealed; storing may start as well. */
 export const tokenReady = z.object({
   ...ofEntry,
@@ -103,13 +127,8 @@ export const tokenReady = z.object({
     .describe('When the bearer tokens among it have to be made anew; absent: not before the next run.')
     .optional(),
   credds: z.array(z.string()),
-  lacking: z
-    .object({
-      code: reasonCode,
-      message: z.string(),
-      action: z.string(),
-      causeName: z.string().exactOptional(),
-    })
+  tokens: describedTokens,
+  lacking: whyNot
     .describe(
       'Why a bearer token for nodes is missing, where no push tells of it: the entry has failed, its credds have not.',
     )
@@ -168,6 +187,7 @@ export const tokenPushed = z.object({
   node: z.string(),
   tokenId: z.string(),
   expiry: time,
+  tokens: describedTokens,
   warning: z
     .string()
     .describe('The default role file could not be written; the token files could.')

@@ -1,8 +1,10 @@
 /** How an entry and its targets stand, from the configuration and the bucket `targets`: what people are shown. Pure. */
 import type { Entry } from '../config/site.ts'
-import { time } from '../contracts/messages.ts'
+import { failure } from '../contracts/errors.ts'
+import { type DescribedToken, describedToken, time, tokenReady } from '../contracts/messages.ts'
 import { refreshSubject } from '../contracts/subjects.ts'
 import { z } from '../contracts/zod.ts'
+import { describeTokens } from '../tokens/describe-tokens.ts'
 import type { TargetRecord } from './target-record.ts'
 
 const end = time.nullable()
@@ -26,6 +28,11 @@ export const serviceStatus = z.object({
     .describe('Per credd that was served.'),
   lastSuccess: end.describe('When the last token was made.'),
   tokenExpiry: end.describe('When that token ends.'),
+  tokens: z
+    .array(describedToken)
+    .readonly()
+    .describe('What its nodes get: each token’s kind, use and end, and why it is not good.')
+    .optional(),
   failing: z
     .array(z.string())
     .readonly()
@@ -41,6 +48,7 @@ export function statusOf(
   entry: Entry,
   records: readonly KeptTarget[],
   uid: number | undefined,
+  nowMs: number,
 ): ServiceStatus {
   const own = records.find(([key]) => key === refreshSubject(entry))?.[1]
   const stores = records.filter(([key]) => key.startsWith('store.')).map(([, record]) => record)
@@ -59,11 +67,33 @@ export function statusOf(
     ),
     lastSuccess: own?.lastSuccess ?? null,
     tokenExpiry: own?.expiry ?? null,
+    tokens: tokensOf(entry, own, nowMs),
     failing: [
       ...(own && isFailing(own) ? ['token'] : []),
       ...[...credds, ...nodes].filter(isFailing).flatMap(({ target }) => target ?? []),
     ],
   }
+}
+
+/** What the last refresh told of each token, as it stands now; where that failed, why, for those that are over by now. */
+function tokensOf(entry: Entry, own: TargetRecord | undefined, nowMs: number): DescribedToken[] {
+  const told =
+    own?.ended?.kind === 'done' ? tokenReady.safeParse(own.ended.messages[0]?.body).data : undefined
+  // Of an issuer's tokens the entry's own end is that of the first.
+  const firstEnd = entry.oidc && own?.expiry ? { expiry: own.expiry } : {}
+  const made = own?.expiry ? { expiry: own.expiry } : undefined
+  const known = told?.tokens ?? describeTokens(entry, made).map((token) => ({ ...firstEnd, ...token }))
+  const isGood = ({ expiry }: DescribedToken) => expiry !== undefined && Date.parse(expiry) > nowMs
+  const invalid = whyNone(entry, own)
+  return known.map((token) => (token.invalid || isGood(token) ? token : { ...token, invalid }))
+}
+
+function whyNone({ name }: Entry, own: TargetRecord | undefined): NonNullable<DescribedToken['invalid']> {
+  if (own?.ended?.kind === 'failed') {
+    const { credds: _, ...why } = own.ended.failure
+    return why
+  }
+  return failure('seal-missing', own?.lastSuccess ? 'It is over.' : `No token of ${name} was made yet.`)
 }
 
 /** What is only being worked on is not failing; what was reported and is still tried is. */

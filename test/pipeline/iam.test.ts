@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
+import type { TokenReady } from '../../shared/contracts/messages.ts'
 import { findLeaks, findSecrets, keysOf, scanFiles, tokensOf } from '../support/canary.ts'
 import { dumpStreams } from '../support/dump-streams.ts'
 import { makeDirectory } from '../support/pipeline.ts'
@@ -58,5 +59,25 @@ describe('the demo of a site with a token issuer alone', { timeout: 300_000 }, (
       logins.map(({ subject }) => subject),
       ['$KV.logins.cms=5Fanalysis'],
     )
+  })
+
+  it('facts say of each token what it is, for whom and until when', async () => {
+    const messages = await dumpStreams(join(dir, 'state'))
+    for (const fact of ['ready', 'pushed']) {
+      const told = messages.find(({ subject }) => subject === `token.${fact}.cms.production`)
+      const { tokens, at } = JSON.parse(told?.text.slice(told.text.indexOf('{')) ?? '') as TokenReady
+      assert.deepEqual(
+        tokens?.map(({ type, purpose, audience, scopes }) => [type, purpose, audience, scopes]),
+        [
+          ['bearer', undefined, ['https://wlcg.cern.ch/jwt/v1/any'], ['compute.create', 'compute.read']],
+          ['bearer', 'read', ['https://dcache.sandbox.test'], ['storage.read:/cms']],
+        ],
+      )
+      for (const { issuer, expiry = '', invalid } of tokens ?? []) {
+        assert.match(issuer ?? '', /^https:\/\/localhost:\d+$/)
+        assert.ok(expiry > at)
+        assert.equal(invalid, undefined)
+      }
+    }
   })
 })

@@ -63,7 +63,7 @@ export function openApi({ site, facts, board, ledger, connection }: PageDeps): A
     services: () => ({
       asOf: asOfTime(connection),
       services: site().entries.map((entry) =>
-        cleanTexts(statusOf(entry, facts.records(entry), facts.uid(entry.account))),
+        cleanTexts(statusOf(entry, facts.records(entry), facts.uid(entry.account), Date.now())),
       ),
     }),
     experiment(experiment) {
