@@ -30,23 +30,25 @@ export interface IssuerOptions {
   readonly scopes: readonly string[]
   readonly audiences: readonly string[]
   readonly tokenSeconds: number
-  /** `once`: a second use of a refresh token ends the login. `grace`: it is forgiven. */
+  /** Each use gives a new one. `once`: a second use of the same ends the login. `grace`: it is forgiven for a while. */
   readonly refreshTokens: 'once' | 'grace'
 }
+
+/** As long as some issuers forgive a second use. */
+const graceMs = 60_000
 
 const grantTypes = ['client_credentials', 'refresh_token', exchangeGrant]
 const deviceGrant = 'urn:ietf:params:oauth:grant-type:device_code'
 
 export function issuerSettings(options: IssuerOptions, keys: readonly JWK[]): Configuration {
   return {
-    adapter: openStores(),
+    adapter: openStores(options.refreshTokens === 'grace' ? graceMs : 0),
     clients: options.clients.map(clientSettings),
     cookies: { keys: [randomBytes(16).toString('hex')] },
     jwks: { keys: [...keys] },
     scopes: ['openid', 'offline_access'],
     responseTypes: ['code'],
-    // Where a second use is forgiven, there is nothing that it could be told from.
-    rotateRefreshToken: options.refreshTokens === 'once',
+    rotateRefreshToken: true,
     ttl: {
       ...{ AccessToken: options.tokenSeconds, ClientCredentials: options.tokenSeconds },
       ...{ DeviceCode: 600, Grant: 28 * 86_400, RefreshToken: 28 * 86_400, Session: 86_400 },

@@ -6,17 +6,17 @@ interface Kept {
   readonly expiresAt: number
 }
 
-/** A store for each kind of thing, as the library asks for them. */
-export function openStores(): (kind: string) => Adapter {
+/** A store for each kind of thing, as the library asks for them. A refresh token that was used may be used again for so long. */
+export function openStores(graceMs: number): (kind: string) => Adapter {
   const stores = new Map<string, Adapter>()
   return (kind) => {
-    const store = stores.get(kind) ?? openStore()
+    const store = stores.get(kind) ?? openStore(kind === 'RefreshToken' ? graceMs : 0)
     stores.set(kind, store)
     return store
   }
 }
 
-function openStore(): Adapter {
+function openStore(graceMs: number): Adapter {
   const kept = new Map<string, Kept>()
   const living = (id: string) => {
     const found = kept.get(id)
@@ -31,7 +31,11 @@ function openStore(): Adapter {
         expiresAt: expiresIn ? Date.now() + expiresIn * 1_000 : Number.POSITIVE_INFINITY,
       })
     },
-    find: async (id) => living(id),
+    async find(id) {
+      const payload = living(id)
+      const usedMs = Number(payload?.consumed ?? 0) * 1_000
+      return payload && usedMs + graceMs > Date.now() ? { ...payload, consumed: undefined } : payload
+    },
     findByUid: async (uid) => findBy('uid', uid),
     findByUserCode: async (userCode) => findBy('userCode', userCode),
     async consume(id) {

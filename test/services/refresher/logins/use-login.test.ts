@@ -108,10 +108,19 @@ function openClock() {
   return { now: () => ms, pass }
 }
 
+const older = loginOf({ generation: 0, refreshToken: 'rt-0' })
+/** What its disk and the bus hold at first: each of them may be behind, after a crash. */
+const starts = {
+  'both know the newest': { onDisk: loginOf(), onBus: loginOf() },
+  'the disk is behind': { onDisk: older, onBus: loginOf() },
+  'the bus is behind': { onDisk: loginOf(), onBus: older },
+}
+type Start = (typeof starts)[keyof typeof starts]
+
 /** How many steps there are with nobody in the way. */
-async function countSteps(): Promise<number> {
+async function countSteps({ onDisk, onBus }: Start): Promise<number> {
   const { now } = openClock()
-  const [disk, bus] = [openDisk([loginOf()]), openBus([loginOf()])]
+  const [disk, bus] = [openDisk([onDisk]), openBus([onBus])]
   const whole = openProcess(openIssuer('ends'), disk, bus, { holder: 'one', now })
   assert.equal(await whole.get(), 'rt-2')
   assert.deepEqual(disk.kept.get(entry), loginOf({ generation: 2, refreshToken: 'rt-2' }))
@@ -123,34 +132,35 @@ describe('a refresher that is killed at any step', () => {
   for (const secondUse of ['ends', 'forgiven'] as const)
     for (const done of [false, true])
       for (const successor of ['the same machine', 'another replica'])
-        it(`${done ? 'after' : 'before'} it was done, where a second use ${secondUse === 'ends' ? 'ends the login' : 'is forgiven'}, then ${successor}`, async () => {
-          const steps = await countSteps()
-          assert.ok(steps >= 8, `${steps} steps`)
-          let locked = 0
-          for (let killAt = 1; killAt <= steps; killAt++) {
-            const { now, pass } = openClock()
-            const [disk, bus] = [openDisk([loginOf()]), openBus([loginOf()])]
-            const issuer = openIssuer(secondUse)
-            const dying = openProcess(issuer, disk, bus, { holder: 'one', now, killAt, done })
-            // Of the two writes at the end one is enough: the dead process does not notice the other.
-            await dying.get().catch((error: unknown) => assert.ok(error instanceof Killed, String(error)))
-            const wasKept =
-              disk.kept.get(entry)?.generation === 2 || bus.kept.get(entry)?.login.generation === 2
-            const other = successor === 'another replica' ? openDisk([loginOf()]) : disk
-            // The supervisor starts it again, and it brings what it has, before anybody else stops waiting for its answer.
-            const back = openProcess(issuer, disk, bus, { holder: 'one again', now })
-            await persist(() => reconcile(entry, back.keeping), pass)
-            const next = openProcess(issuer, other, bus, { holder: 'two', now })
-            const got = await persist(next.get, pass).catch((error: unknown) => error)
-            if (got instanceof InvalidGrant) {
-              locked += 1
-              assert.equal(secondUse, 'ends', `step ${killAt}`)
-              assert.ok(got.wasAsked, `step ${killAt}: locked out, and it does not know why`)
-              assert.ok(!wasKept, `step ${killAt}: locked out although the new token was kept`)
-            } else assert.match(String(got), /^rt-\d$/, `step ${killAt}: ${got}`)
-          }
-          assert.equal(locked > 0, secondUse === 'ends', 'the one window that nothing closes')
-        })
+        for (const [known, start] of Object.entries(starts))
+          it(`${done ? 'after' : 'before'} it was done, where a second use ${secondUse === 'ends' ? 'ends the login' : 'is forgiven'} and ${known}, then ${successor}`, async () => {
+            const steps = await countSteps(start)
+            assert.ok(steps >= 8, `${steps} steps`)
+            let locked = 0
+            for (let killAt = 1; killAt <= steps; killAt++) {
+              const { now, pass } = openClock()
+              const [disk, bus] = [openDisk([start.onDisk]), openBus([start.onBus])]
+              const issuer = openIssuer(secondUse)
+              const dying = openProcess(issuer, disk, bus, { holder: 'one', now, killAt, done })
+              // Of the two writes at the end one is enough: the dead process does not notice the other.
+              await dying.get().catch((error: unknown) => assert.ok(error instanceof Killed, String(error)))
+              const wasKept =
+                disk.kept.get(entry)?.generation === 2 || bus.kept.get(entry)?.login.generation === 2
+              const other = successor === 'another replica' ? openDisk([start.onDisk]) : disk
+              // The supervisor starts it again, and it brings what it has, before anybody else stops waiting for its answer.
+              const back = openProcess(issuer, disk, bus, { holder: 'one again', now })
+              await persist(() => reconcile(entry, back.keeping), pass)
+              const next = openProcess(issuer, other, bus, { holder: 'two', now })
+              const got = await persist(next.get, pass).catch((error: unknown) => error)
+              if (got instanceof InvalidGrant) {
+                locked += 1
+                assert.equal(secondUse, 'ends', `step ${killAt}`)
+                assert.ok(got.wasAsked, `step ${killAt}: locked out, and it does not know why`)
+                assert.ok(!wasKept, `step ${killAt}: locked out although the new token was kept`)
+              } else assert.match(String(got), /^rt-\d$/, `step ${killAt}: ${got}`)
+            }
+            assert.equal(locked > 0, secondUse === 'ends', 'the one window that nothing closes')
+          })
 })
 
 describe('replicas', () => {
