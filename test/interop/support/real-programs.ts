@@ -3,7 +3,7 @@
  * htgettoken and HTCondor's bindings from PyPI. What comes over the network is fetched again where that failed, and may take its time.
  */
 import { execFileSync } from 'node:child_process'
-import { cpSync, existsSync, globSync, mkdirSync } from 'node:fs'
+import { existsSync, globSync, mkdirSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 
 const root = join(import.meta.dirname, '..', '..', '..')
@@ -25,10 +25,10 @@ const modules = {
 /** The path of a Go program, pinned by `test/interop/tools/go.mod` and `go.sum`. Building takes some minutes, once. */
 export function goProgram(name: keyof typeof modules): string {
   const program = join(directory, 'bin', name)
-  const build = join(directory, 'go')
-  makeOnce(program, () => cpSync(tools, build, { recursive: true }), {
-    script: `cd "$1"; again go build -o "$made.new" "$2"; mv "$made.new" "$made"`,
-    words: [build, modules[name]],
+  makeOnce(program, () => {}, {
+    // Copied where nobody else builds: go changes its files as it goes.
+    script: `rm -rf "$1"; cp -R "$3" "$1"; cd "$1"; again go build -o "$made.new" "$2"; mv "$made.new" "$made"`,
+    words: [join(directory, 'go'), modules[name], tools],
     env: { ...process.env, GOFLAGS: '-mod=mod' },
   })
   return program
