@@ -51,14 +51,7 @@ export interface Api {
 }
 
 export function openApi({ site, facts, board, ledger, connection }: PageDeps): Api {
-  const servicesOf = (name: string) => {
-    const names = new Set(
-      site()
-        .entries.filter((entry) => isOf(name, entry))
-        .map((entry) => entry.name),
-    )
-    return inOrder(board.services().filter(({ entry }) => names.has(entry)))
-  }
+  const servicesOf = (name: string) => inOrder(board.services((entry) => isOf(name, entry)))
   return {
     services: () => ({
       asOf: asOfTime(connection),

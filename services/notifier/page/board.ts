@@ -9,8 +9,8 @@ import type { Freshness } from './view/place.ts'
 import { freshnessOf, type Service, serviceOf } from './view/service.ts'
 
 export interface Board {
-  /** All that is configured, in the configuration's order. */
-  services(): readonly Service[]
+  /** Those of these entries, or of all that are configured, in the configuration's order. */
+  services(which?: (entry: Entry) => boolean): readonly Service[]
   row(entry: string): string
   /** Looks at one entry again; its row where that is another now. */
   look(key: string): { readonly entry: Entry; readonly row: string | undefined } | undefined
@@ -46,9 +46,9 @@ export function openBoard(site: () => Site, facts: Facts, base: string): Board {
   }
 
   return {
-    services() {
+    services(which = () => true) {
       const now = Date.now()
-      return [...entries().values()].map((entry) => {
+      return [...entries().values()].filter(which).map((entry) => {
         if (!shown.has(entry.name)) show(entry, now)
         return shown.get(entry.name)?.service as Service
       })

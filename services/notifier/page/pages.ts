@@ -69,14 +69,6 @@ export function openPages(deps: PageDeps): Pages {
     const lastRun = last && { run: last.run, words: ago(last.started, Date.now()) }
     return { fleet, base, lastRun: lastRun ?? null, next: nextOf(site()) }
   }
-  const servicesOf = (name: string) => {
-    const names = new Set(
-      site()
-        .entries.filter((entry) => isOf(name, entry))
-        .map((entry) => entry.name),
-    )
-    return board.services().filter(({ entry }) => names.has(entry))
-  }
 
   return {
     asOf,
@@ -90,7 +82,7 @@ export function openPages(deps: PageDeps): Pages {
       })
     },
     async experiment(name) {
-      const services = servicesOf(name)
+      const services = board.services((entry) => isOf(name, entry))
       if (services.length === 0) return undefined
       const now = Date.now()
       return renderPage('experiment', {
