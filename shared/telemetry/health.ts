@@ -28,7 +28,7 @@ export interface Readiness {
   >
 }
 
-/** A pull ends after 30 s at the latest: one that is older than this has come to nothing (milliseconds). */
+/** A pull ends after 20 s at the latest: one that is older than this has come to nothing (milliseconds). */
 const longestPullMs = 60_000
 
 /** What is missing for this process to do its work. Pure; `now` is of the same clock as the facts. */

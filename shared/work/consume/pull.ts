@@ -30,7 +30,7 @@ export interface Pulling {
 }
 
 /** How long a pull waits, and how often the server says meanwhile that it is still there (milliseconds). */
-const pullTimes = { expires: 30_000, idle_heartbeat: 10_000 }
+const pullTimes = { expires: 20_000, idle_heartbeat: 5_000 }
 /** After a pull that failed (milliseconds). */
 const pauseMs = 500
 
