@@ -7,19 +7,21 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Msg } from '@nats-io/nats-core'
 import { ask, connectOperator } from '../../cli/bus/connection.ts'
 import { readWholeStatus } from '../../cli/runs/whole-status.ts'
-import { readMisuse, readTogether } from '../../sandbox/calls.ts'
+import { readCalls, readMisuse, readTogether } from '../../sandbox/calls.ts'
 import { type SandboxSite, startSite } from '../../sandbox/site.ts'
 import { makeNatsCluster, type NatsCluster } from '../../sandbox/support/nats-cluster.ts'
 import type { RunStatus } from '../../services/notifier/ledger/answer-status.ts'
 import type { RunAnswer } from '../../services/refresher/start-run/run-request.ts'
 import type { Bus } from '../../shared/bus/connect.ts'
 import { patiently } from '../../shared/bus/patiently.ts'
-import { owned } from '../../shared/bus/streams/topology.ts'
+import { leaseTtlMs, owned } from '../../shared/bus/streams/topology.ts'
 import { daemons, requests, streams } from '../../shared/contracts/subjects.ts'
 import { patience } from '../support/patience.ts'
 import { makeDirectory } from '../support/pipeline.ts'
 import { startDaemon, until } from './support/daemons.ts'
 import { goProgram } from './support/real-programs.ts'
+
+const inSeconds = (ms: number) => (ms / 1_000).toFixed(1)
 
 /** So long nothing may be heard of a run while a server is away, says the promise (milliseconds). */
 const longestStopMs = 15_000
@@ -28,6 +30,9 @@ describe('a cluster of three servers under two replicas of each daemon', { timeo
   const stack = new AsyncDisposableStack()
   let site: SandboxSite
   let cluster: NatsCluster
+  /** Of the two machines. */
+  let states: readonly string[]
+  const storers: AsyncDisposable[] = []
   /** One at each server: whichever is cut off or stands still, what the others say is heard. */
   let operators: readonly Bus[]
   /** When each fact was heard (monotonic, milliseconds). */
@@ -46,10 +51,14 @@ describe('a cluster of three servers under two replicas of each daemon', { timeo
         settings: { ...patience, tracing: undefined, nats },
       }),
     )
-    const started = [keys.path, others.path].flatMap((state, replica) =>
-      daemons.map((daemon) => startDaemon(site, daemon, state, replica)),
+    states = [keys.path, others.path]
+    const started = states.flatMap((state, replica) =>
+      daemons.map((daemon) => {
+        const one = stack.use(startDaemon(site, daemon, state, replica))
+        if (daemon === 'storer') storers.push(one)
+        return one
+      }),
     )
-    for (const one of started) stack.use(one)
     await Promise.all(started.map(({ ready }) => ready))
     operators = await Promise.all(
       cluster.urls.map((nats) => connectOperator({ config: site.config, state: keys.path, nats })),
@@ -77,10 +86,11 @@ describe('a cluster of three servers under two replicas of each daemon', { timeo
     return ['one', 'two', 'three'].indexOf(copies?.leader ?? '')
   }
 
-  /** A run during which `fault` happens; every token arrives. Returns the longest silence after the fault (milliseconds). */
-  async function runThrough(fault: () => Promise<void>): Promise<number> {
+  /** A run during which `fault` happens; every token arrives. Returns the longest silence after the fault, and how long the run took. */
+  async function runThrough(fault: () => Promise<void>): Promise<{ stopMs: number; runMs: number }> {
     heard.length = 0
     let run = ''
+    const begun = performance.now()
     await until('a run starts', async () => {
       run = (await ask<RunAnswer>(operators[0] as Bus, requests.run, {}, 10_000)).run
       return true
@@ -91,12 +101,14 @@ describe('a cluster of three servers under two replicas of each daemon', { timeo
     const since = performance.now()
     await fault()
     const status = await untilFinished(run)
+    const runMs = performance.now() - begun
     const { failed, unfinished } = status.totals
     assert.deepEqual({ failed, unfinished }, { failed: 0, unfinished: 0 })
     const failures = heard.filter(({ subject }) => subject.startsWith('token.failed'))
     assert.deepEqual(failures, [], 'no failure is told that is none')
     const times = [since, ...heard.filter(({ at }) => at > since).map(({ at }) => at)]
-    return Math.max(0, ...times.slice(1).map((at, index) => at - (times[index] ?? at)))
+    const stopMs = Math.max(0, ...times.slice(1).map((at, index) => at - (times[index] ?? at)))
+    return { stopMs, runMs }
   }
 
   async function untilFinished(run: string): Promise<RunStatus> {
@@ -126,6 +138,7 @@ describe('a cluster of three servers under two replicas of each daemon', { timeo
   }
 
   const faults: Readonly<Record<string, () => Promise<void>>> = {
+    nothing: async () => {},
     'kill -9 of the leader of PUSH': async () => {
       const leader = await leaderOf(streams.push)
       await cluster.stop(leader)
@@ -160,13 +173,40 @@ describe('a cluster of three servers under two replicas of each daemon', { timeo
   for (const [what, fault] of Object.entries(faults))
     it(`${what}: every token arrives, and the run stands still for 15 s at most`, async (t) => {
       await untilWhole()
-      const stopMs = await runThrough(fault)
-      t.diagnostic(`longest silence ${(stopMs / 1_000).toFixed(1)} s`)
+      const { stopMs, runMs } = await runThrough(fault)
+      t.diagnostic(`${what}: longest stop ${inSeconds(stopMs)} s, run ${inSeconds(runMs)} s`)
       clearTimeout(later)
       cluster.heal()
       for (const index of [0, 1, 2]) cluster.signal(index, 'SIGCONT')
       assert.ok(stopMs <= longestStopMs, `${Math.round(stopMs)} ms`)
     })
+
+  it('a storer that cannot leave the server that is cut off stores nothing there', async () => {
+    await untilWhole()
+    for (const one of storers) await one[Symbol.asyncDispose]()
+    const [here = '', there = ''] = states
+    const lonely = startDaemon(site, 'storer', here, 0, ['--nats', cluster.urls[0] ?? ''])
+    stack.use(lonely)
+    await lonely.ready
+    heard.length = 0
+    const { run } = await ask<RunAnswer>(operators[1] as Bus, requests.run, {}, 10_000)
+    await until('the first token is stored', async () =>
+      heard.some(({ subject }) => subject.startsWith('token.stored')),
+    )
+    cluster.isolate(0)
+    const storesSince = (at: number) =>
+      readCalls(site.dir).filter(({ program, start }) => program === 'condor_vault_storer' && start > at)
+    // Its lease ends by itself, there as well as for the others; until then nobody else stores.
+    await sleep(leaseTtlMs)
+    const over = Date.now()
+    await sleep(2 * leaseTtlMs)
+    assert.deepEqual(storesSince(over), [])
+    stack.use(startDaemon(site, 'storer', there, 1))
+    const { totals } = await untilFinished(run)
+    assert.deepEqual([totals.failed, totals.unfinished], [0, 0])
+    assert.notEqual(storesSince(over).length, 0, 'there was something left to store')
+    cluster.heal()
+  })
 
   it('no two storers ran at once, and no program was used in a way that it must not be', () => {
     assert.deepEqual(readTogether(site.dir), [])
