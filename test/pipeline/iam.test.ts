@@ -36,7 +36,11 @@ describe('the demo of a site with a token issuer alone', { timeout: 300_000 }, (
     const tokens = tokensOf(dir)
     const refresh = tokens.filter(({ name }) => name.startsWith('refresh'))
     assert.ok(refresh.length >= 3, 'one of the login, one of each bearer token')
-    assert.ok(keysOf(dir).some(({ name }) => name === 'client secret'))
+    for (const key of ['client secret', 'ssh key'])
+      assert.ok(
+        keysOf(dir).some(({ name }) => name === key),
+        key,
+      )
     assert.deepEqual(await findLeaks(dir), [])
     const places = await scanFiles(dir, refresh, [join(dir, 'vault')])
     assert.deepEqual(

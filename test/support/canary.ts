@@ -20,9 +20,9 @@ export function tokensOf(dir: string): Secret[] {
   })
 }
 
-/** The seeds of every user and of the seal, the secret part of the Slack webhook, and the secret of a client at an issuer. */
+/** The seeds of every user and of the seal, the secret part of the Slack webhook, the secret of a client at an issuer, and the key to the nodes. */
 export function keysOf(dir: string): Secret[] {
-  const { state, config, clientSecret } = layoutOf(dir)
+  const { state, config, clientSecret, sshKey } = layoutOf(dir)
   const seeds = ['refresher', 'storer', 'distributor', 'notifier', 'operator'].map((user) => ({
     name: `nkey seed of the ${user}`,
     value: readFileSync(join(state, user, 'nats.nk'), 'utf8').trim(),
@@ -37,6 +37,10 @@ export function keysOf(dir: string): Secret[] {
     { name: 'path of the Slack webhook', value: slack },
     ...(existsSync(clientSecret)
       ? [{ name: 'client secret', value: readFileSync(clientSecret, 'utf8').trim() }]
+      : []),
+    // The line of the file in which the private half is.
+    ...(existsSync(sshKey)
+      ? [{ name: 'ssh key', value: readFileSync(sshKey, 'utf8').split('\n')[4] ?? '' }]
       : []),
   ]
 }
@@ -138,13 +142,13 @@ export function placesOfTokens(dir: string): string[] {
 
 /** Where the keys of the site in `dir` may lie. */
 export function placesOfKeys(dir: string): string[] {
-  const { state, config, clientSecret } = layoutOf(dir)
+  const { state, config, clientSecret, sshKey } = layoutOf(dir)
   const users = readdirSync(state).map((user) => join(state, user, 'nats.nk'))
   return [
     ...users,
     join(state, 'distributor', 'sealing.seed'),
     join(state, 'refresher', 'signing.seed'),
-    ...[config, clientSecret],
+    ...[config, clientSecret, sshKey],
   ]
 }
 

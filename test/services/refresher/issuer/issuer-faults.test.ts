@@ -1,10 +1,12 @@
 /** A real issuer that is away, slow, busy or refuses: each time the reason, and who has to act. */
 import assert from 'node:assert/strict'
+import { generateKeyPairSync } from 'node:crypto'
 import { rmSync, writeFileSync } from 'node:fs'
 import { mkdtemp } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, beforeEach, describe, it } from 'node:test'
+import type { JWK } from 'oidc-provider'
 import { type Faults, writeFaults } from '../../../../sandbox/faults.ts'
 import { type Issuer, startIssuer } from '../../../../sandbox/issuer/start-issuer.ts'
 import { layoutOf } from '../../../../sandbox/layout.ts'
@@ -29,6 +31,8 @@ const audience = 'https://dcache.sandbox.test'
 const bearer: Bearer = { scopes: ['storage.read:/cms'], audience: [audience], minSeconds: 600 }
 const entry = makeEntry({ name: 'cms_production', service: 'cms_production', tokenGetter: 'oidc' })
 
+const keys = generateKeyPairSync('rsa', { modulusLength: 2_048 })
+
 describe('a token issuer', () => {
   let dir: string
   let issuer: Issuer
@@ -44,7 +48,11 @@ describe('a token issuer', () => {
     const tls = await makeTls(layout)
     issuer = await startIssuer({
       ...{ dir, tls, tokenSeconds: 1_200, refreshTokens: 'once' },
-      clients: [{ id: 'client', secret }, { id: 'no-secret' }],
+      clients: [
+        { id: 'client', secret },
+        { id: 'no-secret' },
+        { id: 'by-key', keys: [keys.publicKey.export({ format: 'jwk' }) as JWK] },
+      ],
       ...{ scopes: bearer.scopes, audiences: bearer.audience },
     })
     config = {
@@ -276,6 +284,22 @@ describe('a token issuer', () => {
     await assert.rejects(tokenFromIssuer(entry, bearer, from({ issuers })), Permanent)
     writeFileSync(secretFile(), secret)
     await tokenFromIssuer(entry, bearer, from({ issuers }))
+  })
+
+  it('takes a key in place of a secret, as PEM and as JWK', async () => {
+    const { clientSecretFile: _, ...rest } = config
+    const byKey = { ...rest, clientId: 'by-key', clientKeyFile: secretFile() }
+    const forms = [
+      keys.privateKey.export({ format: 'pem', type: 'pkcs8' }).toString(),
+      JSON.stringify(keys.privateKey.export({ format: 'jwk' })),
+    ]
+    for (const form of forms) {
+      writeFileSync(secretFile(), form)
+      await tokenFromIssuer(entry, bearer, from({ config: byKey }))
+    }
+    const other = generateKeyPairSync('rsa', { modulusLength: 2_048 }).privateKey
+    writeFileSync(secretFile(), other.export({ format: 'pem', type: 'pkcs8' }))
+    await assert.rejects(tokenFromIssuer(entry, bearer, from({ config: byKey })), /invalid_client/)
   })
 
   it('gives a token in trade for another', async () => {
