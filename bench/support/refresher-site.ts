@@ -9,7 +9,6 @@ import { createServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { stringify } from 'yaml'
 import { smallProcess } from '../../cli/up/small-process.ts'
 import { principalOf, realm } from '../../sandbox/entry.ts'
 import { chooseLoopback } from '../../sandbox/free-port.ts'
@@ -55,6 +54,7 @@ export interface RefresherSite extends AsyncDisposable {
 }
 
 export interface Refresher extends AsyncDisposable {
+  pid(): number
   /** So far. */
   peakRssMb(): number
 }
@@ -74,10 +74,6 @@ export async function openRefresherSite(dir: string, entryCount: number): Promis
   const notifier = stack.use(await server.connect('notifier'))
   await ensureOwned(notifier, 'notifier')
   const bus = stack.use(await server.connect('operator'))
-  // Measured is what starts from the second time on: the first start compiles.
-  execFileSync(process.execPath, [daemonMain('refresher'), '--help'], {
-    env: { PATH: process.env.PATH, ...smallProcess(layout.state) },
-  })
   const opened = stack.move()
   return {
     ...{ bus, entryCount },
@@ -145,18 +141,24 @@ const experimentOf = (n: number) => ({
   },
 })
 
-async function startRefresher(
+/** Returns when it is ready. */
+export async function startRefresher(
   layout: Layout,
   url: string,
   settings: Settings,
-  preloaded: readonly string[],
+  preloaded: readonly string[] = [],
 ): Promise<Refresher> {
+  // Measured is what starts from the second time on: the first start compiles.
+  execFileSync(process.execPath, [daemonMain('refresher'), '--help'], {
+    env: { PATH: process.env.PATH, ...smallProcess(layout.state) },
+  })
   writeFileSync(logOf(layout), '')
-  writeFileSync(layout.config, stringify(settings))
+  writeFileSync(layout.config, JSON.stringify(settings))
   const site = { layout, config: layout.config, env: { KRB5_CONFIG: layout.krb5Config } }
   const nodeOptions = preloaded.map((file) => `--import=${file}`).join(' ')
   const daemon = await startDaemon('refresher', site, url, nodeOptions)
   return {
+    pid: () => daemon.pid() ?? 0,
     peakRssMb: () => peakRssMb(daemon.pid()),
     [Symbol.asyncDispose]: () => daemon[Symbol.asyncDispose](),
   }
