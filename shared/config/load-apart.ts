@@ -2,6 +2,7 @@
  * Loads a large file in a process of its own: to read ten thousand services takes 300 MB for some seconds, which a daemon that
  * goes on would never give back.
  */
+// A configuration is loaded without a pause in which something else could happen, and before commands can be run.
 import { spawnSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { deserialize, serialize } from 'node:v8'
