@@ -5,9 +5,11 @@ import { refuseEmpty } from './arguments/refuse-empty.ts'
 import { addAskingCommands } from './commands/asking.ts'
 import { addBusCommands } from './commands/bus.ts'
 import { examples } from './commands/examples.ts'
+import { addHistoryCommands } from './commands/history.ts'
 import { addLocalCommands } from './commands/local.ts'
 import { addPeopleCommands } from './commands/people.ts'
 import { addReadingCommands } from './commands/reading.ts'
+import { addRevokingCommands } from './commands/revoking.ts'
 import { addUidsCommands } from './commands/uids.ts'
 
 /** Parsing throws where something cannot be meant. Help and what was wrong go to `output`: the terminal, unless said otherwise. */
@@ -39,5 +41,7 @@ Exit codes: 0 fine, 1 something failed, 2 wrong use. "managed-tokens COMMAND --h
   addPeopleCommands(program)
   addReadingCommands(program)
   addBusCommands(program)
+  addRevokingCommands(program)
+  addHistoryCommands(program)
   return program
 }

@@ -2,6 +2,7 @@
 import type { RunAnswer } from '../services/refresher/start-run/run-request.ts'
 import { requests } from '../shared/contracts/subjects.ts'
 import { serviceName } from './arguments/find-service.ts'
+import { whoAsks } from './arguments/who-asks.ts'
 import { ask, connectOperator } from './bus/connection.ts'
 import type { ConnectionOptions } from './bus/way-to-bus.ts'
 import { describeRun, startAndWatch } from './runs/watch-runs.ts'
@@ -23,6 +24,7 @@ export async function run(options: RunOptions): Promise<number> {
     ...(services && { services: services.map(serviceName) }),
     push,
     notify,
+    by: whoAsks('operator'),
   }
   await using bus = await connectOperator(options)
   // Awaited: the connection would be closed under it otherwise.

@@ -1,6 +1,5 @@
 /** Do the servers that the refresher needs answer: KDC, collectors, Vault, FERRY? */
 
-import { onWayToVault, vaultUrl } from '../../services/refresher/credentials/vault-api.ts'
 import { trustOf } from '../../services/refresher/uids/ferry.ts'
 import { otherVaultPort, vaultPortSays } from '../../shared/config/checks/vault-port.ts'
 import type { Entry, Site } from '../../shared/config/site.ts'
@@ -10,6 +9,7 @@ import { HttpError } from '../../shared/https/http-error.ts'
 import { type Answer, exchange } from '../../shared/https/request.ts'
 import type { Tickets } from '../../shared/kerberos/kinit.ts'
 import { findVaultServer } from '../../shared/vault/server.ts'
+import { onWayToVault, vaultUrl } from '../../shared/vault/vault-url.ts'
 import { findCredds } from '../../shared/work/find-credds.ts'
 import { type Check, type Finding, ok, problem, warning } from './check.ts'
 

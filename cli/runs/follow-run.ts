@@ -9,10 +9,12 @@ import {
   type TokenFailed,
   type TokenPushed,
   type TokenReady,
+  type TokenRemoved,
   type TokenStored,
   tokenFailed,
   tokenPushed,
   tokenReady,
+  tokenRemoved,
   tokenStored,
 } from '../../shared/contracts/messages.ts'
 import { cleanTexts } from '../../shared/contracts/one-sentence.ts'
@@ -25,6 +27,7 @@ export type RunNews =
   | { readonly kind: 'ready'; readonly body: TokenReady }
   | { readonly kind: 'stored'; readonly body: TokenStored }
   | { readonly kind: 'pushed'; readonly body: TokenPushed }
+  | { readonly kind: 'removed'; readonly body: TokenRemoved }
   | { readonly kind: 'failed'; readonly body: TokenFailed }
   | { readonly kind: 'finished'; readonly body: RunFinished }
 
@@ -103,6 +106,7 @@ const known = {
   'token.ready': { kind: 'ready', schema: tokenReady },
   'token.stored': { kind: 'stored', schema: tokenStored },
   'token.pushed': { kind: 'pushed', schema: tokenPushed },
+  'token.removed': { kind: 'removed', schema: tokenRemoved },
   'token.failed': { kind: 'failed', schema: tokenFailed },
   'run.finished': { kind: 'finished', schema: runFinished },
 } as const

@@ -15,8 +15,9 @@ export function renderRun(status: RunStatus, view: View = viewOf(process.stdout)
   const table = wide !== undefined && fits(wide, view) ? wide : list(status, view)
   const failures = failuresOf(status.entries, view)
   return [
-    `Run ${status.run}`,
+    `Run ${status.run}${status.revocation ? `, a revocation: ${status.revocation.reason}` : ''}`,
     table,
+    ...notesOf(status.entries),
     ...(failures.length > 0 ? ['', ...failures] : []),
     '',
     totalLine(status),
@@ -76,19 +77,29 @@ function list({ entries, started }: RunStatus, view: View): string {
 
 const short = (host: string) => host.split('.')[0] ?? host
 
-type Ending = Pick<TargetRow, 'state' | 'code'>
+type Ending = Pick<TargetRow, 'state' | 'code' | 'outcome'>
 
 const cell = (one: Ending & Pick<TargetRow, 'at'>, started: string, view: View) =>
   one.state === 'waiting' ? stateOf(one, view) : `${stateOf(one, view)}\n${after(one.at, started)}`
 
-function stateOf({ state, code }: Ending, { colours }: View): string {
-  if (state === 'done') return colours.green('done')
+function stateOf({ state, code, outcome }: Ending, { colours }: View): string {
+  if (state === 'done') return colours.green(outcome ? outcomes[outcome] : 'done')
   if (state === 'failed') return colours.red(code ?? 'failed')
   return colours.yellow(state)
 }
 
+const outcomes = { removed: 'removed', absent: 'absent', left: 'left alone' } as const
+
 const after = (at: string, started: string) =>
   `${((Date.parse(at) - Date.parse(started)) / 1_000).toFixed(1)} s`
+
+/** What was left alone where tokens were taken away, and what goes on working. */
+const notesOf = (rows: readonly LedgerRow[]): string[] =>
+  rows.flatMap(({ entry, refresh, targets }) =>
+    [refresh, ...targets].flatMap(({ outcome, warning }) =>
+      outcome && warning ? `note    ${entry}: ${warning}` : [],
+    ),
+  )
 
 /** One paragraph for each thing that failed: an entry without a token once, not once for each target. */
 function failuresOf(rows: readonly LedgerRow[], view: View): string[] {

@@ -88,7 +88,7 @@ export const hasFailed = ({ totals }: RunStatus) => totals.failed + totals.unfin
 const mostNames = 100
 
 /** Which entries a run has, and which are left to another. */
-export function describeRun({ run: id, entries, joined, more = 0 }: RunAnswer): string {
+export function describeRun({ run: id, entries, joined, more = 0, revoked = {} }: RunAnswer): string {
   const count = entries.length + more
   const shown = entries.slice(0, mostNames).join(', ')
   const rest = count > mostNames ? ` and ${count - mostNames} more` : ''
@@ -97,5 +97,6 @@ export function describeRun({ run: id, entries, joined, more = 0 }: RunAnswer): 
   ]
   for (const [entry, other] of Object.entries(joined))
     lines.push(`${entry} is left to the fuller run ${other}.`)
+  for (const [entry, why] of Object.entries(revoked)) lines.push(`${entry} is left alone: ${why}.`)
   return lines.join('\n')
 }

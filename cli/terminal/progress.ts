@@ -1,4 +1,5 @@
 /** Tells how a run goes: one line that is rewritten on a terminal, a plain line for each piece of news otherwise. */
+import type { TokenRemoved } from '../../shared/contracts/messages.ts'
 import type { RunNews } from '../runs/follow-run.ts'
 import { type Output, viewOf } from './terminal.ts'
 
@@ -15,7 +16,7 @@ const clear = '\r\u001b[K'
 /** Progress on standard error, so that standard output stays the answer, of a run that started `startedAt` (milliseconds since the epoch). */
 export function showProgress(output: Output, startedAt: number): Progress {
   const { colours, columns } = viewOf(output)
-  const counts = { ready: 0, stored: 0, pushed: 0, failed: 0 }
+  const counts = { ready: 0, stored: 0, pushed: 0, removed: 0, failed: 0 }
   const say = (line: string) => void output.write(`${output.isTTY ? clear : ''}${line}\n`)
   /** Cut before it is coloured, and one short of the edge, where some terminals begin a new line. */
   const rewrite = (summary: string, last: string) => {
@@ -30,9 +31,9 @@ export function showProgress(output: Output, startedAt: number): Progress {
       const seconds = ((Date.parse(one.body.at) - startedAt) / 1_000).toFixed(1).padStart(5)
       if (!output.isTTY || one.kind === 'failed')
         say(`${colours.dim(`${seconds} s`)}  ${one.kind === 'failed' ? colours.red(sentence) : sentence}`)
-      const { ready, stored, pushed, failed } = counts
-      if (output.isTTY)
-        rewrite(`${ready} ready, ${stored} stored, ${pushed} pushed, ${failed} failed`, sentence)
+      const { ready, stored, pushed, removed, failed } = counts
+      const good = removed > 0 ? `${removed} removed` : `${ready} ready, ${stored} stored, ${pushed} pushed`
+      if (output.isTTY) rewrite(`${good}, ${failed} failed`, sentence)
     },
     say,
     done() {
@@ -51,7 +52,15 @@ export function sentenceOf(one: Exclude<RunNews, { kind: 'finished' }>): string 
       return `${entry}: stored in ${one.body.credd}${one.body.waitingSince ? `, where no credential monitor has looked at it since ${one.body.waitingSince}` : ''}`
     case 'pushed':
       return `${entry}: pushed to ${one.body.node}${one.body.warning ? ` (${one.body.warning})` : ''}`
+    case 'removed':
+      return `${entry}: ${removedSentence(one.body)}${one.body.warning ? ` (${one.body.warning})` : ''}`
     case 'failed':
       return `${entry}: ${one.body.message} [${one.body.code}]`
   }
+}
+
+function removedSentence({ target, outcome }: TokenRemoved): string {
+  const where = target ?? 'Vault or the issuer'
+  if (outcome === 'absent') return `nothing was left at ${where}`
+  return outcome === 'left' ? `${where} has nothing of ours any more` : `removed from ${where}`
 }

@@ -59,6 +59,10 @@ export function issuerSettings(options: IssuerOptions, keys: readonly JWK[]): Co
       devInteractions: { enabled: false },
       deviceFlow: { enabled: true },
       clientCredentials: { enabled: true },
+      revocation: {
+        enabled: true,
+        allowedPolicy: (_ctx, client, token) => token.clientId === client.clientId,
+      },
       resourceIndicators: {
         enabled: true,
         // As WLCG's issuers: the audience under its own name, and a token for anybody where none is asked for.

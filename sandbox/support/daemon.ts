@@ -6,8 +6,10 @@ import { startNatsServer } from '../../cli/up/nats-server.ts'
 import { smallProcess } from '../../cli/up/small-process.ts'
 import { type Bus, connectBus } from '../../shared/bus/connect.ts'
 import type { NatsUser } from '../../shared/bus/permissions.ts'
-import type { Daemon } from '../../shared/contracts/subjects.ts'
+import { ensureOwned } from '../../shared/bus/streams/topology.ts'
+import { buckets, type Daemon, revokedKey } from '../../shared/contracts/subjects.ts'
 import { seedFile } from '../../shared/daemon/state.ts'
+import type { RevokedList } from '../../shared/work/revoked.ts'
 import type { Layout } from '../layout.ts'
 
 /** What a daemon has to be told of its site. */
@@ -38,6 +40,13 @@ export async function startServer({ layout }: Pick<DaemonSite, 'layout'>): Promi
     connect: (user) => connectBus({ servers: [url], user, seedFile: seedFile(layout.state, user) }),
     [Symbol.asyncDispose]: () => server.stop(),
   }
+}
+
+/** What a refresher makes on the bus before the other daemons do anything: its streams and buckets, and the list of nobody revoked. */
+export async function standForRefresher(bus: Bus): Promise<void> {
+  await ensureOwned(bus, 'refresher')
+  const list: RevokedList = { services: [] }
+  await (await bus.bucket(buckets.revoked)).put(revokedKey, JSON.stringify(list))
 }
 
 export const daemonMain = (daemon: Daemon) => join(import.meta.dirname, '../../services', daemon, 'main.ts')

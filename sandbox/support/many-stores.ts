@@ -4,13 +4,12 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Bus } from '../../shared/bus/connect.ts'
 import { publish } from '../../shared/bus/publish.ts'
-import { ensureOwned } from '../../shared/bus/streams/topology.ts'
 import { type TokenReady, timestamp } from '../../shared/contracts/messages.ts'
 import { nextRunId } from '../../shared/contracts/run-id.ts'
 import { tokenSubject } from '../../shared/contracts/subjects.ts'
 import { entryName, type SiteEntry, serviceName } from '../entry.ts'
 import { startSite } from '../site.ts'
-import { startDaemon, startServer } from './daemon.ts'
+import { standForRefresher, startDaemon, startServer } from './daemon.ts'
 
 export interface ManyStores {
   /** Does not exist yet. */
@@ -29,7 +28,7 @@ export async function storeMany({ dir, entries, settings, log, patienceMs }: Man
   await using site = await startSite({ dir, entries, settings })
   await using server = await startServer(site)
   await using bus = await server.connect('refresher')
-  await ensureOwned(bus, 'refresher')
+  await standForRefresher(bus)
   await using _storer = await startDaemon('storer', site, server.url)
   await Promise.all(readyFacts(entries).map((ready) => tellReady(bus, ready)))
   const targets = entries.reduce((sum, { credds }) => sum + credds.length, 0)

@@ -3,7 +3,6 @@ import { rmSync } from 'node:fs'
 import type { Bus } from '../../shared/bus/connect.ts'
 import type { NatsUser } from '../../shared/bus/permissions.ts'
 import { publishAll } from '../../shared/bus/publish.ts'
-import { ensureOwned } from '../../shared/bus/streams/topology.ts'
 import type { TokenFailed, TokenPushed } from '../../shared/contracts/messages.ts'
 import { nextRunId } from '../../shared/contracts/run-id.ts'
 import { buckets, pushSubject } from '../../shared/contracts/subjects.ts'
@@ -12,7 +11,7 @@ import { natsFiles } from '../../shared/daemon/state.ts'
 import type { TargetRecord } from '../../shared/work/target-record.ts'
 import { entryName } from '../entry.ts'
 import type { SandboxSite } from '../site.ts'
-import { startDaemon, startServer } from './daemon.ts'
+import { standForRefresher, startDaemon, startServer } from './daemon.ts'
 import type { Pair } from './pairs.ts'
 import { pushItems } from './push-items.ts'
 
@@ -40,7 +39,7 @@ export async function startPusher(site: SandboxSite): Promise<Pusher> {
     await connect('distributor'),
     await connect('operator'),
   ]
-  await ensureOwned(refresher, 'refresher')
+  await standForRefresher(refresher)
   stack.use(await startDaemon('distributor', site, server.url))
   const sealing = await readSealing({ previousSeedFiles: [] }, state)
   const failures: TokenFailed[] = []

@@ -1,6 +1,6 @@
 /** Pushes one entry's token to one node: opens the seal, compares it with what was asked for, pushes; answers with `token.pushed`. */
 
-import type { KV } from '@nats-io/kv'
+import { patiently } from '../../shared/bus/patiently.ts'
 import type { Fact, Outgoing } from '../../shared/bus/publish.ts'
 import { opensByTicket } from '../../shared/config/resolve/resolve.ts'
 import type { Entry, Site } from '../../shared/config/site.ts'
@@ -8,29 +8,21 @@ import { entryEnvelope } from '../../shared/contracts/envelope.ts'
 import { Permanent } from '../../shared/contracts/errors.ts'
 import type { PushItem } from '../../shared/contracts/messages.ts'
 import { pushSubject } from '../../shared/contracts/subjects.ts'
-import type { Tickets } from '../../shared/kerberos/kinit.ts'
 import { describeTokens } from '../../shared/tokens/describe-tokens.ts'
 import type { SealedContent } from '../../shared/tokens/seal.ts'
+import type { Claim } from '../../shared/work/claim.ts'
 import type { Received } from '../../shared/work/consume/handle-message.ts'
 import { findEntry, mustBeNode } from '../../shared/work/find-entry.ts'
 import { type Acted, oncePerTarget } from '../../shared/work/once-per-target.ts'
 import { tokenFact } from '../../shared/work/token-fact.ts'
+import type { PushDeps } from './deps.ts'
 import { retriesOfPush } from './nodes/retries.ts'
-import { type PushToNodeDeps, pushToNode } from './push-to-node.ts'
+import { pushToNode } from './push-to-node.ts'
+import { type RemovalPlace, removeFrom } from './removal/handle.ts'
 import { deliveryOf } from './token/delivery.ts'
 import { filesFor } from './token/files.ts'
 import { openToken } from './token/open-token.ts'
-import type { Unsealing } from './token/unsealing.ts'
-import type { PlacedFile } from './transport/push.ts'
-
-export interface PushDeps extends PushToNodeDeps {
-  readonly site: () => Site
-  readonly targets: KV
-  readonly sealed: KV
-  readonly tickets: Tickets
-  /** Opens what the refresher sealed. */
-  readonly unseal: Unsealing
-}
+import type { PlacedFile, Push } from './transport/push.ts'
 
 /** Handles `push.<experiment>.<role>.<node>`. */
 export async function handlePush(received: Received<PushItem>, deps: PushDeps): Promise<readonly Outgoing[]> {
@@ -38,6 +30,7 @@ export async function handlePush(received: Received<PushItem>, deps: PushDeps): 
   const site = deps.site()
   const entry = findEntry(site, item)
   mustBeNode(item.node, entry, site)
+  if (await deps.revoked.find(entry.service, received)) return dropped(received)
   return oncePerTarget(
     {
       key: pushSubject(item, item.node),
@@ -48,14 +41,21 @@ export async function handlePush(received: Received<PushItem>, deps: PushDeps): 
     },
     deps.targets,
     received,
-    () => push(item, entry, site, received, deps),
+    (claim) => push(item, entry, site, claim, received, deps),
   )
+}
+
+/** The run that takes it away tells how the target ended. */
+function dropped({ log, body }: Pick<Received<PushItem>, 'log' | 'body'>): readonly Outgoing[] {
+  log.info({ service: body.service }, 'dropped: the service is revoked')
+  return []
 }
 
 async function push(
   item: PushItem,
   entry: Entry,
   site: Site,
+  claim: Claim,
   received: Received<PushItem>,
   deps: PushDeps,
 ): Promise<Acted> {
@@ -64,19 +64,66 @@ async function push(
   const { globalMs: minLifeMs, kerberosMs: timeoutMs } = site.timeouts
   const { signal } = received
   const limits = { minLifeMs, timeoutMs, signal, run: item.run, purpose: item.node }
+  let place: RemovalPlace | undefined
+  const beforePlacing = async (uid: number, files: readonly PlacedFile[]) => {
+    place = await rememberPlace({ entry, node: item.node, uid, files }, item, claim, received, deps)
+    // The last moment at which it costs nothing.
+    await deps.revoked.mustNotBe(entry.service, received)
+  }
   const pushBy = (ccache?: string) =>
     pushToNode(
-      { entry, node: item.node, uid: item.uid, filesFor: (uid) => filesFor(entry, uid, delivery) },
+      {
+        entry,
+        node: item.node,
+        uid: item.uid,
+        filesFor: (uid) => filesFor(entry, uid, delivery),
+        beforePlacing,
+      },
       { site, run: item.run, ccache, signal },
       deps,
     )
+  // However it ended: what has come there since is taken away again.
+  const undo = () => removeIfRevoked(place, item, site, received, deps)
   // A refused ticket leaves no connection open: the second push makes its own.
-  const { files, warning } = opensByTicket(entry)
-    ? await deps.tickets.withTicket(entry, limits, (ccache) => pushBy(ccache))
-    : await pushBy()
+  const pushed = opensByTicket(entry)
+    ? deps.tickets.withTicket(entry, limits, (ccache) => pushBy(ccache))
+    : pushBy()
+  const { files, warning } = await pushed.catch(async (error: unknown) => {
+    await undo()
+    throw error
+  })
+  if (await undo()) await deps.revoked.mustNotBe(entry.service, received)
   logPushed(received.log, item, files, content)
   if (delivery.lacking) throw new Permanent(delivery.lacking)
   return { messages: [pushedEvent(item, entry, content, warning)], expiry: content.expiry }
+}
+
+/** Returns whether it was. */
+async function removeIfRevoked(
+  place: RemovalPlace | undefined,
+  item: PushItem,
+  site: Site,
+  received: Received<PushItem>,
+  deps: PushDeps,
+): Promise<boolean> {
+  if (!place || !(await deps.revoked.find(place.entry.service, received))) return false
+  await removeFrom(place, item, site, received, deps)
+  return true
+}
+
+/** Before anything is put there: whoever has to remove it must know of it. */
+async function rememberPlace(
+  push: Push,
+  item: PushItem,
+  claim: Claim,
+  received: Received<PushItem>,
+  { placed }: PushDeps,
+): Promise<RemovalPlace> {
+  const key = pushSubject(item, item.node)
+  const { remembered: before } = claim.record
+  const remembered = placed.write(key, before, push)
+  if (remembered !== before) await patiently(() => claim.change({ remembered }), received)
+  return { ...push, files: placed.read(key, remembered)?.files ?? [] }
 }
 
 /** The line that people look for: what lies where, and until when. */

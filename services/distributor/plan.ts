@@ -11,27 +11,33 @@ import type { PushItem, TokenReady, TokenStored } from '../../shared/contracts/m
 import { pushSubject, storeSubject, streams } from '../../shared/contracts/subjects.ts'
 import type { Received } from '../../shared/work/consume/handle-message.ts'
 import { findEntry } from '../../shared/work/find-entry.ts'
+import type { Revoked } from '../../shared/work/revoked.ts'
 import { targetRecord } from '../../shared/work/target-record.ts'
 
 export interface PlanDeps {
   readonly site: () => Site
   readonly targets: KV
+  readonly revoked: Revoked
 }
 
 /** Handles `token.ready.<experiment>.<role>`. */
 export async function planPushes(
-  { body }: Received<TokenReady>,
-  { site }: PlanDeps,
+  received: Received<TokenReady>,
+  { site, revoked }: PlanDeps,
 ): Promise<readonly Outgoing[]> {
+  const { body } = received
+  if (await revoked.find(body.service, received)) return []
   const waitsForCredds = site().distributor.pushAfter === 'stored' && body.credds.length > 0
   return waitsForCredds ? [] : pushesOf(body, site())
 }
 
 /** Handles `token.stored.<experiment>.<role>` for sites with `pushAfter: stored`: the last credd releases the pushes. */
 export async function planStored(
-  { body }: Received<TokenStored>,
-  { site, targets }: PlanDeps,
+  received: Received<TokenStored>,
+  { site, targets, revoked }: PlanDeps,
 ): Promise<readonly Outgoing[]> {
+  const { body } = received
+  if (await revoked.find(body.service, received)) return []
   if (site().distributor.pushAfter !== 'stored') return []
   mustAnswer(body.ready, body)
   for (const credd of body.ready.credds) {

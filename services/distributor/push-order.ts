@@ -1,6 +1,6 @@
 /** The order of pushes, by how the nodes and the configuration are at that moment. */
 import type { Entry, Site } from '../../shared/config/site.ts'
-import type { PushItem } from '../../shared/contracts/messages.ts'
+import type { PushWork } from '../../shared/contracts/messages.ts'
 import type { Choice } from '../../shared/work/consume/backlog.ts'
 import { entryNamed } from '../../shared/work/find-entry.ts'
 import { choosePush } from './next-push.ts'
@@ -14,9 +14,9 @@ export interface PushOrderDeps {
 }
 
 /** Pushes to nodes that are away wait apart, so that nobody has to wait behind them. */
-export function pushOrder({ site, breaker, limits }: PushOrderDeps): Choice<PushItem> {
+export function pushOrder({ site, breaker, limits }: PushOrderDeps): Choice<PushWork> {
   const entryOf = (name: string) => entryNamed(site().entries, name)
-  const wayOf = ({ entry, node }: PushItem) => wayTo({ entry: entryOf(entry) ?? strange, node })
+  const wayOf = ({ entry, node }: PushWork) => wayTo({ entry: entryOf(entry) ?? strange, node })
   const { concurrency: most } = site().distributor
   return {
     // The choice has a bound for each of two kinds of nodes.

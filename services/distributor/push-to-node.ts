@@ -10,7 +10,7 @@ import { retriesOfPush } from './nodes/retries.ts'
 import type { ControlMasters } from './ssh/control-master.ts'
 import { explainRefusal } from './ssh/explain-refusal.ts'
 import { NodeFailure } from './ssh/ssh-failure.ts'
-import type { PlacedFile, PushMeans } from './transport/push.ts'
+import type { PlacedFile, PushMeans, PushTarget } from './transport/push.ts'
 import { transportOf } from './transport/transport.ts'
 
 export interface PushToNodeDeps {
@@ -29,6 +29,8 @@ export interface PushWish {
   /** Absent: the node is asked. */
   readonly uid?: number | undefined
   readonly filesFor: (uid: number) => readonly PlacedFile[]
+  /** Right before they are put there. */
+  readonly beforePlacing?: (uid: number, files: readonly PlacedFile[]) => Promise<void>
 }
 
 export interface Pushed {
@@ -57,32 +59,55 @@ const brokenCodes: ReadonlySet<ReasonCode | undefined> = new Set([
  * Puts the files on the node. Throws as transports do, and RetryLater
  * where the node is away, or where sshd had too many connections: that is no failure before it goes on and on.
  */
-export async function pushToNode(
-  push: PushWish,
+export const pushToNode = (push: PushWish, context: PushContext, deps: PushToNodeDeps): Promise<Pushed> =>
+  reachNode(push, context, deps, (means) =>
+    timePush(push.entry, { node: push.node, run: context.run }, () => placeIts(push, means, deps)),
+  )
+
+/** The same of whatever else is to be done there. Returns what `act` returns. */
+export async function reachNode<T>(
+  target: PushTarget,
   { site, run, ccache, signal }: PushContext,
   deps: PushToNodeDeps,
-): Promise<Pushed> {
+  act: (means: PushMeans) => Promise<T>,
+): Promise<T> {
   const { breaker, limits } = deps
-  const at = { push, run, policy: retriesOfPush(site), signal }
+  const at = { push: target, run, policy: retriesOfPush(site), signal }
   try {
-    const pushed = await breaker.attempt(at, () =>
-      timePush(push.entry, { node: push.node, run }, () => transfer(push, site, { ccache, signal }, deps)),
-    )
-    limits.answered(push.node)
-    return pushed
+    const result = await breaker.attempt(at, () => withMeans(target, site, { ccache, signal }, deps, act))
+    limits.answered(target.node)
+    return result
   } catch (error) {
     if (codeOf(error) !== 'connection-dropped') throw error
-    const delayMs = limits.dropped(push.node)
+    const delayMs = limits.dropped(target.node)
     throw delayMs === undefined ? error : new RetryLater(delayMs)
   }
 }
 
-async function transfer(
+async function placeIts(
   push: PushWish,
+  means: PushMeans,
+  { askedUids }: Pick<PushToNodeDeps, 'askedUids'>,
+): Promise<Pushed> {
+  const { entry, node } = push
+  const { place, askUid } = transportOf(entry)
+  const placeAs = async (uid: number): Promise<Pushed> => {
+    const files = push.filesFor(uid)
+    await push.beforePlacing?.(uid, files)
+    return { files, warning: await place({ entry, node, uid, files }, means) }
+  }
+  if (push.uid !== undefined) return await placeAs(push.uid)
+  const who = JSON.stringify([wayTo(push), entry.account])
+  return await askedUids.use(who, () => askUid(push, means), placeAs, isWrongOwner)
+}
+
+async function withMeans<T>(
+  push: PushTarget,
   { distributor, timeouts }: Site,
   { ccache, signal }: Pick<PushContext, 'ccache' | 'signal'>,
-  { masters, staging, askedUids }: PushToNodeDeps,
-): Promise<Pushed> {
+  { masters, staging }: PushToNodeDeps,
+  act: (means: PushMeans) => Promise<T>,
+): Promise<T> {
   const { entry, node } = push
   const { ssh, rsync } = distributor
   const control = entry.transport === 'local' ? undefined : masters.socketOf(entry, node, distributor)
@@ -91,15 +116,8 @@ async function transfer(
     connectMs: connectMs(timeouts),
     ...(control ? { control } : {}),
   }
-  const { place, askUid } = transportOf(entry)
-  const placeAs = async (uid: number): Promise<Pushed> => {
-    const files = push.filesFor(uid)
-    return { files, warning: await place({ entry, node, uid, files }, means) }
-  }
   try {
-    if (push.uid !== undefined) return await placeAs(push.uid)
-    const who = JSON.stringify([wayTo(push), entry.account])
-    return await askedUids.use(who, () => askUid(push, means), placeAs, isWrongOwner)
+    return await act(means)
   } catch (error) {
     const code = codeOf(error)
     if (control && brokenCodes.has(code)) await masters.close(control, ssh)

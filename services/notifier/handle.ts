@@ -15,6 +15,7 @@ import {
   tokenFailed,
   tokenPushed,
   tokenReady,
+  tokenRemoved,
   tokenStored,
 } from '../../shared/contracts/messages.ts'
 import { onSubject } from '../../shared/contracts/on-subject.ts'
@@ -38,6 +39,7 @@ import { isCounted, type Occasion } from './ledger/occasion.ts'
 import { finishedIfEnded } from './ledger/run-end.ts'
 import { announceConfigProblems } from './news/config-problems.ts'
 import type { NewsKeeper } from './news/news-store.ts'
+import { announceRemoved, announceRevocation } from './news/revocation-news.ts'
 import { completionOf, countRows } from './news/run-news.ts'
 import { announceUidFailures } from './news/uid-failures.ts'
 import { breakSilence } from './watch/watch-silence.ts'
@@ -58,6 +60,7 @@ const schemas = {
   'token.ready': tokenReady,
   'token.stored': tokenStored,
   'token.pushed': tokenPushed,
+  'token.removed': tokenRemoved,
   'token.failed': tokenFailed,
 } as const
 type Kind = keyof typeof schemas
@@ -103,7 +106,11 @@ async function noteStart(
 ): Promise<readonly Outgoing[]> {
   // A run's trace begins at its `run.started`, which is being handled.
   const run = await ledger.addRun({ ...runOf(body), ...currentSpanRef() }, rowsOf(body))
-  return [...(await announceConfigProblems(body, site(), failures)), ...(await finishedIfEnded(run, ledger))]
+  return [
+    ...(await announceConfigProblems(body, site(), failures)),
+    ...announceRevocation(body, site()),
+    ...(await finishedIfEnded(run, ledger)),
+  ]
 }
 
 /**
@@ -120,6 +127,7 @@ async function changeRows(
 ): Promise<readonly Outgoing[]> {
   const { ledger } = deps
   const { run, entry, at } = event.body
+  if (event.kind === 'ready') await ledger.noteToken(event.body.tokenId, { run, entry })
   const row = await ledger.changeRow(run, entry, (before) => applyEvent(before, event))
   if (!row && deliveries < patienceForStart) throw new RetryLater(1_000)
   const finished: Outgoing[] = []
@@ -129,8 +137,10 @@ async function changeRows(
       one.run < run ? await ledger.changeRow(one.run, entry, (older) => supersededBy(older, event, at)) : row
     if (now && hasEnded(now)) finished.push(...(await finishedIfEnded(one, ledger)))
   }
+  if (event.kind === 'removed') finished.push(...(await announceRemoved(run, ledger, deps.site())))
   // Whoever finishes a run reads its rows only after it has left the open ones.
   const head = open.some((one) => one.run === run) ? undefined : await ledger.readRun(run)
+  if (head?.revocation) return finished
   if (row && head?.finished) await keepNews(lateOccasion(head, row, event), deps)
   return finished
 }
@@ -163,11 +173,16 @@ function onlyOf(target: ReturnType<typeof targetOf>, row: LedgerRow): LedgerRow 
 }
 
 /** The run is marked first: what comes after the mark counts by itself. */
-async function noteEnd({ run: id, at }: RunFinished, deps: NotifierDeps): Promise<readonly Outgoing[]> {
+async function noteEnd(
+  { run: id, at, totals }: RunFinished,
+  deps: NotifierDeps,
+): Promise<readonly Outgoing[]> {
   const { ledger, news } = deps
   const run = await ledger.readRun(id)
   if (!run) return []
-  await ledger.endRun(id, at)
+  await ledger.endRun(id, at, totals)
+  // It has messages of its own, and nothing of it is counted.
+  if (run.revocation) return []
   const rows = await ledger.readRows(run)
   await keepNews({ run, rows, by: id, isWhole: true }, deps)
   const completion = completionOf(run, rows, at)

@@ -5,6 +5,7 @@ import { consuming } from '../../shared/work/consume/consume.ts'
 import { startClock } from './clock.ts'
 import { startDigests } from './digest/start-digests.ts'
 import { handleFact, schemaOfFact } from './handle.ts'
+import { readHistory } from './ledger/answer-history.ts'
 import { openStatusAnswers } from './ledger/answer-status.ts'
 import { openLedger } from './ledger/ledger-store.ts'
 import { followFreshness } from './metrics/freshness.ts'
@@ -57,7 +58,10 @@ await runDaemon('notifier', {
           concurrency: 1,
         }),
       ],
-      endpoints: [{ name: 'status', subject: requests.status, answer: openStatusAnswers(ledger) }],
+      endpoints: [
+        { name: 'status', subject: requests.status, answer: openStatusAnswers(ledger) },
+        { name: 'history', subject: requests.history, answer: (body) => readHistory(body, ledger, site) },
+      ],
       loops: [
         ...(hasMetrics ? [() => followFreshness(deps, site, log)] : []),
         () => startClock({ ...deps, wake: digests.wake }, log),

@@ -1,7 +1,6 @@
 /** Refreshes one entry: UID, credds, ticket, vault token, bearer tokens, seal; answers with `token.ready`. */
 
 import { randomUUID } from 'node:crypto'
-import type { KV } from '@nats-io/kv'
 import { patiently } from '../../shared/bus/patiently.ts'
 import type { Fact, Outgoing } from '../../shared/bus/publish.ts'
 import type { Entry, Site } from '../../shared/config/site.ts'
@@ -10,43 +9,28 @@ import { errorOf, failedWith, failure, isFailed } from '../../shared/contracts/e
 import { type RefreshItem, type TokenReady, timestamp } from '../../shared/contracts/messages.ts'
 import { refreshSubject, sealedKey } from '../../shared/contracts/subjects.ts'
 import { requestsOf } from '../../shared/contracts/vault-requests.ts'
-import type { Tickets } from '../../shared/kerberos/kinit.ts'
 import { timeStep } from '../../shared/telemetry/metrics/steps.ts'
 import { describeTokens } from '../../shared/tokens/describe-tokens.ts'
-import { type Sealing, seal } from '../../shared/tokens/seal.ts'
+import { seal } from '../../shared/tokens/seal.ts'
 import { isTokenWord } from '../../shared/tokens/token-word.ts'
-import type { VaultPause } from '../../shared/vault/pause.ts'
 import { findVaultServer, type VaultServerOptions } from '../../shared/vault/server.ts'
+import type { Claim } from '../../shared/work/claim.ts'
 import type { Received } from '../../shared/work/consume/handle-message.ts'
 import { failedEvent } from '../../shared/work/failed-event.ts'
 import type { CollectorOptions, Credds } from '../../shared/work/find-credds.ts'
 import { findEntry } from '../../shared/work/find-entry.ts'
+import { remember } from '../../shared/work/memory.ts'
 import { type Acted, oncePerTarget } from '../../shared/work/once-per-target.ts'
-import type { RunCache } from '../../shared/work/run-cache.ts'
+import { factsOf } from '../../shared/work/remembered-entry.ts'
 import type { Ending } from '../../shared/work/target-record.ts'
 import { tokenFact } from '../../shared/work/token-fact.ts'
 import { type MadeBearers, makeBearers } from './credentials/bearers.ts'
 import { getVaultToken, type HtgettokenOptions, hasKeptToken } from './credentials/htgettoken.ts'
 import { lifeLeft, tokenExpiry } from './credentials/vault-api.ts'
+import type { RefreshDeps } from './deps.ts'
 import { makeFromIssuer } from './issuer/make-from-issuer.ts'
-import type { IssuerDeps } from './issuer/token-from-issuer.ts'
 import { findCreddsOrLast } from './last-credds.ts'
-import { type FerryBearer, findUid } from './uids/ferry.ts'
-
-export interface RefreshDeps {
-  readonly site: () => Site
-  readonly targets: KV
-  readonly uids: KV
-  readonly sealed: KV
-  readonly tickets: Tickets
-  readonly vaultPause: VaultPause
-  readonly answers: RunCache
-  readonly ferryBearer?: FerryBearer
-  readonly issuer: IssuerDeps
-  readonly sealing: Sealing
-  /** Private directory with one vault token an entry. */
-  readonly tokenDirectory: string
-}
+import { findUid } from './uids/ferry.ts'
 
 type Condor = CollectorOptions & VaultServerOptions
 
@@ -61,6 +45,10 @@ export async function handleRefresh(
   const item = received.body
   const site = deps.site()
   const entry = findEntry(site, item)
+  if (await deps.revoked.find(entry.service, received)) {
+    received.log.info({ service: entry.service }, 'dropped: the service is revoked')
+    return []
+  }
   return oncePerTarget(
     {
       key: refreshSubject(item),
@@ -71,7 +59,7 @@ export async function handleRefresh(
     },
     deps.targets,
     received,
-    (before) => refresh(item, entry, site, { ...received, before }, deps),
+    (claim, before) => refresh(item, entry, site, claim, { ...received, before }, deps),
   )
 }
 
@@ -79,6 +67,7 @@ async function refresh(
   item: RefreshItem,
   entry: Entry,
   site: Site,
+  claim: Claim,
   {
     signal,
     log,
@@ -101,7 +90,9 @@ async function refresh(
       ? await timeStep('get', entry.name, { service: entry.service }, () =>
           makeFromIssuer(entry, { site, deadline: item.deadline, signal, log }, deps.issuer),
         )
-      : await makeFromVault(item, entry, site, { signal, log }, condor, deps)
+      : await makeFromVault(item, entry, site, claim, { signal, log }, condor, deps)
+    // The last moment: whoever takes away what was made meanwhile waits until this is over.
+    await deps.revoked.mustNotBe(entry.service, { signal, log })
     const all = { ...(uid !== undefined && { uid }), credds: [...credds.names], ...token }
     const acted = await announce(item, entry, all, { signal, log }, deps)
     return { ...acted, messages: [...acted.messages, ...refusedCredds(item, credds)] }
@@ -115,11 +106,15 @@ async function makeFromVault(
   item: RefreshItem,
   entry: Entry,
   site: Site,
+  claim: Claim,
   { signal, log }: Pick<Received<RefreshItem>, 'signal' | 'log'>,
   condor: Condor,
   deps: RefreshDeps,
 ): Promise<Tokens> {
   const vaultServer = await findVaultServer(entry, condor)
+  const remembered = remember(deps.memory, refreshSubject(item), factsOf({ ...entry, vaultServer }))
+  if (remembered.mark !== claim.record.remembered?.mark)
+    await patiently(() => claim.change({ remembered }), { signal, log })
   const options = {
     ...{ vaultServer, signal, log, directory: deps.tokenDirectory },
     ...{ caPath: site.vault.caPath, program: site.refresher.htgettoken },

@@ -1,6 +1,12 @@
 /** The refresher: plans runs, makes a vault token per entry, seals it, and says that it is ready. */
 import { join } from 'node:path'
-import { refreshItem, runStarted } from '../../shared/contracts/messages.ts'
+import {
+  type RefreshItem,
+  type RefreshRemoval,
+  refreshWork,
+  runStarted,
+  takesAway,
+} from '../../shared/contracts/messages.ts'
 import { onSubject } from '../../shared/contracts/on-subject.ts'
 import { buckets, consumers, refreshSubject, requests, streams } from '../../shared/contracts/subjects.ts'
 import { runDaemon } from '../../shared/daemon/run-daemon.ts'
@@ -9,13 +15,20 @@ import { openTickets } from '../../shared/kerberos/kinit.ts'
 import { openVaultBudget } from '../../shared/vault/budget.ts'
 import { openVaultPause } from '../../shared/vault/pause.ts'
 import { consuming } from '../../shared/work/consume/consume.ts'
+import type { Received } from '../../shared/work/consume/handle-message.ts'
 import { failedEvent } from '../../shared/work/failed-event.ts'
+import { memoryKey } from '../../shared/work/memory.ts'
+import { openRevoked } from '../../shared/work/revoked.ts'
 import { openRunCache } from '../../shared/work/run-cache.ts'
 import { listServices } from './answer-services.ts'
 import { handleRefresh } from './handle.ts'
 import { openIssuers } from './issuer/issuers.ts'
 import { keepLogins } from './logins/keep-logins.ts'
 import { planRun } from './plan.ts'
+import { restore, revoke } from './revocation/answer-revoke.ts'
+import { openKeptRevoked } from './revocation/keep-revoked.ts'
+import { keepRemoving } from './revocation/remove-everywhere.ts'
+import { handleRefreshRemoval } from './revocation/remove-tokens.ts'
 import { schedules } from './schedule/all-schedules.ts'
 import { openRunRequests } from './start-run/run-request.ts'
 import { openFerryBearer } from './uids/ferry-bearer.ts'
@@ -28,6 +41,9 @@ await runDaemon('refresher', {
     const uids = await bus.bucket(buckets.uids)
     const tickets = stack.use(await openTickets(join(stateDirectory, 'tickets')))
     const vaultPause = openVaultPause(targets, site, { budget: openVaultBudget(targets, site, log), log })
+    const bucket = await bus.bucket(buckets.revoked)
+    const revoked = openRevoked(bucket, log)
+    const kept = openKeptRevoked(bucket, stateDirectory, { signal: stopping, log })
     const sealing = await readSealing(site().sealing, stateRoot)
     const { keeping } = stack.use(
       keepLogins({
@@ -43,16 +59,23 @@ await runDaemon('refresher', {
       answers: openRunCache(),
       ferryBearer: openFerryBearer({ site, tickets, vaultPause, directory: stateDirectory }),
       tokenDirectory: join(stateDirectory, 'tokens'),
+      revoked,
+      memory: memoryKey(sealing.signingSeed),
     }
-    const runDeps = { bus, runs: await bus.bucket(buckets.runs), freshSite, problems: configProblems }
+    const runs = await bus.bucket(buckets.runs)
+    const runDeps = { bus, runs, freshSite, problems: configProblems, revoked: () => kept.read() }
+    const removalDeps = { bus, runs, targets, uids, site: freshSite, kept, log }
     const uidDeps = { bus, uids, freshSite, log, signal: stopping, bearer: deps.ferryBearer }
     return {
       consumers: [
         consuming({
           stream: streams.refresh,
           consumer: consumers.refresher,
-          schemaOf: (subject) => onSubject(subject, refreshItem, refreshSubject),
-          handle: (received) => handleRefresh(received, deps),
+          schemaOf: (subject) => onSubject(subject, refreshWork, refreshSubject),
+          handle: (received) =>
+            takesAway(received.body)
+              ? handleRefreshRemoval(received as Received<RefreshRemoval>, deps)
+              : handleRefresh(received as Received<RefreshItem>, deps),
           report: (item, failed, permanent) => failedEvent(item, 'refresh', undefined, failed, permanent),
           concurrency: site().refresher.concurrency,
           // One at a time for each entry: its kept token and its ticket have one place.
@@ -64,12 +87,14 @@ await runDaemon('refresher', {
           consumer: consumers.refresherPlan,
           filter: 'run.started',
           schemaOf: () => runStarted,
-          handle: planRun,
+          handle: (received) => planRun(received, revoked),
           concurrency: 1,
         }),
       ],
       endpoints: [
         { name: 'run', subject: requests.run, answer: openRunRequests(runDeps) },
+        { name: 'revoke', subject: requests.revoke, answer: (body) => revoke(body, removalDeps) },
+        { name: 'restore', subject: requests.restore, answer: (body) => restore(body, removalDeps) },
         { name: 'services', subject: requests.services, answer: (body) => listServices(body, deps) },
         {
           name: 'uids-refresh',
@@ -77,7 +102,10 @@ await runDaemon('refresher', {
           answer: (body) => startUidRefresh(body, uidDeps),
         },
       ],
-      loops: schedules({ ...runDeps, ...uidDeps, site, targets }),
+      loops: [
+        () => keepRemoving({ ...removalDeps, site }),
+        ...schedules({ ...runDeps, ...uidDeps, site, targets }),
+      ],
     }
   },
 })

@@ -5,8 +5,8 @@
  */
 
 import { existsSync } from 'node:fs'
-import type { KV } from '@nats-io/kv'
 import type { Logger } from 'pino'
+import { patiently } from '../../shared/bus/patiently.ts'
 import type { Fact, Outgoing } from '../../shared/bus/publish.ts'
 import type { Entry, Site } from '../../shared/config/site.ts'
 import { workEnvelope } from '../../shared/contracts/envelope.ts'
@@ -14,36 +14,31 @@ import { ClaimLost, RetryLater, Transient } from '../../shared/contracts/errors.
 import type { StoreItem } from '../../shared/contracts/messages.ts'
 import { storeSubject } from '../../shared/contracts/subjects.ts'
 import { requestsOf } from '../../shared/contracts/vault-requests.ts'
-import type { Tickets } from '../../shared/kerberos/kinit.ts'
 import { timeStep } from '../../shared/telemetry/metrics/steps.ts'
-import type { VaultPause } from '../../shared/vault/pause.ts'
 import { findVaultServer } from '../../shared/vault/server.ts'
+import type { Claim } from '../../shared/work/claim.ts'
 import type { Received } from '../../shared/work/consume/handle-message.ts'
 import { findCredds } from '../../shared/work/find-credds.ts'
 import { findEntry, mustBeCredd } from '../../shared/work/find-entry.ts'
 import type { Lease } from '../../shared/work/lease.ts'
+import { remember } from '../../shared/work/memory.ts'
 import { type Acted, oncePerTarget } from '../../shared/work/once-per-target.ts'
-import type { RunCache } from '../../shared/work/run-cache.ts'
+import { factsOf } from '../../shared/work/remembered-entry.ts'
 import { tokenFact } from '../../shared/work/token-fact.ts'
-import { type CondorVersionOptions, mustHaveOneLane } from './condor/condor-version.ts'
-import type { CreddHealth } from './condor/credd-health.ts'
+import { mustHaveOneLane } from './condor/condor-version.ts'
 import { isDirect, type StorerRun } from './condor/storer-run.ts'
-import { answersCredd, findStored, type Stored, verifyStored, withCreddsReason } from './condor/verify.ts'
-import { type InLaneDeps, runInLane } from './exclusive/in-lane.ts'
+import {
+  answersCredd,
+  findStored,
+  forget,
+  type Stored,
+  verifyStored,
+  withCreddsReason,
+} from './condor/verify.ts'
+import type { StoreDeps } from './deps.ts'
+import { runInLane } from './exclusive/in-lane.ts'
 import { isStillHeld } from './exclusive/while-leader.ts'
-import { keptToken, type Stage, type Staging } from './private-run/stage.ts'
-
-export interface StoreDeps extends InLaneDeps {
-  readonly site: () => Site
-  readonly targets: KV
-  readonly tickets: Tickets
-  readonly credds: CreddHealth
-  readonly staging: Staging
-  readonly hasOwnNames: (options: CondorVersionOptions) => Promise<boolean>
-  readonly vaultPause: VaultPause
-  /** What collectors said. */
-  readonly answers: RunCache
-}
+import { keptToken, type Stage } from './private-run/stage.ts'
 
 /** A target that fails slowly takes a lane from all others: it comes back seldom (milliseconds). */
 const backoff = { firstMs: 60_000, longestMs: 10 * 60_000 }
@@ -56,6 +51,7 @@ export async function handleStore(
   const item = received.body
   const site = deps.site()
   const entry = findEntry(site, item)
+  if (await deps.revoked.find(entry.service, received)) return dropped(received)
   const unsure = await checkCredd(item, entry, site, received, deps)
   return oncePerTarget(
     {
@@ -68,8 +64,14 @@ export async function handleStore(
     },
     deps.targets,
     received,
-    () => (unsure ? Promise.reject(unsure) : store(item, entry, site, received, deps)),
+    (claim) => (unsure ? Promise.reject(unsure) : store(item, entry, site, claim, received, deps)),
   )
+}
+
+/** The run that takes it away tells how the target ended. */
+function dropped({ log, body }: Pick<Received<StoreItem>, 'log' | 'body'>): readonly Outgoing[] {
+  log.info({ service: body.service, credd: body.credd }, 'dropped: the service is revoked')
+  return []
 }
 
 /**
@@ -103,6 +105,7 @@ async function store(
   item: StoreItem,
   entry: Entry,
   site: Site,
+  claim: Claim,
   received: Pick<Received<unknown>, 'signal' | 'log'>,
   deps: StoreDeps,
 ): Promise<Acted> {
@@ -112,11 +115,34 @@ async function store(
     const limits = { minLifeMs, timeoutMs, signal: received.signal, run: item.run, purpose: 'store' }
     return await deps.tickets.withTicket(entry, limits, async (ccache) => {
       await using run = await prepare(item, entry, site, ccache, received.signal, deps)
-      return await storeAndVerify(run, item.deadline, received.log, deps)
+      await rememberStore(run, item, claim, received, deps)
+      // The last moment at which it costs nothing.
+      await deps.revoked.mustNotBe(entry.service, received)
+      try {
+        return await storeAndVerify(run, item.deadline, received.log, deps)
+      } finally {
+        // However it ended: what has come there since is taken away again.
+        if (await deps.revoked.find(entry.service, received)) await forget(run)
+      }
     })
   })
+  await deps.revoked.mustNotBe(entry.service, received)
   const { expiry } = stored
   return { messages: [storedEvent(item, stored)], ...(expiry === undefined ? {} : { expiry }) }
+}
+
+/** Before anything is stored: whoever has to take it away must know of it. */
+async function rememberStore(
+  { vaultServer, entry }: StorerRun,
+  item: StoreItem,
+  claim: Claim,
+  received: Pick<Received<unknown>, 'signal' | 'log'>,
+  { memory }: StoreDeps,
+): Promise<void> {
+  const key = storeSubject(item, item.credd)
+  const remembered = remember(memory, key, factsOf({ ...entry, vaultServer }))
+  if (remembered.mark !== claim.record.remembered?.mark)
+    await patiently(() => claim.change({ remembered }), received)
 }
 
 /** All that can be done while other runs have the lanes. */

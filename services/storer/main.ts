@@ -4,9 +4,17 @@ import { join } from 'node:path'
 import type { KV } from '@nats-io/kv'
 import { readValue } from '../../shared/bus/read-value.ts'
 import type { Site } from '../../shared/config/site.ts'
-import { type StoreItem, storeItem, tokenReady } from '../../shared/contracts/messages.ts'
+import {
+  type StoreItem,
+  type StoreRemoval,
+  type StoreWork,
+  storeWork,
+  takesAway,
+  tokenReady,
+} from '../../shared/contracts/messages.ts'
 import { onSubject } from '../../shared/contracts/on-subject.ts'
 import { buckets, consumers, storeSubject, streams, tokenSubject } from '../../shared/contracts/subjects.ts'
+import { readOwnKey } from '../../shared/daemon/own-key.ts'
 import { runDaemon } from '../../shared/daemon/run-daemon.ts'
 import { ensurePrivateDirectory } from '../../shared/daemon/state.ts'
 import { openTickets } from '../../shared/kerberos/kinit.ts'
@@ -14,8 +22,11 @@ import { noteCredds } from '../../shared/telemetry/metrics/scrape.ts'
 import { openVaultBudget } from '../../shared/vault/budget.ts'
 import { openVaultPause } from '../../shared/vault/pause.ts'
 import { consuming } from '../../shared/work/consume/consume.ts'
+import type { Received } from '../../shared/work/consume/handle-message.ts'
 import { entryNamed } from '../../shared/work/find-entry.ts'
 import { keepLease } from '../../shared/work/lease.ts'
+import { memoryKey } from '../../shared/work/memory.ts'
+import { openRevoked } from '../../shared/work/revoked.ts'
 import { openRunCache } from '../../shared/work/run-cache.ts'
 import { targetRecord } from '../../shared/work/target-record.ts'
 import { askOwnNames } from './condor/condor-version.ts'
@@ -28,6 +39,7 @@ import { handleStore } from './handle.ts'
 import { chooseStore } from './next-store.ts'
 import { planStores } from './plan.ts'
 import { openStaging } from './private-run/stage.ts'
+import { handleStoreRemoval } from './remove.ts'
 import { reportStore } from './report.ts'
 
 /** Items in hand beside those in the lanes: they are being prepared or verified. */
@@ -36,20 +48,22 @@ const besideTheLanes = 3
 const mostInHand = 16 + besideTheLanes
 
 await runDaemon('storer', {
-  needs: { streams: [streams.tokens], buckets: [buckets.targets, buckets.leases] },
+  needs: { streams: [streams.tokens], buckets: [buckets.targets, buckets.leases, buckets.revoked] },
   async open({ bus, log, site, stateDirectory, stack }) {
     const lockFile = site().storer.lockFile ?? join(homedir(), '.managed-tokens', 'storer.lock')
     await prepareLocks(lockFile)
     const runs = await ensurePrivateDirectory(join(stateDirectory, 'runs'))
     const staging = openStaging(runs, await joinReplicas(lockFile, runs))
     const targets = await bus.bucket(buckets.targets)
+    const revoked = openRevoked(await bus.bucket(buckets.revoked), log)
+    const memory = memoryKey(await readOwnKey(stateDirectory))
     // Whoever holds the lease ends what an earlier holder left behind, before it runs anything itself.
     const lease = stack.use(
       keepLease(await bus.bucket(buckets.leases), 'storer', { onTaken: staging.recover, log }),
     )
     const credds = watchCredds()
     const deps = {
-      ...{ site, targets, lease, credds, staging, lockFile },
+      ...{ site, targets, lease, credds, staging, lockFile, revoked, memory },
       vaultPause: openVaultPause(targets, site, { budget: openVaultBudget(targets, site, log), log }),
       tickets: stack.use(await openTickets(join(stateDirectory, 'tickets'))),
       hasOwnNames: askOwnNames(),
@@ -59,8 +73,11 @@ await runDaemon('storer', {
     const stores = consuming({
       stream: streams.store,
       consumer: consumers.storer,
-      schemaOf: (subject) => onSubject(subject, storeItem, (item) => storeSubject(item, item.credd)),
-      handle: (received) => handleStore(received, deps),
+      schemaOf: (subject) => onSubject(subject, storeWork, (item) => storeSubject(item, item.credd)),
+      handle: (received) =>
+        takesAway(received.body)
+          ? handleStoreRemoval(received as Received<StoreRemoval>, deps)
+          : handleStore(received as Received<StoreItem>, deps),
       report: (item, failed, permanent) => reportStore(item, failed, permanent, site()),
       concurrency: mostInHand,
       choose: storesInTurn(credds.isTroubled, site),
@@ -74,6 +91,7 @@ await runDaemon('storer', {
           filter: 'token.ready.*.*',
           schemaOf: (subject) => onSubject(subject, tokenReady, (fact) => tokenSubject('ready', fact)),
           handle: async (received) => {
+            if (await revoked.find(received.body.service, received)) return []
             const planned = await planStores(received, site, (key) => readExpiry(targets, key))
             noteCredds(received.body.entry, received.body.credds)
             return planned
@@ -89,8 +107,8 @@ await runDaemon('storer', {
 function storesInTurn(isTroubled: (credd: string) => boolean, site: () => Site) {
   const turns = new Map<string, number>()
   let turn = 0
-  const accountOf = ({ entry }: StoreItem) => entryNamed(site().entries, entry)?.account ?? entry
-  return (waiting: readonly StoreItem[], working: readonly StoreItem[]) => {
+  const accountOf = ({ entry }: StoreWork) => entryNamed(site().entries, entry)?.account ?? entry
+  return (waiting: readonly StoreWork[], working: readonly StoreWork[]) => {
     if (working.length >= site().storer.lanes + besideTheLanes) return undefined
     const next = chooseStore(waiting, working, { isTroubled, accountOf, turns })
     if (next) turns.set(next.experiment, ++turn)

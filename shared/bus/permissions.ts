@@ -11,6 +11,7 @@ import {
   latestRunKey,
   lostSubject,
   requests,
+  revokedKey,
   type StreamName,
   scheduleKey,
   streams,
@@ -102,22 +103,27 @@ const daemonPermissions = (daemon: Daemon): NatsPermissions => ({
 })
 
 const answers: Record<Daemon, readonly string[]> = {
-  refresher: [requests.run, requests.services, requests.uidsRefresh],
+  refresher: [requests.run, requests.services, requests.uidsRefresh, requests.revoke, requests.restore],
   storer: [],
   distributor: [],
-  notifier: [requests.status],
+  notifier: [requests.status, requests.history],
 }
 
 const rows: Record<Daemon, () => string[]> = {
   refresher: () => [
-    ...['run.started', 'run.uids', 'token.ready.*.*', 'token.failed.*.*', 'refresh.>'],
+    ...['run.started', 'run.uids', 'token.ready.*.*', 'token.removed.*.*', 'token.failed.*.*', 'refresh.>'],
+    // What takes a token away waits in their queues also while they are away.
+    ...['store.>', 'push.>', ...reads(streams.store), ...reads(streams.push)],
     ...owns(streams.tokens),
     ...reads(streams.tokens),
     ...consumes(streams.tokens, consumers.refresherPlan, 'run.started'),
     ...owns(streams.refresh),
     ...reads(streams.refresh),
     ...consumesAll(streams.refresh, consumers.refresher),
-    ...[buckets.targets, buckets.uids, buckets.sealed, buckets.leases, buckets.logins].flatMap(ownsBucket),
+    ...[buckets.targets, buckets.uids, buckets.sealed, buckets.leases].flatMap(ownsBucket),
+    ...[buckets.logins, buckets.revoked].flatMap(ownsBucket),
+    ...readsBucket(buckets.revoked),
+    ...writesBucket(buckets.revoked, revokedKey),
     ...readsBucket(buckets.targets),
     ...writesBucket(buckets.targets, 'refresh.>'),
     ...[
@@ -137,7 +143,8 @@ const rows: Record<Daemon, () => string[]> = {
     ...readsBucket(buckets.failures),
   ],
   storer: () => [
-    ...['token.stored.*.*', 'token.failed.*.*', 'store.>'],
+    ...['token.stored.*.*', 'token.removed.*.*', 'token.failed.*.*', 'store.>'],
+    ...readsBucket(buckets.revoked),
     ...consumes(streams.tokens, consumers.storerPlan, 'token.ready.*.*'),
     ...owns(streams.store),
     ...reads(streams.store),
@@ -149,7 +156,8 @@ const rows: Record<Daemon, () => string[]> = {
     ...writesBucket(buckets.leases),
   ],
   distributor: () => [
-    ...['token.pushed.*.*', 'token.failed.*.*', 'push.>'],
+    ...['token.pushed.*.*', 'token.removed.*.*', 'token.failed.*.*', 'push.>'],
+    ...readsBucket(buckets.revoked),
     ...consumes(streams.tokens, consumers.distributorPlan, 'token.ready.*.*'),
     ...consumes(streams.tokens, consumers.distributorPlanStored, 'token.stored.*.*'),
     ...owns(streams.push),
@@ -172,7 +180,7 @@ const rows: Record<Daemon, () => string[]> = {
     ...writesBucket(buckets.runs),
     ...readsBucket(buckets.failures),
     ...writesBucket(buckets.failures),
-    ...[buckets.targets, buckets.uids].flatMap(readsBucket),
+    ...[buckets.targets, buckets.uids, buckets.revoked].flatMap(readsBucket),
   ],
 }
 

@@ -29,6 +29,14 @@ export const reasonCode = z
 export const runMode = z.object({ push: z.boolean(), notify: z.boolean() })
 export type RunMode = z.infer<typeof runMode>
 
+/** Who asked, as the program that asked says it. */
+export const asker = z.object({
+  user: z.string().describe('The bus user.'),
+  host: z.string(),
+  person: z.string().describe('The login name there.'),
+})
+export type Asker = z.infer<typeof asker>
+
 const ofRun = { ...versioned, run: runId, at: time.describe('When this was published.') }
 const ofEntry = {
   ...ofRun,
@@ -71,8 +79,18 @@ export const runStarted = z.object({
       experiment: z.string(),
       role: z.string(),
       nodes: z.array(z.string()),
+      credds: z.array(z.string()).describe('Of a revocation: those that are asked to forget.').optional(),
     }),
   ),
+  by: asker.optional(),
+  leftAlone: z
+    .array(z.object({ entry: z.string(), service: z.string(), since: time, reason: z.string() }))
+    .describe('Entries of revoked services, which this run has nothing to do with.')
+    .optional(),
+  revocation: z
+    .object({ reason: z.string() })
+    .describe('This run takes the tokens of its entries away from everywhere.')
+    .optional(),
 })
 export type RunStarted = z.infer<typeof runStarted>
 
@@ -160,6 +178,39 @@ export const pushItem = z.object({
 })
 export type PushItem = z.infer<typeof pushItem>
 
+/** What takes a token away has nothing of what brings one: a daemon that does not know it cannot take it for that. */
+const removal = { ...ofEntry, deadline: time, action: z.literal('remove') }
+
+/** `refresh.<experiment>.<role>`: make an entry's vault tokens worthless. */
+export const refreshRemoval = z.object({
+  ...removal,
+  keepLogin: z.boolean().describe('The refresh token stays: whoever restores need not log in.'),
+})
+export type RefreshRemoval = z.infer<typeof refreshRemoval>
+
+/** `store.<experiment>.<role>.<credd>`: have this credd forget its credential. */
+export const storeRemoval = z.object({ ...removal, credd: z.string() })
+export type StoreRemoval = z.infer<typeof storeRemoval>
+
+/** `push.<experiment>.<role>.<node>`: remove there what was put there. */
+export const pushRemoval = z.object({
+  ...removal,
+  node: z.string(),
+  uid: z.int().describe("The account's UID on nodes, where it is known.").optional(),
+})
+export type PushRemoval = z.infer<typeof pushRemoval>
+
+/** What lies in the work queues: the removal first, since an item that brings a token never names an action. */
+export const refreshWork = z.union([refreshRemoval, refreshItem])
+export const storeWork = z.union([storeRemoval, storeItem])
+export const pushWork = z.union([pushRemoval, pushItem])
+export type RefreshWork = z.infer<typeof refreshWork>
+export type StoreWork = z.infer<typeof storeWork>
+export type PushWork = z.infer<typeof pushWork>
+
+export const takesAway = <T extends object>(item: T): item is T & { readonly action: 'remove' } =>
+  'action' in item && item.action === 'remove'
+
 /** On the success of a target whose failure this run had told before. */
 const recovered = z
   .object({ since: time.describe('When that failure was told.') })
@@ -195,6 +246,24 @@ export const tokenPushed = z.object({
   recovered,
 })
 export type TokenPushed = z.infer<typeof tokenPushed>
+
+/** `token.removed.<experiment>.<role>`: nothing of the entry is left at the target. */
+export const tokenRemoved = z.object({
+  ...ofEntry,
+  stage: z.enum(['refresh', 'store', 'push']),
+  target: z
+    .string()
+    .describe('The credd or node; absent for stage `refresh`, which is Vault or the issuer.')
+    .optional(),
+  outcome: z.enum(['removed', 'absent', 'left']).describe('`left`: what lies there is not ours.'),
+  warning: z
+    .string()
+    .describe('What lies there and was left alone, or what goes on working and until when.')
+    .optional(),
+  until: time.describe('When the last copy ends that cannot be taken away.').optional(),
+  recovered,
+})
+export type TokenRemoved = z.infer<typeof tokenRemoved>
 
 /** `token.failed.<experiment>.<role>`: an entry (stage `refresh`) or one target could not be served. */
 export const tokenFailed = z.object({

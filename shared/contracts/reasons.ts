@@ -38,6 +38,13 @@ export const reasons = {
     cause: 'configuration',
     permanent: true,
   },
+  revoked: {
+    means: 'the tokens of the service were revoked, and nobody has restored it since',
+    action: 'Nothing, while that is wanted; managed-tokens restore {service} lets it run again.',
+    turn: 'nobody',
+    cause: 'configuration',
+    permanent: true,
+  },
   'kinit-no-keytab': {
     means: 'the keytab is missing or cannot be read',
     action: 'Put the keytab where the configuration says, readable by this user only.',

@@ -23,6 +23,8 @@ export const buckets = {
   leases: 'leases',
   /** People's logins at token issuers, sealed to the refreshers themselves. */
   logins: 'logins',
+  /** Of which services nothing is made, stored or pushed. */
+  revoked: 'revoked',
 } as const
 export type BucketName = (typeof buckets)[keyof typeof buckets]
 
@@ -54,7 +56,8 @@ export const requests = {
   status: 'managed-tokens.status',
   services: 'managed-tokens.services',
   uidsRefresh: 'managed-tokens.uids.refresh',
-  /** Answered by nobody yet; the bus user `responder` alone may ask. */
+  history: 'managed-tokens.history',
+  /** The bus user `responder` alone may ask these two. */
   revoke: 'managed-tokens.revoke',
   restore: 'managed-tokens.restore',
 } as const
@@ -83,7 +86,7 @@ export interface EntryName {
 const entryTokens = (entry: EntryName) => `${encodeToken(entry.experiment)}.${encodeToken(entry.role)}`
 
 /** The facts about tokens: `token.<kind>.<experiment>.<role>`, and about runs: `run.<kind>`. */
-export type TokenFact = 'ready' | 'stored' | 'pushed' | 'failed'
+export type TokenFact = 'ready' | 'stored' | 'pushed' | 'removed' | 'failed'
 export const tokenSubject = (fact: TokenFact, entry: EntryName) => `token.${fact}.${entryTokens(entry)}`
 export const runSubject = (fact: 'started' | 'finished' | 'uids') => `run.${fact}`
 
@@ -130,7 +133,8 @@ function keysUnder(word: string) {
   }
 }
 
-/** The notifier's other keys in `runs`, none of which is a run's id: which runs are open, and news until they are told. */
+/** The notifier's other keys in `runs`, none of which is a run's id: whose a token was, which runs are open, and news until they are told. */
+export const tokenKey = (tokenId: string) => `token.${encodeToken(tokenId)}`
 export const openRunsKey = 'open.runs'
 export const batchKey = 'telling.now'
 export const newsKeys = keysUnder('news')
@@ -152,6 +156,9 @@ export const problemKeys = { configuration: 'configuration', templates: 'templat
 export const vaultPauseKey = 'vault.pause'
 export const vaultBudgetKey = 'vault.budget'
 export const scheduleKey = (name: 'run' | 'uids' | 'bearers') => `schedule.${name}`
+
+/** The one key of the bucket `revoked`: its whole list, so that one look says all. */
+export const revokedKey = 'list'
 
 /** The key of an entry's sealed token: one revision per run. */
 export const sealedKey = (entry: string) => encodeToken(entry)

@@ -12,7 +12,7 @@ export interface AskOptions extends Trusting {
 }
 
 export interface SendOptions extends AskOptions {
-  readonly method: 'POST'
+  readonly method: 'POST' | 'DELETE'
   readonly content: string | Uint8Array
   /** Waits for the whole answer: it is what was asked for. */
   readonly isQuestion?: boolean

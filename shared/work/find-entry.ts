@@ -32,6 +32,16 @@ export function findEntry({ entries, file }: Pick<Site, 'entries' | 'file'>, abo
   return entry
 }
 
+/** The same, or undefined: what is taken away may have left the configuration. */
+export const knownEntry = ({ entries }: Pick<Site, 'entries'>, about: EntryNames): Entry | undefined =>
+  entries.find(
+    ({ name, experiment, role, service }) =>
+      name === about.entry &&
+      experiment === about.experiment &&
+      role === about.role &&
+      service === about.service,
+  )
+
 /** Throws Permanent `entry-unknown` when the entry has no such node. */
 export function mustBeNode(node: string, { name, nodes }: Entry, { file }: Pick<Site, 'file'>): void {
   if (!nodes.includes(node)) throw unknown(`${quote(node)} is not a node of ${name} in ${file}.`)

@@ -12,10 +12,10 @@ import { type Claim, takeClaim } from './claim.ts'
 import type { Received } from './consume/handle-message.ts'
 import type { Ending, TargetRecord } from './target-record.ts'
 
-/** What acting on a target brought: the facts to publish, and when the token that now lies there ends. */
+/** What acting on a target brought: the facts to publish, and when the token that now lies there ends; null: there is none now. */
 export interface Acted {
   readonly messages: readonly Outgoing[]
-  readonly expiry?: string
+  readonly expiry?: string | null
 }
 
 export interface TargetWork {
@@ -30,6 +30,15 @@ export interface TargetWork {
   readonly backoff: { readonly firstMs: number; readonly longestMs: number }
 }
 
+/** What has to be done however long it takes is never given up: what no other try would mend today may be mended tomorrow. */
+export async function neverGivingUp<T>(act: () => Promise<T>): Promise<T> {
+  try {
+    return await act()
+  } catch (error) {
+    throw error instanceof Permanent ? new Transient(error.failure) : error
+  }
+}
+
 type Circumstances = Pick<Received<unknown>, 'signal' | 'log'>
 
 /**
@@ -41,7 +50,7 @@ export async function oncePerTarget(
   work: TargetWork,
   targets: KV,
   received: Circumstances,
-  act: (before: Ending | undefined) => Promise<Acted>,
+  act: (claim: Claim, before: Ending | undefined) => Promise<Acted>,
 ): Promise<readonly Outgoing[]> {
   const { key, run, entry, target } = work
   const claimed = await takeClaim(targets, key, { run, entry, ...(target ? { target } : {}) }, received)
@@ -61,14 +70,14 @@ async function actOnce(
   work: TargetWork,
   claim: Claim,
   received: Circumstances,
-  act: (before: Ending | undefined) => Promise<Acted>,
+  act: (claim: Claim, before: Ending | undefined) => Promise<Acted>,
 ): Promise<readonly Outgoing[]> {
   try {
-    const { messages: said, expiry } = await act(claim.record.ended)
+    const { messages: said, expiry } = await act(claim, claim.record.ended)
     const messages = withRecovery(said, claim.record)
     const done = {
       lastSuccess: timestamp(),
-      ...(expiry ? { expiry } : {}),
+      ...(expiry !== undefined && { expiry: expiry ?? undefined }),
       ended: { run: work.run, kind: 'done', messages } as const,
     }
     // What was done must not be done again because the bus was away when it had to be written down.

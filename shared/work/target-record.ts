@@ -10,11 +10,12 @@ import { reasonCode, time } from '../contracts/messages.ts'
 import { runId } from '../contracts/run-id.ts'
 import { type EntryName, pushSubject, refreshSubject, storeSubject } from '../contracts/subjects.ts'
 import { z } from '../contracts/zod.ts'
+import { type Remembered, remembered } from './memory.ts'
 
 /** A fact about a token, as it was published: nothing else is ever published again from here. */
 const toldFact = z.object({
   kind: z.literal('fact'),
-  subject: z.string().regex(/^token\.(ready|stored|pushed|failed)\.[^.\s*>]+\.[^.\s*>]+$/),
+  subject: z.string().regex(/^token\.(ready|stored|pushed|removed|failed)\.[^.\s*>]+\.[^.\s*>]+$/),
   id: z.string().min(1),
   body: z.looseObject({ run: runId, entry: z.string() }),
 })
@@ -56,8 +57,10 @@ export interface TargetRecord {
   readonly lastAttempt: string
   readonly lastSuccess?: string
   /** When the token that lies there ends. */
-  readonly expiry?: string
+  readonly expiry?: string | undefined
   readonly ended?: Ending
+  /** What was done there and how to get there again, for whoever has to undo it. */
+  readonly remembered?: Remembered
 }
 
 /** What a later version writes besides is kept. */
@@ -66,6 +69,7 @@ export const targetRecord = z.looseObject({
   ...{ attempts: z.int(), reported: z.boolean().exactOptional(), reportedAt: time.exactOptional() },
   ...{ lastAttempt: time, lastSuccess: time.exactOptional(), expiry: time.exactOptional() },
   ended: ending.exactOptional(),
+  remembered: remembered.exactOptional(),
 }) as unknown as z.ZodType<TargetRecord>
 
 /** The record as far as it is about the target under `key`: facts of another entry are never told again. Pure. */

@@ -1,10 +1,10 @@
 /** Onboarding on a pseudo-terminal: a test reads the URL, logs in there, and the service needs nobody from then on. */
 import assert from 'node:assert/strict'
 import { readdirSync, readFileSync } from 'node:fs'
-import { request } from 'node:https'
 import { tmpdir } from 'node:os'
 import { after, before, describe, it } from 'node:test'
 import { writeFaults } from '../../sandbox/faults.ts'
+import { openInBrowser } from '../support/open-in-browser.ts'
 import type { Pipeline } from '../support/pipeline.ts'
 import { type Ended, type, typeOnTerminal } from '../support/terminal.ts'
 import { useTypedSite } from '../support/typed-site.ts'
@@ -161,15 +161,3 @@ describe('onboarding a service that Vault has no login for', () => {
     )
   })
 })
-
-/** Opening the page is the login. */
-async function openInBrowser(url: string, ca: string): Promise<void> {
-  const { promise, resolve, reject } = Promise.withResolvers<void>()
-  request(url, { ca: readFileSync(ca), agent: false }, (answer) => {
-    answer.resume()
-    answer.once('end', () => (answer.statusCode === 200 ? resolve() : reject(new Error('no such login'))))
-  })
-    .once('error', reject)
-    .end()
-  return promise
-}

@@ -3,6 +3,7 @@ import { readEnvironment } from '../../shared/config/environment.ts'
 import { loadSiteFrom } from '../../shared/config/load.ts'
 import type { Entry, Site } from '../../shared/config/site.ts'
 import type { TokenReady } from '../../shared/contracts/messages.ts'
+import type { Revoked } from '../../shared/work/revoked.ts'
 import type { TargetRecord } from '../../shared/work/target-record.ts'
 
 /** A site of two entries, `dune_production` and `nova_production`; `extra` goes in front of the experiments. */
@@ -76,3 +77,7 @@ export function readyOf(more: Partial<TokenReady> = {}): TokenReady {
 export const recordOf = (run: string, more: object = {}): TargetRecord => ({
   ...{ entry: dune.entry, run, holder: 'h', attempts: 1, lastAttempt: at(1), ...more },
 })
+
+/** As long as nobody has revoked anything. */
+export const noneRevoked: Revoked = { find: async () => undefined, mustNotBe: async () => {} }
+export const nothingRevoked = async () => ({ services: [] })

@@ -3,15 +3,17 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
 import pino from 'pino'
-import { handlePush, type PushDeps } from '../../services/distributor/handle.ts'
+import type { PushDeps } from '../../services/distributor/deps.ts'
+import { handlePush } from '../../services/distributor/handle.ts'
 import { planPushes, planStored } from '../../services/distributor/plan.ts'
 import { schemaOfFact } from '../../services/notifier/handle.ts'
-import { handleRefresh, type RefreshDeps } from '../../services/refresher/handle.ts'
+import type { RefreshDeps } from '../../services/refresher/deps.ts'
+import { handleRefresh } from '../../services/refresher/handle.ts'
 import { parseMessage } from '../../shared/bus/parse-message.ts'
 import { Permanent } from '../../shared/contracts/errors.ts'
 import { pushItem, type TokenReady, tokenReady, tokenStored } from '../../shared/contracts/messages.ts'
 import type { Received } from '../../shared/work/consume/handle-message.ts'
-import { readyOf, runIds, siteOf } from './build.ts'
+import { noneRevoked, readyOf, runIds, siteOf } from './build.ts'
 import { fakeKv } from './fake-kv.ts'
 
 const site = siteOf()
@@ -69,7 +71,7 @@ const isDune = (one: { entry: string; service: string; experiment: string; role:
 
 describe('an item of somebody else’s making', () => {
   it('is pushed to a node of its entry, or refused before anything is touched', async () => {
-    const deps = { site: () => site, targets } as unknown as PushDeps
+    const deps = { site: () => site, targets, revoked: noneRevoked } as unknown as PushDeps
     await fc.assert(
       fc.asyncProperty(fc.oneof(about, nearly), async ({ node, ...one }) => {
         const item = pushItem.parse({ ...readyOf(), ...one, node })
@@ -81,7 +83,7 @@ describe('an item of somebody else’s making', () => {
   })
 
   it('is refreshed as its entry, or refused before anything is touched', async () => {
-    const deps = { site: () => site, targets } as unknown as RefreshDeps
+    const deps = { site: () => site, targets, revoked: noneRevoked } as unknown as RefreshDeps
     await fc.assert(
       fc.asyncProperty(fc.oneof(about, nearly), async (one) => {
         assert.equal(await begins(handleRefresh(receivedOf({ ...readyOf(), ...one }), deps)), isDune(one))
@@ -93,7 +95,7 @@ describe('an item of somebody else’s making', () => {
 
 describe('a fact of somebody else’s making', () => {
   it('makes pushes to the nodes of its entry alone, or none', async () => {
-    const deps = { site: () => site, targets: fakeKv().kv }
+    const deps = { site: () => site, targets: fakeKv().kv, revoked: noneRevoked }
     await fc.assert(
       fc.asyncProperty(fc.oneof(about, nearly), async (one) => {
         const made = await planPushes(receivedOf(readyOf(one)), deps).catch((error: unknown) => {
@@ -111,7 +113,7 @@ describe('a fact of somebody else’s making', () => {
 
   it('of a stored token makes none out of another entry’s or another run’s', async () => {
     const stored = siteOf('distributor: {pushAfter: stored}')
-    const deps = { site: () => stored, targets: fakeKv().kv }
+    const deps = { site: () => stored, targets: fakeKv().kv, revoked: noneRevoked }
     const plan = (ready: Partial<TokenReady>) =>
       planStored(receivedOf(tokenStored.parse({ ...readyOf(), credd: 'c1', ready: readyOf(ready) })), deps)
     assert.equal((await plan({})).length, 2)

@@ -9,27 +9,33 @@ import { type Push, type PushMeans, type PushTarget, withoutContents } from './p
 
 /** The transport `local`. */
 export async function pushLocally(push: Push, means: PushMeans): Promise<string | undefined> {
-  const { entry, node, uid, files } = push
+  const { uid, files } = push
+  const said = await runHere(push, means, placeInput(uid, files))
+  const outcome = withoutContents(said, files)
+  const results = resultsOf(push, outcome.stdout)
+  if (outcome.kind !== 'exited' || outcome.exitCode !== 0 || results.size < files.length)
+    throw localError(push, outcome)
+  return judgeFiles(push, results)
+}
+
+/** Whatever script, as the account. Throws Permanent where that is somebody else here, or nobody whom this process may become. */
+export async function runHere(push: Push, means: PushMeans, input: string): Promise<CommandOutcome> {
+  const { entry, node, uid } = push
   const account = await localAccount(push, means)
   if (account.uid !== uid) throw wrongOwner(push, String(account.uid))
-  const said = await runCommand({
+  return runCommand({
     // Told by the kernel when the daemon is killed, the script takes away what it has begun.
     file: 'setpriv',
     name: 'place',
     args: ['--pdeathsig', 'TERM', ...becoming(push, account), '--', '/bin/sh', '-c', readsScript],
     // Whoever it runs as can read this: a proxy's password is none of that.
     env: pathAlone(),
-    input: placeInput(uid, files),
+    input,
     cwd: '/',
     timeoutMs: means.timeoutMs,
     signal: means.signal,
     attributes: { 'managed_tokens.entry': entry.name, 'managed_tokens.node': node },
   })
-  const outcome = withoutContents(said, files)
-  const results = resultsOf(push, outcome.stdout)
-  if (outcome.kind !== 'exited' || outcome.exitCode !== 0 || results.size < files.length)
-    throw localError(push, outcome)
-  return judgeFiles(push, results)
 }
 
 /** Asks this host who the account is. */
@@ -54,7 +60,7 @@ function becoming(push: Push, { uid, gid }: LocalAccount): string[] {
   )
 }
 
-function localError(push: Push, outcome: CommandOutcome): Error {
+export function localError(push: Push, outcome: CommandOutcome): Error {
   switch (outcome.kind) {
     case 'timeout':
       return nodeError(push, 'push-timeout', 'the disk of this host did not take the files in time')

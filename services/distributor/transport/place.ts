@@ -9,9 +9,8 @@ import { groupByDirectory } from './by-directory.ts'
 import type { PlacedFile, Push, PushTarget } from './push.ts'
 
 /** Without what is for people: the shell there reads it byte by byte. */
-const script = readFileSync(new URL('./place.sh', import.meta.url), 'utf8')
-  .replace(/^ *#.*\n/gm, '')
-  .replace(/^ +/gm, '')
+export const scriptOf = (text: string) => text.replace(/^ *#.*\n/gm, '').replace(/^ +/gm, '')
+const script = scriptOf(readFileSync(new URL('./place.sh', import.meta.url), 'utf8'))
 const endOfScript = '#--'
 
 /** What `sh -c` runs: reads the script from stdin byte by byte, leaving the data behind it. */
@@ -40,8 +39,13 @@ export function placeInput(uid: number | typeof unknownUid, files: readonly Plac
       ]),
     ]),
   ]
+  return scriptInput(script, data)
+}
+
+/** A script, its end mark, and its data behind a new random word, which nobody on the node sees. */
+export function scriptInput(text: string, data: readonly (string | number)[]): string {
   const mark = randomWord()
-  return [script.trimEnd(), endOfScript, mark, ...data.map((line) => `${mark} ${line}`), ''].join('\n')
+  return [text.trimEnd(), endOfScript, mark, ...data.map((line) => `${mark} ${line}`), ''].join('\n')
 }
 
 /** In the place of a UID: nothing is placed, and the script says whose it runs as. */

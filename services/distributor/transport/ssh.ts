@@ -34,7 +34,12 @@ export async function askBySsh(target: PushTarget, means: PushMeans): Promise<nu
   throw connectionError(target, 'ssh', outcome, means.control?.isOpen)
 }
 
-function runScript({ entry, node }: PushTarget, means: PushMeans, input: string): Promise<CommandOutcome> {
+/** Whatever script, logged in as the account. */
+export function runScript(
+  { entry, node }: PushTarget,
+  means: PushMeans,
+  input: string,
+): Promise<CommandOutcome> {
   const { control } = means
   return runCommand({
     // An ssh whose daemon was killed would push beside its successor's: the kernel ends it with the daemon.

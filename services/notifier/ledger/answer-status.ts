@@ -18,6 +18,8 @@ export interface RunStatus {
   readonly deadline: string
   readonly finished: string | null
   readonly totals: ReturnType<typeof totalsOf>
+  /** The run takes tokens away. */
+  readonly revocation?: { readonly reason: string }
   /** Targets that have not ended. */
   readonly waiting: number
   readonly page: number
@@ -74,6 +76,7 @@ export function wholeStatus(run: LedgerRun, rows: readonly LedgerRow[]): RunStat
     deadline: run.deadline,
     finished: run.finished ?? (waiting === 0 ? lastEnd(rows, run.started) : null),
     totals: totalsOf(rows),
+    ...(run.revocation && { revocation: run.revocation }),
     waiting,
     page: 1,
     pages: 1,

@@ -3,11 +3,12 @@ import type { KV } from '@nats-io/kv'
 import { decodeTime } from 'ulid'
 import { attempt, changeValue } from '../../../shared/bus/compare-and-set.ts'
 import { inParallel } from '../../../shared/bus/in-parallel.ts'
-import { listKeys } from '../../../shared/bus/read-bucket.ts'
-import { readValue } from '../../../shared/bus/read-value.ts'
-import { isRunId } from '../../../shared/contracts/run-id.ts'
-import { ledgerKey, runKey } from '../../../shared/contracts/subjects.ts'
-import { type LedgerRow, type LedgerRun, ledgerRun, withPart } from './ledger.ts'
+import { listKeys, readBucket } from '../../../shared/bus/read-bucket.ts'
+import { readValue, valueIn } from '../../../shared/bus/read-value.ts'
+import { isRunId, runId } from '../../../shared/contracts/run-id.ts'
+import { ledgerKey, runKey, tokenKey } from '../../../shared/contracts/subjects.ts'
+import { z } from '../../../shared/contracts/zod.ts'
+import { type LedgerRow, type LedgerRun, ledgerRow, ledgerRun, withPart } from './ledger.ts'
 import { openRunList } from './open-runs.ts'
 import { openRows, type Rows } from './rows.ts'
 
@@ -17,7 +18,14 @@ export interface LedgerStore extends Omit<Rows, 'forget'> {
   /** Answers how the run is now. Of one whose plan comes in parts this is called for each. */
   addRun(run: LedgerRun, rows: readonly LedgerRow[]): Promise<LedgerRun>
   /** Marks the run as finished; the second time changes nothing. */
-  endRun(run: string, at: string): Promise<void>
+  endRun(run: string, at: string, totals?: LedgerRun['totals']): Promise<void>
+  /** Keeps whose a token is, for whoever finds one. */
+  noteToken(tokenId: string, whose: NotedToken): Promise<void>
+  findToken(tokenId: string): Promise<NotedToken | undefined>
+  /** The ids of all runs, the oldest first. */
+  runIds(): Promise<readonly string[]>
+  /** Every row of an entry, whichever run it is of, the newest run first. */
+  rowsOf(entry: string): Promise<readonly LedgerRow[]>
   readRun(run: string): Promise<LedgerRun | undefined>
   /** The run that started last. */
   latestRun(): Promise<string | undefined>
@@ -26,6 +34,10 @@ export interface LedgerStore extends Omit<Rows, 'forget'> {
   /** The other runs that were under way while this one was, or started after it; oldest first. */
   runsBeside(run: LedgerRun): Promise<readonly LedgerRun[]>
 }
+
+/** Whose a token was. */
+export const notedToken = z.object({ run: runId, entry: z.string() })
+export type NotedToken = z.infer<typeof notedToken>
 
 /** How much older a run can be that is still under way (milliseconds). */
 const longestRunMs = 24 * 60 * 60_000
@@ -69,13 +81,25 @@ export async function openLedger(runs: KV): Promise<LedgerStore> {
       if (!now?.finished) await open.add(run.run)
       return now ?? run
     },
-    async endRun(run, at) {
+    async endRun(run, at, totals) {
       rows.forget(run)
       heads.delete(run)
       await changeValue(runs, runKey(run), ledgerRun, (head) =>
-        head && !head.finished ? { ...head, finished: at } : head,
+        head && !head.finished ? { ...head, finished: at, ...(totals && { totals }) } : head,
       )
       await open.remove(run)
+    },
+    async noteToken(tokenId, whose) {
+      await runs.put(tokenKey(tokenId), JSON.stringify(whose))
+    },
+    async findToken(tokenId) {
+      return (await readValue(runs, tokenKey(tokenId), notedToken)).value
+    },
+    runIds,
+    async rowsOf(entry) {
+      const found = await readBucket(runs, ledgerKey('*', entry))
+      const rows = [...found.values()].flatMap((one) => valueIn(one, ledgerRow) ?? [])
+      return rows.sort((a, b) => (a.run > b.run ? -1 : 1))
     },
     async latestRun() {
       return (await runIds()).at(-1)

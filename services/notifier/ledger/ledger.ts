@@ -1,11 +1,14 @@
 /** The ledger of a run, as pure steps: how each event changes a row, and when everything has ended. */
 import { failure } from '../../../shared/contracts/errors.ts'
 import {
+  asker,
   type RunStarted,
+  runFinished,
   runMode,
   type TokenFailed,
   type TokenPushed,
   type TokenReady,
+  type TokenRemoved,
   type TokenStored,
   targetState,
   time,
@@ -14,6 +17,13 @@ import { runId } from '../../../shared/contracts/run-id.ts'
 import { z } from '../../../shared/contracts/zod.ts'
 
 const causeName = z.string().describe('What is at fault where it is not the target itself.').optional()
+
+const tokenId = z.string().describe('Of the token that is there; says nothing about its value.').optional()
+const removalOutcome = z
+  .enum(['removed', 'absent', 'left'])
+  .describe('What became of it, where it was to be taken away.')
+  .optional()
+const until = time.describe('When the last copy ends that could not be taken away.').optional()
 
 /** How one target of an entry stands. */
 export const targetRow = z.object({
@@ -27,6 +37,9 @@ export const targetRow = z.object({
   causeName,
   expiry: time.describe('When the token there ends.').optional(),
   warning: z.string().optional(),
+  tokenId,
+  outcome: removalOutcome,
+  until,
   cause: z.literal('refresh').describe('Failed because the entry’s refresh did.').optional(),
 })
 export type TargetRow = z.infer<typeof targetRow>
@@ -45,8 +58,12 @@ export const ledgerRow = z.object({
     causeName,
     expiry: time.optional(),
     reused: z.boolean().optional(),
+    tokenId,
+    outcome: removalOutcome,
+    warning: z.string().optional(),
   }),
   targets: z.array(targetRow),
+  removes: z.boolean().describe('The run takes away what it has of the entry.').optional(),
 })
 export type LedgerRow = z.infer<typeof ledgerRow>
 
@@ -58,6 +75,10 @@ export const ledgerRun = z.object({
   mode: runMode,
   entries: z.array(z.string()).describe('As far as its plan was heard.'),
   missing: z.array(z.int()).describe('Parts of its plan that were not heard yet.').optional(),
+  by: asker.optional(),
+  revocation: z.object({ reason: z.string() }).describe('It takes away.').optional(),
+  trigger: z.enum(['request', 'schedule']).optional(),
+  totals: runFinished.shape.totals.describe('How it had ended when it was finished.').optional(),
   traceId: z.string().optional(),
   spanId: z.string().describe('Where the run’s trace came by: what the clock brings hangs there.').optional(),
   finished: time.optional(),
@@ -65,11 +86,17 @@ export const ledgerRun = z.object({
 export type LedgerRun = z.infer<typeof ledgerRun>
 
 /** What one message of its plan says of a run. */
-export function runOf({ run, at, deadline, mode, entries, part }: RunStarted): LedgerRun {
+export function runOf(body: RunStarted): LedgerRun {
+  const { run, at, deadline, mode, entries, part, trigger, by, revocation } = body
   const parts = Array.from({ length: part?.of ?? 0 }, (_, index) => index + 1)
   const missing = parts.filter((number) => number !== part?.number)
   const names = entries.map(({ entry }) => entry)
-  return { run, started: at, deadline, mode, entries: names, ...(missing.length > 0 && { missing }) }
+  return {
+    ...{ run, started: at, deadline, mode, trigger, entries: names },
+    ...(by && { by }),
+    ...(revocation && { revocation }),
+    ...(missing.length > 0 && { missing }),
+  }
 }
 
 /** A run with another part of its plan; the same where there is nothing new. */
@@ -87,14 +114,18 @@ export const beforeAllRuns = '0'.repeat(26)
 
 /** The rows of a run that has just started: every node waits; credds are known once the token is ready. */
 export function rowsOf(event: RunStarted): LedgerRow[] {
-  return event.entries.map(({ entry, service, nodes }) => ({
+  const waiting = (kind: TargetRow['kind']) => (name: string) =>
+    ({ kind, name, state: 'waiting', at: event.at }) as const
+  return event.entries.map(({ entry, service, nodes, credds = [] }) => ({
     run: event.run,
     entry,
     service,
     refresh: { state: 'waiting', at: event.at },
-    targets: event.mode.push
-      ? nodes.map((name) => ({ kind: 'node', name, state: 'waiting', at: event.at }))
-      : [],
+    targets: [
+      ...(event.mode.push ? nodes.map(waiting('node')) : []),
+      ...(event.revocation ? credds.map(waiting('credd')) : []),
+    ],
+    ...(event.revocation && { removes: true }),
   }))
 }
 
@@ -103,6 +134,7 @@ export type RowEvent =
   | { readonly kind: 'ready'; readonly body: TokenReady }
   | { readonly kind: 'stored'; readonly body: TokenStored }
   | { readonly kind: 'pushed'; readonly body: TokenPushed }
+  | { readonly kind: 'removed'; readonly body: TokenRemoved }
   | { readonly kind: 'failed'; readonly body: TokenFailed }
 
 /**
@@ -124,19 +156,32 @@ export function applyEvent(row: LedgerRow, event: RowEvent): LedgerRow {
         ...neglectOf(event.body),
       })
     case 'pushed': {
-      const { node, expiry, warning } = event.body
+      const { node, expiry, warning, tokenId } = event.body
       return withTarget(row, {
         kind: 'node',
         name: node,
         state: 'done',
         at: body.at,
         expiry,
+        tokenId,
         ...(warning && { warning }),
       })
     }
+    case 'removed':
+      return withRemoved(row, event.body)
     case 'failed':
       return withFailure(row, event.body)
   }
+}
+
+function withRemoved(
+  row: LedgerRow,
+  { stage, target, at, outcome, warning, until }: TokenRemoved,
+): LedgerRow {
+  const how = { state: 'done', at, outcome, ...(warning && { warning }) } as const
+  if (stage === 'refresh') return { ...row, refresh: how }
+  const kind = stage === 'store' ? 'credd' : 'node'
+  return target ? withTarget(row, { kind, name: target, ...how, ...(until && { until }) }) : row
 }
 
 /** The credd has the token, so that all goes on, and yet no job gets anything of it. */
@@ -152,9 +197,9 @@ function neglectOf({
 }
 
 /** With a token, an entry has failed all the same where nodes get nothing of it and nobody else tells. */
-function refreshOf({ at, expiry, reused, lacking }: TokenReady): LedgerRow['refresh'] {
-  if (!lacking) return { state: 'done', at, expiry, reused }
-  return { state: 'failed', at, ...lacking, expiry, reused }
+function refreshOf({ at, expiry, reused, lacking, tokenId }: TokenReady): LedgerRow['refresh'] {
+  if (!lacking) return { state: 'done', at, expiry, reused, tokenId }
+  return { state: 'failed', at, ...lacking, expiry, reused, tokenId }
 }
 
 const hasToken = ({ refresh }: LedgerRow) => refresh.state === 'done' || refresh.expiry !== undefined
@@ -196,6 +241,8 @@ function withFailure(
       : row
   if (hasToken(row)) return row
   const refresh = row.refresh.state === 'failed' && row.refresh.at > at ? row.refresh : why
+  // What is taken away elsewhere does not wait for Vault.
+  if (row.removes) return { ...row, refresh }
   const targets = withCredds(row.targets, credds, at).map((one) =>
     one.state === 'waiting' || one.cause === 'refresh'
       ? { kind: one.kind, name: one.name, ...refresh, cause: 'refresh' as const }
@@ -233,6 +280,8 @@ export function targetOf(event: RowEvent): Pick<TargetRow, 'kind' | 'name'> | un
 /** What an older run loses to this event: the whole entry when the newer run has its token, else one target. */
 export function supersededBy(row: LedgerRow, event: RowEvent, at: string): LedgerRow {
   const target = targetOf(event)
+  // Nothing of an older run comes to anything any more.
+  if (event.kind === 'removed' && !target) return endWaiting(row, 'superseded', at)
   if (!target) return row.refresh.state === 'waiting' ? endWaiting(row, 'superseded', at) : row
   return endWaiting(row, 'superseded', at, ({ kind, name }) => kind === target.kind && name === target.name)
 }

@@ -42,8 +42,9 @@ export async function openStatusPage(
   const { bus, log, site, ledger } = deps
   const { basePath: base, title } = settings
   await using stack = new AsyncDisposableStack()
-  await awaitTopology(bus, { streams: [], buckets: [buckets.uids] })
-  const facts = stack.use(await openFacts({ ...deps, uids: await bus.bucket(buckets.uids) }))
+  await awaitTopology(bus, { streams: [], buckets: [buckets.uids, buckets.revoked] })
+  const [uids, revoked] = [await bus.bucket(buckets.uids), await bus.bucket(buckets.revoked)]
+  const facts = stack.use(await openFacts({ ...deps, uids, revoked }))
   const recent = stack.use(followRuns(ledger, facts))
   const board = openBoard(site, facts, base)
   await board.lookAtAll()

@@ -49,6 +49,24 @@ export const getVaultToken = (entry: Entry, options: HtgettokenOptions): Promise
 
 const readVaultToken = ({ kept }: TokenFiles, reused: boolean) => ({ token: readToken(kept), reused })
 
+/** A new vault token by the ticket alone, without looking whether there is a login behind it: the caller revokes it. Throws as `getVaultToken`. */
+export async function getBareToken(entry: Entry, options: HtgettokenOptions): Promise<string> {
+  const { home, fresh } = tokenFiles(entry, options)
+  mkdirSync(home, { recursive: true, mode: 0o700 })
+  const places = { home, kept: join(home, 'none'), fresh }
+  try {
+    const outcome = await runHtgettoken(
+      entry,
+      [...commonArguments(entry, options, places), '--nobearertoken'],
+      options,
+    )
+    if (!succeeded(outcome)) throw htgettokenError({ ...entry, vaultServer: options.vaultServer }, outcome)
+    return readToken(fresh)
+  } finally {
+    rmSync(fresh, { force: true })
+  }
+}
+
 /** A bearer token as the issuer makes it unasked, and the vault token behind it, which is kept. Throws as `getVaultToken`. */
 export const getDefaultBearer = (owner: Owner, options: HtgettokenOptions): Promise<string> =>
   withTokens(

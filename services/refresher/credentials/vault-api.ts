@@ -4,32 +4,9 @@ import { type ReasonCode, reasons } from '../../../shared/contracts/reasons.ts'
 import { z } from '../../../shared/contracts/zod.ts'
 import { HttpError } from '../../../shared/https/http-error.ts'
 import { type AskOptions, getText } from '../../../shared/https/request.ts'
+import { onWayToVault, vaultUrl } from '../../../shared/vault/vault-url.ts'
 
 const lookup = z.object({ data: z.object({ ttl: z.number().describe('Seconds.') }) })
-
-/** Vault's address from a configured `host`, `host:port` or `https://host[:port]`; the port is 8200 unless given. */
-export function vaultUrl(server: string): URL {
-  const address = server.includes('://') ? server : `https://${server}`
-  return new URL(/:\d+\/?$/.test(address) ? address : `${address.replace(/\/$/, '')}:8200`)
-}
-
-/**
- * Asks Vault by way of the proxy, else directly: htgettoken (2.2 to 2.4) knows no proxy, so Vault may be one that no proxy
- * leads to. Throws what the first way said.
- */
-export async function onWayToVault<T>(
-  ask: (options: AskOptions) => Promise<T>,
-  options: AskOptions,
-): Promise<T> {
-  try {
-    return await ask(options)
-  } catch (error) {
-    if (!(error instanceof HttpError) || error.kind !== 'proxy') throw error
-    return await ask({ ...options, direct: true }).catch(() => {
-      throw error
-    })
-  }
-}
 
 /** When `token` ends. Throws Transient `vault-unreachable`, `rate-limited`, `vault-tls` or `proxy-failed` when Vault does not say. */
 export async function tokenExpiry(

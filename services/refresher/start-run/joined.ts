@@ -20,6 +20,7 @@ export const ledgerHead = z.object({
   mode: runMode,
   entries: z.array(z.string()),
   finished: z.string().optional(),
+  revocation: z.unknown().describe('It takes away, and does nothing of what a run is asked for.').optional(),
 })
 const ledgerEntry = z.object({
   refresh: z.object({ state: z.string() }),
@@ -30,9 +31,12 @@ const ledgerEntry = z.object({
 const unwrittenMs = 10_000
 
 /** The run that was started last, as its own plan says: it may not be in the ledger yet, or there is no notifier to write it there. */
-const startedPlan = runStarted.transform(({ run, at, deadline, mode, entries, part }) => {
+const startedPlan = runStarted.transform(({ run, at, deadline, mode, entries, part, revocation }) => {
   const names = entries.map(({ entry }) => entry)
-  return { ...{ run, at, deadline, mode }, entries: names, plan: part?.plan ?? planDigest(names) }
+  return {
+    ...{ run, at, deadline, mode, revocation },
+    ...{ entries: names, plan: part?.plan ?? planDigest(names) },
+  }
 })
 
 /** The same for the same entries in the same order, however many messages they come in. */
@@ -57,7 +61,12 @@ export async function findJoined(
   const planned = startedLast && readMessage(startedPlan, startedLast)
   if (planned && !heads.some(({ run }) => run === planned.run)) heads.push(planned)
   for (const head of heads) {
-    if (head.finished || Date.parse(head.deadline ?? '') <= now.getTime() || !isWeaker(mode, head.mode))
+    if (
+      head.finished ||
+      head.revocation ||
+      Date.parse(head.deadline ?? '') <= now.getTime() ||
+      !isWeaker(mode, head.mode)
+    )
       continue
     const inRun = new Set(head.entries)
     const both = entries.filter(({ name }) => inRun.has(name))
@@ -83,7 +92,7 @@ export async function findIdentical(
 ): Promise<string | undefined> {
   const startedLast = await askLast()
   const last = startedLast && readMessage(startedPlan, startedLast)
-  if (!last || Date.parse(last.deadline) <= now.getTime()) return undefined
+  if (!last || last.revocation || Date.parse(last.deadline) <= now.getTime()) return undefined
   const names = entries.map(({ name }) => name)
   if (!isDeepStrictEqual(last.mode, mode) || last.plan !== planDigest(names)) return undefined
   const { value: head, revision } = await readValue(runs, runKey(last.run), ledgerHead)

@@ -2,6 +2,7 @@
 
 import type { KV } from '@nats-io/kv'
 import { closest } from 'fastest-levenshtein'
+import { isBusError } from '../../../shared/bus/bus-errors.ts'
 import type { Bus } from '../../../shared/bus/connect.ts'
 import { type Fact, publishAll } from '../../../shared/bus/publish.ts'
 import { cutIntoPages } from '../../../shared/bus/requests/page.ts'
@@ -10,11 +11,18 @@ import { RequestError } from '../../../shared/bus/requests/serve-requests.ts'
 import { formatProblem, type Problem } from '../../../shared/config/read/problem.ts'
 import type { Entry, Site } from '../../../shared/config/site.ts'
 import { envelope } from '../../../shared/contracts/envelope.ts'
-import { type RunMode, type RunStarted, timestamp } from '../../../shared/contracts/messages.ts'
+import {
+  type Asker,
+  asker,
+  type RunMode,
+  type RunStarted,
+  timestamp,
+} from '../../../shared/contracts/messages.ts'
 import { runSubject, streams } from '../../../shared/contracts/subjects.ts'
 import { z } from '../../../shared/contracts/zod.ts'
 import { setStage } from '../../../shared/telemetry/metrics/stages.ts'
 import { inRootSpan } from '../../../shared/telemetry/traces/root-span.ts'
+import { describeRevoked, findRevocation, type RevokedList } from '../../../shared/work/revoked.ts'
 import { findIdentical, findJoined, planDigest } from './joined.ts'
 import { mintRunId } from './mint-run-id.ts'
 import { openRunLimit, type RunLimit } from './run-limit.ts'
@@ -27,6 +35,7 @@ const name = z.string().max(longestName)
 export const runRequest = z.strictObject({
   experiment: name.optional().describe('Only the entries of this experiment.'),
   services: z.array(name).max(mostNames).optional().describe('Only these entries.'),
+  by: asker.optional(),
   push: z.boolean().default(true).describe('`false`: the predecessor’s test mode, nodes are left alone.'),
   notify: z.boolean().default(true).describe('`false`: nobody is told of failures.'),
 })
@@ -44,6 +53,8 @@ export interface RunAnswer {
   readonly joined: Readonly<Record<string, string>>
   /** How many entries besides are in the run, where one message cannot name them all; absent: none. */
   readonly more?: number
+  /** Entries of revoked services, which the run leaves alone: entry → why, a clause. */
+  readonly revoked?: Readonly<Record<string, string>>
 }
 
 export interface RunDeps {
@@ -53,6 +64,8 @@ export interface RunDeps {
   readonly freshSite: () => Site
   /** What is wrong with the file where the last good one stays in force; administrators are told. */
   readonly problems?: () => readonly Problem[]
+  /** The services of which nothing is made. */
+  readonly revoked: () => Promise<RevokedList>
 }
 
 /**
@@ -68,8 +81,14 @@ export function openRunRequests(
     const begun = performance.now()
     const request = readRequest(body, deps)
     const { wanted, mode } = request
-    const same = await findIdentical(wanted, mode, deps.runs, () => askLast(deps.bus))
-    if (same) return answerOf(same, wanted, {})
+    const { allowed, leftAlone } = await withoutRevoked(wanted, deps)
+    if (wanted.length > 0 && allowed.length === 0)
+      throw new RequestError(
+        'revoked',
+        `${leftAlone.map(describeRevoked).join('; ')}: managed-tokens restore lets it run again.`,
+      )
+    const same = await findIdentical(allowed, mode, deps.runs, () => askLast(deps.bus))
+    if (same) return { ...answerOf(same, allowed, {}), ...toldOf(leftAlone) }
     limit.take()
     return startWanted(request, 'request', deps, () => mintRunId(deps.runs), begun)
   }
@@ -83,11 +102,34 @@ export function openRunRequests(
 const askLast = async (bus: Bus) => (await bus.lastMessage(streams.tokens, runSubject('started')))?.data
 
 function readRequest(body: unknown, { freshSite }: RunDeps) {
-  const { push, notify, ...wishes } = parseRequest(runRequest, body)
+  const { push, notify, by, ...wishes } = parseRequest(runRequest, body)
   const site = freshSite()
   const mode: RunMode = { push, notify }
-  return { site, mode, wanted: chooseEntries(site, wishes) }
+  return { site, mode, by, wanted: chooseEntries(site, wishes) }
 }
+
+type LeftAlone = NonNullable<RunStarted['leftAlone']>
+
+async function withoutRevoked(
+  wanted: readonly Entry[],
+  { revoked }: RunDeps,
+): Promise<{ readonly allowed: readonly Entry[]; readonly leftAlone: LeftAlone }> {
+  const list = await revoked().catch((error: unknown) => {
+    throw isBusError(error) ? error : new RequestError('revocations-unreadable', (error as Error).message)
+  })
+  const found = wanted.map((entry) => ({ entry, by: findRevocation(list, entry.service) }))
+  return {
+    allowed: found.flatMap(({ entry, by }) => (by ? [] : entry)),
+    leftAlone: found.flatMap(({ entry, by }) =>
+      by ? { entry: entry.name, service: by.service, since: by.since, reason: by.reason } : [],
+    ),
+  }
+}
+
+const toldOf = (leftAlone: LeftAlone) =>
+  leftAlone.length === 0
+    ? {}
+    : { revoked: Object.fromEntries(leftAlone.map((one) => [one.entry, describeRevoked(one)])) }
 
 /**
  * Starts a run: all that has to be published for that is its plan, `run.started`. Throws RequestError for a wrong body or
@@ -104,19 +146,21 @@ export async function startRun(
 }
 
 async function startWanted(
-  { wanted, mode, site }: ReturnType<typeof readRequest>,
+  { wanted, mode, site, by }: ReturnType<typeof readRequest>,
   trigger: RunStarted['trigger'],
   deps: RunDeps,
   mint: () => Promise<string>,
   begun: number,
 ): Promise<RunAnswer> {
-  const joined = await findJoined(wanted, mode, deps.runs, () => askLast(deps.bus))
-  const entries = wanted.filter(({ name }) => !(name in joined))
+  const { allowed, leftAlone } = await withoutRevoked(wanted, deps)
+  const joined = await findJoined(allowed, mode, deps.runs, () => askLast(deps.bus))
+  const entries = allowed.filter(({ name }) => !(name in joined))
   const run = await mint()
-  const started = startedEvents(run, trigger, mode, entries, site, deps.problems?.() ?? [])
+  const problems = deps.problems?.() ?? []
+  const started = startedEvents(run, { trigger, mode, by, leftAlone }, entries, site, problems)
   await inRootSpan('run', run, () => publishAll(deps.bus, started))
   setStage('token-push', 'setup', (performance.now() - begun) / 1_000)
-  return answerOf(run, entries, joined)
+  return { ...answerOf(run, entries, joined), ...toldOf(leftAlone) }
 }
 
 /** As much as fits into one message: of what was joined at least one entry of each run, so that every run is named. Pure. */
@@ -182,8 +226,12 @@ const nearest = (name: string, known: readonly string[]) =>
 /** The plan, in as many messages as it needs. */
 export function startedEvents(
   run: string,
-  trigger: RunStarted['trigger'],
-  mode: RunMode,
+  {
+    trigger,
+    mode,
+    by,
+    leftAlone,
+  }: Pick<RunStarted, 'trigger' | 'mode'> & { readonly by: Asker | undefined; readonly leftAlone: LeftAlone },
   entries: readonly Entry[],
   site: Pick<Site, 'timeouts' | 'hash'>,
   wrong: readonly Problem[],
@@ -197,6 +245,8 @@ export function startedEvents(
     configHash: site.hash,
     trigger,
     mode,
+    ...(by && { by }),
+    ...(leftAlone.length > 0 && { leftAlone }),
     ...(problems.length > 0 && { configProblems: problems.slice(0, toldProblems).map(formatProblem) }),
   }
   const planned = entries.map(({ name, service, experiment, role, nodes }) => ({

@@ -6,6 +6,7 @@ import { listKeys } from '../../../shared/bus/read-bucket.ts'
 import { readValue } from '../../../shared/bus/read-value.ts'
 import type { Site } from '../../../shared/config/site.ts'
 import { isRunId } from '../../../shared/contracts/run-id.ts'
+import { findRevocation, type RevokedList } from '../../../shared/work/revoked.ts'
 import { beginWith, type Firing } from '../schedule/keep-schedule.ts'
 import { ledgerHead } from './joined.ts'
 import { mintRunId } from './mint-run-id.ts'
@@ -18,7 +19,7 @@ const lookBackMs = 2 * 60 * 60_000
 export async function startScheduledRun(firing: Firing, deps: RunDeps, log: Logger): Promise<void> {
   const overlap = firing.begun
     ? undefined
-    : await findUnfinishedFullRun(deps.freshSite(), deps.runs, Date.now())
+    : await findUnfinishedFullRun(deps.freshSite(), deps.runs, Date.now(), await deps.revoked())
   if (overlap) {
     log.warn(
       { due: firing.due, unfinished: overlap },
@@ -26,10 +27,13 @@ export async function startScheduledRun(firing: Firing, deps: RunDeps, log: Logg
     )
     return
   }
-  const { run, entries } = await startRun({}, 'schedule', deps, () =>
+  const { run, entries, revoked } = await startRun({}, 'schedule', deps, () =>
     beginWith(firing, () => mintRunId(deps.runs)),
   )
-  log.info({ run, due: firing.due, entries: entries.length }, 'the schedule started a run')
+  log.info(
+    { run, due: firing.due, entries: entries.length, ...(revoked && { leftAlone: revoked }) },
+    'the schedule started a run',
+  )
 }
 
 /** The run of every entry, with all it does, that is neither finished nor past its deadline. */
@@ -37,6 +41,7 @@ export async function findUnfinishedFullRun(
   { entries, timeouts }: Pick<Site, 'entries' | 'timeouts'>,
   runs: KV,
   now: number,
+  revoked: RevokedList = { services: [] },
 ): Promise<string | undefined> {
   const oldest = now - Math.max(lookBackMs, timeouts.globalMs)
   for (const key of await listKeys(runs, '*')) {
@@ -44,7 +49,7 @@ export async function findUnfinishedFullRun(
     const { value: head } = await readValue(runs, key, ledgerHead)
     if (!head || head.finished || !head.mode.push || !head.mode.notify) continue
     const inRun = new Set(head.entries)
-    const isFull = entries.every(({ name }) => inRun.has(name))
+    const isFull = entries.every(({ name, service }) => inRun.has(name) || findRevocation(revoked, service))
     if (isFull && Date.parse(head.deadline ?? '') > now) return head.run
   }
   return undefined

@@ -76,6 +76,25 @@ export async function withCreddsReason(run: StorerRun, error: unknown): Promise<
   return creddReason(textOf(outcome)) ? noAnswer(run, outcome) : error
 }
 
+/**
+ * Has the credd forget the credential, and asks whether it has. Returns whether there was one. Throws the credd's reason where
+ * it does not say.
+ */
+export async function forget(run: StorerRun): Promise<boolean> {
+  if (isNothing(await askCredd(run))) return false
+  const deleted = await askCredd(run, 'delete-oauth')
+  if (deleted.kind !== 'exited' || deleted.exitCode !== 0) throw noAnswer(run, deleted)
+  const outcome = await askCredd(run)
+  if (isNothing(outcome)) return true
+  throw isAnswer(outcome)
+    ? failedWith(
+        'storer-failed',
+        `${run.credd} was told to forget ${run.entry.service}, and has it still.`,
+        run.entry,
+      )
+    : noAnswer(run, outcome)
+}
+
 /** Where the credd's answer is believed in the next run, what should not be there must not stay. */
 async function discard(run: StorerRun): Promise<void> {
   await run.stage.discard()

@@ -29,6 +29,8 @@ const aboutBuckets: Record<BucketName, string> = {
   sealed: 'the next run fills it; pushes of earlier runs fail',
   leases: 'whoever works takes its lease again',
   logins: 'refreshers copy the logins there again that they have on disk',
+  revoked:
+    'nothing is pushed or stored for anyone until a refresher has copied there the list that it has on disk',
   runs: 'runs until now are unknown, and what people had not been told is lost',
   failures: 'failures in a row are counted from nothing',
 }

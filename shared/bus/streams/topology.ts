@@ -60,6 +60,7 @@ const maxBytes: Record<StreamName | BucketName, number> = {
   sealed: 256 * mebi,
   leases: mebi,
   logins: 32 * mebi,
+  revoked: 4 * mebi,
 }
 
 /** Where the limit is reached, a queue refuses what is new, loudly, and drops nothing that waits. */
@@ -136,6 +137,7 @@ const bucketPlans: Record<BucketName, StreamPlan> = {
   sealed: bucketPlan('refresher', 'sealed', { history: 8, ttl: 28 * day }),
   leases: bucketPlan('refresher', 'leases', { ttl: leaseTtlMs }),
   logins: bucketPlan('refresher', 'logins'),
+  revoked: bucketPlan('refresher', 'revoked'),
   // Refused, the runs of today would stop for those of two weeks ago.
   runs: bucketPlan('notifier', 'runs', { ttl: 14 * day, whenFull: forgetting }),
   failures: bucketPlan('notifier', 'failures'),

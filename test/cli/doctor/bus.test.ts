@@ -18,7 +18,7 @@ const accounts: Record<string, [account: string, says: RegExp]> = {
   ],
   'an account with limits that are too low cannot work': [
     'jetstream: { max_streams: 3 }',
-    /^problem the account may have 3 streams, and 13 are needed → raise the limits/,
+    /^problem the account may have 3 streams, and 14 are needed → raise the limits/,
   ],
 }
 

@@ -277,7 +277,7 @@ const judgements: Readonly<Record<string, readonly [Finding | undefined, Finding
   'nats-server 2.12.9': [judgeNatsServer('n', 'nats-server: v2.12.9'), 'ok'],
   'nats-server 3.0.0': [judgeNatsServer('n', '3.0.0'), 'ok'],
   'an account with JetStream': [account(-1, -1), 'ok'],
-  'an account with JetStream and room enough': [account(1_000, 13), 'ok'],
+  'an account with JetStream and room enough': [account(1_000, 14), 'ok'],
   'an account that may store nothing': [account(0, -1), 'problem'],
   'an account with too few streams': [account(-1, 11), 'problem'],
   'an account that is nearly full': [account(105, -1), 'warning'],

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
 import { choosePush, type NextPushRules } from '../../../services/distributor/next-push.ts'
-import type { PushItem } from '../../../shared/contracts/messages.ts'
+import type { PushItem, PushWork } from '../../../shared/contracts/messages.ts'
 import { at, readyOf } from '../build.ts'
 
 const push = (entry: string, node: string, minutes = 0) =>
@@ -26,7 +26,7 @@ describe('which push may start next', () => {
     assert.equal(choosePush([push('b1', 'n1')], [push('a1', 'n1')], rules(1)), undefined)
   })
   it('goes by what the node takes at the moment', () => {
-    const mostAt = ({ node }: PushItem) => (node === 'n1' ? 1 : 4)
+    const mostAt = ({ node }: PushWork) => (node === 'n1' ? 1 : 4)
     const waiting = [push('b1', 'n1', 1), push('c1', 'n2', 9)]
     const working = [push('a1', 'n1'), push('a1', 'n2'), push('d1', 'n2')]
     assert.equal(choosePush(waiting, working, rules(4, { mostAt }))?.node, 'n2')
@@ -37,16 +37,16 @@ describe('which push may start next', () => {
   })
   it('is one that was never tried, though another token ends sooner and that node has less at work', () => {
     const waiting = [push('b1', 'n1', 1), push('c1', 'n2', 9)]
-    const triedAt = ({ node }: PushItem) => (node === 'n1' ? 7 : undefined)
+    const triedAt = ({ node }: PushWork) => (node === 'n1' ? 7 : undefined)
     assert.equal(choosePush(waiting, [push('d1', 'n2')], rules(4, { triedAt }))?.entry, 'c1')
   })
   it('is, of those that were tried, the one tried longest ago: no account keeps the others from trying', () => {
     const waiting = [push('a1', 'n1', 1), push('b1', 'n1', 5), push('c1', 'n1', 9)]
-    const triedAt = ({ entry }: PushItem) => ({ a1: 30, b1: 10, c1: 20 })[entry]
+    const triedAt = ({ entry }: PushWork) => ({ a1: 30, b1: 10, c1: 20 })[entry]
     assert.equal(choosePush(waiting, [], rules(4, { triedAt }))?.entry, 'b1')
   })
   it('is not held up by pushes that may only wait for their nodes, nor those by it', () => {
-    const isProven = ({ node }: PushItem) => node.startsWith('up')
+    const isProven = ({ node }: PushWork) => node.startsWith('up')
     const some = rules(4, { most: 2, isProven })
     const away = [push('a1', 'away1'), push('b1', 'away2')]
     const busy = [push('c1', 'up1'), push('d1', 'up2')]
@@ -54,6 +54,11 @@ describe('which push may start next', () => {
     assert.equal(choosePush(waiting, away, some)?.entry, 'e1')
     assert.equal(choosePush(waiting, busy, some)?.entry, 'f1')
     assert.equal(choosePush(waiting, [...away, ...busy], some), undefined)
+  })
+  it('is what takes a token away, before all that brings one', () => {
+    const { expiry: _, mode: __, ...removal } = { ...push('z1', 'n1'), action: 'remove' as const }
+    const waiting = [push('a1', 'n2', 1), removal, push('b1', 'n3', 2)]
+    assert.equal(choosePush(waiting, [push('c1', 'n1')], rules(4))?.entry, 'z1')
   })
   it('is none when nothing waits', () => assert.equal(choosePush([], [], rules(4)), undefined))
 
@@ -91,8 +96,8 @@ describe('which push may start next', () => {
         fc.integer({ min: 1, max: 3 }),
         fc.integer({ min: 1, max: 5 }),
         (all, perNode, most) => {
-          const waiting = [...all]
-          const working: PushItem[] = []
+          const waiting: PushWork[] = [...all]
+          const working: PushWork[] = []
           for (let ended = 0; ended < all.length; ended += 1) {
             for (;;) {
               const next = working.length < most ? choosePush(waiting, working, rules(perNode)) : undefined

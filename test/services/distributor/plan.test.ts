@@ -5,7 +5,7 @@ import { filesFor } from '../../../services/distributor/token/files.ts'
 import type { TokenReady, TokenStored } from '../../../shared/contracts/messages.ts'
 import { storeSubject } from '../../../shared/contracts/subjects.ts'
 import type { Received } from '../../../shared/work/consume/handle-message.ts'
-import { dune, entryOf, ofRun, readyOf, recordOf, runIds, siteOf } from '../build.ts'
+import { dune, entryOf, noneRevoked, ofRun, readyOf, recordOf, runIds, siteOf } from '../build.ts'
 import { fakeKv } from '../fake-kv.ts'
 
 const received = <T>(body: T) => ({ body }) as Received<T>
@@ -15,7 +15,7 @@ const both = ['push.dune.production.node1_lab_example', 'push.dune.production.no
 
 describe('which pushes a token makes', () => {
   const plan = (ready: Partial<TokenReady>, site = siteOf()) =>
-    planPushes(received(readyOf(ready)), { site: () => site, targets: fakeKv().kv })
+    planPushes(received(readyOf(ready)), { site: () => site, targets: fakeKv().kv, revoked: noneRevoked })
 
   it('is one for each node of the entry', async () => assert.deepEqual(subjects(await plan({})), both))
   it('is none in test mode', async () =>
@@ -62,7 +62,7 @@ describe('which pushes a stored token makes', () => {
       targets.put(storeSubject(dune, credd), recordOf(runIds[1], { target: credd, ended }))
     const ready = readyOf({ ...ofRun(runIds[1]), credds: ['c1', 'c2'], mode })
     const body: TokenStored = { ...ready, credd: 'c2', ready }
-    return planStored(received(body), { site: () => site, targets: targets.kv })
+    return planStored(received(body), { site: () => site, targets: targets.kv, revoked: noneRevoked })
   }
   const done = { run: runIds[1], kind: 'done', messages: [] } as const
 

@@ -6,13 +6,14 @@ import { join } from 'node:path'
 import { after, describe, it } from 'node:test'
 import fc from 'fast-check'
 import pino from 'pino'
-import { handleStore, type StoreDeps } from '../../../services/storer/handle.ts'
+import type { StoreDeps } from '../../../services/storer/deps.ts'
+import { handleStore } from '../../../services/storer/handle.ts'
 import { planStores } from '../../../services/storer/plan.ts'
 import { Permanent } from '../../../shared/contracts/errors.ts'
 import { type StoreItem, storeItem } from '../../../shared/contracts/messages.ts'
 import type { Received } from '../../../shared/work/consume/handle-message.ts'
 import { openRunCache } from '../../../shared/work/run-cache.ts'
-import { readyOf, runIds, siteOf } from '../build.ts'
+import { noneRevoked, readyOf, runIds, siteOf } from '../build.ts'
 
 const directory = mkdtempSync(join(tmpdir(), 'mt-forged-'))
 after(() => rmSync(directory, { recursive: true, force: true }))
@@ -46,7 +47,7 @@ function store(item: StoreItem, site = configured) {
   touched.length = 0
   const deps = {
     ...Object.fromEntries(needed.map((name) => [name, untouchable(name)])),
-    ...{ site: () => site, answers: openRunCache(), lockFile: '/nowhere/lock' },
+    ...{ site: () => site, answers: openRunCache(), lockFile: '/nowhere/lock', revoked: noneRevoked },
   } as unknown as StoreDeps
   const received = { body: item, signal: new AbortController().signal, log: pino({ level: 'silent' }) }
   return handleStore(received as unknown as Received<StoreItem>, deps)

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { chooseStore } from '../../../services/storer/next-store.ts'
-import type { StoreItem } from '../../../shared/contracts/messages.ts'
+import type { StoreItem, StoreWork } from '../../../shared/contracts/messages.ts'
 import { at, runIds } from '../build.ts'
 
 function item(experiment: string, credd: string, more: Partial<StoreItem> = {}): StoreItem {
@@ -20,7 +20,7 @@ interface Case {
 }
 
 /** `shared1` and `shared2` have one account. */
-const accountOf = ({ experiment }: StoreItem) => experiment.replace(/\d$/, '')
+const accountOf = ({ experiment }: StoreWork) => experiment.replace(/\d$/, '')
 
 const day = 24 * 60
 const soon = item('soon', 'c1', { storedUntil: at(day) })
@@ -97,7 +97,7 @@ describe('choosing the next store', () => {
 
   it('gives ten experiments with a hundred items each the same share', () => {
     const turns = new Map<string, number>()
-    const waiting = Array.from({ length: 1_000 }, (_, index) =>
+    const waiting: StoreWork[] = Array.from({ length: 1_000 }, (_, index) =>
       item(`e${'abcdefghij'[Math.floor(index / 100)]}`, `c${index % 100}`),
     )
     const served: Record<string, number> = {}

@@ -27,10 +27,11 @@ const speakers: Record<string, readonly NatsUser[]> = {
   'token.ready.dune.production': ['refresher'],
   'token.stored.dune.production': ['storer'],
   'token.pushed.dune.production': ['distributor'],
+  'token.removed.dune.production': ['refresher', 'storer', 'distributor'],
   'token.failed.dune.production': ['refresher', 'storer', 'distributor'],
   'refresh.dune.production': ['refresher'],
-  'store.dune.production.credd1': ['storer'],
-  'push.dune.production.node1': ['distributor'],
+  'store.dune.production.credd1': ['refresher', 'storer'],
+  'push.dune.production.node1': ['refresher', 'distributor'],
   'notify.email.admin': ['notifier'],
   'dead.tokens.refresher-plan': ['refresher'],
   'dead.refresh.refresher': ['refresher'],
@@ -52,6 +53,7 @@ const speakers: Record<string, readonly NatsUser[]> = {
   '$KV.sealed.dune_production': ['refresher'],
   '$KV.leases.storer': ['refresher', 'storer'],
   '$KV.logins.dune=5Fproduction': ['refresher'],
+  '$KV.revoked.list': ['refresher'],
   '$KV.runs.latest': ['refresher', 'notifier'],
   '$KV.runs.01J.dune': ['notifier'],
   '$KV.failures.push.dune.production.node1': ['notifier'],
@@ -65,6 +67,7 @@ const readers: Record<BucketName, readonly NatsUser[]> = {
   logins: ['refresher'],
   runs: ['refresher', 'notifier'],
   failures: ['refresher', 'notifier'],
+  revoked: ['refresher', 'storer', 'distributor', 'notifier'],
 }
 
 const durables: readonly (readonly [

@@ -27,6 +27,7 @@ const keys: Record<BucketName, readonly string[]> = {
   sealed: ['dune=5Fproduction'],
   leases: ['storer', 'other'],
   logins: ['dune=5Fproduction'],
+  revoked: ['list', 'other'],
 }
 
 /** Where each durable consumer takes its messages from. */
@@ -47,7 +48,7 @@ const allStreams = [...Object.values(streams), ...Object.values(buckets).map(buc
 const allConsumers = [...Object.values(consumers), 'oc_made_up_1']
 
 const messages: readonly string[] = [
-  ...['ready', 'stored', 'pushed', 'failed', 'other'].map((fact) => `token.${fact}.${entry}`),
+  ...['ready', 'stored', 'pushed', 'removed', 'failed', 'other'].map((fact) => `token.${fact}.${entry}`),
   ...['started', 'finished', 'uids', 'other'].map((fact) => `run.${fact}`),
   ...[`refresh.${entry}`, `store.${entry}.credd1`, `push.${entry}.node1`],
   ...['email', 'slack', 'webhook'].map((channel) => `notify.${channel}.admin`),

@@ -8,8 +8,9 @@ import type { Entry, Site } from '../../../../shared/config/site.ts'
 import { time } from '../../../../shared/contracts/messages.ts'
 import { cleanTexts } from '../../../../shared/contracts/one-sentence.ts'
 import { isRunId } from '../../../../shared/contracts/run-id.ts'
-import { encodeToken, refreshSubject } from '../../../../shared/contracts/subjects.ts'
+import { encodeToken, refreshSubject, revokedKey } from '../../../../shared/contracts/subjects.ts'
 import { z } from '../../../../shared/contracts/zod.ts'
+import { findRevocation, revokedList } from '../../../../shared/work/revoked.ts'
 import { type TargetRecord, targetRecord } from '../../../../shared/work/target-record.ts'
 import { failingKey } from '../../failures/failure-store.ts'
 import { ledgerRow } from '../../ledger/ledger.ts'
@@ -36,6 +37,7 @@ export interface FactsDeps {
   readonly failures: KV
   readonly runs: KV
   readonly uids: KV
+  readonly revoked: KV
   readonly ledger: Pick<LedgerStore, 'readRow'>
   readonly site: () => Pick<Site, 'entries'>
   readonly log: Logger
@@ -69,6 +71,14 @@ export async function openFacts({ log, site, ledger, ...buckets }: FactsDeps): P
     (key) => tellOf(byToken(key.split('.')[0])),
   )
   const uids = followMap(buckets.uids, { schema: seenUid, isOurs: () => true }, how)
+  const revoked = followMap(
+    buckets.revoked,
+    { schema: revokedList, isOurs: (key) => key === revokedKey },
+    how,
+    () => {
+      for (const entry of site().entries) tellOf(entry)
+    },
+  )
   const targetsSeen = followValues(
     buckets.targets,
     {
@@ -91,7 +101,7 @@ export async function openFacts({ log, site, ledger, ...buckets }: FactsDeps): P
     { updatesOnly: true, begin: () => undefined, see: seeLedger, failed },
     stop.signal,
   )
-  await Promise.all([targetsSeen, counts.caughtUp, uids.caughtUp])
+  await Promise.all([targetsSeen, counts.caughtUp, uids.caughtUp, revoked.caughtUp])
   await recallProblems()
 
   function seeLedger(key: string, value: unknown): void {
@@ -127,6 +137,10 @@ export async function openFacts({ log, site, ledger, ...buckets }: FactsDeps): P
       return count && count.runs > 0 ? count : undefined
     },
     problem: (key) => problems.get(key),
+    isRevoked(service) {
+      const list = revoked.values.get(revokedKey)
+      return list !== undefined && findRevocation(list, service) !== undefined
+    },
     uid: (account) => uids.values.get(encodeToken(account))?.uid,
     onChange(hear) {
       listeners.add(hear)

@@ -80,7 +80,7 @@ function stateOf(record: TargetRecord | undefined, freshness: Freshness, now: nu
 
 /** Two runs have not renewed it, or it ends. */
 function isOld(
-  { lastSuccess, expiry }: { readonly lastSuccess: string; readonly expiry?: string },
+  { lastSuccess, expiry }: { readonly lastSuccess: string; readonly expiry?: string | undefined },
   { periodMs, runMs, warnBeforeMs }: Freshness,
   now: number,
 ): boolean {

@@ -41,7 +41,14 @@ export interface Placed {
   readonly results: Map<number, string>
 }
 
-export async function placeHere(files: readonly PlacedFile[], options: PlaceOptions = {}): Promise<Placed> {
+export const placeHere = (files: readonly PlacedFile[], options: PlaceOptions = {}): Promise<Placed> =>
+  scriptHere((expected) => placeInput(expected, files), options)
+
+/** The same of any script of ours; `inputFor` gets the UID that is expected. */
+export async function scriptHere(
+  inputFor: (expected: number) => string,
+  options: PlaceOptions = {},
+): Promise<Placed> {
   const {
     as = 0,
     expected = as,
@@ -61,7 +68,7 @@ export async function placeHere(files: readonly PlacedFile[], options: PlaceOpti
   })
   // A script that stops reading is no accident here.
   child.stdin.on('error', () => undefined)
-  child.stdin.write(cut(placeInput(expected, files)))
+  child.stdin.write(cut(inputFor(expected)))
   if (!options.isStuck) child.stdin.end()
   const [code, stdout, stderr] = await Promise.all([
     new Promise<number | null>((resolve) => child.on('close', resolve)),

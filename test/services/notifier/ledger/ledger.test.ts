@@ -110,7 +110,7 @@ describe('a row of the ledger', () => {
   })
   it('has forgotten the failure once the target is done', () => {
     const target = after(failed(1, 'push', 'n1'), pushed(2)).targets[0]
-    assert.deepEqual(Object.keys(target ?? {}).sort(), ['at', 'expiry', 'kind', 'name', 'state'])
+    assert.deepEqual(Object.keys(target ?? {}).sort(), ['at', 'expiry', 'kind', 'name', 'state', 'tokenId'])
   })
 
   describe('of a token that the credd has and no credential monitor has looked at', () => {

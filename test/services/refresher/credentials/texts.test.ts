@@ -2,10 +2,10 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
 import { htgettokenArguments } from '../../../../services/refresher/credentials/htgettoken.ts'
-import { vaultUrl } from '../../../../services/refresher/credentials/vault-api.ts'
 import { tokenLifetime } from '../../../../shared/config/schema/duration.ts'
 import * as grammar from '../../../../shared/config/schema/grammar.ts'
 import { serverOption } from '../../../../shared/vault/server.ts'
+import { vaultUrl } from '../../../../shared/vault/vault-url.ts'
 import { entryOf } from '../../build.ts'
 
 describe('htgettoken’s argument list', () => {

@@ -5,7 +5,7 @@ import { isDue, renewalCron, startRenewal } from '../../../../services/refresher
 import type { RunStarted, TokenReady } from '../../../../shared/contracts/messages.ts'
 import { latestRunKey } from '../../../../shared/contracts/subjects.ts'
 import type { TargetRecord } from '../../../../shared/work/target-record.ts'
-import { at, readyOf, recordOf, runIds, siteOf } from '../../build.ts'
+import { at, nothingRevoked, readyOf, recordOf, runIds, siteOf } from '../../build.ts'
 import { fakeBus } from '../../fake-bus.ts'
 import { fakeKv } from '../../fake-kv.ts'
 
@@ -62,7 +62,7 @@ describe('a firing of the renewals', () => {
     })
     await startRenewal(
       { due: at(30), begun, begin: async (what) => void begins.push(what) },
-      { bus, runs: kv, targets: targets.kv, freshSite: () => siteOf('', bearer) },
+      { bus, runs: kv, targets: targets.kv, freshSite: () => siteOf('', bearer), revoked: nothingRevoked },
       pino({ level: 'silent' }),
     )
     return { published: published.map(({ id, body }) => ({ id, body: body as RunStarted })), begins }

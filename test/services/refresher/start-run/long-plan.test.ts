@@ -7,7 +7,7 @@ import type { Entry, Site } from '../../../../shared/config/site.ts'
 import type { RunStarted } from '../../../../shared/contracts/messages.ts'
 import { buckets, streams } from '../../../../shared/contracts/subjects.ts'
 import { startTestNats, type TestNats } from '../../../support/nats.ts'
-import { entryOf, siteOf } from '../../build.ts'
+import { entryOf, nothingRevoked, siteOf } from '../../build.ts'
 
 let nats: TestNats
 let bus: Bus
@@ -36,7 +36,8 @@ const entriesBy = (count: number, suffix = ''): Entry[] =>
 
 async function ask(entries: readonly Entry[]) {
   const site: Site = { ...siteOf(), entries }
-  const request = openRunRequests({ bus, runs: await bus.bucket(buckets.runs), freshSite: () => site })
+  const runs = await bus.bucket(buckets.runs)
+  const request = openRunRequests({ bus, runs, freshSite: () => site, revoked: nothingRevoked })
   const before = (await bus.jsm.streams.info(streams.tokens)).state.last_seq
   const answers = [await request({}), await request({})]
   const { last_seq } = (await bus.jsm.streams.info(streams.tokens)).state

@@ -6,7 +6,7 @@ import { openRunLimit } from '../../../../services/refresher/start-run/run-limit
 import { chooseEntries, openRunRequests } from '../../../../services/refresher/start-run/run-request.ts'
 import type { Bus } from '../../../../shared/bus/connect.ts'
 import { ledgerKey, runKey } from '../../../../shared/contracts/subjects.ts'
-import { at, dune, ofRun, runIds, siteOf } from '../../build.ts'
+import { at, dune, nothingRevoked, ofRun, runIds, siteOf } from '../../build.ts'
 import { fakeKv } from '../../fake-kv.ts'
 
 const site = siteOf()
@@ -21,7 +21,10 @@ function openRefresher(now = () => 0) {
   }
   const bus = { js, lastMessage: async () => ({ data: started.at(-1) }) } as unknown as Bus
   const kv = Object.assign(runs.kv, { update: async (key: string, value: string) => runs.put(key, value) })
-  const ask = openRunRequests({ bus, runs: kv, freshSite: () => site }, openRunLimit(now))
+  const ask = openRunRequests(
+    { bus, runs: kv, freshSite: () => site, revoked: nothingRevoked },
+    openRunLimit(now),
+  )
   return { ask, runs, started }
 }
 

@@ -10,7 +10,7 @@ import {
 } from '../../../../services/refresher/start-run/scheduled-run.ts'
 import type { RunStarted } from '../../../../shared/contracts/messages.ts'
 import { latestRunKey } from '../../../../shared/contracts/subjects.ts'
-import { siteOf } from '../../build.ts'
+import { nothingRevoked, siteOf } from '../../build.ts'
 import { fakeBus } from '../../fake-bus.ts'
 import { fakeKv } from '../../fake-kv.ts'
 
@@ -69,7 +69,7 @@ describe('a firing of the schedule', () => {
     const begins: string[] = []
     await startScheduledRun(
       { due: new Date().toISOString(), begun, begin: async (what) => void begins.push(what) },
-      { bus, runs: runsWith(head), freshSite: () => site },
+      { bus, runs: runsWith(head), freshSite: () => site, revoked: nothingRevoked },
       log,
     )
     return { published: published.map(({ body }) => body as RunStarted), begins, said: said.join('') }
