@@ -132,7 +132,12 @@ describe('a store of a token', () => {
         signal: new AbortController().signal,
         log: pino({ level: 'silent' }),
       }
-      const deps = { targets: untouchable('targets'), site: () => collected, answers } as unknown as StoreDeps
+      const deps = {
+        targets: untouchable('targets'),
+        site: () => collected,
+        answers,
+        revoked: noneRevoked,
+      } as unknown as StoreDeps
       await assert.rejects(handleStore(received as unknown as Received<StoreItem>, deps), /targets/)
     }
     assert.equal(count() - before, 1)
