@@ -17,7 +17,7 @@ const experiment = (name: string, role: string) =>
 /** Texts of `n` lines, or words; and how many show a cost that grows faster than they do. */
 const texts: Readonly<Record<string, [few: number, text: (n: number) => string]>> = {
   nodes: [2_500, (n) => nodes(`"${times(n, (one) => `n${one}.lab.example`).join(' ')}"`)],
-  'keys that nobody knows': [1_000, (n) => siteText(times(n, (one) => `unheard${one}: 1`).join('\n'))],
+  'keys that nobody knows': [250, (n) => siteText(times(n, (one) => `unheard${one}: 1`).join('\n'))],
   'experiments without anything': [
     200,
     (n) => `${siteText()}\n${times(n, (one) => `  e${one}:`).join('\n')}`,
