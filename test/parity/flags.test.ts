@@ -1,6 +1,7 @@
 /** The predecessor's flags, and what of them reaches the daemons. */
 import assert from 'node:assert/strict'
 import { writeFileSync } from 'node:fs'
+import { hostname, userInfo } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { requests } from '../../shared/contracts/subjects.ts'
@@ -50,7 +51,9 @@ describe('flags of the predecessor', () => {
       const words = ['run', ...flags.split(' ').filter(Boolean), '--state', nats.stateRoot]
       const { exit, stderr } = await type([...words, '--nats', nats.url])
       assert.equal(exit, 0, stderr)
-      assert.deepEqual(asked, body)
+      const { by, ...said } = asked as unknown as { by?: unknown }
+      assert.deepEqual(said, body)
+      assert.deepEqual(by, { user: 'operator', host: hostname(), person: userInfo().username })
     })
 
   it('--list-services prints the names of the file that -c gives, one a line, and asks nobody', async () => {

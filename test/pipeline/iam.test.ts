@@ -75,6 +75,8 @@ describe('the demo of a site with a token issuer alone', { timeout: 300_000 }, (
         [
           ['bearer', undefined, ['https://wlcg.cern.ch/jwt/v1/any'], ['compute.create', 'compute.read']],
           ['bearer', 'read', ['https://dcache.sandbox.test'], ['storage.read:/cms']],
+          ['bearer', undefined, ['ce01.sandbox.test:9619'], ['compute.create']],
+          ['bearer', undefined, ['ce02.sandbox.test:9619'], ['compute.create']],
         ],
       )
       for (const { issuer, expiry = '', invalid } of tokens ?? []) {

@@ -31,6 +31,7 @@ describe('the command line’s way to the bus', () => {
       caFile: production.caFile,
       seedFile: inState,
       replicas: 1,
+      domain: undefined,
     })
   })
 
@@ -72,6 +73,7 @@ describe('the command line’s way to the bus', () => {
       caFile: undefined,
       seedFile: inState,
       replicas: 1,
+      domain: undefined,
     })
   })
 

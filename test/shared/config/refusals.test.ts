@@ -19,7 +19,7 @@ const atTheTop: Record<string, readonly [string, ...string[]]> = {
   ],
   'a key with no near one': [
     'nats: {zzzzzz: 1}',
-    '4:8 error unknown key "zzzzzz" in nats — expected one of: servers, seedFile, caFile, replicas',
+    '4:8 error unknown key "zzzzzz" in nats — expected one of: servers, seedFile, caFile, replicas, domain',
   ],
   'more lanes than sixteen': [
     'storer: {lanes: 17}',
