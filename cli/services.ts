@@ -85,8 +85,10 @@ const lastSuccess = ({ lastSuccess: at }: ServiceStatus, now: number) =>
   at ? `${duration(now - Date.parse(at))} ago` : 'never'
 const lifeLeft = ({ tokenExpiry: at }: ServiceStatus, now: number) =>
   at ? duration(Date.parse(at) - now) : '?'
-const failing = ({ failing: names }: ServiceStatus, separator: string, { colours }: View) =>
-  names.length > 0 ? colours.red(names.join(separator)) : colours.green('nothing')
+function failing({ failing: names, revoked }: ServiceStatus, separator: string, { colours }: View): string {
+  const all = [...(revoked ? [`revoked since ${revoked.since}`] : []), ...names]
+  return all.length > 0 ? colours.red(all.join(separator)) : colours.green('nothing')
+}
 
 /** `5d3h`, `3h20m`, `12m`, `40s`. Pure. */
 export function duration(ms: number): string {

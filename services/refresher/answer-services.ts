@@ -6,6 +6,7 @@ import { parseRequest } from '../../shared/bus/requests/parse-request.ts'
 import type { Entry, Site } from '../../shared/config/site.ts'
 import { z } from '../../shared/contracts/zod.ts'
 import { readUid } from '../../shared/predecessor/known-uids.ts'
+import { findRevocation, type RevokedList } from '../../shared/work/revoked.ts'
 import { type ServiceStatus, statusOf } from '../../shared/work/service-status.ts'
 import { readTargetsOf } from '../../shared/work/target-record.ts'
 
@@ -16,6 +17,7 @@ export interface ServicesDeps {
   readonly site: () => Site
   readonly targets: KV
   readonly uids: KV
+  readonly revoked: () => Promise<RevokedList>
 }
 
 export interface ServicesAnswer {
@@ -27,16 +29,19 @@ export interface ServicesAnswer {
 /** The answer for every configured entry, a page at a time. Throws RequestError for a body that is none of ours. */
 export async function listServices(
   body: unknown,
-  { site, targets, uids }: ServicesDeps,
+  { site, targets, uids, revoked }: ServicesDeps,
 ): Promise<ServicesAnswer> {
   const { page } = parseRequest(servicesRequest, body)
   // By the configuration alone, so that a page is the same whatever happens meanwhile, and only its own targets are read.
   const pages = cutIntoPages(site().entries, mostOfPage, sizeOf)
   const entries = pages[page - 1] ?? []
   const records = await readTargetsOf(targets, entries)
+  const list = await revoked()
   const services = await inParallel(entries, async (entry) => {
     const known = entry.desiredUid === undefined ? await readUid(uids, entry.account) : undefined
-    return statusOf(entry, records.get(entry.name) ?? [], known?.uid, Date.now())
+    const status = statusOf(entry, records.get(entry.name) ?? [], known?.uid, Date.now())
+    const found = findRevocation(list, entry.service)
+    return found ? { ...status, revoked: { since: found.since, reason: found.reason } } : status
   })
   return { services, page, pages: pages.length }
 }

@@ -63,7 +63,9 @@ await runDaemon('refresher', {
       memory: memoryKey(sealing.signingSeed),
     }
     const runs = await bus.bucket(buckets.runs)
-    const runDeps = { bus, runs, freshSite, problems: configProblems, revoked: () => kept.read() }
+    const revokedList = () => kept.read()
+    const runDeps = { bus, runs, freshSite, problems: configProblems, revoked: revokedList }
+    const serviceDeps = { site, targets, uids, revoked: revokedList }
     const removalDeps = { bus, runs, targets, uids, site: freshSite, kept, log }
     const uidDeps = { bus, uids, freshSite, log, signal: stopping, bearer: deps.ferryBearer }
     return {
@@ -95,7 +97,7 @@ await runDaemon('refresher', {
         { name: 'run', subject: requests.run, answer: openRunRequests(runDeps) },
         { name: 'revoke', subject: requests.revoke, answer: (body) => revoke(body, removalDeps) },
         { name: 'restore', subject: requests.restore, answer: (body) => restore(body, removalDeps) },
-        { name: 'services', subject: requests.services, answer: (body) => listServices(body, deps) },
+        { name: 'services', subject: requests.services, answer: (body) => listServices(body, serviceDeps) },
         {
           name: 'uids-refresh',
           subject: requests.uidsRefresh,

@@ -37,6 +37,10 @@ export const serviceStatus = z.object({
     .array(z.string())
     .readonly()
     .describe('Nodes and credds whose last attempt did not succeed, and `token` where none could be made.'),
+  revoked: z
+    .object({ since: time, reason: z.string() })
+    .describe('Its tokens were taken away, and none are made until it is restored.')
+    .exactOptional(),
 })
 export type ServiceStatus = z.infer<typeof serviceStatus>
 

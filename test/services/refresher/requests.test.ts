@@ -16,6 +16,7 @@ import {
   storeSubject,
 } from '../../../shared/contracts/subjects.ts'
 import { isWeaker } from '../../../shared/contracts/weaker-run.ts'
+import type { RevokedList } from '../../../shared/work/revoked.ts'
 import type { TargetRecord } from '../../../shared/work/target-record.ts'
 import { at, dune, ofRun, recordOf, runIds, siteOf } from '../build.ts'
 import { fakeKv } from '../fake-kv.ts'
@@ -147,16 +148,28 @@ describe('a weaker run', () => {
 describe('the answer about services', () => {
   const done = { run: runIds[1], kind: 'done', messages: [] } as const
   const record = (more: Partial<TargetRecord>) => recordOf(runIds[1], more)
-  const ask = async (records: Record<string, TargetRecord>, role = '') => {
+  const nobody = async (): Promise<RevokedList> => ({ services: [] })
+  const ask = async (records: Record<string, TargetRecord>, role = '', revoked = nobody) => {
     const [targets, uids] = [fakeKv(), fakeKv()]
     for (const [key, value] of Object.entries(records)) targets.put(key, value)
     uids.put(encodeToken('novapro'), { account: 'novapro', uid: 4711, at: at(0) })
-    const deps = { site: () => siteOf('', role), targets: targets.kv, uids: uids.kv }
+    const deps = { site: () => siteOf('', role), targets: targets.kv, uids: uids.kv, revoked }
     return (await listServices(undefined, deps)).services
   }
 
+  it('says which service is revoked, since when and why', async () => {
+    const kept = {
+      ...{ service: 'dune_production', version: runIds[1], since: at(3), reason: 'in a public log' },
+      ...{ keepLogin: false, entries: [], isDone: true },
+    }
+    const said = async (state: 'revoked' | 'restored') =>
+      (await ask({}, '', async () => ({ services: [{ ...kept, state }] }))).map(({ revoked }) => revoked)
+    assert.deepEqual(await said('revoked'), [{ since: at(3), reason: 'in a public log' }, undefined])
+    assert.deepEqual(await said('restored'), [undefined, undefined])
+  })
+
   it('comes in pages, of which each says how many there are', async () => {
-    const deps = { site: () => siteOf(), targets: fakeKv().kv, uids: fakeKv().kv }
+    const deps = { site: () => siteOf(), targets: fakeKv().kv, uids: fakeKv().kv, revoked: nobody }
     const first = await listServices({ page: 1 }, deps)
     assert.deepEqual([first.page, first.pages, first.services.length], [1, 1, 2])
     assert.deepEqual((await listServices({ page: 2 }, deps)).services, [])
@@ -176,7 +189,10 @@ describe('the answer about services', () => {
       asked.add(key)
       return kv.get(key)
     }
-    const deps = { site: () => ({ ...site, entries }) as Site, targets: { ...kv, get }, uids: fakeKv().kv }
+    const deps = {
+      ...{ site: () => ({ ...site, entries }) as Site, revoked: nobody },
+      ...{ targets: { ...kv, get }, uids: fakeKv().kv },
+    }
     const { pages, services } = await listServices({ page: 1 }, deps)
     assert.equal(new Set([...asked].map((key) => key.split('.')[1])).size, services.length)
     const names = services.map(({ entry }) => entry)
