@@ -158,9 +158,9 @@ export function judgeClock(host: string, date: Date | undefined, now = Date.now(
   return [ok('clock', `as ${host} has it`)]
 }
 
-/** FERRY, where the UID of some account comes from it. */
+/** FERRY, where the UID of some account comes from it: without it, that of an entry at a token issuer is asked of the node. */
 export function checkFerry({ entries, ferry, timeouts }: Site): Check[] {
-  const asking = entries.filter(({ desiredUid }) => desiredUid === undefined)
+  const asking = entries.filter(({ desiredUid, oidc }) => desiredUid === undefined && (ferry || !oidc))
   if (asking.length === 0) return []
   const look = async (signal: AbortSignal): Promise<Finding[]> => {
     if (!ferry) {
