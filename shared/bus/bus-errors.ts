@@ -22,6 +22,9 @@ const final = [...ended, PermissionViolationError]
 /** Answers of JetStream that are about the bus: no leader, no room, too busy, or a stream or bucket that is gone just now. */
 const isBusStatus = (status: number) => status >= 500 || [404, 408, 429].includes(status)
 
+/** Too few servers for the copies that are wanted, as on a cluster that is starting: JetStream calls that a bad request (400). */
+const noSuitablePeers = 10_005
+
 /** True when NATS or JetStream did not do what it was asked for and may do so later: never the fault of what was worked on. */
 export function isBusError(error: unknown): boolean {
   return chainOf(error).some((one) => isAway(one) || isOneOf(ended, one))
@@ -38,7 +41,7 @@ export function mayAnswerLater(error: unknown): boolean {
 }
 
 function isAway(error: unknown): boolean {
-  if (error instanceof JetStreamApiError) return isBusStatus(error.status)
+  if (error instanceof JetStreamApiError) return isBusStatus(error.status) || error.code === noSuitablePeers
   // A write that no stream took: its type is the client's own secret.
   if (error instanceof Error && error.name === 'JetStreamNotEnabled') return true
   return isOneOf(away, error)

@@ -31,6 +31,10 @@ const sentences: Record<string, readonly [unknown, Verdict]> = {
   'JetStream is not available for a while': [api(503, 10_008), away],
   'JetStream has no leader': [api(500, 10_009), away],
   'JetStream has no room': [api(503, 10_023, 'insufficient resources'), away],
+  'a cluster that is starting has not all its servers': [
+    api(400, 10_005, 'no suitable peers for placement'),
+    away,
+  ],
   'JetStream is asked too often': [api(429, 10_167), away],
   'a stream or bucket is gone': [api(404, 10_059, 'stream not found'), away],
   'no stream took what was published': [new JetStreamNotEnabled('jetstream is not enabled'), away],
