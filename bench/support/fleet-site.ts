@@ -2,17 +2,14 @@
  * A laboratory's whole fleet of services, without its programs: bus, Vault and the four daemons are real, and where the daemons
  * would start a program they wait as long as it takes.
  */
-import { once } from 'node:events'
 import { mkdirSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:https'
-import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { stringify } from 'yaml'
 import { type Layout, layoutOf } from '../../sandbox/layout.ts'
 import { startDaemon, startServer } from '../../sandbox/support/daemon.ts'
-import { makeTls } from '../../sandbox/tls.ts'
 import type { Bus } from '../../shared/bus/connect.ts'
 import { type Daemon, daemons } from '../../shared/contracts/subjects.ts'
+import { startVault } from './answering-vault.ts'
 import { peakRssMb, readStat } from './process-facts.ts'
 
 const nodesEach = 5
@@ -67,22 +64,6 @@ export async function openFleetSite(dir: string, services: number, nodeOptions =
         ]),
       ) as Record<Daemon, Usage>,
     [Symbol.asyncDispose]: () => opened.disposeAsync(),
-  }
-}
-
-/** Says of every token that it lives for 28 days. */
-async function startVault(layout: Layout): Promise<AsyncDisposable & { readonly port: number }> {
-  const server = createServer(await makeTls(layout), (_request, response) =>
-    response.end('{"data":{"ttl":2419200}}'),
-  )
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  return {
-    port: (server.address() as AddressInfo).port,
-    async [Symbol.asyncDispose]() {
-      server.closeAllConnections()
-      server.close()
-    },
   }
 }
 

@@ -3,10 +3,7 @@
  * the real one and leaves a token, Vault answers how long that lives, and a collector names its credds.
  */
 import { execFile, execFileSync } from 'node:child_process'
-import { once } from 'node:events'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:https'
-import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { smallProcess } from '../../cli/up/small-process.ts'
@@ -15,9 +12,9 @@ import { chooseLoopback } from '../../sandbox/free-port.ts'
 import { createRealm, type Kdc } from '../../sandbox/kdc.ts'
 import { type Layout, layoutOf } from '../../sandbox/layout.ts'
 import { daemonMain, startDaemon, startServer } from '../../sandbox/support/daemon.ts'
-import { makeTls } from '../../sandbox/tls.ts'
 import type { Bus } from '../../shared/bus/connect.ts'
 import { ensureOwned } from '../../shared/bus/streams/topology.ts'
+import { startVault } from './answering-vault.ts'
 import { peakRssMb } from './process-facts.ts'
 
 /** As many as the refresher works on at once unless told otherwise. */
@@ -96,22 +93,6 @@ function makeRealm(layout: Layout, entryCount: number): Promise<Kdc> {
     principals: [principalOf(accountOf(n))],
   }))
   return createRealm(layout, keytabs, chooseLoopback()(0))
-}
-
-/** Says of every token that it lives for 28 days. */
-async function startVault(layout: Layout): Promise<AsyncDisposable & { readonly port: number }> {
-  const server = createServer(await makeTls(layout), (_request, response) =>
-    response.end('{"data":{"ttl":2419200}}'),
-  )
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  return {
-    port: (server.address() as AddressInfo).port,
-    async [Symbol.asyncDispose]() {
-      server.closeAllConnections()
-      server.close()
-    },
-  }
 }
 
 const configOf = (layout: Layout, entryCount: number, vaultPort: number) => ({
