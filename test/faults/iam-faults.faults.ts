@@ -2,14 +2,11 @@
 import assert from 'node:assert/strict'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { after, before, describe, it } from 'node:test'
+import { describe, it } from 'node:test'
 import { type Faults, writeFaults } from '../../sandbox/faults.ts'
-import { type IamSite, startIamSite } from '../../sandbox/iam-site.ts'
-import { logInPeople } from '../../sandbox/log-in-people.ts'
 import { reasons } from '../../shared/contracts/reasons.ts'
 import { eventually } from '../support/latch.ts'
-import { patience } from '../support/patience.ts'
-import { makeDirectory, type Pipeline, startPipeline } from '../support/pipeline.ts'
+import { useIamPipeline } from '../support/use-iam-pipeline.ts'
 
 interface Case {
   readonly faults: Faults
@@ -65,45 +62,27 @@ const cases: Record<string, Case> = {
 }
 
 describe('a token issuer of a site without Vault', { timeout: 400_000 }, () => {
-  const stack = new AsyncDisposableStack()
-  let pipe: Pipeline
-  let site: IamSite
-
-  before(async () => {
-    const { path: dir } = stack.use(await makeDirectory())
-    pipe = stack.use(
-      await startPipeline({
-        dir,
-        async start(options) {
-          site = await startIamSite(options)
-          await logInPeople(site)
-          return site
-        },
-        settings: { timeouts: { ...patience.timeouts, vaultStorerTimeout: '5s' } },
-      }),
-    )
-  })
-  after(() => stack.disposeAsync())
+  const at = useIamPipeline()
 
   /** The mails in which somebody is asked to log in. */
   const logins = () =>
-    readdirSync(site.layout.mail)
-      .map((file) => readFileSync(join(site.layout.mail, file), 'utf8').replaceAll('=\r\n', ''))
+    readdirSync(at.site.layout.mail)
+      .map((file) => readFileSync(join(at.site.layout.mail, file), 'utf8').replaceAll('=\r\n', ''))
       .filter((mail) => mail.includes('managed-tokens onboard'))
-  const runOf = (service: string) => pipe.startRun({ services: [service] })
+  const runOf = (service: string) => at.pipe.startRun({ services: [service] })
 
   for (const [what, { faults, code, turn, service = 'cms_production' }] of Object.entries(cases))
     it(`${what}: ${code}, for ${turn}`, async () => {
-      writeFaults(site.dir, faults)
+      writeFaults(at.site.dir, faults)
       const { run } = await runOf(service)
-      const { body } = await pipe.facts.until(
+      const { body } = await at.pipe.facts.until(
         `${code} is told`,
         (fact) => fact.body.run === run && fact.subject.startsWith('token.failed.'),
         120_000,
       )
-      writeFaults(site.dir, {})
+      writeFaults(at.site.dir, {})
       // Until then a second question for a run of the same is answered with this one.
-      await pipe.finish(run, 120_000)
+      await at.pipe.finish(run, 120_000)
       assert.equal(body.code, code, String(body.message))
       assert.equal(body.action, reasons[code].action.replaceAll('{service}', service))
       assert.equal(reasons[code].turn, turn)
@@ -117,9 +96,9 @@ describe('a token issuer of a site without Vault', { timeout: 400_000 }, () => {
 
   it('that wants a pause, or signs with its next key, fails nothing', async () => {
     for (const faults of [{ 'iam-rate-limit': 2 }, { 'iam-rollover': true }] as const) {
-      writeFaults(site.dir, faults)
+      writeFaults(at.site.dir, faults)
       const { run } = await runOf('cms_production')
-      const { totals } = await pipe.finish(run, 120_000)
+      const { totals } = await at.pipe.finish(run, 120_000)
       assert.deepEqual([totals.done, totals.failed], [2, 0], Object.keys(faults).join())
     }
   })

@@ -2,13 +2,11 @@
 import assert from 'node:assert/strict'
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { after, before, describe, it } from 'node:test'
+import { describe, it } from 'node:test'
 import { hold, release, waitHeld } from '../../sandbox/hold.ts'
-import { type IamSite, startIamSite } from '../../sandbox/iam-site.ts'
-import { logInPeople } from '../../sandbox/log-in-people.ts'
-import { patience } from '../support/patience.ts'
-import { makeDirectory, type Pipeline, startPipeline, within } from '../support/pipeline.ts'
+import { within } from '../support/pipeline.ts'
 import { startReplica } from '../support/refresher-replica.ts'
+import { useIamPipeline } from '../support/use-iam-pipeline.ts'
 
 const service = 'cms_analysis'
 const allDone = { done: 2, failed: 0, superseded: 0, unfinished: 0 }
@@ -17,43 +15,24 @@ for (const refreshTokens of ['once', 'grace'] as const)
   describe(`an issuer that ${refreshTokens === 'once' ? 'ends a login at the second use of a refresh token' : 'forgives a second use for a while'}`, {
     timeout: 300_000,
   }, () => {
-    const stack = new AsyncDisposableStack()
-    let pipe: Pipeline
-    let site: IamSite
-
-    before(async () => {
-      const { path: dir } = stack.use(await makeDirectory())
-      pipe = stack.use(
-        await startPipeline({
-          dir,
-          async start(options) {
-            site = await startIamSite({ ...options, refreshTokens })
-            await logInPeople(site)
-            return site
-          },
-          // A question that was cut off is waited for so long, and a little longer.
-          settings: { timeouts: { ...patience.timeouts, vaultStorerTimeout: '5s' } },
-        }),
-      )
-    })
-    after(() => stack.disposeAsync())
+    const at = useIamPipeline({ refreshTokens })
 
     const generationIn = (state: string) => {
       const file = join(state, 'refresher', 'logins', 'cms=5Fanalysis.json')
       return existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')).generation as number) : 0
     }
-    const runOf = async () => pipe.finish((await pipe.startRun({ services: [service] })).run, 120_000)
+    const runOf = async () => at.pipe.finish((await at.pipe.startRun({ services: [service] })).run, 120_000)
 
     it('gets no refresh token twice of two replicas that take turns', async () => {
       const replica = await startReplica(
-        site,
-        `nats://${pipe.bus.nc.getServer()}`,
+        at.site,
+        `nats://${at.pipe.bus.nc.getServer()}`,
         'two',
         Number.POSITIVE_INFINITY,
       )
       await using _ = replica
       await within(60_000, 'the second is ready', replica.ready)
-      const states = [site.layout.state, join(site.dir, replica.name)]
+      const states = [at.site.layout.state, join(at.site.dir, replica.name)]
       const acted = new Set<string>()
       let used = Math.max(...states.map(generationIn))
       // Who is next is for the server to say.
@@ -70,13 +49,13 @@ for (const refreshTokens of ['once', 'grace'] as const)
     })
 
     it(`${refreshTokens === 'once' ? 'asks for a new login and says why' : 'locks nobody out'} where a refresher is killed before it hears the answer`, async () => {
-      hold(site.dir, 'iam-token')
-      const { run } = await pipe.startRun({ services: [service] })
-      await waitHeld(site.dir, 'iam-token')
-      await pipe.killAndAwait('refresher', 'SIGKILL')
-      release(site.dir, 'iam-token')
-      const { totals } = await pipe.finish(run, 120_000)
-      const failed = (await pipe.storedFacts(run)).filter(({ subject }) =>
+      hold(at.site.dir, 'iam-token')
+      const { run } = await at.pipe.startRun({ services: [service] })
+      await waitHeld(at.site.dir, 'iam-token')
+      await at.pipe.killAndAwait('refresher', 'SIGKILL')
+      release(at.site.dir, 'iam-token')
+      const { totals } = await at.pipe.finish(run, 120_000)
+      const failed = (await at.pipe.storedFacts(run)).filter(({ subject }) =>
         subject.startsWith('token.failed.'),
       )
       if (refreshTokens === 'grace') {
