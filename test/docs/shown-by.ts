@@ -36,6 +36,11 @@ export function assertShown(item: string): void {
   const [, file = '', name = ''] =
     /^`(test\/[\w/.-]+\.(?:test|faults|interop|soak)\.ts)`: (\S.*)$/.exec(item) ?? []
   assert.ok(file, `expected \`test/….ts\`: the test's name, found ${item}`)
+  assertTest(file, name)
+}
+
+/** Fails unless the file, named from the project's root, has a test of that name, or of a name that this is a part of. */
+export function assertTest(file: string, name: string): void {
   assert.ok(existsSync(join(root, file)), `${file} is not there`)
   assert.ok(hasTest(readFileSync(join(root, file), 'utf8'), name), `${file} has no test called "${name}"`)
 }
