@@ -23,6 +23,7 @@ export const faultsSchema = z.strictObject({
   'credd-down': names.describe('CREDD: condor_store_cred cannot connect'),
   'credd-hangs': names.describe('CREDD: condor_store_cred waits until it is killed'),
   'credd-refuses': names.describe('CREDD: lets no account write'),
+  'credd-new-keys': names.describe('CREDD: takes no ticket from before this fault, since it has new keys'),
   'credd-refuses-login': names.describe('CREDD: takes no Kerberos login'),
   'credd-forgets': names.describe('CREDD: says it stored the credential and keeps nothing'),
   'credd-misconfigured': names.describe('CREDD: has no directory for credentials'),

@@ -47,6 +47,8 @@ async function serve(program: Program, request: Request, credd: string): Promise
   if (isAffected(faults['credd-down'], credd) || !existsSync(join(dir, 'credds', credd)))
     return fail(request, `attempt to connect to ${credd} failed: Connection refused (connect errno = 111).`)
   if (!principal) return refuseLogin(request, 'No credentials cache found')
+  if (isAffected(faults['credd-new-keys'], credd) && isFromBefore(program))
+    return refuseLogin(request, 'Could not authenticate!')
   if (isAffected(faults['credd-refuses-login'], credd)) return refuseLogin(request, 'Could not authenticate!')
   if (isAffected(faults['credd-refuses'], credd)) {
     const denied = `Received "DENIED" from server for user ${userOf(principal)} using method KERBEROS.`
@@ -225,6 +227,12 @@ function refuseLogin(request: Request, why: string): number {
     'SECMAN: required authentication with credd at <127.0.0.1:9620> failed, so aborting command STORE_CRED.',
     'ERROR: AUTHENTICATE:1003:Failed to authenticate with any method|AUTHENTICATE:1004:Failed to authenticate using KERBEROS',
   )
+}
+
+/** Whether the ticket was made before the faults were set. */
+function isFromBefore({ dir, env }: Program): boolean {
+  const ccache = (env.KRB5CCNAME ?? '').replace(/^FILE:/, '')
+  return statSync(ccache).ctimeMs < statSync(join(dir, 'faults.json')).mtimeMs
 }
 
 function complain(text: string): number {

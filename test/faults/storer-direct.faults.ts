@@ -87,6 +87,13 @@ describe('storing without condor_vault_storer', { timeout: 600_000 }, () => {
       assert.deepEqual(await codesOf(at.pipe, status.run), [code])
     })
 
+  it('a credd with new keys takes no older ticket: a new one heals it in the same run', async () => {
+    forgetStored(at.pipe, credd1)
+    const status = await runWith({ 'credd-new-keys': ['credd1'] }, { services: ['dune_production'] })
+    assert.deepEqual(failedOf(status), [])
+    assert.deepEqual(await findMisplaced(at.pipe.site, ['dune_production']), [])
+  })
+
   const remains: Record<string, (top: string) => void> = {
     'is broken': (top) => writeFileSync(top, ''),
     'is gone, with the bearer token still there': (top) => rmSync(top),

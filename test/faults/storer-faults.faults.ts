@@ -61,6 +61,13 @@ describe('a storer run that goes wrong', { timeout: 400_000 }, () => {
       assertNoMisuse(at.pipe.site)
     })
 
+  it('a credd with new keys takes no older ticket: a new one heals it in the same run', async () => {
+    forgetStored(at.pipe, credd1)
+    assert.deepEqual(failedOf(await runWith({ 'credd-new-keys': ['credd1', 'credd2'] })), [])
+    assert.deepEqual(await findMisplaced(at.pipe.site), [])
+    assertNoMisuse(at.pipe.site)
+  })
+
   it('while a storer stands still, and nothing is stored yet, nodes get their tokens', async () => {
     const points = ['dune_production', 'mu2e_production'].map((service) => `condor_vault_storer:${service}`)
     for (const point of points) hold(at.pipe.site.dir, point)

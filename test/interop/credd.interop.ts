@@ -181,6 +181,13 @@ describe('real credds', { timeout: 3_600_000 }, () => {
       assert.ok(existsSync(dunes()))
     })
 
+  it('one with new keys takes no older ticket: a new one heals it in the same run', async () => {
+    rmSync(dunes())
+    await pipe.site.rekey('vault')
+    assert.equal(await endOfDune(), 'done')
+    assert.ok(existsSync(dunes()))
+  })
+
   it('one that does not run: credd-unreachable, and the other one has everything', async () => {
     await creddOf(credd1).stop()
     const { entries: rows } = await finish()
