@@ -2,6 +2,8 @@
 import type { CommandOutcome } from '../../../shared/commands/command.ts'
 import type { ReasonCode } from '../../../shared/contracts/reasons.ts'
 
+const loginRefused = /authentication with .+ failed, so aborting command STORE_CRED/i
+
 /**
  * Answers of a credd, in HTCondor's spelling and in a corrected one. "Operation failed. Make sure your ALLOW_WRITE…" is none:
  * it is said alike of a refusal, of no ticket, of a wrong method to authenticate, and where no credd or collector answers.
@@ -19,7 +21,7 @@ const answers: readonly (readonly [RegExp, ReasonCode])[] = [
   [/credmon did not process credentials within the timeout/i, 'credd-misconfigured'],
   [/target daemon is not running as SYSTEM|unknown error code/i, 'credd-misconfigured'],
   [/Received "DENIED" from server/i, 'credd-not-allowed'],
-  [/authentication with .+ failed, so aborting command STORE_CRED/i, 'credd-misconfigured'],
+  [loginRefused, 'credd-misconfigured'],
   [/Protocol Error: No auth methods/i, 'credd-misconfigured'],
 ]
 
@@ -55,5 +57,11 @@ export const isLost = ({ stdout }: CommandOutcome): boolean =>
 /** It has the credential, and no credential monitor has looked at that yet: jobs have no bearer from it. */
 export const isWaiting = ({ stdout }: CommandOutcome): boolean =>
   /^A credential was stored.* and is waiting for processing/im.test(stdout)
+
+/**
+ * The login failed, which is said alike where the credd has lost its keytab and where it has new keys, which a new ticket
+ * would open.
+ */
+export const isLoginRefused = (outcome: CommandOutcome): boolean => loginRefused.test(textOf(outcome))
 
 export const textOf = ({ stdout, stderr }: CommandOutcome): string => `${stdout}\n${stderr}`

@@ -10,6 +10,7 @@ import { authorityOption } from '../../../shared/vault/authority-option.ts'
 import { judgeVault, vaultCause, vaultWords } from '../../../shared/vault/texts.ts'
 import { directCommand } from '../direct/direct-command.ts'
 import { type Lock, mustHaveRun, underLocks } from '../exclusive/locks.ts'
+import { isLoginRefused } from './credd-texts.ts'
 import { isDirect, nameOfStorer, type StorerRun } from './storer-run.ts'
 import { judgeStorer } from './storer-texts.ts'
 
@@ -88,7 +89,8 @@ const described: Partial<Record<ReasonCode, string>> = {
 
 function storerError({ entry, credd, vaultServer }: StorerRun, outcome: CommandOutcome): Error {
   const { code, why = described[code] ?? `${nameOfStorer(entry)} failed` } = judgeStorer(outcome)
-  const { issuer = entry.realExperiment, ticketRefused } = judgeVault(outcome)
+  const { issuer = entry.realExperiment, ticketRefused: atVault } = judgeVault(outcome)
+  const ticketRefused = atVault || isLoginRefused(outcome)
   const causeName = vaultCause(code, { vaultServer, issuer })
   const message = `No vault token of ${entry.service} in ${credd}: ${why}.`
   return errorOf(failure(code, message, { service: entry.service, causeName }), { ticketRefused })

@@ -2,11 +2,20 @@
 import { readFile } from 'node:fs/promises'
 import { type CommandOutcome, runCommand } from '../../../shared/commands/command.ts'
 import { environment } from '../../../shared/config/environment.ts'
-import { codeOf, failedWith } from '../../../shared/contracts/errors.ts'
+import { codeOf, errorOf, failedWith, failure } from '../../../shared/contracts/errors.ts'
 import { timestamp } from '../../../shared/contracts/messages.ts'
 import type { ReasonCode } from '../../../shared/contracts/reasons.ts'
 import { isDue } from '../direct/is-due.ts'
-import { creddReason, isAnswer, isLost, isNothing, isUnreadable, isWaiting, textOf } from './credd-texts.ts'
+import {
+  creddReason,
+  isAnswer,
+  isLoginRefused,
+  isLost,
+  isNothing,
+  isUnreadable,
+  isWaiting,
+  textOf,
+} from './credd-texts.ts'
 import { storerEnvironment } from './run-storer.ts'
 import { isDirect, nameOfStorer, type StorerRun } from './storer-run.ts'
 import { namesService } from './whose-token.ts'
@@ -66,7 +75,8 @@ function noAnswer({ entry, credd }: StorerRun, outcome: CommandOutcome): Error {
   if (outcome.kind === 'missing')
     return failedWith('storer-failed', `condor_store_cred ${outcome.reason}.`, entry)
   const code = creddReason(textOf(outcome)) ?? 'credd-unreachable'
-  return failedWith(code, `${credd} did not say whether it has ${entry.service}.`, entry)
+  const message = `${credd} did not say whether it has ${entry.service}.`
+  return errorOf(failure(code, message, entry), { ticketRefused: isLoginRefused(outcome) })
 }
 
 /** condor_vault_storer does not show why a credd took nothing: the error with the credd's own reason, where it has one. */

@@ -18,4 +18,12 @@ export const protections: readonly Protection[] = [
     test: 'test/shared/bus/publish.test.ts',
     name: 'never puts an older run in the place of a newer one',
   },
+  {
+    row: 39,
+    file: 'services/storer/condor/verify.ts',
+    line: '{ ticketRefused: isLoginRefused(outcome) }',
+    without: '{}',
+    test: 'test/faults/storer-direct.faults.ts',
+    name: 'a credd with new keys takes no older ticket: a new one heals it in the same run',
+  },
 ]
