@@ -17,8 +17,7 @@ RUN groupadd --system --gid 10000 managed-tokens \
 
 WORKDIR /opt/managed-tokens
 COPY package.json package-lock.json .npmrc ./
-# Not `npm ci`: it refuses a lockfile without the optional packages of other platforms, which mirrors often lack.
-RUN npm install --no-save --omit=dev && npm cache clean --force
+RUN npm ci --omit=dev && npm cache clean --force
 COPY shared shared
 COPY services services
 COPY cli cli

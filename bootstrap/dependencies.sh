@@ -4,12 +4,11 @@ installed_lock=$root/node_modules/.package-lock.installed
 dependencies_are_current() { cmp -s "$root/package-lock.json" "$installed_lock"; }
 
 install_dependencies() {
-  by_hand="cd '$root' && npm install --no-save"
+  by_hand="cd '$root' && npm ci"
   command -v npm >/dev/null || give_up "npm is needed to install this project's packages, and is missing." "Install npm, then: $by_hand"
   say "installing npm packages, up to a minute"
-  # Not `npm ci`: it refuses a lockfile without the optional packages of other platforms, which mirrors often lack.
   # NODE_ENV=production would leave out what the tests need. The found Node comes first, so that npm runs in it.
-  if ! (cd "$root" && PATH="$(dirname -- "$node"):$PATH" logged npm install --no-save --ignore-scripts --include=dev --include=optional --no-audit --no-fund); then
+  if ! (cd "$root" && PATH="$(dirname -- "$node"):$PATH" logged npm ci --ignore-scripts --include=dev --include=optional --no-audit --no-fund); then
     show_log
     give_up "could not install the npm packages." "Check that npm reaches its registry, then try again, or by hand: $by_hand"
   fi

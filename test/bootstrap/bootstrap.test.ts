@@ -65,7 +65,7 @@ describe('the bootstrap', () => {
       assert.equal(stdout, '')
       assert.match(stderr, /could not install the npm packages/)
       assert.match(stderr, /\| ENOTFOUND: no such registry/)
-      assert.match(stderr, /by hand: cd '.*\/project' && npm install --no-save/)
+      assert.match(stderr, /by hand: cd '.*\/project' && npm ci\n/)
       assert.equal((await site.installs()).length, tries)
     }
   })
