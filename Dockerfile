@@ -22,6 +22,10 @@ COPY shared shared
 COPY services services
 COPY cli cli
 
+# For `--version` and what the daemons say of themselves: --build-arg COMMIT="$(git rev-parse HEAD)".
+ARG COMMIT
+RUN echo "$COMMIT" > COMMIT
+
 # Small processes, as `managed-tokens up` starts them.
 ENV NODE_ENV=production \
   NODE_OPTIONS="--max-semi-space-size=1 --max-old-space-size=1024" \

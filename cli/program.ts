@@ -1,6 +1,6 @@
 /** All that can be typed, and which small module does it. */
 import { Command, type OutputConfiguration } from 'commander'
-import { version } from '../shared/contracts/version.ts'
+import { version } from '../shared/release/version.ts'
 import { refuseEmpty } from './arguments/refuse-empty.ts'
 import { addAskingCommands } from './commands/asking.ts'
 import { addBusCommands } from './commands/bus.ts'

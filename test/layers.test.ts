@@ -8,6 +8,7 @@ const root = join(import.meta.dirname, '..')
 
 /** From the left to the right; folders on one line never import each other. */
 const layers: readonly (readonly string[])[] = [
+  ['shared/release'],
   ['shared/contracts'],
   ['shared/config'],
   ['shared/https'],

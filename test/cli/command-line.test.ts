@@ -4,11 +4,13 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { writeFile } from 'node:fs/promises'
 import { type AddressInfo, createServer, type Server } from 'node:net'
+import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { stripVTControlCharacters } from 'node:util'
 import { createUser } from '@nats-io/nkeys'
 import { makeProgram } from '../../cli/program.ts'
 import { hold, release } from '../../sandbox/hold.ts'
+import { versionOf } from '../../shared/release/version.ts'
 import { makeDirectory, type Pipeline } from '../support/pipeline.ts'
 import { main, type, typeOnTerminal } from '../support/terminal.ts'
 import { useTypedSite } from '../support/typed-site.ts'
@@ -61,10 +63,11 @@ describe('without any server', () => {
     assert.match(stdout, /^Usage: managed-tokens run[\s\S]*Examples:\n {2}managed-tokens /)
   })
 
-  it('says its version', async () => {
+  it('says its version, with the commit where it is known', async () => {
     const { exit, stdout } = await type(['--version'])
     assert.equal(exit, 0)
-    assert.match(stdout, /^\d+\.\d+\.\d+\n$/)
+    assert.equal(stdout, `${versionOf(join(import.meta.dirname, '../..'))}\n`)
+    assert.match(stdout, /^\d+\.\d+\.\d+(\+[0-9a-f]{12})?\n$/)
   })
 
   it('says nothing when whoever reads it has read enough', async () => {

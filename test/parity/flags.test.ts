@@ -66,6 +66,6 @@ describe('flags of the predecessor', () => {
   })
 
   it('--version prints the version', async () => {
-    assert.match((await type(['--version'])).stdout, /^\d+\.\d+\.\d+\n$/)
+    assert.match((await type(['--version'])).stdout, /^\d+\.\d+\.\d+(\+[0-9a-f]{12})?\n$/)
   })
 })

@@ -4,7 +4,7 @@ import { type ServiceMsg, Svcm } from '@nats-io/services'
 import type { Logger } from 'pino'
 import { cleanLine } from '../../contracts/one-sentence.ts'
 import type { Daemon } from '../../contracts/subjects.ts'
-import { version } from '../../contracts/version.ts'
+import { version } from '../../release/version.ts'
 import { busNotReady, isBusError } from '../bus-errors.ts'
 import type { Bus } from '../connect.ts'
 

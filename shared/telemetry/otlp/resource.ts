@@ -2,7 +2,7 @@
 import { hostname } from 'node:os'
 import type { Site } from '../../config/site.ts'
 import type { Daemon } from '../../contracts/subjects.ts'
-import { version } from '../../contracts/version.ts'
+import { version } from '../../release/version.ts'
 
 /** The attributes; those with `deployment` hold `devEnvironmentLabel`, under the predecessor's name as well. */
 export const ownAttributes = (
