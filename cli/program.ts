@@ -10,6 +10,7 @@ import { addLocalCommands } from './commands/local.ts'
 import { addPeopleCommands } from './commands/people.ts'
 import { addReadingCommands } from './commands/reading.ts'
 import { addRevokingCommands } from './commands/revoking.ts'
+import { addSetupCommand } from './commands/setting-up.ts'
 import { addUidsCommands } from './commands/uids.ts'
 
 /** Parsing throws where something cannot be meant. Help and what was wrong go to `output`: the terminal, unless said otherwise. */
@@ -35,6 +36,7 @@ Exit codes: 0 fine, 1 something failed, 2 wrong use. "managed-tokens COMMAND --h
     )
 
   program.hook('preAction', (_program, command) => refuseEmpty(command))
+  addSetupCommand(program)
   addLocalCommands(program)
   addAskingCommands(program)
   addUidsCommands(program)

@@ -3,7 +3,8 @@ import { statSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { type Environment, environment } from '../environment.ts'
 
-const names = ['managedTokens.yml', 'managedTokens.yaml', 'managedTokens.json']
+/** The first that is there counts. */
+export const configNames = ['managedTokens.yml', 'managedTokens.yaml', 'managedTokens.json'] as const
 
 /** Nothing was found. The message says where it was looked for and what to do. */
 export class ConfigNotFound extends Error {
@@ -11,7 +12,7 @@ export class ConfigNotFound extends Error {
   readonly directories: readonly string[]
   constructor(directories: readonly string[]) {
     super(
-      `no configuration found: looked for ${names.join(', ')} in ${directories.join(', ')}. ` +
+      `no configuration found: looked for ${configNames.join(', ')} in ${directories.join(', ')}. ` +
         'Put one there, or name it with --config FILE.',
     )
     this.directories = directories
@@ -27,7 +28,7 @@ export function searchPath(variables: Environment = environment, workingDirector
 /** `explicit` as it is (reading it says what is wrong with it), else the first file found. Throws {@link ConfigNotFound}. */
 export function findConfigFile(explicit?: string, directories: readonly string[] = searchPath()): string {
   if (explicit !== undefined) return explicit
-  const candidates = directories.flatMap((directory) => names.map((name) => join(directory, name)))
+  const candidates = directories.flatMap((directory) => configNames.map((name) => join(directory, name)))
   const found = candidates.find(isThere)
   if (found === undefined) throw new ConfigNotFound(directories)
   return found
