@@ -1,6 +1,7 @@
 /** Which Vault server an entry uses, in the predecessor's order. */
 import { runCommand } from '../commands/command.ts'
 import { commandEnvironment, environment } from '../config/environment.ts'
+import { vaultServer } from '../config/schema/grammar.ts'
 import { failedWith } from '../contracts/errors.ts'
 
 export interface VaultServerOptions {
@@ -40,7 +41,8 @@ async function configValue(name: string, options: VaultServerOptions): Promise<s
   return outcome.kind === 'exited' && outcome.exitCode === 0 ? outcome.stdout : ''
 }
 
-/** The value of `-a` or `--vaultserver` in htgettoken's options. Pure. */
+/** The value of `-a` or `--vaultserver` in htgettoken's options, where a server is asked over TLS that has such a name. Pure. */
 export function serverOption(options: string | undefined): string | undefined {
-  return /(?:^|\s)(?:-a\s*|--vaultserver[=\s]\s*)(\S+)/.exec(options ?? '')?.[1]
+  const [, server] = /(?:^|\s)(?:-a\s*|--vaultserver[=\s]\s*)(\S+)/.exec(options ?? '') ?? []
+  return vaultServer.safeParse(server).data
 }

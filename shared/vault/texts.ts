@@ -108,7 +108,8 @@ const isPage = (errors: string) => /^<(?:!doctype|html|head|body|h1)\b/i.test(er
 const passing: ReadonlySet<number> = new Set([408, 412, 425])
 
 /** What Vault puts before the errors of a 500. */
-const stripList = (errors: string) => errors.replace(/^\d+ errors? occurred:\s*(?:[^\n\t]*\t)?\s*\* /, '')
+const stripList = (errors: string) =>
+  errors.replace(/^\d+ errors? occurred:\s{0,9}(?:[^\n\t]{0,60}\t)?\s{0,9}\* /, '')
 
 /** Of Kerberos itself, before Vault was asked. The first match counts. */
 const ticketTexts: readonly (readonly [RegExp, ReasonCode])[] = [

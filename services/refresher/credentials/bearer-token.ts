@@ -7,7 +7,7 @@ import type { Entry } from '../../../shared/config/site.ts'
 import { failedWith } from '../../../shared/contracts/errors.ts'
 import { encodeToken } from '../../../shared/contracts/subjects.ts'
 import { z } from '../../../shared/contracts/zod.ts'
-import { readClaims } from '../../../shared/tokens/jwt-claims.ts'
+import { claimedTime, readClaims } from '../../../shared/tokens/jwt-claims.ts'
 import { isTokenWord } from '../../../shared/tokens/token-word.ts'
 import { commonArguments } from '../../../shared/vault/htgettoken-arguments.ts'
 import {
@@ -80,7 +80,7 @@ export function bearerArguments(
   ]
 }
 
-const claims = z.object({ exp: z.number().describe('Seconds since the epoch.') })
+const claims = z.object({ exp: claimedTime })
 
 /** When a bearer token ends, by its own claim; one that cannot be read lives as long as was asked for. Pure. */
 export function bearerExpiry(token: string, minSeconds: number, now = Date.now()): Date {

@@ -6,7 +6,9 @@ import { HttpError } from '../../../shared/https/http-error.ts'
 import { type AskOptions, getText } from '../../../shared/https/request.ts'
 import { onWayToVault, vaultUrl } from '../../../shared/vault/vault-url.ts'
 
-const lookup = z.object({ data: z.object({ ttl: z.number().describe('Seconds.') }) })
+/** No token of any Vault lives longer (seconds). */
+const longestLife = 100 * 365 * 24 * 60 * 60
+const lookup = z.object({ data: z.object({ ttl: z.number().min(0).max(longestLife).describe('Seconds.') }) })
 
 /** When `token` ends. Throws Transient `vault-unreachable`, `rate-limited`, `vault-tls` or `proxy-failed` when Vault does not say. */
 export async function tokenExpiry(

@@ -5,14 +5,14 @@ import type { IssuerConfig, OidcSource } from '../../../shared/config/sections/i
 import type { Entry } from '../../../shared/config/site.ts'
 import { errorOf, failure, Permanent, RetryLater, Transient } from '../../../shared/contracts/errors.ts'
 import { z } from '../../../shared/contracts/zod.ts'
-import { readClaims } from '../../../shared/tokens/jwt-claims.ts'
+import { claimedTime, readClaims } from '../../../shared/tokens/jwt-claims.ts'
 import { isTokenWord } from '../../../shared/tokens/token-word.ts'
 import type { BearerToken } from '../credentials/bearer-token.ts'
 import type { Login } from '../logins/login.ts'
 import { type LoginKeeping, useLogin } from '../logins/use-login.ts'
 import { NoProof } from './client-proof.ts'
 import { scopeAndAudience } from './issuer-client.ts'
-import { hostOf, isIssuerError, issuerFailure, judgeIssuer } from './issuer-failure.ts'
+import { hostOf, isIssuerError, issuerFailure, judgeIssuer, quoteIssuer } from './issuer-failure.ts'
 import type { Issuers } from './issuers.ts'
 
 export interface IssuerDeps {
@@ -125,10 +125,7 @@ function sayWhy(error: unknown, entry: Entry, config: IssuerConfig, { asked }: L
 /** Doors allow tokens no leeway for clocks; this is how far they may be apart before anybody is told (milliseconds). */
 const mostSkewMs = 60_000
 
-const claims = z.object({
-  exp: z.number().describe('Seconds since the epoch.').optional(),
-  iat: z.number().optional(),
-})
+const claims = z.object({ exp: claimedTime.optional(), iat: claimedTime.optional() })
 
 type AnsweredToken = Pick<TokenEndpointResponse, 'access_token' | 'expires_in' | 'token_type'>
 
@@ -146,17 +143,16 @@ export function judgeToken(
     errorOf(issuerFailure({ code, why }, { service, url }))
   if (!isTokenWord(token)) throw refuse('unexpected', 'what it gave is no token')
   if (!bearerTypes.has(type))
-    throw refuse('issuer-misconfigured', `it gives a token of another type, ${type}`)
+    throw refuse('issuer-misconfigured', `it gives a token of another type, ${quoteIssuer(type)}`)
   const { exp, iat } = readClaims(token, claims) ?? {}
   const apartMs = iat === undefined ? 0 : iat * 1_000 - now
   // An issuer may give the same token again: one that is older than it should be is not of another time while it lives.
   const isOfAnotherTime = apartMs > mostSkewMs || (exp !== undefined && exp * 1_000 <= now)
   if (isOfAnotherTime || isLate(exp, expires_in, now))
     throw refuse('clock-skew', 'its clock and the one of this machine differ by more than a minute')
-  if (exp === undefined && !expires_in)
-    throw refuse('issuer-misconfigured', 'it does not say when its token ends')
-  const expiryMs = exp === undefined ? now + (expires_in ?? 0) * 1_000 : exp * 1_000
-  return { token, expiry: new Date(expiryMs) }
+  const expiry = new Date(exp === undefined ? now + (expires_in ?? 0) * 1_000 : exp * 1_000)
+  if (!(expiry.getTime() > now)) throw refuse('issuer-misconfigured', 'it does not say when its token ends')
+  return { token, expiry }
 }
 
 /** What the token says of its end, and what the issuer says of its life, are of clocks that differ. */

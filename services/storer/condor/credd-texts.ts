@@ -2,7 +2,7 @@
 import type { CommandOutcome } from '../../../shared/commands/command.ts'
 import type { ReasonCode } from '../../../shared/contracts/reasons.ts'
 
-const loginRefused = /authentication with .+ failed, so aborting command STORE_CRED/i
+const loginRefused = /authentication with .{1,200} failed, so aborting command STORE_CRED/i
 
 /**
  * Answers of a credd, in HTCondor's spelling and in a corrected one. "Operation failed. Make sure your ALLOW_WRITE…" is none:

@@ -119,7 +119,7 @@ export async function answersCredd(run: StorerRun): Promise<boolean> {
 
 /** `Top<service>Time` is when the credential was last stored, in seconds since the epoch; 0 where the credd does not say. */
 const storedAt = ({ stdout }: CommandOutcome): number =>
-  Number(/^Top\S+Time = (\d+)/m.exec(stdout)?.[1] ?? 0) * 1_000
+  Number(/^Top\S+Time = (\d{1,11})\b/m.exec(stdout)?.[1] ?? 0) * 1_000
 
 /** Pure. */
 export function readStored(outcome: CommandOutcome, now = Date.now()): Stored {
