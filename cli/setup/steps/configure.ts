@@ -52,11 +52,13 @@ export function wantedKeys({ host, port }: Pick<Wish, 'host' | 'port'>, hasAutho
   ]
 }
 
+type Found = Pick<Configuration, 'file' | 'text' | 'madeFrom'>
+
 /** Keys that it lacks, and whether setup can add them. */
 export const lacking = (wish: Wish): Step => ({
   about: 'configuration',
   look(machine) {
-    const found = findConfiguration(machine) ?? { file, text: readFileSync(shipped(wish), 'utf8') }
+    const found: Found = findConfiguration(machine) ?? { file, text: readFileSync(shipped(wish), 'utf8') }
     // Where the system trusts the bus there is no authority, and will be none.
     const hasAuthority =
       [authority, tls.authority].some((one) => machine.stat(one)) || !machine.stat(tls.certificate)
@@ -74,7 +76,7 @@ export const lacking = (wish: Wish): Step => ({
   },
 })
 
-function byHand({ file, madeFrom }: Pick<Configuration, 'file' | 'madeFrom'>, lines: string): Verdict {
+function byHand({ file, madeFrom }: Found, lines: string): Verdict {
   const where = madeFrom ? `${madeFrom}, then run make` : file
   return yours(`${file} lacks keys that are not added to such a file for you`, `add to ${where}:\n${lines}`)
 }

@@ -52,7 +52,9 @@ const members = ({ user }: Wish): Step => ({
     const wanted = [user, ...daemons.filter((one) => one !== 'notifier').map(userOf)].flatMap((name) =>
       [group, keytabsGroup].map((one) => [name, one] as const),
     )
-    const missing = wanted.filter(([name, one]) => !groupsOf(machine, name).includes(one))
+    // One that is not there yet will be made with the group.
+    const has = (name: string) => (findUser(machine, name) ? groupsOf(machine, name) : [group])
+    const missing = wanted.filter(([name, one]) => !has(name).includes(one))
     const says = `who may read the configuration (${group}) and the keytabs (${keytabsGroup})`
     return missing.length === 0
       ? kept(says)

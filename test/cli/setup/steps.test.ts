@@ -68,12 +68,11 @@ const cases: Record<string, Case> = {
   },
   'a user of a directory service becomes a member': {
     machine: {
-      users: { rexbatch: 9 },
+      users: { rexbatch: 9, 'managed-tokens-refresher': 1, 'managed-tokens-storer': 2 },
       members: {
         rexbatch: 'fife',
         'managed-tokens-refresher': 'managed-tokens managed-tokens-keytabs',
         'managed-tokens-storer': 'managed-tokens managed-tokens-keytabs',
-        'managed-tokens-distributor': 'managed-tokens',
       },
     },
     options: { user: 'rexbatch' },
