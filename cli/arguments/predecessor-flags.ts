@@ -2,7 +2,7 @@
 import { serviceName } from '../../shared/config/schema/grammar.ts'
 import { UsageError } from '../terminal/errors.ts'
 
-type Program = 'token-push' | 'refresh-uids-from-ferry'
+export type Program = 'token-push' | 'refresh-uids-from-ferry'
 type Became = (words: readonly string[]) => string
 
 const mail: Became = () =>
@@ -59,6 +59,13 @@ function flagsIn(word: string): string[] {
   const end = letters.search(withValue)
   return [...(end < 0 ? letters : letters.slice(0, end))].map((letter) => `-${letter}`)
 }
+
+/** Each flag of the predecessor's `program` among the words that is none here, with what it became. Pure. */
+export const flagsThatWent = (program: Program, words: readonly string[]): [flag: string, became: string][] =>
+  words.flatMap(flagsIn).flatMap((flag) => {
+    const what = became[program][flag]
+    return what ? [[flag, what(words)] as [string, string]] : []
+  })
 
 /** Throws UsageError where the words are for a program of the predecessor's. `up` and the daemons have a `--no-loki` of their own. */
 export function refusePredecessorsFlags(words: readonly string[]): void {

@@ -23,6 +23,10 @@ export function addSetupCommand(program: Command): void {
       '--user <NAME>',
       'who works with the daemons; another than managed-tokens, such as the predecessor’s, also runs those that need keytabs',
     )
+    .option(
+      '--from-predecessor [DIR]',
+      'say what will be otherwise than with the predecessor on this machine, or with its files below DIR; changes nothing',
+    )
     .option('--json', 'print one JSON object')
     .addHelpText(
       'after',
@@ -31,14 +35,22 @@ export function addSetupCommand(program: Command): void {
   managed-tokens setup                         make it, and start
   managed-tokens setup --print > setup.sh      the same as a script, to read or to run elsewhere
   managed-tokens setup --host bus.example.org  daemons of other machines reach the bus here
+  managed-tokens setup --from-predecessor      what a move from the predecessor means here
+  managed-tokens setup --user rexbatch         beside the predecessor, as its user
 
 It begins without a configuration: it writes one to fill in, and says so. Each line says what stands, was done, would be done,
 is left for you ("yours") or stands in the way ("problem").
 
-Exit codes: 0 done, or nothing to do, whatever is left for you; 1 something stands in the way; 2 wrong use.`),
+Exit codes: 0 done, or nothing to do, whatever is left for you; 1 something stands in the way, or the daemons would refuse the
+predecessor's configuration; 2 wrong use.`),
     )
     .action(async (options) => {
-      const { setup } = await import('../setup/setup.ts')
-      process.exitCode = await setup(options)
+      if (options.fromPredecessor) {
+        const { reportPredecessor } = await import('../setup/predecessor/report.ts')
+        process.exitCode = reportPredecessor(options.fromPredecessor, options.json ?? false)
+      } else {
+        const { setup } = await import('../setup/setup.ts')
+        process.exitCode = await setup(options)
+      }
     })
 }
