@@ -4,6 +4,7 @@ import { version } from '../shared/release/version.ts'
 import { refuseEmpty } from './arguments/refuse-empty.ts'
 import { addAskingCommands } from './commands/asking.ts'
 import { addBusCommands } from './commands/bus.ts'
+import { addCompletionCommands } from './commands/completion.ts'
 import { examples } from './commands/examples.ts'
 import { addHistoryCommands } from './commands/history.ts'
 import { addLocalCommands } from './commands/local.ts'
@@ -45,5 +46,6 @@ Exit codes: 0 fine, 1 something failed, 2 wrong use. "managed-tokens COMMAND --h
   addBusCommands(program)
   addRevokingCommands(program)
   addHistoryCommands(program)
+  addCompletionCommands(program)
   return program
 }
