@@ -68,13 +68,21 @@ export interface Bearer extends Pick<ConfiguredBearer, 'scopes' | 'audience' | '
   readonly minimumLifetime?: number
 }
 
-const item = z.union([z.literal('vault'), z.strictObject({ bearer })], {
-  error: ({ input }) => {
-    const near = typeof input === 'string' ? nearest(input, ['vault', 'bearer']) : undefined
-    const form = 'expected vault, or bearer: with scopes'
-    return near === 'vault' ? `did you mean "vault"? (${quote(input)} is not known)` : form
+const item = z.union(
+  [
+    z.literal('vault'),
+    z.strictObject({
+      bearer: bearer.describe('A short-lived token with fewer rights: one token, one file.'),
+    }),
+  ],
+  {
+    error: ({ input }) => {
+      const near = typeof input === 'string' ? nearest(input, ['vault', 'bearer']) : undefined
+      const form = 'expected vault, or bearer: with scopes'
+      return near === 'vault' ? `did you mean "vault"? (${quote(input)} is not known)` : form
+    },
   },
-})
+)
 
 export type Delivered = z.output<typeof item>
 
