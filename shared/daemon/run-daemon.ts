@@ -18,6 +18,7 @@ import { onTrustProblem } from '../https/trust.ts'
 import { markStarted } from '../telemetry/health.ts'
 import { openTelemetry } from '../telemetry/telemetry.ts'
 import type { Consuming } from '../work/consume/consume.ts'
+import { removeUnfinished } from './atomic-file.ts'
 import { connectDaemon, findServers, logConnection } from './connection.ts'
 import { followConfig, reloadSite } from './follow-config.ts'
 import { leaveSilentServer } from './leave-silent-server.ts'
@@ -91,6 +92,7 @@ async function runUntilStopped(daemon: Daemon, plan: DaemonPlan): Promise<void> 
     await using stack = new AsyncDisposableStack()
     stack.use(tellUnreadable(log))
     const stateDirectory = await ensureDaemonState(stateRoot, daemon)
+    await removeUnfinished(stateDirectory)
     const bus = await Promise.race([
       connectDaemon(daemon, config.current(), stateRoot, servers, log),
       stopped,

@@ -63,6 +63,8 @@ export interface PipelineOptions extends SiteOptions {
   readonly traces?: boolean
   /** `startIamSite` for the other shape, where people have logged in already. */
   readonly start?: typeof startSite
+  /** Of the daemons, over what they have. */
+  readonly env?: NodeJS.ProcessEnv
 }
 
 /**
@@ -72,6 +74,7 @@ export interface PipelineOptions extends SiteOptions {
 export async function startPipeline({
   traces = false,
   start = startSite,
+  env = {},
   ...options
 }: PipelineOptions): Promise<Pipeline> {
   await using stack = new AsyncDisposableStack()
@@ -85,7 +88,7 @@ export async function startPipeline({
       natsPort: 0,
       logDir: site.layout.logs,
       allowRoot: true,
-      env: { PATH: process.env.PATH, HOME: process.env.HOME, ...compileCache, ...site.env },
+      env: { PATH: process.env.PATH, HOME: process.env.HOME, ...compileCache, ...site.env, ...env },
       onEvent: (event) => life.add(event),
     }),
   )

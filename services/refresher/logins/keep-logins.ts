@@ -7,7 +7,7 @@ import { isBusError } from '../../../shared/bus/bus-errors.ts'
 import type { Site } from '../../../shared/config/site.ts'
 import { RetryLater } from '../../../shared/contracts/errors.ts'
 import { openLoginCopies } from './login-copies.ts'
-import { openLoginFiles } from './login-files.ts'
+import { openLoginFiles, tidyLogins } from './login-files.ts'
 import { openOwnSeal } from './own-seal.ts'
 import { type LoginKeeping, reconcile } from './use-login.ts'
 
@@ -43,6 +43,7 @@ export function keepLogins({ site, bucket, signingSeed, stateDirectory, log }: K
     log.error({ err: error, entry }, 'a login cannot be kept here and on the bus')
   }
   const looking = (async () => {
+    await tidyLogins(stateDirectory)
     while (!stop.signal.aborted) {
       await look()
       await sleep(lookMs, undefined, { signal: stop.signal }).catch(() => undefined)

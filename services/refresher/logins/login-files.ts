@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { encodeToken } from '../../../shared/contracts/subjects.ts'
-import { writeFileAtomic } from '../../../shared/daemon/atomic-file.ts'
+import { removeUnfinished, writeFileAtomic } from '../../../shared/daemon/atomic-file.ts'
 import { ensurePrivateDirectory } from '../../../shared/daemon/state.ts'
 import { type Login, loginRecord } from './login.ts'
 
@@ -13,9 +13,15 @@ export interface LoginFiles {
   write(login: Login): Promise<void>
 }
 
+const directoryOf = (stateDirectory: string) => join(stateDirectory, 'logins')
+
+/** Removes what a refresher that was killed has left of a login. */
+export const tidyLogins = (stateDirectory: string): Promise<void> =>
+  removeUnfinished(directoryOf(stateDirectory))
+
 /** Files in `logins` below the refresher's state directory, each for this user only. */
 export function openLoginFiles(stateDirectory: string): LoginFiles {
-  const directory = join(stateDirectory, 'logins')
+  const directory = directoryOf(stateDirectory)
   const fileOf = (entry: string) => join(directory, `${encodeToken(entry)}.json`)
   return {
     async read(entry) {

@@ -3,9 +3,9 @@
  * reads and writes in /tmp. Whatever step a killed run was at, the note is enough to leave /tmp as it was found.
  */
 import { chmod, lstat, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { z } from '../../../shared/contracts/zod.ts'
-import { writeFileAtomic } from '../../../shared/daemon/atomic-file.ts'
+import { removeUnfinished, writeFileAtomic } from '../../../shared/daemon/atomic-file.ts'
 
 /** condor_vault_storer always uses /tmp, whatever TMPDIR says. */
 export const storerTmp = '/tmp'
@@ -67,7 +67,7 @@ const ownTmp = ({ id }: RunFiles) => join(storerTmp, `vt_${id}`)
 /** Makes the home. A run with names of its own that `keeps` a vault token is staged at once, one without in its turn. */
 export async function makeRun(run: RunFiles, found: Omit<RunNote, 'phase'>, keeps: boolean): Promise<void> {
   await mkdir(run.home, { recursive: true, mode: 0o700 })
-  await mkdir(join(found.kept, '..'), { recursive: true, mode: 0o700 })
+  await mkdir(dirname(found.kept), { recursive: true, mode: 0o700 })
   const begun: RunNote = { ...found, phase: isPrivate(run, found) ? 'running' : 'ready' }
   await write(run, begun)
   if (begun.phase !== 'running' || !keeps) return
@@ -107,6 +107,12 @@ export async function takeBack(run: RunFiles): Promise<void> {
   if (!found) return
   const token = await readOwn(isPrivate(run, found) ? stagedToken(found) : takenOut(run))
   if (token) await writeFileAtomic(found.kept, token)
+}
+
+/** Removes what a killed storer left beside the kept vault token of a run. Only while no other storer runs. */
+export async function removeHalfKept(run: RunFiles): Promise<void> {
+  const found = await readNote(run)
+  if (found) await removeUnfinished(dirname(found.kept))
 }
 
 /** Removes the run's home and its directory in /tmp. */

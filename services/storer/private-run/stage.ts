@@ -15,6 +15,7 @@ import {
   makeRun,
   type RunFiles,
   readNote,
+  removeHalfKept,
   removeRun,
   runFilesOf,
   sweepUnfinished,
@@ -119,6 +120,7 @@ async function recoverRun(run: RunFiles): Promise<void> {
   const bearer = await readFile(run.bearerFile, 'utf8').catch(() => '')
   if (note && namesService(bearer.trim(), note)) await takeBack(run)
   await sweepUnfinished(run)
+  await removeHalfKept(run)
   await removeRun(run)
 }
 

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
-import { spawn } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, it } from 'node:test'
-import { writeFileAtomic } from '../../../shared/daemon/atomic-file.ts'
+import { removeUnfinished, writeFileAtomic } from '../../../shared/daemon/atomic-file.ts'
 
 describe('files written whole', () => {
   let directory = ''
@@ -70,6 +70,19 @@ describe('files written whole', () => {
     await writeFileAtomic(file, 'new')
     assert.equal(await readFile(elsewhere, 'utf8'), 'untouched')
     assert.equal(await readFile(file, 'utf8'), 'new')
+  })
+
+  it('of killed writers are removed half written, also where a writer had our number, and nobody else’s are', async () => {
+    const dead = spawnSync('true').pid
+    const names = [dead, process.pid, process.ppid].map((pid) => `.0123456789abcdef.${pid}.tmp`)
+    for (const name of [...names, '.tmp', `.notes.${dead}.tmp`])
+      await writeFile(join(directory, name), 'half')
+    await Promise.all([writeFileAtomic(file, 'x'.repeat(200_000)), removeUnfinished(directory)])
+    assert.deepEqual(
+      (await readdir(directory)).sort(),
+      [names[2], `.notes.${dead}.tmp`, '.tmp', 'token'].sort(),
+    )
+    await removeUnfinished(join(directory, 'absent'))
   })
 })
 

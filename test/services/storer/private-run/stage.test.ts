@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { spawn } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import {
   chmodSync,
@@ -179,6 +179,18 @@ describe('after a storer daemon was killed', () => {
     assert.equal(readFileSync(kept, 'utf8'), 'hvs.new\n')
     assert.deepEqual(inTmp(id), [])
     assert.deepEqual(readdirSync(runs), [])
+  })
+
+  it('what it was writing beside the kept tokens is removed, and nothing that somebody alive writes there', async (t) => {
+    const { entry, kept, runs, staging } = place(t)
+    keep(kept, 'hvs.old\n')
+    await staging.stage(entry, credd)
+    const dead = spawnSync('true').pid
+    const unfinished = (pid: number) => join(kept, '..', `.0123456789abcdef.${pid}.tmp`)
+    for (const pid of [dead, process.ppid]) writeFileSync(unfinished(pid), 'hvs.half')
+    await openStaging(runs).recover()
+    assert.deepEqual([existsSync(unfinished(dead)), existsSync(unfinished(process.ppid))], [false, true])
+    assert.equal(readFileSync(kept, 'utf8'), 'hvs.old\n')
   })
 
   it('nothing happens where nothing was left, and a run that left no note is cleaned all the same', async (t) => {
