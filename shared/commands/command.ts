@@ -132,10 +132,15 @@ async function untilEnded(
   return result === 'timeout' ? { kind: result, ...output } : { kind: result, signal: 'SIGTERM', ...output }
 }
 
+/** An event loop that stood still past a deadline first hears what has ended by itself meanwhile (milliseconds). */
+const hearingMs = 100
+
 /** `called` is fulfilled when the command has to end before it does by itself. */
 function watchForEarlyEnd(timeoutMs: number, signal: AbortSignal | undefined) {
   const { promise, resolve } = Promise.withResolvers<'timeout' | 'killed'>()
-  const deadline = setTimeout(resolve, timeoutMs, 'timeout')
+  let deadline = setTimeout(() => {
+    deadline = setTimeout(resolve, hearingMs, 'timeout')
+  }, timeoutMs)
   const abort = () => resolve('killed')
   // It may have come while the pipes were made.
   if (signal?.aborted) abort()

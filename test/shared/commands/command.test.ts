@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
-import { execFileSync } from 'node:child_process'
+import childProcess, { execFileSync } from 'node:child_process'
+import { existsSync } from 'node:fs'
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
+import { syncBuiltinESMExports } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, it } from 'node:test'
@@ -238,6 +240,23 @@ describe('stopping a command', () => {
     assert.equal(outcome.kind, 'timeout')
     assert.equal(await readFile(`${file}.tidied`, 'utf8'), 'tidied\n')
     for (const pid of await pids()) await isGone(pid, 30_000)
+  })
+
+  it('has ended in time where we stood still past its deadline, and hear of its end later', async (t) => {
+    const ended = join(directory, 'ended')
+    const standStill = () => {
+      while (!existsSync(ended)) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 20)
+    }
+    const { spawn } = childProcess
+    t.mock.method(childProcess, 'spawn', (...args: Parameters<typeof spawn>) => {
+      if (args[0] === 'sh') queueMicrotask(standStill)
+      return spawn(...args)
+    })
+    syncBuiltinESMExports()
+    const outcome = await shell(`echo done; : >${ended}`, { timeoutMs: 1 })
+    t.mock.restoreAll()
+    syncBuiltinESMExports()
+    assert.deepEqual(outcome, { kind: 'exited', exitCode: 0, stdout: 'done\n', stderr: '' })
   })
 
   it('ends it when the daemon stops, and does not call that a timeout', async () => {
