@@ -214,7 +214,10 @@ export async function ensureStream(bus: Bus, plan: StreamPlan): Promise<Differen
   return []
 }
 
-/** Adds or updates a durable pull consumer that delivers for ever: attempts are counted by the handlers. Waits for the stream until `signal`. */
+/**
+ * Adds or updates a durable pull consumer that delivers for ever: attempts are counted by the handlers. Waits for the stream
+ * until `signal`.
+ */
 export async function ensureConsumer(
   bus: Bus,
   stream: StreamName,
@@ -230,14 +233,22 @@ export async function ensureConsumer(
     max_ack_pending: maxAckPending,
     ...(filter ? { filter_subject: filter } : {}),
   }
-  const { consumers } = bus.jsm
+  const { consumers, streams } = bus.jsm
   const make = () =>
     consumers.add(stream, config).catch((error) => {
       // nats-server from 2.10 on does not make one anew that is there with other settings.
       if (!isConsumerThere(error)) throw error
       return consumers.update(stream, name, config)
     })
-  await untilThere(make, signal)
+  const makeInStep = async () => {
+    const made = await make()
+    const { state } = await streams.info(stream)
+    // Power was cut, or the disk is damaged: the stream has lost its end. What comes in its place would not be delivered.
+    if (made.delivered.stream_seq <= state.last_seq) return made
+    await consumers.delete(stream, name)
+    return make()
+  }
+  await untilThere(makeInStep, signal)
 }
 
 /** What `look` finds, or undefined where that stream or consumer does not exist; throws what else is wrong. */

@@ -41,16 +41,24 @@ export function startPulling(options: PullOptions): Pulling {
 }
 
 async function pullForEver(options: PullOptions, seen: { lastPull: number | null }): Promise<void> {
-  const { consumer, name, room, accept, bus, log, stop } = options
+  const { consumer, name, ensure, room, accept, bus, log, stop } = options
   let pull: ConsumerMessages | undefined
+  let wasAway = false
   const stopPull = () => pull?.stop()
   stop.addEventListener('abort', stopPull, { once: true })
   // A pull request dies with the server: ask again at once instead of waiting for it to expire.
-  using _reconnects = onStatus(bus.nc, { reconnect: stopPull })
+  using _reconnects = onStatus(bus.nc, {
+    reconnect() {
+      wasAway = true
+      stopPull()
+    },
+  })
   while (!stop.aborted) {
     const free = await room()
     if (stop.aborted) return
     try {
+      if (wasAway) await ensure()
+      wasAway = false
       pull = await consumer.fetch({ max_messages: free, ...pullTimes })
       if (stop.aborted) pull.stop()
       for await (const message of pull) {

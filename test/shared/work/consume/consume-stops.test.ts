@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
-import { rm } from 'node:fs/promises'
+import { readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -200,6 +200,32 @@ describe('stops, crashes and what comes back', () => {
     await queue.put(run, 'after')
     await handled.reached(1)
     await queue.settled()
+  })
+
+  it('takes new work after a power cut, where the consumer is further than its stream', async () => {
+    await using queue = await openRefreshQueue(quick)
+    const handled = collect<string>()
+    await queue.consume({
+      async handle({ body }) {
+        handled.add(body.experiment)
+        return []
+      },
+    })
+    for (const name of names) await queue.put(run, name)
+    await handled.reached(names.length)
+    await queue.settled()
+    const { store } = natsFiles(queue.nats.stateRoot)
+    const stream = join(store, 'jetstream', daemonsAccount, 'streams', streams.refresh)
+    // The server writes down what a consumer has got a moment later.
+    const acked = async () => (await readFile(join(stream, 'obs', consumers.refresher, 'o.dat')))[2]
+    await eventually(async () => (await acked()) === names.length, 'what was acked is on the disk')
+        process.kill(queue.nats.pid(), 'SIGSTOP')
+    await rm(join(stream, 'msgs'), { recursive: true })
+    await queue.crash()
+    await queue.put(run, 'after')
+    await handled.reached(names.length + 1)
+    await queue.settled()
+    assert.deepEqual(handled.items, [...names, 'after'])
   })
 })
 
