@@ -1,6 +1,7 @@
 /** One configuration file, read, checked and resolved into a frozen {@link Site}; all that is wrong with it is said at once. */
 import { createHash } from 'node:crypto'
 import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs'
+import { withoutSecrets } from '../contracts/one-sentence.ts'
 import { checkAcross } from './checks/cross-checks.ts'
 import { type Environment, environment } from './environment.ts'
 import { checkFile } from './read/check-file.ts'
@@ -100,7 +101,9 @@ const unreadable: Record<string, string> = {
 export function loadSiteFrom(file: string, bytes: Buffer, variables: Environment = environment): LoadedSite {
   const problems: Problem[] = []
   const note = (findings: readonly Finding[]) => {
-    for (const finding of findings) problems.push({ file, ...finding })
+    // What was pasted in a wrong place is quoted, and may be a token.
+    for (const { message, path, ...finding } of findings)
+      problems.push({ file, ...finding, path: withoutSecrets(path), message: withoutSecrets(message) })
   }
   const { document, lines, findings } = readDocument(bytes)
   note(findings)

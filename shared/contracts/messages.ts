@@ -46,6 +46,9 @@ const ofEntry = {
   role: z.string(),
 }
 
+/** A plan for a million nodes has fewer parts. */
+const mostParts = 1_000
+
 /**
  * `run.started`: the plan of a run. Everything else follows from it, so it is all that has to be published to start one. A plan
  * that is too long for one message comes in several, each with some of its entries.
@@ -67,7 +70,7 @@ export const runStarted = z.object({
   part: z
     .object({
       number: z.int().min(1),
-      of: z.int().min(2),
+      of: z.int().min(2).max(mostParts),
       plan: z.string().describe('SHA-256 of the names of all its entries: the same for the same plan.'),
     })
     .describe('Which part of the plan this is; absent where it is all of it.')

@@ -537,4 +537,5 @@ export const reasons = {
 export type ReasonCode = keyof typeof reasons
 
 /** The reason of a code that may be a newer daemon’s; undefined where it is not known here. */
-export const reasonOf = (code: string): Reason | undefined => reasons[code as ReasonCode]
+export const reasonOf = (code: string): Reason | undefined =>
+  Object.hasOwn(reasons, code) ? reasons[code as ReasonCode] : undefined

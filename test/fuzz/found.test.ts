@@ -3,15 +3,26 @@ import assert from 'node:assert/strict'
 import { it } from 'node:test'
 import { readSeen } from '../../services/distributor/removal/remove-files.ts'
 import { parseResults } from '../../services/distributor/transport/place.ts'
+import { resultOf } from '../../services/distributor/transport/rsync-outcome.ts'
+import { noticeOfUndelivered } from '../../services/notifier/news/undelivered.ts'
 import { bearerExpiry } from '../../services/refresher/credentials/bearer-token.ts'
+import { judgeIssuer } from '../../services/refresher/issuer/issuer-failure.ts'
 import { judgeToken } from '../../services/refresher/issuer/token-from-issuer.ts'
 import { creddReason } from '../../services/storer/condor/credd-texts.ts'
 import { readStored } from '../../services/storer/condor/verify.ts'
+import { loadSiteFrom } from '../../shared/config/load.ts'
+import { ConfigError } from '../../shared/config/read/problem.ts'
+import { runStarted } from '../../shared/contracts/messages.ts'
+import { reasonOf } from '../../shared/contracts/reasons.ts'
 import { serverOption } from '../../shared/vault/server.ts'
 import { reasonOfVault } from '../../shared/vault/texts.ts'
+import { at, ofRun } from '../services/build.ts'
 import { exited } from '../services/outcome.ts'
 import { makeEntry } from '../support/entry.ts'
 import { inTime } from './in-time.ts'
+
+/** What is done in milliseconds is given this long on a machine that has much else to do; it took minutes before. */
+const mostMs = 20_000
 
 it('a credd that stored after all dates says nothing of an end', () => {
   assert.deepEqual(readStored(exited(0, '', `Topdune_productionTime = ${'9'.repeat(40)}\n`)), {})
@@ -70,13 +81,66 @@ it('an issuer that puts a secret where the type is has none of it told', () => {
 
 it('blanks and beginnings without end are read in no time', () => {
   const url = 'https://v:8200/v1/secret/oauth/creds/dune/d:p'
-  const list = `Read token from ${url} failed: HTTPError: Internal Server Error: 1 error occurred:${' '.repeat(64_000)}x`
+  const list = `Read token from ${url} failed: HTTPError: Internal Server Error: 1 error occurred:${' '.repeat(200_000)}x`
   assert.equal(
-    inTime(5_000, () => reasonOfVault(exited(1, list))),
+    inTime(mostMs, () => reasonOfVault(exited(1, list))),
     'vault-unreachable',
   )
   assert.equal(
-    inTime(5_000, () => creddReason('authentication with '.repeat(60_000))),
+    inTime(mostMs, () => creddReason('authentication with '.repeat(60_000))),
     undefined,
+  )
+})
+
+it('what every object has is no error of an issuer, no reason and no channel', async () => {
+  for (const error of ['constructor', 'toString', '__proto__']) {
+    assert.equal(judgeIssuer({ error, status: 400 }, {}).code, 'issuer-misconfigured')
+    assert.equal(reasonOf(error), undefined)
+    const letter = {
+      schema: '1.0',
+      at: at(1),
+      reason: 'x',
+      subject: `notify.${error}.x`,
+      sequence: 1,
+      body: '{}',
+    }
+    assert.match(noticeOfUndelivered(letter)?.title ?? '', new RegExp(`^a message by ${error} could not`))
+  }
+})
+
+it('a plan in more parts than a million nodes need is none', () => {
+  const started = {
+    ...ofRun(),
+    deadline: at(5),
+    configHash: '0',
+    trigger: 'request',
+    mode: { push: true, notify: true },
+  }
+  const inParts = (of: number) => ({ ...started, entries: [], part: { number: 1, of, plan: '0' } })
+  assert.ok(runStarted.safeParse(inParts(3)).success)
+  assert.ok(!runStarted.safeParse(inParts(100_000_000)).success)
+})
+
+it('a token in a wrong place of the configuration is not told', () => {
+  const token = ['hvs', 'a'.repeat(24)].join('.')
+  for (const text of [
+    `${token}: x`,
+    `vaultServer: ${token} x`,
+    `experiments: {dune: {emails: ["${token}"]}}`,
+  ])
+    assert.throws(
+      () => loadSiteFrom('x.yml', Buffer.from(text)),
+      (error) =>
+        error instanceof ConfigError && !JSON.stringify([error.problems, error.message]).includes(token),
+      text,
+    )
+})
+
+it('a program that names files without end is read in no time', () => {
+  const said = `rsync: ${'x mkstemp "" '.repeat(120_000)}`
+  const [file] = [{ path: '/tmp/vt_u1', mode: '400', content: 'x' }] as const
+  assert.match(
+    inTime(mostMs, () => resultOf(file, 1, undefined, said)),
+    /^other /,
   )
 })

@@ -81,7 +81,7 @@ export function resultOfBroken(...[file, uid, seen, complaint]: Parameters<typeo
 }
 
 function reasonOf(complaint: string): string {
-  if (/ (mkstemp|change_dir\S*) "[^"]*".*Permission denied|Read-only file system/.test(complaint))
+  if (/ (mkstemp|change_dir\S*) "[^"]*".{0,200}Permission denied|Read-only file system/.test(complaint))
     return `unwritable ${lastLine(complaint)}`
   if (/ (mkdir|change_dir\S*) "/.test(complaint)) return 'no-directory'
   if (/No space left|quota exceeded/i.test(complaint)) return 'disk-full'

@@ -54,7 +54,7 @@ function stakeholders(site: Site, news: readonly News[]): Addressee[] {
   }
   for (const one of theirs)
     for (const { emails, experiment } of entriesOf(site, one)) {
-      if (site.experimentSlack[experiment]) tell('slack', experimentHook(experiment), one)
+      if (Object.hasOwn(site.experimentSlack, experiment)) tell('slack', experimentHook(experiment), one)
       for (const to of emails) if (!site.notifications.adminEmail.includes(to)) tell('email', to, one)
     }
   return [...byAddressee.values()].map((one) => ({ ...one, news: [...one.news] }))

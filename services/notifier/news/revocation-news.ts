@@ -33,7 +33,7 @@ function noticesToStakeholders(run: string, service: string, reason: string, sit
   const entries = site.entries.filter((one) => one.service === service && !one.disableNotifications)
   const mails = entries.flatMap(({ emails }) => emails)
   const people = mails.filter((to) => !site.notifications.adminEmail.includes(to))
-  const hooks = entries.filter(({ experiment }) => site.experimentSlack[experiment])
+  const hooks = entries.filter(({ experiment }) => Object.hasOwn(site.experimentSlack, experiment))
   const channels = [
     ...people.map((to) => ({ channel: 'email', to }) as const),
     ...hooks.map(({ experiment }) => ({ channel: 'slack', to: experimentHook(experiment) }) as const),

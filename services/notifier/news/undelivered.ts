@@ -36,7 +36,11 @@ export function noticeOfUndelivered(letter: DeadLetter): Notice | undefined {
   }
 }
 
-const channelName = (channel: string) => ({ email: 'mail', slack: 'Slack' })[channel] ?? cleanLine(channel)
+const channelNames = new Map([
+  ['email', 'mail'],
+  ['slack', 'Slack'],
+])
+const channelName = (channel: string) => channelNames.get(channel) ?? cleanLine(channel)
 
 /** ` to people@lab.example` or ` to experiment:dune`. A message never has the URL of a hook, and whatever else has is no message. */
 function toWhom(body: string): string {

@@ -41,6 +41,8 @@ export async function send(
 }
 
 function encodingFor({ headers }: FastifyRequest): 'br' | 'gzip' | undefined {
-  const accepted = String(headers['accept-encoding'] ?? '').split(/\s*,\s*/)
+  const accepted = String(headers['accept-encoding'] ?? '')
+    .split(',')
+    .map((name) => name.trim())
   return (['br', 'gzip'] as const).find((name) => accepted.includes(name))
 }

@@ -92,6 +92,10 @@ const refusals: Readonly<Record<string, ReasonCode>> = {
   slow_down: 'issuer-rate-limited',
 }
 
+/** Not what every object has, such as a `constructor`. */
+const refusalOf = (error: string): ReasonCode =>
+  (Object.hasOwn(refusals, error) && refusals[error]) || 'issuer-misconfigured'
+
 /** What an invalid grant is: a person's login, a token that is not to be traded, or nothing that such a client may have. */
 const invalidGrants: Readonly<Record<OidcSource['grant'], ReasonCode>> = {
   refresh_token: 'authentication-needed',
@@ -100,8 +104,7 @@ const invalidGrants: Readonly<Record<OidcSource['grant'], ReasonCode>> = {
 }
 
 function judgeRefusal({ error, error_description }: OAuthError, grant: AskedIssuer['grant']): IssuerVerdict {
-  const code =
-    error === 'invalid_grant' && grant ? invalidGrants[grant] : (refusals[error] ?? 'issuer-misconfigured')
+  const code = error === 'invalid_grant' && grant ? invalidGrants[grant] : refusalOf(error)
   const said = quoteIssuer(error_description)
   const why = `it says ${cleanLine(error, 60)}${said && ` (${said})`}`
   return { code, why, isRefusal: code !== 'issuer-unreachable' }

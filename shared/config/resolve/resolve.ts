@@ -115,7 +115,7 @@ function resolveSource(reader: EntryReader): Pick<Entry, 'tokenGetter' | 'oidc'>
     return { tokenGetter }
   }
   const known = Object.keys(file.issuers)
-  const issuer = file.issuers[oidc.issuer]
+  const issuer = known.includes(oidc.issuer) ? file.issuers[oidc.issuer] : undefined
   if (!issuer)
     reader.refuse(
       [...at, 'issuer'],
