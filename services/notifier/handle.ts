@@ -23,6 +23,7 @@ import { encodeToken, type TokenFact, tokenSubject } from '../../shared/contract
 import type { z } from '../../shared/contracts/zod.ts'
 import { currentSpanRef } from '../../shared/telemetry/traces/run-span.ts'
 import type { Received } from '../../shared/work/consume/handle-message.ts'
+import { forgetEntries } from './failures/failure-store.ts'
 import {
   applyEvent,
   hasEnded,
@@ -106,6 +107,7 @@ async function noteStart(
 ): Promise<readonly Outgoing[]> {
   // A run's trace begins at its `run.started`, which is being handled.
   const run = await ledger.addRun({ ...runOf(body), ...currentSpanRef() }, rowsOf(body))
+  if (body.revocation) await forgetEntries(failures, run.entries)
   return [
     ...(await announceConfigProblems(body, site(), failures)),
     ...announceRevocation(body, site()),
@@ -177,12 +179,15 @@ async function noteEnd(
   { run: id, at, totals }: RunFinished,
   deps: NotifierDeps,
 ): Promise<readonly Outgoing[]> {
-  const { ledger, news } = deps
+  const { ledger, news, failures } = deps
   const run = await ledger.readRun(id)
   if (!run) return []
   await ledger.endRun(id, at, totals)
-  // It has messages of its own, and nothing of it is counted.
-  if (run.revocation) return []
+  // It has messages of its own, and nothing of it is counted, nor what ended with failures while it was under way.
+  if (run.revocation) {
+    await forgetEntries(failures, run.entries)
+    return []
+  }
   const rows = await ledger.readRows(run)
   await keepNews({ run, rows, by: id, isWhole: true }, deps)
   const completion = completionOf(run, rows, at)

@@ -1,10 +1,18 @@
 /** Keeps the counts of consecutive failures in the bucket `failures`, of targets and of causes, each changed by compare-and-set. */
 import type { KV } from '@nats-io/kv'
 import { attempt, changeValue } from '../../../shared/bus/compare-and-set.ts'
+import { inParallel } from '../../../shared/bus/in-parallel.ts'
 import { readBucket } from '../../../shared/bus/read-bucket.ts'
 import { type Found, foundIn, isKey, readValue, valueIn } from '../../../shared/bus/read-value.ts'
-import { causeKeys, failureKey, isFailureKey, warningKeys } from '../../../shared/contracts/subjects.ts'
+import {
+  causeKeys,
+  encodeToken,
+  failureKey,
+  isFailureKey,
+  warningKeys,
+} from '../../../shared/contracts/subjects.ts'
 import { beforeAllRuns } from '../ledger/ledger.ts'
+import { withoutThings } from './affected.ts'
 import {
   broughtBy,
   type CauseCount,
@@ -80,6 +88,20 @@ export async function readFailures(failures: KV, filter?: string): Promise<Kept>
     else if (isFailureKey(key)) put(kept.counts, key, valueIn(found, failureCount))
   }
   return kept
+}
+
+/** What is revoked fails no more, for whatever it did; that it is revoked is told by itself. */
+export async function forgetEntries(failures: KV, entries: readonly string[]): Promise<void> {
+  const names = new Set(entries)
+  const keys = new Set(entries.map(encodeToken))
+  const { counts, causes } = await readFailures(failures)
+  const own = [...counts.keys()].filter((key) => keys.has(key.split('.')[0] ?? ''))
+  await inParallel(own, (key) => failures.purge(key))
+  const without = (count: CauseCount | undefined) =>
+    count && { ...count, affected: withoutThings(count.affected, ({ entry }) => names.has(entry)) }
+  await inParallel([...causes.keys()], (key) =>
+    changeValue(failures, causeKeys.key(key), causeCount, without),
+  )
 }
 
 /** A count of the predecessor: setup errors are of an entry (`refresh`), push errors of a node. */

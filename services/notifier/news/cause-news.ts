@@ -5,10 +5,10 @@ import type { Entry, Site } from '../../../shared/config/site.ts'
 import { cleanLine } from '../../../shared/contracts/one-sentence.ts'
 import { causeKeys, encodeToken } from '../../../shared/contracts/subjects.ts'
 import { isMuted } from '../digest/addressees.ts'
-import { type Affected, affectedOf, withoutThings } from '../failures/affected.ts'
+import { type Affected, affectedOf, joinAffected, withoutThings } from '../failures/affected.ts'
 import type { Cause } from '../failures/cause.ts'
 import type { CauseCount, FailureCount } from '../failures/consecutive-failures.ts'
-import { type Counted, countOnce, failingKey, readFailures } from '../failures/failure-store.ts'
+import { type Counted, countOnce, failingKey, readCount, readFailures } from '../failures/failure-store.ts'
 import type { LedgerRow } from '../ledger/ledger.ts'
 import { type CountDeps, isCounted, type Occasion, ofRun } from '../ledger/occasion.ts'
 import type { News } from './news.ts'
@@ -51,10 +51,12 @@ async function countCause(
   group: readonly CauseMember[],
   causes: ReadonlyMap<string, CauseCount>,
   occasion: CauseOccasion,
-  { site, failures }: CountDeps,
+  deps: CountDeps,
 ): Promise<News | undefined> {
+  const { site, failures } = deps
   const [{ cause, isUrgent }] = group as [CauseMember]
-  const affected = affectedBy(group, occasion, site)
+  const untried = await failingUntried(causes.get(cause.key), cause.key, occasion, deps)
+  const affected = joinAffected(affectedBy(group, occasion, site), affectedOf(untried, []))
   const { count, isTold } = await countOnce(failures, causeKeys.key(cause.key), {
     ...{ run: occasion.run.run, by: occasion.by, at: firstOf(group) },
     failed: {
@@ -71,6 +73,29 @@ async function countCause(
   return count && isTold
     ? { ...newsOf(group, affected, occasion), since: count.since, runs: count.runs }
     : undefined
+}
+
+/** What failed by the cause before, and has not been tried in this run: a run of some services leaves the others as they were. */
+async function failingUntried(
+  before: CauseCount | undefined,
+  cause: string,
+  occasion: CauseOccasion,
+  { site, failures }: CountDeps,
+): Promise<Affected['things']> {
+  const isThere = thereOn(occasion, site)
+  const rowOf = new Map(occasion.rows.map((row) => [row.entry, row]))
+  const isTried = ({ entry, where, name }: Affected['things'][number]) => {
+    const row = rowOf.get(entry)
+    const ends = where === 'refresh' ? row && [row.refresh] : row?.targets.filter((one) => one.name === name)
+    return ends?.some(({ state }) => state === 'done' || state === 'failed') ?? false
+  }
+  const untried = (before?.runs ?? 0) > 0 ? before?.affected.things.filter((one) => !isTried(one)) : []
+  const counted = await inParallel(untried ?? [], async (thing) => {
+    const key = failingKey({ ...thing, kind: thing.where })
+    const { value } = isThere(key) ? await readCount(failures, key) : {}
+    return value && value.runs > 0 && value.cause === cause ? thing : undefined
+  })
+  return counted.filter((thing) => thing !== undefined)
 }
 
 /** People have heard that it failed, for another cause, or from a notifier that knew none. */

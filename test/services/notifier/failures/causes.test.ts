@@ -310,6 +310,30 @@ describe('a cause', () => {
       nova: own('nova', '2 runs'),
     })
   })
+  it('of which a run of some services tried only some is told with what fails by it still', async () => {
+    await hear(vaultDown)
+    const { nova = {} } = vaultDown
+    const { admin } = await hear({ nova })
+    assert.deepEqual(admin, ['Vault at vault.lab.example: 3 services without new tokens (2 runs)'])
+    assert.deepEqual(await hear({ nova: { n1: 'ok', n2: 'ok' } }), {})
+    assert.deepEqual(await hear(good), {
+      admin: ['Vault at vault.lab.example: tokens of 3 services are renewed again (2 runs)'],
+    })
+  })
+  it('is over without what was revoked meanwhile, which is told by itself', async () => {
+    await hear(vaultDown)
+    const run = newRun()
+    const entries = [{ ...of(run, wholeEntry('nova')), nodes: ['n1', 'n2'], credds: [] }]
+    await handle('run.started', {
+      ...{ schema: '1.0', run, at: now(), deadline: now(5), configHash: 'x', trigger: 'request', mode: full },
+      ...{ revocation: { reason: 'a test' }, entries },
+    })
+    const { nova: _, ...others } = good
+    assert.deepEqual(await hear(others), {
+      admin: ['Vault at vault.lab.example: tokens of 2 services are renewed again (1 run)'],
+    })
+    assert.deepEqual(await hear(good), {}, 'and nothing of it when it is restored')
+  })
   it('that gave way to another is not told as over; the end of that one is, once', async () => {
     site = siteWith(2)
     for (let runs = 0; runs < 2; runs += 1) await hear({ dune: { n1: 'node-unreachable', n2: 'ok' } })
