@@ -98,10 +98,12 @@ async function countFailed(
   }
   const result = { run: run.run, at, by, isMuted: muted || !isTheirs, failed }
   const counted = await countOnce(failures, failingKey(thing), result, known)
-  const { since, runs } = counted.count ?? {}
+  const { since, runs, lastRun = run.run } = counted.count ?? {}
+  // How it stands has been counted by a newer run, which ended earlier.
+  const isOutdated = lastRun > run.run
   return {
     ...(counted.isTold && isTheirs && { news: { ...piece, since, runs } }),
-    ...(!isConsequence && !muted && { member: { ...member, counted } }),
+    ...(!isConsequence && !muted && !isOutdated && { member: { ...member, counted } }),
   }
 }
 

@@ -320,6 +320,24 @@ describe('a cause', () => {
       admin: ['Vault at vault.lab.example: tokens of 3 services are renewed again (2 runs)'],
     })
   })
+  it('of which an older run tells more, when it ends after a newer one, is over for all', async () => {
+    const older = await start(vaultDown)
+    const { dune = {}, mu2e = {} } = vaultDown
+    await hear({ dune })
+    for (const ends of [{ dune }, { mu2e }]) await tellAll(older, ends)
+    await finish(older)
+    assert.deepEqual(await mailed(), {})
+    assert.deepEqual(await hear(good), {
+      admin: ['Vault at vault.lab.example: tokens of 2 services are renewed again (1 run)'],
+    })
+  })
+  it('that an older run brings of what a newer one has tried is not told', async () => {
+    const older = await start(good)
+    await hear({ dune: { n1: 'ok', n2: 'disk-full' } })
+    await tellAll(older, { dune: { n1: 'node-unreachable', n2: 'node-unreachable' } })
+    await finish(older)
+    assert.deepEqual((await mailed()).admin, ['dune_pro: token not on n1 (1 run)'])
+  })
   it('is over without what was revoked meanwhile, which is told by itself', async () => {
     await hear(vaultDown)
     const run = newRun()
