@@ -102,7 +102,7 @@ export const countResult = (before: FailureCount | undefined, result: Result): F
 function countFailure(before: FailureCount | undefined, result: Result, failed: Failed): FailureCount {
   const { run, at, by, isMuted = false } = result
   const { consecutive, isUrgent = false, cause, as } = failed
-  if (before && run <= before.lastRun) return joinLate(before, as)
+  if (before && run <= before.lastRun) return joinLate(before, run, failed)
   const inRow = inRowBefore(before, failed)
   const count = (inRow?.count ?? 0) + 1
   const isReached = count >= consecutive
@@ -127,9 +127,14 @@ function countFailure(before: FailureCount | undefined, result: Result, failed: 
   }
 }
 
-/** A run counts once; what fails by the same cause later in it, or in an older run that ends later, hangs on that cause too. */
-function joinLate(before: FailureCount, as: FailedAs | undefined): FailureCount {
-  if (!as || !before.affected || before.runs === 0) return before
+/**
+ * A run counts once; what fails by the same cause later in it, or in an older run that ends later, hangs on that cause too.
+ * What failed with its refresh and then, when that worked, by itself hangs on the cause of that.
+ */
+function joinLate(before: FailureCount, run: string, { as, cause }: Failed): FailureCount {
+  if (before.runs === 0) return before
+  if (cause && run === before.lastRun && cause !== before.cause) return { ...before, cause }
+  if (!as || !before.affected) return before
   const joined = joinAffected(before.affected, as.affected)
   return joined.total === before.affected.total ? before : { ...before, affected: joined }
 }

@@ -331,6 +331,21 @@ describe('a cause', () => {
       admin: ['Vault at vault.lab.example: tokens of 2 services are renewed again (1 run)'],
     })
   })
+  it('by which something fails late, which failed with its refresh before, is over when that works', async () => {
+    const { dune = {} } = vaultDown
+    await hear({ dune: { n1: 'ok', n2: 'ok' } })
+    const run = await start({ dune })
+    await tellAll(run, { dune })
+    await finish(run)
+    await mailed()
+    await tellAll(run, { dune: { n1: 'disk-full' } })
+    assert.ok((await mailed()).admin?.includes('dune_pro: token not on n1 (1 run)'))
+    await tell(run, 'dune', 'n2', 'ok')
+    assert.equal((await mailed()).admin, undefined, 'it fails still')
+    assert.deepEqual((await hear({ dune: { n1: 'ok', n2: 'ok' } })).admin, [
+      'dune_pro: token on n1 again (1 run)',
+    ])
+  })
   it('that an older run brings of what a newer one has tried is not told', async () => {
     const older = await start(good)
     await hear({ dune: { n1: 'ok', n2: 'disk-full' } })
