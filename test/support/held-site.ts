@@ -3,9 +3,8 @@ import assert from 'node:assert/strict'
 import { after, afterEach, before, beforeEach } from 'node:test'
 import { writeFaults } from '../../sandbox/faults.ts'
 import { hold, release, waitHeld } from '../../sandbox/hold.ts'
-import type { SiteOptions } from '../../sandbox/site.ts'
 import { findLeaks } from './canary.ts'
-import { type Heard, makeDirectory, type Pipeline, startPipeline } from './pipeline.ts'
+import { type Heard, makeDirectory, type Pipeline, type PipelineOptions, startPipeline } from './pipeline.ts'
 import {
   assertNoMisuse,
   assertNothingLeft,
@@ -34,7 +33,7 @@ export interface HeldSite {
 }
 
 /** Registers the hooks of the suite it is called in. At the suite's end nothing may be left, and no secret have leaked. */
-export function useHeldSite(options: Omit<SiteOptions, 'dir'>): HeldSite {
+export function useHeldSite(options: Omit<PipelineOptions, 'dir'>): HeldSite {
   const stack = new AsyncDisposableStack()
   const held = new Set<string>()
   let running: { pipe: Pipeline; dir: string } | undefined

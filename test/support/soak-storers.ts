@@ -93,7 +93,7 @@ function mostTogether(dir: string): number {
 }
 
 /** A storer like the supervisor's, with a state directory of its own and the same key on the bus. */
-function startReplica({ site, supervisor }: Pipeline, directory: string, number: number): KeptChild {
+export function startReplica({ site, supervisor }: Pipeline, directory: string, number: number): KeptChild {
   const state = join(directory, `replica-${number}`)
   mkdirSync(stateDirectory(state, 'storer'), { recursive: true, mode: 0o700 })
   copyFileSync(seedFile(site.layout.state, 'storer'), seedFile(state, 'storer'))

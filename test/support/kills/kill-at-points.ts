@@ -21,7 +21,7 @@ export interface KillOptions {
 }
 
 /** So often each daemon dies in a run. */
-const lives = 2
+const lives = Number(process.env.LIVES ?? 2)
 
 type Pools = Readonly<Record<Daemon, Pool>>
 
@@ -33,7 +33,9 @@ export async function killAtPoints({ kills, seed, say }: KillOptions): Promise<v
   {
     await using at = await startKillSite(directory.path, { entries })
     learn(at, pools, true)
-    const usual = { failing: await playRound(at, { isFailing: true }), good: await playRound(at, {}) }
+    const failing = await playRound(at, { isFailing: true })
+    learn(at, pools, false)
+    const usual = { failing, good: await playRound(at, {}) }
     learn(at, pools, false)
     for (let round = 1, done = 0; done < kills; round++) {
       const ends = daemons.map((name) => [name, pools[name].next(lives)] as const)
@@ -44,7 +46,9 @@ export async function killAtPoints({ kills, seed, say }: KillOptions): Promise<v
       })
       learn(at, pools, true)
       const left = daemons.map((name) => `${pools[name].left()} of ${pools[name].size} of the ${name}`)
-      say(`${done} kills in ${round} runs; never chosen were ${left.join(', ')}`)
+      say(
+        `${Math.round(performance.now() / 1000)} s: ${done} kills in ${round} runs; never chosen were ${left.join(', ')}`,
+      )
     }
   }
   const site = join(directory.path, 'site')

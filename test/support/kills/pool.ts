@@ -46,6 +46,7 @@ export class Pool {
     const [point, one] = rare[Math.floor(this.#random() * rare.length)] as [string, Known]
     one.chosen += 1
     // Later lives have less before them.
-    return { point, time: isReady ? 1 + Math.floor(this.#random() * Math.min(one.times, 20)) : 1 }
+    const last = isReady ? Math.min(one.times, 20) : 1
+    return { point, time: 1 + Math.floor(this.#random() ** 2 * last) }
   }
 }
