@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import type { KV } from '@nats-io/kv'
+import { errors } from '@nats-io/nats-core'
 import fc from 'fast-check'
 import { ClaimLost, failure } from '../../../shared/contracts/errors.ts'
 import { decideClaim, takeClaim } from '../../../shared/work/claim.ts'
 import type { TargetRecord } from '../../../shared/work/target-record.ts'
+import { fakeKv } from '../../services/fake-kv.ts'
 import { makeRuns } from '../../support/entry.ts'
 import { openRefreshQueue } from '../../support/refresh-queue.ts'
 
@@ -114,8 +117,9 @@ describe('claims on a real bus', () => {
     const first = await takeClaim(targets, key, subject)
     const second = await takeClaim(targets, key, { ...subject, run: newer })
     assert.ok(first.kind === 'taken' && second.kind === 'taken')
-    await assert.rejects(first.claim.check(), ClaimLost)
-    await assert.rejects(first.claim.change({ reported: true }), ClaimLost)
+    const isLost = (error: unknown) => error instanceof ClaimLost && error.message.includes(key)
+    await assert.rejects(first.claim.check(), isLost)
+    await assert.rejects(first.claim.change({ reported: true }), isLost)
     await second.claim.check()
     assert.equal((await targets.get(key))?.json<TargetRecord>().run, newer)
     assert.deepEqual(await takeClaim(targets, key, subject), { kind: 'superseded', by: newer })
@@ -147,6 +151,17 @@ describe('claims on a real bus', () => {
     )
   })
 
+  it('are lost where somebody has deleted the record, and write none anew', async () => {
+    await using queue = await openRefreshQueue()
+    const { targets } = queue
+    const claimed = await takeClaim(targets, key, subject)
+    assert.ok(claimed.kind === 'taken')
+    await targets.delete(key)
+    await assert.rejects(claimed.claim.check(), ClaimLost)
+    await assert.rejects(claimed.claim.change({ reported: true }), ClaimLost)
+    assert.equal((await targets.get(key))?.operation, 'DEL')
+  })
+
   it('survive an answer that was lost: the change was stored, and is made again', async () => {
     await using queue = await openRefreshQueue()
     const { targets } = queue
@@ -158,5 +173,38 @@ describe('claims on a real bus', () => {
     await claimed.claim.change({ ended: done(run) })
     await claimed.claim.change({ reported: true })
     assert.equal((await targets.get(key))?.json<TargetRecord>().reported, true)
+  })
+})
+
+describe('a claim', () => {
+  const key = 'refresh.dune.production'
+  const subject = { run, entry: 'dune_production' }
+
+  it('is one attempt though its answer was lost, and takes one look where it was not', async () => {
+    const bucket = fakeKv()
+    let looks = 0
+    let lost = 1
+    const kv = {
+      ...bucket.kv,
+      get: (name: string) => {
+        looks++
+        return bucket.kv.get(name)
+      },
+      async create(name: string, value: string) {
+        const revision = await bucket.kv.create(name, value)
+        if (lost-- > 0) throw new errors.TimeoutError()
+        return revision
+      },
+    } as KV
+    const claimed = await takeClaim(kv, key, subject, { pauseMs: 1 })
+    assert.ok(claimed.kind === 'taken')
+    await claimed.claim.change({ reported: true, reportedAt: '2026-01-01T00:00:00.000Z' })
+    const { attempts, reported } = (await bucket.kv.get(key))?.json<TargetRecord>() ?? {}
+    assert.deepEqual([attempts, reported, claimed.claim.record.attempts], [1, true, 1])
+    looks = 0
+    const again = await takeClaim(kv, key, subject)
+    assert.ok(again.kind === 'taken')
+    assert.equal(looks, 1)
+    assert.equal(again.claim.record.reportedAt, '2026-01-01T00:00:00.000Z')
   })
 })
