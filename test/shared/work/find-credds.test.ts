@@ -108,8 +108,72 @@ describe('the credds of an entry', () => {
         ...{ collector: 'collector.lab.example', names: ['good.lab.example'], refused: ['odd name'] },
       })
     assert.equal(words().filter((word) => word === '-schedd').length, 1)
-    assert.equal(lines.filter((line) => 'name' in line && line.name === 'odd name').length, 1)
+    const collector = 'collector.lab.example'
+    assert.deepEqual(
+      lines.map((line) => {
+        const { time: _, pid: __, hostname: ___, ...told } = line as Record<string, unknown>
+        return told
+      }),
+      [
+        { level: 30, collector, schedds: 1, msg: 'a collector answered' },
+        {
+          ...{ level: 40, collector, name: 'odd name' },
+          msg: 'a collector names a schedd that is no host name: it is left out',
+        },
+      ],
+    )
   })
+  it('are asked for anew where the collectors or the constraint are others', async (t) => {
+    const { options } = condorStatus(t, 'echo a.lab.example')
+    const asked: unknown[] = []
+    const once = <T>(question: readonly unknown[], ask: () => Promise<T>) => {
+      asked.push(question)
+      return ask()
+    }
+    await findCredds({ ...entryOf(), scheddConstraint: 'x' }, { ...options, once })
+    assert.deepEqual(asked, [['schedds', ['collector.lab.example'], 'x']])
+  })
+  it('are told of in the log where a collector is passed over', async (t) => {
+    const { options } = condorStatus(
+      t,
+      '[ "$2" = c2.lab.example ] || { echo away; exit 1; }; echo a.lab.example',
+    )
+    const lines: { level: number; collector?: string; why?: string; msg: string }[] = []
+    const log = pino({}, { write: (line) => void lines.push(JSON.parse(line)) })
+    await findCredds({ ...entryOf(), collectors: ['c1.lab.example', 'c2.lab.example'] }, { ...options, log })
+    const { level, collector, why, msg } = lines[0] ?? { level: 0, msg: '' }
+    assert.deepEqual([level, collector, why], [40, 'c1.lab.example', 'away'])
+    assert.match(msg, /does not answer: the next one is asked/)
+  })
+  it('are not asked of the next collector where the first one names odd ones alone', async (t) => {
+    const { options, words } = condorStatus(t, 'echo "odd name"')
+    const collectors = ['c1.lab.example', 'c2.lab.example']
+    const found = await findCredds({ ...entryOf(), collectors }, options)
+    assert.deepEqual(found, { collector: 'c1.lab.example', names: [], refused: ['odd name'] })
+    assert.ok(!words().includes('c2.lab.example'))
+  })
+  it('are not known where both are silent, each in its way, and the message names who answered', async (t) => {
+    const { options } = condorStatus(t, '[ "$2" = c1.lab.example ] || exit 1')
+    const collectors = ['c0.lab.example', 'c1.lab.example']
+    await assert.rejects(findCredds({ ...entryOf(), collectors }, options), {
+      message: 'c1.lab.example knows no schedd that is asked for.',
+    })
+    await assert.rejects(findCredds({ ...entryOf(), collectors: [] }, options), {
+      message: 'No collector answers: asked none.',
+    })
+    const two = ['c1.lab.example', 'c1.lab.example']
+    await assert.rejects(findCredds({ ...entryOf(), collectors: two }, options), {
+      message: 'c1.lab.example, c1.lab.example knows no schedd that is asked for.',
+    })
+  })
+  it('are not known in time where condor_status hangs', async (t) => {
+    const { options } = condorStatus(t, 'exec sleep 60')
+    await assert.rejects(findCredds(entryOf(), { ...options, timeoutMs: 300 }), {
+      message: 'No collector answers: asked collector.lab.example (no answer in time).',
+    })
+  })
+  it('are given an odd name of nothing but signs by words of ours', () =>
+    assert.deepEqual(sortNames('\u001b\u0007 \u0007\n'), { names: [], refused: ['a name without a letter'] }))
   it('leave an entry its nodes where no name of the collector’s is good', async (t) => {
     const { options } = condorStatus(t, 'echo "odd name"')
     assert.deepEqual((await findCredds(entryOf(), options)).names, [])
@@ -158,5 +222,8 @@ describe('the credds of an entry', () => {
       signal: AbortSignal.timeout(5_000),
     }
     await assert.rejects(findCredds(entryOf(), options), code('Transient', 'collector-unreachable'))
+    await assert.rejects(findCredds(entryOf(), options), {
+      message: /\(condor_status not found\)/,
+    })
   })
 })

@@ -4,11 +4,18 @@ import { Permanent } from '../../../shared/contracts/errors.ts'
 import { pushItem } from '../../../shared/contracts/messages.ts'
 import { onSubject } from '../../../shared/contracts/on-subject.ts'
 import { pushSubject } from '../../../shared/contracts/subjects.ts'
-import { findEntry, mustBeCredd, mustBeNode } from '../../../shared/work/find-entry.ts'
+import {
+  entryNamed,
+  findEntry,
+  knownEntry,
+  mustBeCredd,
+  mustBeNode,
+} from '../../../shared/work/find-entry.ts'
 import { dune, entryOf, readyOf, siteOf } from '../../services/build.ts'
 
 const site = siteOf()
 const entry = entryOf()
+const configured = site.entries.find(({ name }) => name === 'dune_production')
 const refused = (act: () => unknown, code: string, message: RegExp) =>
   assert.throws(
     act,
@@ -26,6 +33,28 @@ describe('what an item says of its entry', () => {
   for (const [what, value] of Object.entries(others))
     it(`is refused with another ${what}`, () =>
       refused(() => findEntry(site, { ...dune, [what]: value }), 'entry-unknown', new RegExp(`"${value}"`)))
+  for (const [what, value] of Object.entries(others))
+    it(`is nobody’s, where only what is known is to be taken away, with another ${what}`, () =>
+      assert.equal(knownEntry(site, { ...dune, [what]: value }), undefined))
+  it('is known where all of it is', () => assert.equal(knownEntry(site, dune), configured))
+  it('is found by its name alone, in each configuration its own', () => {
+    assert.equal(entryNamed(site.entries, dune.entry), configured)
+    assert.equal(entryNamed(site.entries, dune.entry), configured)
+    assert.equal(entryNamed([], dune.entry), undefined)
+    assert.equal(entryNamed(site.entries, 'typo'), undefined)
+  })
+  it('is refused with words that say what is wrong and where', () => {
+    refused(
+      () => findEntry(site, { ...dune, entry: 'typo' }),
+      'entry-unknown',
+      /^"typo" is not in this daemon’s configuration managedTokens\.yml\.$/,
+    )
+    refused(
+      () => findEntry(site, { ...dune, role: 'typo' }),
+      'entry-unknown',
+      /^"typo" is not the role of dune_production in managedTokens\.yml\.$/,
+    )
+  })
   it('is named as one clean line', () =>
     refused(
       () => findEntry(site, { ...dune, entry: 'x\u001b[2J\n' }),
@@ -48,7 +77,11 @@ describe('where an item wants a token', () => {
       refused(
         () => mustBeCredd(credd, told, entry, site),
         'credd-unknown',
-        /^collector\.lab\.example does not/,
+        /^collector\.lab\.example does not name ".*" among the credds of dune_production\.$/,
+      )
+      assert.throws(
+        () => mustBeCredd(credd, told, entry, site),
+        (error) => error instanceof Permanent && error.failure.causeName === 'collector.lab.example',
       )
     })
 })

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { failure } from '../../../shared/contracts/errors.ts'
 import { refreshSubject } from '../../../shared/contracts/subjects.ts'
-import { statusOf } from '../../../shared/work/service-status.ts'
+import { isFailing, serviceStatus, statusOf } from '../../../shared/work/service-status.ts'
 import type { TargetRecord } from '../../../shared/work/target-record.ts'
 import { makeEntry } from '../../support/entry.ts'
 
@@ -106,4 +106,81 @@ describe('the tokens of an entry', () => {
         bearers.map(({ purpose, scopes }) => ['bearer', purpose, scopes]),
       )
     })
+})
+
+describe('the status of an entry', () => {
+  const vault = makeEntry({ nodes: ['n1', 'n2'], credds: ['c1', 'c2'] })
+  const about = (target: string | undefined, more: Partial<TargetRecord> = {}): TargetRecord => ({
+    ...{ ...base, entry: vault.name, ...(target !== undefined && { target }), ...more },
+  })
+  const done = { ended: { kind: 'done', run, messages: [] } } as const
+  const gaveUp = { ended: { kind: 'failed', run, failure: down } } as const
+  const earlier = '01KBCDEFGHJKMNPQRSTVWXYZ01'
+  const [own, store, push] = [refreshSubject(vault), 'store.dune.production.', 'push.dune.production.']
+  const records: [string, TargetRecord][] = [
+    [`${store}c1`, about('c1', { ...done, lastSuccess: at(-5), expiry: at(50) })],
+    [`${store}c2`, about('c2')],
+    [`${store}old`, about('old', gaveUp)],
+    [`${push}n1`, about('n1', gaveUp)],
+    [`${push}n2`, about('n2', { ended: { ...gaveUp.ended, run: earlier } })],
+    [`${push}gone`, about('gone', gaveUp)],
+    [own, about(undefined, { ...gaveUp, lastSuccess: at(-90), expiry: at(-10) })],
+  ]
+
+  it('is that of its own nodes and credds, whatever else was served once', () => {
+    const { tokens, ...rest } = statusOf(vault, records, 4711, now)
+    assert.deepEqual(rest, {
+      ...{ entry: 'dune_production', service: 'dune_production', account: 'dunepro', uid: 4711 },
+      ...{ nodes: ['n1', 'n2'], credds: ['c1', 'c2'] },
+      stored: [
+        { credd: 'c1', lastSuccess: at(-5), expiry: at(50) },
+        { credd: 'c2', lastSuccess: null, expiry: null },
+      ],
+      ...{ lastSuccess: at(-90), tokenExpiry: at(-10), failing: ['token', 'n1'] },
+    })
+    assert.deepEqual(
+      tokens?.map(({ type, expiry, invalid }) => [type, expiry, invalid?.message]),
+      [['vault', at(-10), 'Nobody listens there.']],
+    )
+    assert.deepEqual(serviceStatus.parse({ ...rest, tokens }), { ...rest, tokens })
+  })
+  it('names the credds that its records name where the configuration names none', () => {
+    const { credds: _, ...asked } = vault
+    const nameless: [string, TargetRecord] = [`${store}x`, about(undefined)]
+    const { credds, stored, failing } = statusOf(asked, [...records, nameless], undefined, now)
+    assert.deepEqual(credds, ['c1', 'c2', 'old'])
+    assert.deepEqual(
+      stored.map(({ credd }) => credd),
+      ['c1', 'c2', 'old'],
+    )
+    assert.deepEqual(failing, ['token', 'old', 'n1'])
+  })
+  it('has the configured UID before any other, and none before it is known', () => {
+    assert.equal(statusOf({ ...vault, desiredUid: 7 }, [], 4711, now).uid, 7)
+    const { uid, lastSuccess, tokenExpiry, failing, tokens } = statusOf(vault, [], undefined, now)
+    assert.deepEqual([uid, lastSuccess, tokenExpiry, failing], [null, null, null, []])
+    const [code, message] = [tokens?.[0]?.invalid?.code, tokens?.[0]?.invalid?.message]
+    assert.deepEqual([code, message], ['seal-missing', 'No token of dune_production was made yet.'])
+  })
+  it('says of a token that is over that it is, and of a vault token no end that it does not know', () => {
+    const over = about(undefined, { ...done, lastSuccess: at(-90), expiry: at(0) })
+    const [token] = statusOf(vault, [[own, over]], undefined, now).tokens ?? []
+    assert.deepEqual([token?.expiry, token?.invalid?.message], [at(0), 'It is over.'])
+    const unknown = about(undefined, { ...done, lastSuccess: at(-90) })
+    assert.equal(statusOf(vault, [[own, unknown]], undefined, now).tokens?.[0]?.expiry, undefined)
+  })
+  it('says why no token could be made without naming the credds', () => {
+    const failed = about(undefined, { ended: { ...gaveUp.ended, failure: { ...down, credds: ['c1'] } } })
+    assert.deepEqual(statusOf(vault, [[own, failed]], undefined, now).tokens?.[0]?.invalid, down)
+  })
+
+  const failing: Record<string, [Partial<TargetRecord>, boolean]> = {
+    'what was never ended and not reported is worked on': [{}, false],
+    'what was reported and is still tried is failing': [{ reported: true }, true],
+    'what has failed for good is failing': [gaveUp, true],
+    'what was reported and done after all is not': [{ ...done, reported: true }, false],
+    'what an earlier run gave up is worked on': [{ ended: { ...gaveUp.ended, run: earlier } }, false],
+  }
+  for (const [what, [more, expected]] of Object.entries(failing))
+    it(what, () => assert.equal(isFailing(about('n1', more)), expected))
 })

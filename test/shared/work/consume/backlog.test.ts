@@ -68,3 +68,150 @@ describe('what a consumer holds', () => {
     assert.deepEqual(backlog.pulse(), { working: 0, oldestWork: null })
   })
 })
+
+describe('who is next', () => {
+  it('is the oldest, and as many as may be at work', () => {
+    const { backlog, begun, held } = open({ concurrency: 2 })
+    using _ = backlog
+    for (const [seq, body] of ['a', 'b', 'c'].entries()) backlog.add(held(body, seq))
+    assert.deepEqual(begun, ['a', 'b'])
+    assert.equal(backlog.pulse().working, 2)
+  })
+
+  it('is the one that is chosen among those that wait, given those at work, or nobody yet', async () => {
+    const asked: [readonly string[], readonly string[]][] = []
+    let wanted: string | undefined
+    const { backlog, begun, mayEnd, held } = open({
+      concurrency: 2,
+      choose(waiting, working) {
+        asked.push([waiting, working])
+        return waiting.find((body) => body === wanted)
+      },
+    })
+    using _ = backlog
+    backlog.add(held('a', 1))
+    wanted = 'b'
+    backlog.add(held('b', 2))
+    assert.deepEqual(begun, ['b'])
+    wanted = 'a'
+    mayEnd.open()
+    await backlog.ended()
+    await backlog.ended()
+    assert.deepEqual(begun, ['b', 'a'])
+    assert.deepEqual(asked.slice(0, 3), [
+      [['a'], []],
+      [['a', 'b'], []],
+      [['a'], ['b']],
+    ])
+  })
+
+  it('is whoever comes next when something has ended', async () => {
+    const { backlog, begun, mayEnd, held } = open()
+    using _ = backlog
+    for (const [seq, body] of ['a', 'b', 'c'].entries()) backlog.add(held(body, seq))
+    mayEnd.open()
+    for (let times = 0; times < 3; times++) await backlog.ended()
+    assert.deepEqual(begun, ['a', 'b', 'c'])
+  })
+})
+
+describe('how much is pulled', () => {
+  it('leaves room for what waits and what is at work', async () => {
+    const { backlog, held } = open({ concurrency: 2 })
+    using _ = backlog
+    assert.equal(await backlog.room(), 256)
+    for (let seq = 1; seq <= 5; seq++) backlog.add(held(`item ${seq}`, seq))
+    assert.equal(await backlog.room(), 251)
+  })
+
+  it('passes over what waits for something else than its turn', async () => {
+    const { backlog, held } = open({ isParked: (body) => body.startsWith('parked'), choose: () => undefined })
+    using _ = backlog
+    for (let seq = 1; seq <= 300; seq++) backlog.add(held(`parked ${seq}`, seq))
+    assert.equal(await backlog.room(), 256)
+    backlog.add(held('turn', 301))
+    assert.equal(await backlog.room(), 255)
+  })
+
+  it('is nothing once it is closed, also for who waits for room already', async () => {
+    const { backlog, held } = open()
+    using _ = backlog
+    for (let seq = 1; seq <= 256; seq++) backlog.add(held(`item ${seq}`, seq))
+    const room = backlog.room()
+    backlog.close()
+    assert.equal(await room, 0)
+  })
+})
+
+describe('what the server hears of all that is held', () => {
+  it('is that it is still worked on, at a third of the ack wait, until nothing is held', async (t) => {
+    t.mock.timers.enable({ apis: ['setInterval'] })
+    const { backlog, said, mayEnd, held } = open({ ackWaitMs: 3_000 })
+    using _ = backlog
+    const add = (body: string, seq: number) => {
+      const { message } = held(body, seq)
+      backlog.add({ body, message: { ...message, working: () => said.push(`working ${body}`) } as never })
+    }
+    add('a', 1)
+    add('b', 2)
+    t.mock.timers.tick(999)
+    assert.deepEqual(said, [])
+    t.mock.timers.tick(1)
+    assert.deepEqual(said, ['working b', 'working a'])
+    t.mock.timers.tick(1_000)
+    assert.equal(said.length, 4)
+    mayEnd.open()
+    for (let times = 0; times < 2; times++) await backlog.ended()
+    t.mock.timers.tick(5_000)
+    assert.equal(said.length, 4, 'an idle daemon sleeps')
+    add('c', 3)
+    await backlog.ended()
+    t.mock.timers.tick(1_000)
+    assert.equal(said.length, 4, 'it was done at once')
+  })
+
+  it('goes to the newest delivery, of what waits and of what is at work', (t) => {
+    t.mock.timers.enable({ apis: ['setInterval'] })
+    const { backlog, said, held } = open({ ackWaitMs: 3_000 })
+    using _ = backlog
+    const deliver = (seq: number, which: string) =>
+      ({ ...held('x', seq).message, working: () => said.push(which) }) as unknown as JsMsg
+    for (const seq of [1, 2]) backlog.add({ body: `${seq}`, message: deliver(seq, `old ${seq}`) })
+    for (const seq of [1, 2]) assert.ok(backlog.renew(deliver(seq, `new ${seq}`)))
+    assert.ok(!backlog.renew(deliver(3, 'stranger')))
+    t.mock.timers.tick(1_000)
+    assert.deepEqual(said, ['new 2', 'new 1'])
+    backlog.handBack()
+    backlog.handBack()
+    t.mock.timers.tick(1_000)
+    assert.deepEqual(said, ['new 2', 'new 1', 'nak x', 'new 1'])
+  })
+
+  it('is of the work that was begun first, when it was', async () => {
+    const { backlog, held } = open({ concurrency: 2 })
+    using _ = backlog
+    const before = performance.now()
+    backlog.add(held('a', 1))
+    const between = performance.now()
+    backlog.add(held('b', 2))
+    const { working, oldestWork } = backlog.pulse()
+    assert.equal(working, 2)
+    assert.ok(oldestWork !== null && oldestWork >= before && oldestWork <= between)
+  })
+
+  it('leaves alone what waits for another subject, or came before', () => {
+    const { backlog, said, held } = open({ keepsNewest: true, choose: () => undefined })
+    using _ = backlog
+    backlog.add(held('newest', 9, 'dune'))
+    backlog.add(held('late', 3, 'dune'))
+    backlog.add(held('again', 9, 'dune'))
+    assert.deepEqual(said, ['term late'])
+  })
+  it('keeps the older one where the stream does not keep the newest alone', () => {
+    const { backlog, said, held } = open({ choose: () => undefined })
+    using _ = backlog
+    backlog.add(held('older', 1, 'dune'))
+    backlog.add(held('newer', 2, 'dune'))
+    assert.deepEqual(said, [])
+  })
+})
