@@ -10,12 +10,15 @@ export const groups: Readonly<Record<string, Group>> = {
   work: {
     mutate: ['shared/work/*.ts', '!shared/work/lease.ts'],
     tests: [
-      'test/shared/work/!(lease|once-per-target).test.ts',
+      'test/shared/work/!(lease|lease-asks|once-per-target).test.ts',
       'test/services/refresher/requests.test.ts',
       'test/shared/work/once-per-target.test.ts',
     ],
   },
-  lease: { mutate: ['shared/work/lease.ts'], tests: ['test/shared/work/lease.test.ts'] },
+  lease: {
+    mutate: ['shared/work/lease.ts'],
+    tests: ['test/shared/work/lease-asks.test.ts', 'test/shared/work/lease.test.ts'],
+  },
   exclusive: {
     mutate: ['services/storer/exclusive/*.ts'],
     tests: [
