@@ -3,17 +3,20 @@ import { after, before, beforeEach, describe, it } from 'node:test'
 import type { KV } from '@nats-io/kv'
 import { errors } from '@nats-io/nats-core'
 import fc from 'fast-check'
+import { pino } from 'pino'
 import type { Fact } from '../../../shared/bus/publish.ts'
 import { ClaimLost, failure, Permanent, RetryLater, Transient } from '../../../shared/contracts/errors.ts'
 import { refreshSubject } from '../../../shared/contracts/subjects.ts'
+import { outcomesTotal } from '../../../shared/telemetry/metrics/metrics.ts'
 import {
   type Acted,
   decideRetry,
+  neverGivingUp,
   oncePerTarget,
   type TargetWork,
 } from '../../../shared/work/once-per-target.ts'
 import type { TargetRecord } from '../../../shared/work/target-record.ts'
-import { factOf, makeRuns } from '../../support/entry.ts'
+import { factOf, makeRuns, refreshWork } from '../../support/entry.ts'
 import { latch } from '../../support/latch.ts'
 import { openRefreshQueue, type RefreshQueue, silent } from '../../support/refresh-queue.ts'
 
@@ -32,13 +35,14 @@ describe('work on a target', () => {
     queue = await openRefreshQueue()
   })
   after(() => queue[Symbol.asyncDispose]())
-  beforeEach(() => {
+  const nextTarget = () => {
     const name = { experiment: `e${++count}`, role: 'production' }
     const key = refreshSubject(name)
     fact = factOf(name, { run, entry: 'dune_production', at: 'a certain time' })
     messages = [fact]
     work = { key, run, entry: 'dune_production', retry: { numRetries: 2, retrySleepMs: 70 }, backoff }
-  })
+  }
+  beforeEach(nextTarget)
   const recordOf = async () => (await queue.targets.get(work.key))?.json<TargetRecord>()
   const act = (what: () => Promise<Acted>, kv: KV = queue.targets) => oncePerTarget(work, kv, received, what)
   const fail = (error: unknown) =>
@@ -153,7 +157,7 @@ describe('work on a target', () => {
     ]
     const last = thrown.at(-1)
     assert.ok(last instanceof RetryLater && last.failure?.code === 'unexpected')
-    assert.doesNotMatch(last.failure.message, /planted/)
+    assert.equal(last.failure.message, 'An unexpected error, see the log of this run.')
   })
 
   it('does not count an attempt that had to wait for others', async () => {
@@ -174,6 +178,99 @@ describe('work on a target', () => {
     })
     await assert.rejects(thrown, stopped)
     assert.equal((await recordOf())?.attempts, 1)
+  })
+
+  it('keeps when the token there ends where nothing new is known, and forgets it where there is none now', async () => {
+    const expiry = '2026-02-01T00:00:00Z'
+    const inRun = (next: string, acted: Acted) =>
+      oncePerTarget({ ...work, run: next }, queue.targets, received, async () => acted)
+    await act(async () => ({ messages, expiry }))
+    const [, , later = '', last = ''] = makeRuns(4)
+    await inRun(later, { messages: [] })
+    assert.equal((await recordOf())?.expiry, expiry)
+    await inRun(last, { messages: [], expiry: null })
+    assert.equal((await recordOf())?.expiry, undefined)
+  })
+
+  it('knows its target by name', async () => {
+    await oncePerTarget({ ...work, target: 'n1' }, queue.targets, received, async () => ({ messages: [] }))
+    assert.equal((await recordOf())?.target, 'n1')
+  })
+
+  it('is lost, and nothing else, where who does it says so or fails without having it any more', async () => {
+    const lost = new ClaimLost('taken over')
+    assert.equal(await fail(lost), lost)
+    assert.equal((await recordOf())?.ended, undefined)
+    const outrun = act(async () => {
+      await act(async () => ({ messages: [] }))
+      throw new Transient(failed)
+    })
+    await assert.rejects(outrun, ClaimLost)
+  })
+
+  it('says that it recovered in its facts alone, and only where it is known since when', async () => {
+    const item = refreshWork(run)
+    const thrown = await fail(new RetryLater(30, failed))
+    assert.ok(thrown instanceof RetryLater && thrown.failure === failed && thrown.delayMs === 30)
+    assert.equal((await recordOf())?.attempts, 0)
+    await thrown.markReported?.()
+    const again = await fail(new RetryLater(30, failed))
+    assert.ok(again instanceof RetryLater && !again.failure && !again.markReported)
+    const { reported, reportedAt: since } = (await recordOf()) ?? {}
+    assert.equal(reported, true)
+    assert.deepEqual(await act(async () => ({ messages: [item, fact] })), [
+      item,
+      { ...fact, body: { ...fact.body, recovered: { since } } },
+    ])
+  })
+
+  it('says nothing of a recovery where an older release has not written down since when', async () => {
+    const before = { entry: work.entry, run, holder: 'h', attempts: 1, lastAttempt: '2026-01-01T00:00:00Z' }
+    await queue.targets.put(work.key, JSON.stringify({ ...before, reported: true }))
+    assert.deepEqual(await act(async () => ({ messages })), messages)
+  })
+
+  it('is counted by its stage and how it ended', async () => {
+    const counts = async () => {
+      const { values } = await outcomesTotal.get()
+      const mine = values.filter(({ labels }) => labels.stage === 'refresh')
+      return new Map(mine.map(({ labels, value }) => [labels.code, value]))
+    }
+    const before = await counts()
+    await fail(new Transient(failed))
+    await fail(new TypeError('planted'))
+    await fail(new RetryLater(1))
+    await act(async () => ({ messages: [] }))
+    nextTarget()
+    await fail(new Permanent(failed))
+    const now = await counts()
+    assert.deepEqual(
+      [failed.code, 'unexpected', 'ok'].map((code) => (now.get(code) ?? 0) - (before.get(code) ?? 0)),
+      [2, 1, 1],
+    )
+  })
+
+  it('says in the log what it passes over, and what nobody expected', async () => {
+    const lines: Record<string, unknown>[] = []
+    const log = pino({ base: null, timestamp: false }, { write: (line) => void lines.push(JSON.parse(line)) })
+    const told = { ...received, log }
+    const inRun = (next: string, what: () => Promise<Acted>) =>
+      oncePerTarget({ ...work, run: next }, queue.targets, told, what)
+    for (const error of [new Transient(failed), new TypeError('planted')])
+      await assert.rejects(
+        inRun(run, () => Promise.reject(error)),
+        RetryLater,
+      )
+    await inRun(run, async () => ({ messages }))
+    for (const next of [older, run]) await inRun(next, () => assert.fail())
+    assert.deepEqual(
+      lines.map(({ msg, by, ending, err }) => [msg, by ?? ending ?? (err as Error | undefined)?.message]),
+      [
+        ['unexpected error', 'planted'],
+        ['dropped: a newer run has this target', run],
+        ['this run has already ended here: telling it again', 'done'],
+      ],
+    )
   })
 
   /** The bucket, of which the next questions of these kinds are not answered in time. */
@@ -237,6 +334,17 @@ describe('work on a target', () => {
       }
     const record = await recordOf()
     assert.deepEqual([record?.attempts, record?.reported, record?.ended], [0, undefined, undefined])
+  })
+})
+
+describe('what is never given up', () => {
+  const done = (act: () => Promise<unknown>) => neverGivingUp(act).catch((error: unknown) => error)
+  it('takes a permanent failure for one that may pass, and any other as it is', async () => {
+    assert.equal(await neverGivingUp(async () => 'done'), 'done')
+    const passing = await done(() => Promise.reject(new Permanent(failed)))
+    assert.ok(passing instanceof Transient && passing.failure === failed)
+    for (const error of [new Transient(failed), new RetryLater(5), new TypeError('planted')])
+      assert.equal(await done(() => Promise.reject(error)), error)
   })
 })
 
