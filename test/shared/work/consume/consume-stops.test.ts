@@ -219,7 +219,7 @@ describe('stops, crashes and what comes back', () => {
     // The server writes down what a consumer has got a moment later.
     const acked = async () => (await readFile(join(stream, 'obs', consumers.refresher, 'o.dat')))[2]
     await eventually(async () => (await acked()) === names.length, 'what was acked is on the disk')
-        process.kill(queue.nats.pid(), 'SIGSTOP')
+    process.kill(queue.nats.pid(), 'SIGSTOP')
     await rm(join(stream, 'msgs'), { recursive: true })
     await queue.crash()
     await queue.put(run, 'after')
