@@ -4,18 +4,17 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { parse } from 'yaml'
+import * as places from '../../cli/setup/places.ts'
+import { wantedKeys } from '../../cli/setup/steps/configure.ts'
+import { userOf, userSteps } from '../../cli/setup/steps/users.ts'
+import type { Wish } from '../../cli/setup/wish.ts'
 import { smallProcess } from '../../cli/up/small-process.ts'
 import { readEnvironment } from '../../shared/config/environment.ts'
 import { searchPath } from '../../shared/config/read/find.ts'
 import { siteJsonSchema } from '../../shared/config/schema/json-schema.ts'
 import { daemons } from '../../shared/contracts/subjects.ts'
-import {
-  defaultStateRoot,
-  sealingSeedFile,
-  seedFile,
-  signingSeedFile,
-  trustedSignersFile,
-} from '../../shared/daemon/state.ts'
+import { defaultStateRoot, sealingSeedFile, seedFile, signingSeedFile } from '../../shared/daemon/state.ts'
+import { fakeMachine } from '../cli/setup/fake-machine.ts'
 import { read, root } from './compose-file.ts'
 
 const installed = '/opt/managed-tokens-daemons'
@@ -27,6 +26,8 @@ const page = read('docs/operations.md')
 const valuesOf = (text: string, key: string) =>
   [...text.matchAll(new RegExp(`^${key}=(.*)$`, 'gm'))].map(([, value = '']) => value)
 
+const wish: Wish = { root, user: 'managed-tokens', host: 'localhost', port: 4222, isBusHere: true }
+
 const configuration = parse(/```yaml install configuration\n([\s\S]*?)```/.exec(page)?.[1] ?? '') as {
   nats: { seedFile: string }
   sealing: { seedFile: string; signingKeyFile: string }
@@ -34,6 +35,13 @@ const configuration = parse(/```yaml install configuration\n([\s\S]*?)```/.exec(
 }
 
 describe('systemd units', () => {
+  it('and the keys of the page are those that setup adds', () => {
+    assert.deepEqual(
+      configuration,
+      Object.fromEntries(wantedKeys(wish, true).map(({ name, keys }) => [name, keys])),
+    )
+  })
+
   for (const daemon of daemons)
     it(`start the ${daemon}, which is there, with the configuration and state of the page`, () => {
       const [command = ''] = valuesOf(unit, 'ExecStart').map((value) => value.replaceAll('%i', daemon))
@@ -41,7 +49,7 @@ describe('systemd units', () => {
       for (const file of [runner, main])
         assert.ok(existsSync(join(root, file.slice(installed.length))), `${file} is in the repository`)
       assert.deepEqual(options, ['--state', defaultStateRoot])
-      assert.ok(page.includes(`chmod u=rw,g=r,o= ${searchPath()[0]}/managedTokens.*`))
+      assert.equal(places.settings, searchPath()[0])
     })
 
   it('hand each daemon the seed that "managed-tokens keys" made for it, where the configuration looks', () => {
@@ -53,7 +61,7 @@ describe('systemd units', () => {
         `/run/credentials/managed-tokens@${daemon}.service/${id}`,
       )
     }
-    assert.ok(page.includes(`managed-tokens keys --state ${credentials} `))
+    assert.equal(places.credentials, credentials)
   })
 
   it('hand the seed that opens tokens to the distributor alone', () => {
@@ -73,8 +81,7 @@ describe('systemd units', () => {
       `/run/credentials/managed-tokens@refresher.service/${id}`,
     )
     assert.doesNotMatch(unit, /signing/)
-    const [, to = ''] = /install -g managed-tokens -m 0640 \S+\/signing\.pub (\S+)/.exec(page) ?? []
-    assert.equal(to, trustedSignersFile(defaultStateRoot))
+    assert.equal(places.state, defaultStateRoot)
   })
 
   it('start daemons as small as "up" does, at home in their own state', () => {
@@ -89,12 +96,8 @@ describe('systemd units', () => {
     )
   })
 
-  it('give each daemon a user that the page makes, a state directory and a log directory that nobody else enters', () => {
-    assert.deepEqual(valuesOf(unit, 'User'), ['managed-tokens-%i'])
-    assert.match(
-      page,
-      /for daemon in refresher storer distributor notifier; do\n {2}id "managed-tokens-\$daemon" \|\| useradd/,
-    )
+  it('give each daemon a user that setup makes, a state directory and a log directory that nobody else enters', () => {
+    assert.deepEqual(valuesOf(unit, 'User'), [userOf('%i')])
     for (const [kind, mode] of [
       ['StateDirectory', '0700'],
       ['LogsDirectory', '0700'],
@@ -104,13 +107,15 @@ describe('systemd units', () => {
     }
   })
 
-  it('let three of four read keytabs, and the page has the group that may', () => {
-    const [, members = ''] =
-      /^for name in "\$user" (.*); do\n {2}usermod -aG managed-tokens,managed-tokens-keytabs/m.exec(page) ??
-      []
+  it('let three of four read keytabs, and setup has the group that may', () => {
+    const commands = userSteps(wish)
+      .map(({ look }) => look(fakeMachine({})))
+      .flatMap((verdict) => (verdict.state === 'todo' ? verdict.script : []))
     assert.deepEqual(
-      members.split(' '),
-      daemons.filter((daemon) => daemon !== 'notifier').map((daemon) => `managed-tokens-${daemon}`),
+      commands.flatMap(
+        (one) => /^gpasswd -a (managed-tokens-\w+) managed-tokens-keytabs$/.exec(one)?.[1] ?? [],
+      ),
+      daemons.filter((daemon) => daemon !== 'notifier').map(userOf),
     )
     const dropIn = read('deploy/systemd/managed-tokens@notifier.service.d/no-keytabs.conf')
     assert.match(valuesOf(dropIn, 'InaccessiblePaths')[0] ?? '', /-\/etc\/managed-tokens\/keytabs/)
@@ -127,8 +132,7 @@ describe('systemd units', () => {
     assert.equal(`/var/lib/${directory}`, described.properties.serviceCreddVaultTokenPathRoot?.default)
   })
 
-  it('as the page has them changed for another user rotate that user’s files', () => {
-    assert.match(page, /sed -i "s\/su managed-tokens-\$daemon \/su \$user \/"/)
+  it('have log files that their users rotate', () => {
     for (const daemon of daemons)
       assert.match(
         read('deploy/logrotate/managed-tokens-daemons'),

@@ -6,7 +6,7 @@ import assert from 'node:assert/strict'
 import { appendFileSync, chmodSync, cpSync, mkdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { test } from 'node:test'
-import { parse } from 'yaml'
+import { parse, stringify } from 'yaml'
 import { startSite } from '../../sandbox/site.ts'
 import { verifySite } from '../../sandbox/verify.ts'
 import { type Daemon, daemons } from '../../shared/contracts/subjects.ts'
@@ -42,8 +42,10 @@ interface Machine {
   readonly keytabs: string
   /** What an operator finds there or brings along. Returns commands to run first. */
   prepare(debian: FreshDebian): string
-  /** The configuration as a file, of the site's and what the page has added. */
+  /** The configuration as a file, of the site's and what the page shows, as far as setup does not add that. */
   configure(site: string, added: string): { readonly file: string; readonly text: string }
+  /** Whether it is there before setup. */
+  readonly isConfigured: boolean
   /** Lines about the processes that are found. */
   readonly runningAs: string[]
   /** Commands of the page before the first run. */
@@ -96,7 +98,6 @@ function checkForOthers(said: string): void {
 function usersOfTheirOwn(): string[] {
   return [
     'user=managed-tokens storer=managed-tokens-storer',
-    blockOf('install', 'users'),
     blockOf('upgrade', 'users'),
     blockOf('move', 'tokens').replace(
       /^from=.*$/m,
@@ -118,7 +119,11 @@ const machines: Readonly<Record<string, Machine>> = {
       debian.write('/root/service-credd-vault-tokens/vt_u4711-credd9.example-dune_production', 'brought\n')
       return ''
     },
-    configure: (site, added) => ({ file: 'managedTokens.yml', text: `${site}\n${added}` }),
+    configure: (site, added) => ({
+      file: 'managedTokens.yml',
+      text: `# ours\n${site}\n${stringify({ telemetry: parse(added).telemetry })}`,
+    }),
+    isConfigured: false,
     runningAs: eachItsOwn,
     beforeRuns: blockOf('move', 'tokens'),
     afterwards: `ls /root/service-credd-vault-tokens
@@ -126,6 +131,7 @@ cd "$root"; echo "kept: $(stat -c '%U %a %n' "vt_u$(id -u managed-tokens-storer)
 ${lookForOthers}`,
     check(said) {
       assert.match(said, /^kept: managed-tokens-storer 600 /m)
+      assert.match(said, /^done +configuration +its keys for bus, sealing and metrics$/m)
       assert.doesNotMatch(said, /^vt_u4711/m)
       checkForOthers(said)
     },
@@ -143,6 +149,7 @@ ${lookForOthers}`,
       file: 'managedTokens.json',
       text: JSON.stringify({ ...parse(site), ...parse(added), schedule: { cron: false } }),
     }),
+    isConfigured: true,
     runningAs: [
       ...daemons.map((daemon) => runs(daemon === 'notifier' ? ownUser(daemon) : 'rexbatch', daemon)),
       ...eachItsOwn,
@@ -186,7 +193,7 @@ for (const [where, machine] of Object.entries(machines))
     cpSync(site.layout.keytabs, join(debian.directory, machine.keytabs), { recursive: true })
     const added = withPorts(blockOf('install', 'configuration'), ports)
     const { file, text } = machine.configure(readFileSync(site.config, 'utf8'), added)
-    debian.write(`/etc/managed-tokens/${file}`, text)
+    debian.write(machine.isConfigured ? `/etc/managed-tokens/${file}` : `/root/${file}`, text)
     const prepare = machine.prepare(debian)
     cpSync(goProgram('nats'), join(debian.directory, 'usr/local/bin/nats'))
     // What is not there in this Debian: an init, and the site's programs with what they write.
@@ -200,14 +207,20 @@ for (const [where, machine] of Object.entries(machines))
     debian.show(site.dir, 'write')
     openToOthers(site.dir)
 
-    const before: Record<string, string> = { runs: machine.beforeRuns }
+    const before: Record<string, string> = {
+      // An operator's services, into what setup has written; and an init, which has to wait for the ports.
+      start: `${machine.isConfigured ? '' : `cat /root/${file} >/etc/managed-tokens/${file}`}
+mkdir -p /run/systemd/system`,
+      runs: machine.beforeRuns,
+    }
     const after: Record<string, string> = {
       // The stand-in for htgettoken uses it.
       programs: 'apt-get install -y --no-install-recommends curl',
-      bus: setPorts(ports),
+      setup: setPorts(ports),
+      start: 'managed-tokens setup',
     }
     const typed = blocksOf('install').filter(({ name }) => name !== 'configuration')
-    assert.ok(typed.length >= 9, 'the page has commands')
+    assert.ok(typed.length >= 7, 'the page has commands')
     const insteadOf: Record<string, string> =
       machine.user === 'rexbatch' ? { variables: blockOf('predecessor', 'variables') } : {}
     const script = [
@@ -226,6 +239,7 @@ for (const [where, machine] of Object.entries(machines))
     })
     assert.equal(exitCode, 0, `${lastLines(output, 80)}\n${journals(debian.directory)}`)
     const said = output
+    assert.match(said, /^Nothing to do\. Next: runuser -u \S+ -- managed-tokens doctor$/m)
     assert.match(said, /^0 problems, \d+ warnings?: ready\.$/m)
     assert.match(said, /Subjects: dead\.>/, 'nats reaches the bus')
     assert.deepEqual(

@@ -29,6 +29,9 @@ const natsAccount: Step = {
 const isSites = (machine: Machine) =>
   machine.stat(tls.certificate) !== undefined && machine.stat(tls.authority) === undefined
 
+/** Whether clients are told whom to trust: not where the system trusts the bus anyway. */
+export const hasAuthority = (machine: Machine) => machine.stat(authority) !== undefined || !isSites(machine)
+
 const ownAuthority: Step = {
   about: 'authority',
   look(machine) {

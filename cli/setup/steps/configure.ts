@@ -5,9 +5,10 @@ import { findGroup } from '../account.ts'
 import { addMissing, type Section } from '../add-keys.ts'
 import { type Configuration, findConfiguration } from '../configuration.ts'
 import type { Machine } from '../machine.ts'
-import { authority, group, settings, tls } from '../places.ts'
+import { authority, group, settings } from '../places.ts'
 import { kept, quote, type Step, todo, type Verdict, yours } from '../step.ts'
 import type { Wish } from '../wish.ts'
+import { hasAuthority } from './certificates.ts'
 
 export function configurationSteps(wish: Wish): Step[] {
   return [first(wish), lacking(wish), access]
@@ -29,7 +30,7 @@ const first = (wish: Wish): Step => ({
 })
 
 /** What docs/operations.md shows under “The configuration”. */
-export function wantedKeys({ host, port }: Pick<Wish, 'host' | 'port'>, hasAuthority: boolean): Section[] {
+export function wantedKeys({ host, port }: Pick<Wish, 'host' | 'port'>, ownTrust: boolean): Section[] {
   const credential = (daemon: string, name: string) =>
     `/run/credentials/managed-tokens@${daemon}.service/${name}`
   return [
@@ -37,7 +38,7 @@ export function wantedKeys({ host, port }: Pick<Wish, 'host' | 'port'>, hasAutho
       name: 'nats',
       keys: {
         servers: [`tls://${host}:${port}`],
-        ...(hasAuthority ? { caFile: authority } : {}),
+        ...(ownTrust ? { caFile: authority } : {}),
         seedFile: credential('{{.Daemon}}', 'nats.nk'),
       },
     },
@@ -59,10 +60,7 @@ export const lacking = (wish: Wish): Step => ({
   about: 'configuration',
   look(machine) {
     const found: Found = findConfiguration(machine) ?? { file, text: readFileSync(shipped(wish), 'utf8') }
-    // Where the system trusts the bus there is no authority, and will be none.
-    const hasAuthority =
-      [authority, tls.authority].some((one) => machine.stat(one)) || !machine.stat(tls.certificate)
-    const added = addMissing(found.text, wantedKeys(wish, hasAuthority))
+    const added = addMissing(found.text, wantedKeys(wish, hasAuthority(machine)))
     const says = `its keys for bus, sealing and metrics`
     if (added.kind === 'complete') return kept(says)
     if (added.kind === 'unreadable')

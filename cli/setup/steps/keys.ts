@@ -15,14 +15,15 @@ import type { Machine } from '../machine.ts'
 import { authority, bus, credentials, group, operator, state } from '../places.ts'
 import { kept, problem, type Step, todo, type Verdict, yours } from '../step.ts'
 import type { Wish } from '../wish.ts'
+import { hasAuthority } from './certificates.ts'
 
 export function keySteps(wish: Wish): Step[] {
   return [
     seeds(wish),
     ...(wish.isBusHere ? [busKeys] : []),
-    publicHalves,
-    operatorSeed(wish),
-    operatorEnv(wish),
+    publicHalves(wish),
+    // People ask where the bus is.
+    ...(wish.isBusHere ? [operatorSeed(wish), operatorEnv(wish)] : []),
   ]
 }
 
@@ -93,7 +94,7 @@ const addLines = [
 ]
 
 /** Beside the daemons' state, where they look. One that is there may be of a machine that has the other half, or of a change of keys. */
-const publicHalves: Step = {
+const publicHalves = ({ isBusHere }: Wish): Step => ({
   about: 'public keys',
   look(machine) {
     const halves = [sealingPublicKeyFile, trustedSignersFile].map((fileIn) => ({
@@ -104,6 +105,11 @@ const publicHalves: Step = {
     const strange = halves.filter(
       ({ from, to }) => !missing.some((one) => one.to === to) && lacks(machine.read(to), machine.read(from)),
     )
+    if (!isBusHere && missing.some(({ from }) => !machine.stat(from)))
+      return yours(
+        `${missing.map(({ to }) => to).join(' and ')} are not there`,
+        'bring them from the machine of the bus',
+      )
     const says = `${halves.map(({ to }) => to).join(' and ')}, which the daemons read`
     const note = strange.map(({ to }) => ` (${to} is of another key than the one here: see “Change keys”)`)
     return todo(
@@ -111,7 +117,7 @@ const publicHalves: Step = {
       says + note.join(''),
     )
   },
-}
+})
 
 const lacks = (text = '', key: string | undefined) => key !== undefined && !text.includes(key.trim())
 
@@ -143,7 +149,8 @@ const operatorEnv = ({ user, host, port }: Wish): Step => ({
     const says = `${env}, for a shell that runs nats`
     const found = machine.stat(env)
     if (found) return todo(access(machine, env, found, { owner: user, mode: 0o600 }), says)
-    const line = `export NATS_URL=tls://${host}:${port} NATS_CA=${authority} NATS_NKEY=${seed}`
+    const trust = hasAuthority(machine) ? ` NATS_CA=${authority}` : ''
+    const line = `export NATS_URL=tls://${host}:${port}${trust} NATS_NKEY=${seed}`
     return todo([`put_as ${user} ${env} echo '${line}'`], says)
   },
 })

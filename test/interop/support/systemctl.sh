@@ -1,8 +1,11 @@
 #!/bin/sh
 # Stands in for systemctl where no systemd runs: starts what a unit says, as the unit says, without the sandboxing.
-# usage: systemctl daemon-reload | enable [--now] UNIT | restart UNIT | stop UNIT...
+# usage: systemctl daemon-reload | enable [--now] UNIT | restart UNIT | stop UNIT... | is-enabled UNIT | is-active UNIT... |
+#   show ... UNIT (since when it is active)
 set -eu
 units=/etc/systemd/system
+kept=/var/lib/systemctl
+mkdir -p $kept
 
 # value FILES KEY: every value of a key
 value() { cat $1 | sed -n "s/^$2=//p"; }
@@ -38,6 +41,7 @@ start_service() {
   home=$(getent passwd "$user" | cut -d: -f6)
   (cd / && exec setsid runuser -u "$user" -- env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
     HOME="$home" $environment $command) >"/var/log/$unit.journal" 2>&1 </dev/null &
+  date +@%s >"$kept/since-$unit"
   echo "started $unit"
 }
 
@@ -52,10 +56,26 @@ stop_daemons() {
   done
 }
 
+# runs UNIT: is there a process of it?
+runs() {
+  case $1 in managed-tokens@*) what="services/${1#*@}/main\.ts$" ;; *) what="/$1$" ;; esac
+  for process in /proc/[0-9]*; do
+    if tr '\0' '\n' 2>/dev/null <"$process/cmdline" | grep -q "$what"; then return 0; fi
+  done
+  return 1
+}
+
 case $1 in
   daemon-reload) ;;
+  is-enabled) if [ -e "$kept/enabled-$2" ]; then echo enabled; else echo disabled; fi ;;
+  is-active)
+    shift
+    for unit; do if runs "$unit"; then echo active; else echo inactive; fi; done
+    ;;
+  show) cat "$kept/since-$5" ;;
   stop) stop_daemons ;;
   enable)
+    for unit; do [ "$unit" = enable ] || [ "$unit" = --now ] || touch "$kept/enabled-$unit"; done
     [ "$2" = --now ] || exit 0
     case $3 in
       *.target) for wanted in $(value "$units/$3" Wants); do start_service "$wanted"; done ;;
