@@ -65,8 +65,7 @@ export const lacking = (wish: Wish): Step => ({
     if (added.kind === 'complete') return kept(says)
     if (added.kind === 'unreadable')
       return yours(`${found.file} cannot be read as YAML`, '"managed-tokens config check" says where')
-    if (added.kind === 'by-hand' || found.madeFrom)
-      return byHand(found, added.lines)
+    if (added.kind === 'by-hand' || found.madeFrom) return byHand(found, added.lines)
     const edits = added.insertions.map(({ before, line }) => `-e ${quote(`${before}i\\${line}`)}`)
     const end = added.appended.map((line) => `-e ${quote(`$a\\${line}`)}`)
     const target = machine.stat(found.file)?.path ?? found.file

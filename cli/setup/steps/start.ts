@@ -44,8 +44,9 @@ function notYet(machine: Machine, wish: Wish): Verdict | undefined {
   return undefined
 }
 
+/** Nothing is asked where nobody would answer. */
 const answer = (machine: Machine, ...words: string[]) =>
-  (machine.ask('systemctl', ...words) ?? '').trim().split('\n')
+  hasSystemd(machine) ? (machine.ask('systemctl', ...words) ?? '').trim().split('\n') : []
 
 const isEnabled = (machine: Machine, unit: string) => answer(machine, 'is-enabled', unit)[0] === 'enabled'
 const areActive = (machine: Machine, ...names: string[]) => {
