@@ -70,6 +70,22 @@ describe('the bootstrap', () => {
     }
   })
 
+  it('keeps to the lockfile with an npm that refuses it for its overrides, as Debian 12’s does', async () => {
+    await site.provide('node', 'echo v24.0.0')
+    const refusal =
+      "echo 'npm ERR! `npm ci` can only install packages when your package.json and lock file are in sync.'"
+    await site.provide(
+      'npm',
+      `echo "npm $*" >> "$NOTES"; case $1 in ci) ${refusal}; exit 1 ;; *) mkdir -p node_modules ;; esac`,
+    )
+    const { code, stderr } = await site.run()
+    assert.equal(code, 0, stderr)
+    assert.deepEqual(
+      (await site.installs()).map((line) => line.split(' ')[1]),
+      ['ci', 'install'],
+    )
+  })
+
   it('says that Node has to be installed where it cannot do so', async () => {
     await site.provide('uname', 'case $1 in -s) echo Linux ;; -m) echo riscv64 ;; esac')
     const { code, stderr } = await site.run()
