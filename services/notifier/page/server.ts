@@ -40,13 +40,15 @@ export async function createServer(deps: ServerDeps): Promise<FastifyInstance> {
     ...{ logger: false, bodyLimit: 1, forceCloseConnections: true, exposeHeadRoutes: true },
     ...{ requestTimeout: patienceMs, keepAliveTimeout: patienceMs, connectionTimeout: 6 * patienceMs },
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: 200 },
+    // An address that is none never comes as far as the hooks.
+    frameworkErrors: (_error, request, reply) => refuseAddress(deps, request, reply.headers(always), 400),
   })
   app.server.maxConnections = mostConnections
   // Schemas are there to be read: what goes out was checked when it came in.
   app.setSerializerCompiler(() => JSON.stringify)
   app.setValidatorCompiler(() => () => true)
   app.addHook('onRequest', async (_request, reply) => {
-    reply.headers({ ...securityHeaders, 'cache-control': 'no-cache' })
+    reply.headers(always)
   })
   app.setNotFoundHandler((request, reply) =>
     refuse(deps, request, reply, 404, 'Nothing here', 'There is no such page.'),
@@ -54,8 +56,7 @@ export async function createServer(deps: ServerDeps): Promise<FastifyInstance> {
   app.setErrorHandler((error: Error & { statusCode?: number }, request, reply) => {
     const status = error.statusCode ?? 500
     if (status >= 500) deps.warn(error)
-    const why = status >= 500 ? 'Try again in a moment.' : 'The address is not one of this site’s.'
-    return refuse(deps, request, reply, status, 'This did not work', why)
+    return refuseAddress(deps, request, reply, status)
   })
   await app.register(swagger, { openapi: openapiOf(deps) })
   await app.register(
@@ -67,6 +68,14 @@ export async function createServer(deps: ServerDeps): Promise<FastifyInstance> {
     { prefix: deps.base },
   )
   return app
+}
+
+/** With every answer. */
+const always = { ...securityHeaders, 'cache-control': 'no-cache' }
+
+function refuseAddress(deps: ServerDeps, request: FastifyRequest, reply: FastifyReply, status: number) {
+  const why = status >= 500 ? 'Try again in a moment.' : 'The address is not one of this site’s.'
+  return refuse(deps, request, reply, status, 'This did not work', why)
 }
 
 const openapiOf = ({ title, base }: ServerDeps) => ({

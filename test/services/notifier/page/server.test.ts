@@ -27,7 +27,16 @@ const served = () => serve({ site: siteOf(statusPage()), facts: factsOf(allFresh
 
 const paths = [
   ...['/', '/?state=failing&q=x', '/experiments/dune', '/experiments/dune/use', `/runs/${run}`, '/nothing'],
-  ...['/style.css', '/live.js', '/icon.svg', '/robots.txt', '/badge/dune.svg', '/badge/nobody.svg'],
+  ...[
+    '/%',
+    '/api/%ff',
+    '/style.css',
+    '/live.js',
+    '/icon.svg',
+    '/robots.txt',
+    '/badge/dune.svg',
+    '/badge/nobody.svg',
+  ],
   ...['/api/services', '/api/experiments/dune', `/api/runs/${run}`, '/api/openapi.json', '/api/nothing'],
 ]
 
