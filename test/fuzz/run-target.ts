@@ -21,6 +21,8 @@ export class Broken extends Error {
 export interface Amount {
   readonly seed: number
   readonly cases: number
+  /** Where the target's own bound is too long for the time there is (characters). */
+  readonly longest?: number
   /** Ends there whatever is left (milliseconds). */
   readonly mostMs?: number
 }
@@ -38,9 +40,14 @@ export async function replay(target: FuzzTarget): Promise<number> {
 }
 
 /** Texts of the driver's making. Returns how many were read. Throws {@link Broken}. */
-export async function fuzz(target: FuzzTarget, { seed, cases, mostMs }: Amount): Promise<number> {
+export async function fuzz(
+  target: FuzzTarget,
+  { seed, cases, mostMs, longest = target.longest }: Amount,
+): Promise<number> {
   const reader = await target.open()
-  const texts = textsFor(target, [...readCorpus(target.name).values()])
+  const texts = textsFor({ ...target, longest: Math.min(target.longest, longest) }, [
+    ...readCorpus(target.name).values(),
+  ])
   try {
     const result = await fc.check(
       fc.asyncProperty(texts, (text) => readOne(target, reader, text)),

@@ -1,9 +1,11 @@
 /** Everything that reads what comes from outside. */
 import type { FuzzTarget } from './target.ts'
+import { ferry, http, issuerAnswers, proxy, smtp } from './targets/answers.ts'
 import { deadLetters, facts, values } from './targets/bus.ts'
 import { configuration } from './targets/config.ts'
 import { bearer, ccache, keys } from './targets/files.ts'
 import { place, remove, rsync, ssh } from './targets/nodes.ts'
+import { page } from './targets/page.ts'
 import { sentences } from './targets/people.ts'
 import { collector, condorConfig, htgettoken, kinit, storeCred, storer } from './targets/programs.ts'
 import { requests } from './targets/requests.ts'
@@ -13,6 +15,8 @@ export const targets: readonly FuzzTarget[] = [
   ...[place, remove, ssh, rsync],
   ...[ccache, bearer, keys],
   ...[facts, deadLetters, values, requests],
+  ...[http, proxy, issuerAnswers, ferry, smtp],
+  page,
   configuration,
   sentences,
 ]

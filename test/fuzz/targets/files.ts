@@ -99,7 +99,7 @@ const seeds = ['SXA', 'SAA', 'SUA', 'A'.repeat(52), '7'.repeat(20), '=', 'XBQ', 
 
 /** A key is one whole seed of its kind, or its file is named and nothing of what is in it. */
 export const keys: FuzzTarget = {
-  ...{ name: 'keys', words: seeds, longest: mostOfFile, cases: 100 },
+  ...{ name: 'keys', words: seeds, longest: mostOfFile, cases: 50 },
   open() {
     const directory = mkdtempSync(join(tmpdir(), 'fuzz-keys-'))
     const [seedFile, logins] = [join(directory, 'seed'), openLoginFiles(directory)]
