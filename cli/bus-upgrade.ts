@@ -6,6 +6,7 @@ import {
   describeDifference,
   updatedConfig,
 } from '../shared/bus/streams/compare-stream.ts'
+import { findDamaged, isDamaged } from '../shared/bus/streams/damage.ts'
 import { configOn, type Owned, owned, unlessMissing } from '../shared/bus/streams/topology.ts'
 import { connectAs } from './bus/connection.ts'
 import type { ConnectionOptions } from './bus/way-to-bus.ts'
@@ -20,7 +21,7 @@ export interface Standing {
   readonly kind: Owned['kind']
   readonly name: string
   /** `missing`: its daemon makes it. `outdated`: it would be changed, and was not, as was wanted. */
-  readonly state: 'as-wanted' | 'changed' | 'outdated' | 'missing' | 'refused'
+  readonly state: 'as-wanted' | 'changed' | 'outdated' | 'missing' | 'refused' | 'damaged'
   readonly differences: readonly Difference[]
   /** The server's words, where it refused the change. */
   readonly reason?: string
@@ -37,11 +38,16 @@ export async function busUpgrade(options: BusUpgradeOptions): Promise<number> {
   return standings.some(({ state }) => state === 'refused') ? 1 : 0
 }
 
-async function upgradeOne(bus: Bus, { kind, name, plan }: Owned, dryRun: boolean): Promise<Standing> {
+async function upgradeOne(bus: Bus, one: Owned, dryRun: boolean): Promise<Standing> {
+  const { kind, name, plan } = one
   const wanted = configOn(bus, plan)
   const stream = wanted.name
   const found = await unlessMissing(() => bus.jsm.streams.info(stream))
   if (!found) return { kind, name, state: 'missing', differences: [] }
+  if (isDamaged(found) && (await findDamaged(bus, [one])).length > 0) {
+    if (!dryRun) await bus.jsm.streams.delete(stream)
+    return { kind, name, state: 'damaged', differences: [] }
+  }
   const differences = compareStream(found.config, wanted)
   const standing = { kind, name, differences }
   if (differences.length === 0) return { ...standing, state: 'as-wanted' }
@@ -68,6 +74,10 @@ function describeStanding({ kind, name, state, differences, reason }: Standing):
   if (state === 'as-wanted') return []
   if (state === 'changed') return [`${what} is changed: ${list}`]
   if (state === 'outdated') return [`${what} would be changed: ${list}`]
+  if (state === 'damaged')
+    return [
+      `${what} was damaged on the server’s disk: nothing was found in it. Removed (with --dry-run: not yet), its daemon makes it again`,
+    ]
   if (state === 'missing') return [`${what} is not there: its daemon makes it`]
   return [
     `${what} cannot be changed, says the server (${reason}): ${list}. docs/operations.md says what to do (Upgrade).`,

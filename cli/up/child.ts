@@ -30,6 +30,7 @@ export type ChildEvent =
       readonly restartMs: number
     }
   | { readonly type: 'gave-up'; readonly name: string; readonly why: string }
+  | { readonly type: 'no-room'; readonly name: string; readonly where: string }
 
 export interface KeptChild {
   readonly name: string

@@ -6,6 +6,7 @@ import { type Daemon, daemons } from '../../shared/contracts/subjects.ts'
 import { seedFile } from '../../shared/daemon/state.ts'
 import { type ChildEvent, type ChildPlan, keepRunning } from './child.ts'
 import { ensureSealingKeys } from './credentials.ts'
+import { mendServer } from './mend-server.ts'
 import { startNatsServer } from './nats-server.ts'
 import { smallProcess } from './small-process.ts'
 
@@ -69,9 +70,11 @@ export async function startSupervisor(options: SupervisorOptions): Promise<Super
   }
   const kept = daemons.map((daemon) => keepRunning(planOf(daemon, options, server?.url), onEvent))
   const all = server ? [server, ...kept] : kept
+  const mending = server && mendServer({ server, stateRoot: options.stateRoot, onEvent })
 
   async function stop(): Promise<void> {
     await Promise.all(kept.map((child) => child.stop()))
+    await mending?.[Symbol.asyncDispose]()
     await server?.stop()
   }
 

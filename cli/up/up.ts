@@ -80,6 +80,8 @@ function describeEvent(event: ChildEvent): string | undefined {
     const again = event.restartMs === 0 ? 'at once' : `in ${event.restartMs} ms`
     return `managed-tokens: ${event.name} (process ${event.pid}) ${event.how}; started again ${again}`
   }
+  if (event.type === 'no-room')
+    return `managed-tokens: ${event.name} has no room in ${event.where} and keeps nothing: make room there, then it works again by itself`
   if (event.type === 'gave-up') return `managed-tokens: ${event.name} is not started again. ${event.why}`
   return undefined
 }

@@ -44,6 +44,7 @@ export function leaveSilentServer(
   const isAlone = () => known().length < 2
   let wellAt = performance.now()
   let patienceMs = silentMs
+  let isSaid = false
   const look = async () => {
     const isWell = await worksHere(bus, answerMs)
     jetStreamUp.set(isWell ? 1 : 0)
@@ -51,6 +52,12 @@ export function leaveSilentServer(
       wellAt = performance.now()
       patienceMs = silentMs
     }
+    if (!isWell && isAlone() && !isSaid && !nc.isClosed())
+      log.warn(
+        { server: nc.getServer() },
+        'JetStream does not answer, and no other server is known: nothing is done until it does. Is its disk full? One that "managed-tokens up" runs starts again when there is room; any other is to be started again then',
+      )
+    isSaid = !isWell
     if (isWell || isAlone() || nc.isClosed()) return
     // While leaders are being elected it works nowhere, and the next one may be the one that is cut off.
     const better = await findWorking(bus, known(), answerMs)

@@ -2,6 +2,7 @@
 import type { Logger } from 'pino'
 import type { Daemon } from '../../contracts/subjects.ts'
 import { type Bus, onStatus } from '../connect.ts'
+import { findDamaged } from './damage.ts'
 import { reportLoss } from './report-loss.ts'
 import { ensureStream, isMissing, ownedBy } from './topology.ts'
 
@@ -28,6 +29,8 @@ export function watchOwned(daemon: Daemon, { bus, log }: RestoreDeps, lookEveryM
     })
   }
   const timer = setInterval(look, lookEveryMs)
+  const tell = () => void tellDamaged(daemon, { bus, log }).catch(() => undefined)
+  tell()
   const connection = onStatus(bus.nc, {
     disconnect() {
       isAway = true
@@ -35,6 +38,7 @@ export function watchOwned(daemon: Daemon, { bus, log }: RestoreDeps, lookEveryM
     reconnect() {
       isAway = false
       void look()
+      tell()
     },
   })
   return {
@@ -44,6 +48,15 @@ export function watchOwned(daemon: Daemon, { bus, log }: RestoreDeps, lookEveryM
       connection[Symbol.dispose]()
     },
   }
+}
+
+/** A daemon may remove nothing: whoever had its key could. */
+async function tellDamaged(daemon: Daemon, { bus, log }: RestoreDeps): Promise<void> {
+  for (const { kind, name } of await findDamaged(bus, ownedBy(daemon)))
+    log.error(
+      { damaged: name },
+      `${kind} ${name} is damaged on the disk of nats-server, which finds nothing in it: where "managed-tokens up" does not run that server, "managed-tokens bus upgrade" has it made again`,
+    )
 }
 
 /** Looks under way: whoever asks meanwhile gets the same answer, and nothing is told twice. */
