@@ -22,15 +22,18 @@ export const groups: Readonly<Record<string, Group>> = {
   exclusive: {
     mutate: ['services/storer/exclusive/*.ts'],
     tests: [
-      'test/services/storer/exclusive/!(in-lane).test.ts',
+      'test/services/storer/exclusive/exclusive-queue.test.ts',
+      'test/services/storer/exclusive/!(exclusive-queue|in-lane|lane-rules).test.ts',
       'test/services/storer/private-run/stage.test.ts',
+      'test/services/storer/exclusive/lane-rules.test.ts',
       'test/services/storer/exclusive/in-lane.test.ts',
     ],
   },
   ledger: {
     mutate: ['services/notifier/ledger/*.ts'],
     tests: [
-      'test/services/notifier/ledger/*.test.ts',
+      'test/services/notifier/ledger/!(ledger-store).test.ts',
+      'test/services/notifier/ledger/ledger-store.test.ts',
       'test/services/notifier/watch/watches.test.ts',
       'test/services/notifier/failures/causes.test.ts',
     ],

@@ -13,7 +13,7 @@ export default {
   coverageAnalysis: 'perTest',
   concurrency: 2,
   // Beside one and a half times of what its tests take: a busy machine is no kill.
-  timeoutMS: 20_000,
+  timeoutMS: 10_000,
   incremental: true,
   incrementalFile: `.mutation/${name}.json`,
   reporters: ['clear-text', 'html', 'progress-append-only'],

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, beforeEach, describe, it } from 'node:test'
 import type { KV } from '@nats-io/kv'
+import { ulid } from 'ulid'
 import { sendDigests } from '../../../../services/notifier/digest/send-digests.ts'
 import type { Failing } from '../../../../services/notifier/failures/consecutive-failures.ts'
 import { countOnce, failingKey, importCounts } from '../../../../services/notifier/failures/failure-store.ts'
@@ -15,7 +16,7 @@ import { ensureOwned } from '../../../../shared/bus/streams/topology.ts'
 import { RetryLater } from '../../../../shared/contracts/errors.ts'
 import type { Notification, RunFinished, RunStarted } from '../../../../shared/contracts/messages.ts'
 import { nextRunId } from '../../../../shared/contracts/run-id.ts'
-import { buckets, latestRunKey } from '../../../../shared/contracts/subjects.ts'
+import { buckets, latestRunKey, ledgerKey, openRunsKey } from '../../../../shared/contracts/subjects.ts'
 import type { Received } from '../../../../shared/work/consume/handle-message.ts'
 import { startTestNats, type TestNats } from '../../../support/nats.ts'
 import { at, dune, ofRun, siteOf } from '../../build.ts'
@@ -127,6 +128,72 @@ describe('the ledger in its bucket', () => {
       rows.map(({ entry }) => entry),
       entries.slice(1),
     )
+  })
+
+  it('knows the runs that started last, and those that were under way beside one', async () => {
+    const store = await openLedger(runs)
+    const day = 24 * 60 * 60_000
+    const now = Date.now() + 0.05 * day
+    const [tooOld, ended, begun, mine, later] = [-1.01, -0.5, -0.4, 0, 0.1].map((days) =>
+      ulid(now + days * day),
+    ) as [string, string, string, string, string]
+    await store.addRun({ ...runOf(tooOld), deadline: at(900) }, [])
+    await store.addRun({ ...runOf(ended), deadline: at(9) }, [])
+    for (const run of [begun, later]) await store.addRun({ ...runOf(run), deadline: at(10) }, [])
+    const head = { ...runOf(mine), started: at(10), deadline: at(20) }
+    await store.addRun(head, [])
+    const idsOf = (found: readonly LedgerRun[]) => found.map(({ run }) => run)
+    assert.deepEqual(idsOf(await store.runsBeside(head)), [begun, later])
+    assert.deepEqual(idsOf(await store.latestRuns(2)), [later, mine])
+    assert.equal(await store.latestRun(), later)
+    const ids = await store.runIds()
+    assert.deepEqual(ids, ids.toSorted())
+    assert.deepEqual(
+      [tooOld, ended, begun, mine, later].filter((run) => !ids.includes(run)),
+      [],
+    )
+    for (const run of [tooOld, ended, begun, mine, later]) await runs.purge(run)
+    await runs.delete(openRunsKey)
+  })
+
+  it('finds every row of an entry, the newest run first, and whose a token was', async () => {
+    const store = await openLedger(runs)
+    const ids = [newRun(), newRun(), newRun()]
+    const entry = 'rare_production'
+    for (const run of ids)
+      await store.addRun(runOf(run, [entry, 'b']), [
+        { ...startedRow(run), entry },
+        { ...startedRow(run), entry: 'b' },
+      ])
+    await runs.put(ledgerKey(ids[1] ?? '', entry), 'rubbish')
+    assert.deepEqual(
+      (await store.rowsOf(entry)).map(({ run }) => run),
+      [ids[2], ids[0]],
+    )
+    const whose = { run: ids[0] ?? '', entry }
+    await store.noteToken('id-9', whose)
+    assert.deepEqual(await store.findToken('id-9'), whose)
+    assert.equal(await store.findToken('id-8'), undefined)
+  })
+
+  it('ends with its totals, once, and is an open run no more', async () => {
+    const store = await openLedger(runs)
+    const run = newRun()
+    const isOpen = async () => (await store.openRuns()).some((one) => one.run === run)
+    const totals = { done: 1, failed: 0, superseded: 0, unfinished: 0 }
+    await store.addRun(runOf(run), [startedRow(run)])
+    assert.ok(await isOpen())
+    await store.endRun(run, at(9), totals)
+    await store.endRun(run, at(10), { ...totals, done: 2 })
+    const ended = await store.readRun(run)
+    assert.deepEqual([ended?.finished, ended?.totals, await isOpen()], [at(9), totals, false])
+    const again = await store.addRun(runOf(run), [startedRow(run)])
+    assert.deepEqual(
+      [again.finished, await isOpen()],
+      [at(9), false],
+      'a start that comes late opens nothing',
+    )
+    await store.endRun(newRun(), at(9))
   })
 
   it('says of a row that is not there that it is not', async () => {

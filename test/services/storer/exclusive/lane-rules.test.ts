@@ -33,7 +33,7 @@ async function place(t: TestContext, { hasOwnNames = true, body = ': >"$HOME/ran
     discard: async () => {},
   } as unknown as StorerRun['stage']
   const site = siteOf()
-  const store = (held: () => Promise<boolean>, vaultStorerMs = 60_000) =>
+  const store = (held: () => Promise<boolean>, vaultStorerMs = 20_000) =>
     runInLane(
       {
         ...{ entry: entryOf(), credd: 'credd1', stage, vaultServer: 'vault.lab.example', ccache: '/nowhere' },
