@@ -6,7 +6,13 @@ import type { Logger } from 'pino'
 import type { Bus } from '../../bus/connect.ts'
 import { parseMessage } from '../../bus/parse-message.ts'
 import { patiently } from '../../bus/patiently.ts'
-import { ackWaitMs, belongsTo, ensureConsumer, keepsNewest } from '../../bus/streams/topology.ts'
+import {
+  ackWaitMs,
+  belongsTo,
+  ensureConsumer,
+  keepsNewest,
+  unlessMissing,
+} from '../../bus/streams/topology.ts'
 import type { Backoff } from '../../contracts/backoff.ts'
 import type { StreamName } from '../../contracts/subjects.ts'
 import type { z } from '../../contracts/zod.ts'
@@ -68,10 +74,13 @@ export async function consume<T>(
   let pullGone: Promise<unknown> = Promise.resolve()
   const ensure = () =>
     ensureConsumer(bus, what.stream, what.consumer, what.filter, { ackWaitMs, signal: stop.signal })
-  await ensure()
-  const consumer = await patiently(() => bus.js.consumers.get(what.stream, what.consumer), {
-    signal: stop.signal,
-  })
+  const find = () => bus.js.consumers.get(what.stream, what.consumer)
+  let consumer: Consumer | undefined
+  // Somebody may remove it, or its stream, as soon as it is made.
+  while (!consumer) {
+    await ensure()
+    consumer = await patiently(() => unlessMissing(find), { signal: stop.signal })
+  }
   const deps: HandlingDeps = {
     ...{ bus, log, backoff, strikes: new Map() },
     stop: { asked: stop.signal, abort: abort.signal, pullGone: () => pullGone },

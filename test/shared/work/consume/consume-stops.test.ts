@@ -141,6 +141,35 @@ describe('stops, crashes and what comes back', () => {
     await queue.settled()
   })
 
+  it('makes its consumer again when it was removed just as it had made it', async () => {
+    await using queue = await openRefreshQueue()
+    const handled = collect<string>()
+    const { consumers: of } = queue.bus.js
+    let isRemoved = false
+    const losing = Object.create(queue.bus, {
+      js: {
+        value: Object.create(queue.bus.js, {
+          consumers: {
+            value: {
+              async get(stream: string, name: string) {
+                if (!isRemoved) isRemoved = await queue.bus.jsm.consumers.delete(stream, name)
+                return of.get(stream, name)
+              },
+            },
+          },
+        }),
+      },
+    })
+    const handle = async ({ body }: { body: { experiment: string } }) => {
+      handled.add(body.experiment)
+      return []
+    }
+    await within(queue.consume({ handle }, losing), 30_000, 'it has begun')
+    await queue.put(run, 'a')
+    await handled.reached(1)
+    await queue.settled()
+  })
+
   it('survives the death of the server: reconnects, goes on, and does nothing twice that comes back', async () => {
     await using queue = await openRefreshQueue(quick)
     const all = ['done', 'held', 'waiting']
