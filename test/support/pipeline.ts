@@ -65,6 +65,8 @@ export interface PipelineOptions extends SiteOptions {
   readonly start?: typeof startSite
   /** Of the daemons, over what they have. */
   readonly env?: NodeJS.ProcessEnv
+  /** On a machine that has much else to do. */
+  readonly readyWithinMs?: number
 }
 
 /**
@@ -75,6 +77,7 @@ export async function startPipeline({
   traces = false,
   start = startSite,
   env = {},
+  readyWithinMs = 90_000,
   ...options
 }: PipelineOptions): Promise<Pipeline> {
   await using stack = new AsyncDisposableStack()
@@ -92,7 +95,7 @@ export async function startPipeline({
       onEvent: (event) => life.add(event),
     }),
   )
-  await within(90_000, 'the daemons are ready', supervisor.ready()).catch((error: Error) => {
+  await within(readyWithinMs, 'the daemons are ready', supervisor.ready()).catch((error: Error) => {
     throw new Error(`${error.message}\n${lastWords(site.layout.logs)}`)
   })
   const bus = stack.use(await connectOperator({ state: site.layout.state, nats: supervisor.url }))

@@ -1,9 +1,9 @@
 /** The sampler's thread: reads every process's arguments and environment, over and over, and keeps each text once. */
 import { readdirSync, readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { parentPort } from 'node:worker_threads'
+import { parentPort, workerData } from 'node:worker_threads'
 
-const pauseMs = 2
+const { pauseMs } = workerData as { readonly pauseMs: number }
 /** A process that has looked the same so often is looked at ever more seldom: only the short-lived are hard to catch. */
 const settledAfter = 25
 const settledPeriod = 50

@@ -13,9 +13,11 @@ export interface Sampler extends AsyncDisposable {
   stop(): Promise<Sample>
 }
 
-/** Returns once it samples. */
-export async function sampleProcesses(): Promise<Sampler> {
-  const worker = new Worker(new URL('./process-sampler-worker.ts', import.meta.url))
+/** Returns once it samples, again and again after a pause: what lives shorter than that may be missed. */
+export async function sampleProcesses({ pauseMs = 2 } = {}): Promise<Sampler> {
+  const worker = new Worker(new URL('./process-sampler-worker.ts', import.meta.url), {
+    workerData: { pauseMs },
+  })
   await once(worker, 'message')
   return {
     async stop() {

@@ -1,0 +1,86 @@
+/** When all faults are over: one more run puts every token in place, by itself and at once. */
+import { existsSync, readdirSync } from 'node:fs'
+import { entryName, type SiteEntry, serviceName } from '../../../sandbox/entry.ts'
+import { creddFile, nodeTmp } from '../../../sandbox/layout.ts'
+import { verifySite } from '../../../sandbox/verify.ts'
+import type { RunStatus } from '../../../services/notifier/ledger/answer-status.ts'
+import { eventually } from '../../support/latch.ts'
+import { within } from '../../support/pipeline.ts'
+import { entries } from './kinds.ts'
+import { type Desired, desiredAtTheEnd } from './model.ts'
+import type { Plan } from './schedule.ts'
+import type { World } from './world.ts'
+
+/** How long the site may take to be whole again on a busy machine (milliseconds). */
+const calmMs = 240_000
+
+export interface Calm {
+  readonly run: string
+  /** A sentence for each thing that is not as it has to be then. */
+  readonly problems: readonly string[]
+}
+
+export async function calmDown({ pipe, dir }: World, plan: Plan, earlier: readonly string[]): Promise<Calm> {
+  const desired = desiredAtTheEnd(plan)
+  await within(calmMs, 'all daemons are ready again', pipe.supervisor.ready())
+  const run = await startNewRun(pipe, earlier)
+  await pipe.untilStatus(run, 'all is done in the last run', (status) => isWhole(status, desired), calmMs)
+  await pipe.finish(run, calmMs)
+  const revoked = entries.filter((entry) => desired.revoked.includes(entryName(entry)))
+  await eventually(
+    async () => leftOf(pipe.site, revoked).length === 0,
+    'nothing is left of what was revoked',
+    calmMs,
+  ).catch((error: Error) => error.message)
+  const failed = (await pipe.storedFacts(run)).filter(({ subject }) => subject.startsWith('token.failed.'))
+  const problems = [
+    ...(await findWrong(dir, desired)),
+    ...leftOf(pipe.site, revoked).map((what) => `it was revoked, and is there: ${what}`),
+    ...failed.map(
+      ({ body }) =>
+        `failed when all faults were over: ${body.entry} ${body.code} ${body.node ?? body.credd ?? ''}`,
+    ),
+  ]
+  return { run, problems }
+}
+
+/** Who asks for the same as is just beginning is given that run, and with it what has failed there for good already. */
+async function startNewRun(pipe: World['pipe'], earlier: readonly string[]): Promise<string> {
+  let run = ''
+  await eventually(
+    async () => {
+      run = (await pipe.untilRunStarts(calmMs)).run
+      return !earlier.includes(run)
+    },
+    'a new run starts',
+    calmMs,
+  )
+  return run
+}
+
+const isWhole = ({ entries: rows }: RunStatus, { wanted }: Desired) =>
+  wanted.every((name) => {
+    const row = rows.find(({ entry }) => entry === name)
+    return row && [row.refresh, ...row.targets].every(({ state }) => state === 'done')
+  })
+
+async function findWrong(dir: string, { wanted }: Desired): Promise<string[]> {
+  const findings = await verifySite({ dir })
+  return findings
+    .filter(({ entry }) => !entry || wanted.includes(entry))
+    .flatMap(({ entry, target, problems }) => problems.map((problem) => `${target} ${entry}: ${problem}`))
+}
+
+/** Every file of these entries, on nodes and in credds. */
+function leftOf({ layout }: World['pipe']['site'], of: readonly SiteEntry[]): string[] {
+  return of.flatMap((entry) => [
+    ...entry.nodes.flatMap((node) =>
+      readdirSync(nodeTmp(layout, node))
+        .filter((name) => name.startsWith(`vt_u${entry.uid}`))
+        .map((name) => `${node}:/tmp/${name}`),
+    ),
+    ...entry.credds.filter((credd) =>
+      existsSync(creddFile(layout, credd, entry.account, serviceName(entry))),
+    ),
+  ])
+}
