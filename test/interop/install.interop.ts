@@ -3,8 +3,8 @@
  * over TLS, found well by the doctor and doing a run; the predecessor keeps all that it needs.
  */
 import assert from 'node:assert/strict'
-import { appendFileSync, chmodSync, cpSync, mkdirSync, readFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { cpSync, mkdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import { parse, stringify } from 'yaml'
 import { startSite } from '../../sandbox/site.ts'
@@ -13,6 +13,7 @@ import { type Daemon, daemons } from '../../shared/contracts/subjects.ts'
 import { patience } from '../support/patience.ts'
 import { makeDirectory } from '../support/pipeline.ts'
 import { type FreshDebian, makeFreshDebian } from './support/fresh-debian.ts'
+import { openToOthers } from './support/open-to-others.ts'
 import { findFreeRow } from './support/port-row.ts'
 import { lookAsPredecessor, makePredecessorDatabase, predecessorPackage } from './support/predecessor.ts'
 import { goProgram, run } from './support/real-programs.ts'
@@ -263,20 +264,6 @@ const withPorts = (text: string, ports: ReadonlyMap<string, number>) =>
 
 const setPorts = (ports: ReadonlyMap<string, number>) =>
   `sed -i 's/"0.0.0.0:4222"/"127.0.0.1:${ports.get('4222')}"/; s/:8222"/:${ports.get('8222')}"/' /etc/nats/nats-server.conf`
-
-/** The stand-ins of HTCondor and htgettoken write down what they are asked, as whoever runs them. */
-function openToOthers(directory: string): void {
-  chmodSync(dirname(directory), 0o755)
-  run('chmod', ['a+rwX', directory])
-  for (const name of ['credds', 'held', 'holds', 'storers']) {
-    mkdirSync(join(directory, name), { recursive: true })
-    run('chmod', ['-R', 'a+rwX', join(directory, name)])
-  }
-  for (const name of ['calls.jsonl', 'misuse.jsonl', 'together.jsonl']) {
-    appendFileSync(join(directory, name), '')
-    chmodSync(join(directory, name), 0o666)
-  }
-}
 
 const lastLines = (text: string, count: number) => text.split('\n').slice(-count).join('\n')
 

@@ -14,13 +14,17 @@ export interface FreshDebian extends AsyncDisposable {
   write(path: string, text: string, mode?: number): void
   /** Lets commands see a file or directory of this machine, at the same path. */
   show(path: string, access: 'read' | 'write'): void
-  /** Runs a shell script as root, to its end; what it left running is killed. */
+  /** Runs a shell script as root, to its end; what it left running is killed. `$root` is the directory to one that runs beside. */
   run(script: string, options: RunOptions): Promise<{ exitCode: number | null; output: string }>
 }
 
 export interface RunOptions {
   readonly env?: Readonly<Record<string, string>>
   readonly timeoutMs: number
+  /** Without it, no address is reached, not even this machine's own. */
+  readonly network?: 'none'
+  /** With this machine's programs: not in the directory, which is ready to be entered. */
+  readonly beside?: boolean
 }
 
 /** Makes it: the first time on a machine by debootstrap, in some minutes; then from a copy of that. */
@@ -30,9 +34,14 @@ export function makeFreshDebian(): FreshDebian {
       again bootstrap; mv "$made.new" "$made"`,
     words: [],
   })
+  return copyDebian(base)
+}
+
+/** One like the Debian in another directory. */
+export function copyDebian(original: string): FreshDebian {
   const directory = mkdtempSync(join(tmpdir(), 'mt-debian-'))
   chmodSync(directory, 0o755)
-  run('cp', ['-a', `${base}/.`, directory])
+  run('cp', ['-a', `${original}/.`, directory])
   copyNetworkSettings(directory)
   // Nobody will want these files after a power cut.
   writeFileSync(join(directory, 'etc/dpkg/dpkg.cfg.d/unsafe-io'), 'force-unsafe-io\n')
@@ -85,16 +94,18 @@ async function runIn(
   directory: string,
   shown: readonly string[],
   script: string,
-  { env = {}, timeoutMs }: RunOptions,
+  { env = {}, timeoutMs, network, beside = false }: RunOptions,
 ): Promise<{ exitCode: number | null; output: string }> {
-  writeFileSync(join(directory, 'root', 'script.sh'), script)
+  const file = join(directory, 'root', 'script.sh')
+  writeFileSync(file, script)
   const enter = `set -e
 mount --bind '${directory}' '${directory}'
 mount -t proc proc '${directory}/proc'
 mount --rbind /dev '${directory}/dev'
 ${shown.join('\n')}
-exec chroot '${directory}' /bin/sh /root/script.sh`
-  const child = spawn('unshare', ['--mount', '--pid', '--fork', '--kill-child', 'sh', '-c', enter], {
+${beside ? `root='${directory}'; export root; exec /bin/sh '${file}'` : `exec chroot '${directory}' /bin/sh /root/script.sh`}`
+  const spaces = ['--mount', '--pid', ...(network === 'none' ? ['--net'] : [])]
+  const child = spawn('unshare', [...spaces, '--fork', '--kill-child', 'sh', '-c', enter], {
     env: {
       PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
       HOME: '/root',

@@ -17,18 +17,19 @@ const htcondorRelease = '25.14.1'
 /** How long one program may run (milliseconds): a build on a slow machine behind a slow network. */
 const patienceMs = 45 * 60_000
 
-const modules = {
-  nats: 'github.com/nats-io/natscli/nats',
-  'nats-server': 'github.com/nats-io/nats-server/v2',
+const programs = {
+  nats: { path: 'github.com/nats-io/natscli/nats', pinnedIn: tools },
+  'nats-server': { path: 'github.com/nats-io/nats-server/v2', pinnedIn: tools },
+  nfpm: { path: 'github.com/goreleaser/nfpm/v2/cmd/nfpm', pinnedIn: join(root, 'deploy/package/nfpm') },
 } as const
 
-/** The path of a Go program, pinned by `test/interop/tools/go.mod` and `go.sum`. Building takes some minutes, once. */
-export function goProgram(name: keyof typeof modules): string {
+/** The path of a Go program, pinned by a `go.mod` and `go.sum`. Building takes some minutes, once. */
+export function goProgram(name: keyof typeof programs): string {
   const program = join(directory, 'bin', name)
   makeOnce(program, () => {}, {
     // Copied where nobody else builds: go changes its files as it goes.
     script: `rm -rf "$1"; cp -R "$3" "$1"; cd "$1"; again go build -o "$made.new" "$2"; mv "$made.new" "$made"`,
-    words: [join(directory, 'go'), modules[name], tools],
+    words: [join(directory, 'go'), programs[name].path, programs[name].pinnedIn],
     env: { ...process.env, GOFLAGS: '-mod=mod' },
   })
   return program
