@@ -67,6 +67,8 @@ export interface PipelineOptions extends SiteOptions {
   readonly env?: NodeJS.ProcessEnv
   /** On a machine that has much else to do. */
   readonly readyWithinMs?: number
+  /** A daemon's program. Default: the working tree's. */
+  readonly mainOf?: (daemon: Daemon) => string
 }
 
 /**
@@ -78,6 +80,7 @@ export async function startPipeline({
   start = startSite,
   env = {},
   readyWithinMs = 90_000,
+  mainOf,
   ...options
 }: PipelineOptions): Promise<Pipeline> {
   await using stack = new AsyncDisposableStack()
@@ -91,6 +94,7 @@ export async function startPipeline({
       natsPort: 0,
       logDir: site.layout.logs,
       allowRoot: true,
+      mainOf,
       env: { PATH: process.env.PATH, HOME: process.env.HOME, ...compileCache, ...site.env, ...env },
       onEvent: (event) => life.add(event),
     }),

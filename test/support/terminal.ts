@@ -17,6 +17,8 @@ export interface Ended {
 export interface TypedOptions {
   readonly env?: Readonly<Record<string, string>>
   readonly cwd?: string
+  /** Default: this command line. */
+  readonly program?: string
   /** Ends it; the test fails by what is missing (milliseconds). */
   readonly timeoutMs?: number
 }
@@ -30,7 +32,7 @@ const exactly = (env: TypedOptions['env']) => ({
 
 /** Runs `managed-tokens WORDS…` with pipes. */
 export async function type(words: readonly string[], options: TypedOptions = {}): Promise<Ended> {
-  const child = spawn(process.execPath, [main, ...words], {
+  const child = spawn(process.execPath, [options.program ?? main, ...words], {
     env: exactly(options.env),
     cwd: options.cwd ?? '/',
     stdio: ['ignore', 'pipe', 'pipe'],

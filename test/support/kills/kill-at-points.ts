@@ -12,7 +12,11 @@ import { Pool } from './pool.ts'
 import { entries, playRound, type Usual } from './round.ts'
 import { type KillSite, startKillSite } from './site.ts'
 
+/** What comes when a daemon is at its point: its own end, that it shall stop, or the end of nats-server. */
+export type Fault = 'SIGKILL' | 'SIGTERM' | 'server'
+
 export interface KillOptions {
+  readonly fault: Fault
   /** So many at least. */
   readonly kills: number
   readonly seed: number
@@ -21,12 +25,12 @@ export interface KillOptions {
 }
 
 /** So often each daemon dies in a run. */
-const lives = Number(process.env.LIVES ?? 2)
+const lives = 2
 
 type Pools = Readonly<Record<Daemon, Pool>>
 
 /** Throws where a promise was broken, with the points of that round. */
-export async function killAtPoints({ kills, seed, say }: KillOptions): Promise<void> {
+export async function killAtPoints({ fault, kills, seed, say }: KillOptions): Promise<void> {
   await using directory = await makeDirectory()
   const random = randomOf(seed)
   const pools = Object.fromEntries(daemons.map((name) => [name, new Pool(random)])) as Pools
@@ -38,7 +42,7 @@ export async function killAtPoints({ kills, seed, say }: KillOptions): Promise<v
     const usual = { failing, good: await playRound(at, {}) }
     learn(at, pools, false)
     for (let round = 1, done = 0; done < kills; round++) {
-      const ends = daemons.map((name) => [name, pools[name].next(lives)] as const)
+      const ends = endsOf(fault, pools, random, at)
       done += await playSeeded(at, ends, round % 2 === 1, usual).catch((error: Error) => {
         throw new Error(`round ${round} of seed ${seed}: ${error.message}\n${describe(ends)}`, {
           cause: error,
@@ -46,15 +50,24 @@ export async function killAtPoints({ kills, seed, say }: KillOptions): Promise<v
       })
       learn(at, pools, true)
       const left = daemons.map((name) => `${pools[name].left()} of ${pools[name].size} of the ${name}`)
-      say(
-        `${Math.round(performance.now() / 1000)} s: ${done} kills in ${round} runs; never chosen were ${left.join(', ')}`,
-      )
+      say(`${done} of ${kills} in ${round} runs; never chosen were ${left.join(', ')}`)
     }
   }
   const site = join(directory.path, 'site')
   await assertNothingLeft(site)
   assert.deepEqual(unfinishedFiles(join(site, 'state')), [], 'files that a killed daemon was writing')
   assert.deepEqual(await findLeaks(site), [])
+}
+
+/** One server can die at one moment alone: it comes where some daemon is. */
+function endsOf(fault: Fault, pools: Pools, random: () => number, at: KillSite): Ends {
+  if (fault === 'SIGKILL') return daemons.map((name) => [name, pools[name].next(lives)])
+  if (fault === 'SIGTERM')
+    return daemons.map((name) => [name, pools[name].next(lives).map((kill) => ({ ...kill, signal: fault }))])
+  const name = daemons[Math.floor(random() * daemons.length)] as Daemon
+  const victim = at.pipe.supervisor.pids()['nats-server']
+  if (!victim) throw new Error('nats-server is not there')
+  return [[name, pools[name].next(1).map((kill) => ({ ...kill, victim }))]]
 }
 
 type Ends = readonly (readonly [Daemon, readonly Kill[]])[]

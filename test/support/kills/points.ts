@@ -17,6 +17,10 @@ export interface Kill {
   readonly point: string
   /** The how many-eth time that this life comes there, from 1. */
   readonly time: number
+  /** What comes there. Default: SIGKILL. */
+  readonly signal?: 'SIGTERM'
+  /** To whom. Default: the daemon itself. */
+  readonly victim?: number
 }
 
 /** Where test and daemons meet. Files of a daemon: how its next lives end; the points that it came to; what it was killed at. */
@@ -60,11 +64,12 @@ async function watchPoints(root: string, files: ReturnType<typeof killFiles>): P
     const [end, ...later] = ends
     // Without the file, the test has let everybody live.
     if (end?.point !== point || end.time !== time || !existsSync(files.plan)) return
+    ends = []
     // Whoever takes over dies at the next one of them.
     rmSync(files.plan)
     append(files.plan, JSON.stringify(later))
     append(files.killed, `${point} (${time})\n`)
-    process.kill(process.pid, 'SIGKILL')
+    process.kill(end.victim ?? process.pid, end.signal ?? 'SIGKILL')
   }
 
   const own = new RegExp(`${root}/((?:services|shared)/[^)\\s]+?:\\d+):\\d+`, 'g')

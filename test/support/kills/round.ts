@@ -40,12 +40,13 @@ export async function playRound(at: KillSite, { isFailing = false, usual }: Roun
   const mark = markNow(site)
   const [mails, lives] = [new Set((await readMails(site.dir)).map(({ id }) => id)), at.pipe.life.all.length]
   const { run, asked } = await ask(at)
-  const { totals } = await at.pipe.finish(run, 150_000)
+  const { totals } = await at.pipe.finish(run, 300_000)
   at.letLive()
   await at.untilReady()
   // Who died while people were told tells them now.
   await at.pipe.finish(run)
   const deaths = countDeaths(at, lives)
+  assertStoppedWell(at, lives)
   assert.deepEqual(totals, isFailing ? { ...good, done: 7, failed: 1 } : good)
   const delivered = names.filter((name) => !isFailing || name !== nova)
   assert.deepEqual(await findMisplaced(site, delivered), [])
@@ -66,6 +67,14 @@ async function ask(at: KillSite): Promise<{ readonly run: string; readonly asked
       await sleep(250)
     }
   }
+}
+
+/** A daemon that was ready and is told to stop ends by itself. */
+function assertStoppedWell({ pipe }: KillSite, since: number): void {
+  const died = pipe.life.all.slice(since).filter((event) => event.type === 'died')
+  const wasReady = (pid: number) => pipe.life.all.some((event) => event.type === 'ready' && event.pid === pid)
+  const ends = died.filter(({ pid, how }) => wasReady(pid) && !how.endsWith('SIGKILL'))
+  for (const { name, how } of ends) assert.equal(how, 'ended with exit code 0', name)
 }
 
 function countDeaths({ pipe }: KillSite, since: number): Record<Daemon, number> {

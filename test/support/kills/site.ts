@@ -62,7 +62,7 @@ export async function startKillSite(
     },
     async untilReady() {
       const lives = () =>
-        daemons.map((name) => {
+        [...daemons, 'nats-server'].map((name) => {
           const last = pipe.life.all.findLast((event) => event.name === name)
           return last?.type === 'ready'
         })
