@@ -15,7 +15,8 @@ export async function copyTree(to: string): Promise<void> {
     mkdirSync(dirname(join(to, file)), { recursive: true })
     cpSync(join(root, file), join(to, file))
   }
-  for (const installed of ['node_modules', '.node', '.interop'])
+  // With its history: one test unpacks an earlier release.
+  for (const installed of ['node_modules', '.node', '.interop', '.git'])
     symlinkSync(join(root, installed), join(to, installed))
 }
 

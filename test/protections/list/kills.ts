@@ -43,6 +43,14 @@ export const protections: readonly Protection[] = [
     name: 'has ended in time where we stood still past its deadline, and hear of its end later',
   },
   {
+    row: 3,
+    file: 'services/storer/private-run/stage.ts',
+    line: 'for (const one of await replicas())',
+    without: 'for (const one of [directory])',
+    test: 'test/faults/stalls.faults.ts',
+    name: 'has its command ended by the one that takes over, and on waking stores and tells nothing',
+  },
+  {
     row: 4,
     file: 'shared/bus/connect.ts',
     line: 'maxReconnectAttempts: -1,',
@@ -89,5 +97,21 @@ export const protections: readonly Protection[] = [
     without: '  if (record.ended?.run === undefined && record.ended) return',
     test: 'test/shared/work/claim.test.ts',
     name: 'only ever lets a target go forward, ends each run once, and counts its attempts',
+  },
+  {
+    row: 1,
+    file: 'shared/work/consume/handle-message.ts',
+    line: '    const outgoing = await what.handle(received)\n',
+    without: '    held.message.ack()\n    const outgoing = await what.handle(received)\n',
+    test: 'test/faults/kills.faults.ts',
+    name: 'daemons killed at any point of theirs end every run well',
+  },
+  {
+    row: 30,
+    file: 'shared/contracts/messages.ts',
+    line: "schemaVersion = '1.0'",
+    without: "schemaVersion = '2.0'",
+    test: 'test/faults/releases.faults.ts',
+    name: 'each daemon switched to the other release in the middle of a run',
   },
 ]
