@@ -77,10 +77,10 @@ export const protections: readonly Protection[] = [
   {
     row: 8,
     file: 'shared/daemon/leave-silent-server.ts',
-    line: 'await (better ? bus.moveTo(better) : nc.reconnect()).catch(() => undefined)',
-    without: '',
+    line: 'if (isWell || isAlone() || nc.isClosed()) return',
+    without: 'if (isWell || nc.isClosed()) return',
     test: 'test/shared/daemon/leave-silent-server.test.ts',
-    name: 'is left for one of the others, where JetStream answers; said once',
+    name: 'stays where it is where no other server is known',
   },
   {
     row: 9,
