@@ -5,7 +5,7 @@ import { HttpError } from '../../../shared/https/http-error.ts'
 import { exchange } from '../../../shared/https/request.ts'
 
 parentPort?.on('message', async () => {
-  const said = await exchange(new URL('https://vault.lab.example:8200/'), { timeoutMs: 5_000 }).then(
+  const said = await exchange(new URL('https://vault.lab.example:8200/'), { timeoutMs: 1_000 }).then(
     ({ status }) => ({ answered: status }),
     (error: unknown) => {
       assert.ok(error instanceof HttpError, String(error))
