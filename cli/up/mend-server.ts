@@ -36,9 +36,10 @@ export function mendServer({ server, stateRoot, onEvent, everyMs = 10_000 }: Men
     using _reconnects = onStatus(bus.nc, { reconnect: mend })
     mend()
     for (let wasOff = false; !stop.signal.aborted; ) {
-      const isOff = await isJetStreamOff(bus)
+      const isOff = await isJetStreamOff(bus, server.url)
       if (isOff && wasOff) {
-        if (await hasRoom(store)) server.kill('SIGTERM')
+        // Told to stop, it waits for what it cannot write.
+        if (await hasRoom(store)) server.kill('SIGKILL')
         else onEvent({ type: 'no-room', name: 'nats-server', where: store })
       }
       wasOff = isOff
@@ -60,10 +61,17 @@ async function removeDamaged(bus: Bus): Promise<void> {
   for (const { plan } of await findDamaged(bus, owned)) await bus.jsm.streams.delete(plan.config.name)
 }
 
-/** The server answers, and JetStream on it does not. */
-async function isJetStreamOff({ nc, jsm }: Bus): Promise<boolean> {
-  if (!(await isInTime(nc.flush()))) return false
-  return !(await isInTime(jsm.getAccountInfo())) && isInTime(nc.flush())
+/** The server lets us in, and JetStream on it does not answer: whose connection has asked it hears nothing more. */
+async function isJetStreamOff(bus: Bus, url: string): Promise<boolean> {
+  const visiting = bus.visit(url)
+  const leave = () => void visiting.then(({ nc }) => nc.close()).catch(() => undefined)
+  if (!(await isInTime(visiting))) {
+    leave()
+    return false
+  }
+  const isOn = await isInTime(visiting.then(({ jsm }) => jsm.getAccountInfo()))
+  leave()
+  return !isOn
 }
 
 function isInTime(asked: Promise<unknown>): Promise<boolean> {

@@ -2,6 +2,7 @@
  * Leaves a server that is cut off from its cluster for one that is not: it goes on taking connections, and for many seconds
  * answers what it can from memory, but nothing that it is told is kept.
  */
+import { setTimeout as sleep } from 'node:timers/promises'
 import { JetStreamApiError, type StreamInfo } from '@nats-io/jetstream'
 import type { Logger } from 'pino'
 import type { Bus } from '../bus/connect.ts'
@@ -46,7 +47,8 @@ export function leaveSilentServer(
   let patienceMs = silentMs
   let isSaid = false
   const look = async () => {
-    const isWell = await worksHere(bus, answerMs)
+    // With a full disk, a stream is still told of, and nothing else.
+    const isWell = (await worksHere(bus, answerMs)) && (!isAlone() || (await saysItsAccount(bus, answerMs)))
     jetStreamUp.set(isWell ? 1 : 0)
     if (isWell) {
       wellAt = performance.now()
@@ -116,6 +118,11 @@ async function worksHere({ jsm }: Pick<Bus, 'jsm'>, withinMs: number): Promise<b
   const timer = setTimeout(resolve, withinMs, false)
   const asked = jsm.streams.info(streams.tokens).then(hasQuorum, isJetStreams)
   return Promise.race([asked, late]).finally(() => clearTimeout(timer))
+}
+
+async function saysItsAccount({ jsm }: Pick<Bus, 'jsm'>, withinMs: number): Promise<boolean> {
+  const answered = jsm.getAccountInfo().then(() => true, isJetStreams)
+  return Promise.race([answered, sleep(withinMs, false, { ref: false })])
 }
 
 /** A leader without the majority of those who keep the stream leads nobody. Pure. */

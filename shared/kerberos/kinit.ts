@@ -17,7 +17,11 @@ import { type CachedTicket, readCcache } from './ccache.ts'
 
 /** What kinit says (MIT Kerberos 1.20), and which reason that is. The first match counts. */
 const texts: readonly (readonly [RegExp, ReasonCode])[] = [
-  [/No space left on device|Disk quota exceeded/i, 'disk-full-here'],
+  // The second is all that it says of a full disk below its cache.
+  [
+    /No space left on device|Disk quota exceeded|Failed to store credentials: Credentials cache I\/O operation failed/i,
+    'disk-full-here',
+  ],
   [
     /Cannot contact any KDC|Cannot find KDC|Cannot resolve.{0,200}KDC|unreachable|Resource temporarily unavailable|service is not available/i,
     'kdc-unreachable',
