@@ -47,6 +47,8 @@ describe('what kinit of MIT Kerberos 1.20 says', () => {
     'A service is not available that is required to process the request': 'kdc-unreachable',
     'Ticket not yet valid': 'clock-skew',
     'Failed to store credentials: Disk quota exceeded (filename: /x)': 'disk-full-here',
+    'kinit: Failed to store credentials: Credentials cache I/O operation failed while getting initial credentials':
+      'disk-full-here',
     'Something new': 'kinit-failed',
   }
   for (const [text, code] of Object.entries(said))
