@@ -59,14 +59,6 @@ export const protections: readonly Protection[] = [
     name: 'takes ',
   },
   {
-    row: 17,
-    file: 'shared/commands/end-group.ts',
-    line: "  ['SIGKILL', 200],\n",
-    without: '',
-    test: 'test/shared/commands/command.test.ts',
-    name: 'at its deadline ends the whole group, with ',
-  },
-  {
     row: 18,
     file: 'services/storer/exclusive/in-lane.ts',
     line: 'if (error instanceof LockHeld) return error',
@@ -97,14 +89,6 @@ export const protections: readonly Protection[] = [
     without: '  IFS= read -r line\n',
     test: 'test/services/distributor/transport/place-interrupted.test.ts',
     name: 'never leaves part of a file, wherever the input ends',
-  },
-  {
-    row: 22,
-    file: 'services/distributor/transport/place.sh',
-    line: 'wrong=$(mv -fT -- "$1" "../$4" 2>&1)',
-    without: 'rm -f -- "../$4"; wrong=$(mv -fT -- "$1" "../$4" 2>&1)',
-    test: 'test/services/distributor/transport/place.test.ts',
-    name: 'never shows a reader the path absent, empty or torn',
   },
   {
     row: 23,
