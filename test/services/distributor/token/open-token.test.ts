@@ -21,7 +21,7 @@ const content = (token: string, more: Partial<SealedContent> = {}): SealedConten
     service: entry.service,
     run: runIds[1],
     tokenId: 'id',
-    expiry: soon(60_000),
+    expiry: soon(60 * 60_000),
     token,
   },
   ...more,

@@ -112,9 +112,9 @@ describe('a store in its lane', () => {
   })
 
   it('is told of where somebody has its lock for longer than a store may take, and comes again soon', async (t) => {
-    const { store, occupy, lockFile } = await place(t)
+    const { store, occupy, lockFile } = await place(t, { hasOwnNames: false })
     await occupy()
-    await assert.rejects(store(held, 400), (error) => {
+    await assert.rejects(store(held, 1), (error) => {
       assert.ok(error instanceof RetryLater)
       assert.deepEqual([error.delayMs, error.failure?.code], [1_000, 'storer-locked'])
       const where = `somebody has held ${lockFile} on this host for 0 s`
