@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { openStatusAnswers } from '../../../../services/notifier/ledger/answer-status.ts'
+import { openStatusAnswers, wholeStatus } from '../../../../services/notifier/ledger/answer-status.ts'
 import type { LedgerRow, LedgerRun } from '../../../../services/notifier/ledger/ledger.ts'
 import type { LedgerStore } from '../../../../services/notifier/ledger/ledger-store.ts'
 import { at, runIds } from '../../build.ts'
@@ -72,4 +72,57 @@ describe('the answer about a run', () => {
     it(`is that there is none for ${JSON.stringify(run)}, which is no run’s id: the bucket is not asked`, async () => {
       await assert.rejects(readStatus({ run }, ledgerOf(1, 1)), { code: 'unknown-run' })
     })
+})
+
+describe('how a run stands', () => {
+  const row: LedgerRow = {
+    ...{ run: runIds[0], entry: 'dune_production', service: 'dune_production' },
+    refresh: { state: 'done', at: at(1) },
+    targets: [
+      { kind: 'node', name: 'n1', state: 'done', at: at(3) },
+      { kind: 'node', name: 'n2', state: 'failed', at: at(2) },
+    ],
+  }
+  const run: LedgerRun = {
+    ...{ run: runIds[0], started: at(0), deadline: at(5), mode: { push: true, notify: true } },
+    entries: ['dune_production'],
+  }
+  it('says when the last of it ended, before its end is marked', () => {
+    assert.deepEqual(wholeStatus(run, [row]), {
+      ...{ run: runIds[0], started: at(0), deadline: at(5), finished: at(3), waiting: 0, page: 1, pages: 1 },
+      ...{ totals: { done: 1, failed: 1, superseded: 0, unfinished: 0 }, entries: [row] },
+    })
+    assert.equal(wholeStatus({ ...run, finished: at(4) }, [row]).finished, at(4))
+    assert.equal(wholeStatus(run, []).finished, at(0))
+  })
+  it('has not ended while something waits, and says how much, and what it takes away', () => {
+    const waits: LedgerRow = { ...row, refresh: { state: 'waiting', at: at(0) } }
+    const { finished, waiting, revocation } = wholeStatus({ ...run, revocation: { reason: 'lost' } }, [
+      row,
+      waits,
+    ])
+    assert.deepEqual([finished, waiting, revocation], [null, 1, { reason: 'lost' }])
+    assert.ok(!('revocation' in wholeStatus(run, [row])))
+  })
+  it('cannot be told where there was no run yet', async () => {
+    const none = { latestRun: async () => undefined } as unknown as LedgerStore
+    await assert.rejects(readStatus({}, none), {
+      code: 'no-run',
+      message: 'There has been no run yet: start one with managed-tokens run.',
+    })
+  })
+  it('is read anew where whoever asked first has waited too long for the next page', async (t) => {
+    t.mock.timers.enable({ apis: ['setTimeout'] })
+    const ledger = ledgerOf(250, 40)
+    let reads = 0
+    const counting = { ...ledger, readRows: (one: LedgerRun) => ledger.readRows(one).finally(() => reads++) }
+    const answer = openStatusAnswers(counting)
+    await answer({ run: runIds[0] })
+    t.mock.timers.tick(19_999)
+    await answer({ run: runIds[0], page: 2 })
+    assert.equal(reads, 1)
+    t.mock.timers.tick(20_000)
+    await answer({ run: runIds[0], page: 2 })
+    assert.equal(reads, 2)
+  })
 })
