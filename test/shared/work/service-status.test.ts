@@ -166,6 +166,9 @@ describe('the status of an entry', () => {
     const over = about(undefined, { ...done, lastSuccess: at(-90), expiry: at(0) })
     const [token] = statusOf(vault, [[own, over]], undefined, now).tokens ?? []
     assert.deepEqual([token?.expiry, token?.invalid?.message], [at(0), 'It is over.'])
+    const working = about(undefined, { expiry: at(-1) })
+    const [older] = statusOf(vault, [[own, working]], undefined, now).tokens ?? []
+    assert.deepEqual([older?.expiry, older?.invalid?.code], [at(-1), 'seal-missing'], 'no run has ended yet')
     const unknown = about(undefined, { ...done, lastSuccess: at(-90) })
     assert.equal(statusOf(vault, [[own, unknown]], undefined, now).tokens?.[0]?.expiry, undefined)
   })

@@ -57,8 +57,12 @@ describe('the answer about a run', () => {
     const { pages, run } = await answer({})
     for (let page = 2; page <= pages; page += 1) await answer({ run, page })
     assert.equal(reads, 1)
+    await answer({ run: run.toLowerCase(), page: 2 })
+    assert.equal(reads, 1, 'however its id is written')
     await answer({ run, page: 1 })
     assert.equal(reads, 2)
+    await answer({ page: 2 })
+    assert.equal(reads, 3, 'the run that started last may be another by now')
   })
   it('of a few is one page, and a page there is not is empty', async () => {
     const ledger = ledgerOf(150, 1)

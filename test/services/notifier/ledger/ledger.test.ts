@@ -55,6 +55,10 @@ describe('a row of the ledger', () => {
       [failed(1, 'refresh'), ready(2)],
       'refresh=done n1=waiting n2=waiting c1=waiting',
     ],
+    'keeps a credd’s own result that the late token does not name': [
+      [stored(1, 'c7'), failed(1, 'store', 'c8'), failed(2, 'refresh'), ready(3)],
+      'refresh=done n1=waiting n2=waiting c7=done c8=failed c1=waiting',
+    ],
     'forgets credds that the late token does not name': [
       [failed(1, 'refresh', undefined, { credds: ['c1', 'c9'] }), ready(2)],
       'refresh=done n1=waiting n2=waiting c1=waiting',
@@ -169,6 +173,7 @@ describe('a row of the ledger', () => {
 describe('the end of a row', () => {
   const table: Record<string, [LedgerRow, boolean]> = {
     'has not come while the token is made': [startedRow(), false],
+    'has not come while the token is made that nobody gets': [{ ...startedRow(), targets: [] }, false],
     'has not come while a target waits': [after(ready(1), stored(2), pushed(2)), false],
     'comes with the last target': [after(ready(1), stored(2), pushed(2), failed(3, 'push', 'n2')), true],
     'comes at once with a failed refresh': [after(failed(1, 'refresh')), true],
@@ -221,6 +226,11 @@ describe('what an older run loses to a newer one', () => {
       after(ready(1)),
       stored(9, 'c1', newer),
       'refresh=done n1=waiting n2=waiting c1=superseded',
+    ],
+    'the node, and not the credd of its name': [
+      after(ready(1, ['n1'])),
+      pushed(9, 'n1', newer),
+      'refresh=done n1=superseded n2=waiting n1=waiting',
     ],
     'the node that the newer failed at': [
       after(ready(1)),

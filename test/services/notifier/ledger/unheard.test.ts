@@ -53,6 +53,7 @@ describe('what lies unheard', () => {
       ...([false, at(50)] as const),
     ],
     'is a dead letter, which says nothing of facts': [busOf({ heardTo: 7 }, { pending: 1 }), false, at(60)],
+    'is both at once': [busOf({ pending: 1 }, { pending: 1 }, { 1: at(50) }), false, at(50)],
     'is a dead letter in work': [busOf({ heardTo: 7 }, { inWork: 1 }), false, at(60)],
     'begins with what the stream still has where the next one has aged out': [
       busOf({ pending: 1, heardTo: 7 }, {}, { 12: at(40) }, 12),
