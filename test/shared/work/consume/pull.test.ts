@@ -39,10 +39,12 @@ function openStatuses() {
 }
 
 describe('pulling', () => {
-  it('asks again at once when the server is back, and ends with its stop', async () => {
+  it('looks for the consumer and asks again at once when the server is back, and ends with its stop', async (t) => {
     const { nc, say } = openStatuses()
     const asked = collect<number>()
     const stop = new AbortController()
+    t.after(() => stop.abort())
+    const looked: number[] = []
     const pulling = startPulling({
       ...{ stream: streams.refresh, name: consumers.refresher, stop: stop.signal },
       consumer: {
@@ -52,13 +54,14 @@ describe('pulling', () => {
         },
       } as unknown as Consumer,
       room: async () => 7,
-      ensure: () => assert.fail('nothing is missing'),
+      ensure: async () => void looked.push(asked.items.length),
       accept: () => assert.fail('there is nothing to accept'),
       ...{ bus: { nc } as unknown as Bus, log: pino({ level: 'silent' }) },
     })
     await asked.reached(1)
     say({ type: 'reconnect', server: 'nats.lab.example' })
     assert.deepEqual(await asked.reached(2, 10_000), [7, 7])
+    assert.deepEqual(looked, [1], 'once, before it asks')
     stop.abort()
     await pulling.ended
   })
