@@ -101,6 +101,15 @@ describe('the packages', { timeout: 120 * minutes }, () => {
     for (const kind of kinds) assert.ok(statSync(packages[kind]).size <= 60e6, kind)
   })
 
+  it('are made by nfpm; where it is neither there nor can be built, the way to it is said', () => {
+    const script = `const { findNfpm } = await import('${root}/deploy/package/nfpm.ts')
+try { findNfpm('/nowhere') } catch (error) { console.log(error.message) }`
+    const said = run(process.execPath, ['--input-type=module', '--eval', script], {
+      env: { PATH: '/nowhere' },
+    })
+    assert.match(said, /Install nfpm v\d+\.\d+\.\d+ from https:.* or install Go 1\.26\.4 or newer/)
+  })
+
   it('are signed with the key that is given, whose passphrase is in no argument', () => {
     const key = makeKey(join(directory, 'gnupg'))
     const words = ['--output', join(directory, 'signed'), '--release', '2', '--key', key.file]
