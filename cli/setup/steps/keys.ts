@@ -142,15 +142,19 @@ const operatorSeed = ({ user }: Wish): Step => ({
   },
 })
 
+const asWritten = /^export NATS_URL=tls:\/\/[^\s,]+( NATS_CA=\S+)? NATS_NKEY=\S+\n$/
+
 const operatorEnv = ({ user, host, port }: Wish): Step => ({
   about: 'operator',
   look(machine): Verdict {
     const { env, seed } = operator
     const says = `${env}, for a shell that runs nats`
-    const found = machine.stat(env)
-    if (found) return todo(access(machine, env, found, { owner: user, mode: 0o600 }), says)
     const trust = hasAuthority(machine) ? ` NATS_CA=${authority}` : ''
     const line = `export NATS_URL=tls://${host}:${port}${trust} NATS_NKEY=${seed}`
+    const [found, text] = [machine.stat(env), machine.read(env)]
+    // Another one of ours is of another port or name; what somebody has written stays.
+    const isOurs = text !== undefined && asWritten.test(text) && text !== `${line}\n`
+    if (found && !isOurs) return todo(access(machine, env, found, { owner: user, mode: 0o600 }), says)
     return todo([`put_as ${user} ${env} echo '${line}'`], says)
   },
 })

@@ -123,6 +123,36 @@ const cases: Record<string, Case> = {
       /^rm /,
     ],
   },
+  'the operator’s address follows the bus, unless somebody has written another file': {
+    machine: {
+      users: { 'managed-tokens': 3 },
+      files: {
+        '/etc/nats/nats-server.conf': { text: 'listen: "0.0.0.0:14222"\n' },
+        '/var/lib/managed-tokens/operator': { uid: 3, mode: 0o700 },
+        '/var/lib/managed-tokens/operator/nats.nk': { text: 'x', uid: 3 },
+        '/var/lib/managed-tokens/operator/env': {
+          text: 'export NATS_URL=tls://localhost:4222 NATS_CA=/etc/managed-tokens/nats-ca.pem NATS_NKEY=/x\n',
+        },
+      },
+    },
+    about: 'operator',
+    does: ['kept', /^put_as managed-tokens .*\/env echo 'export NATS_URL=tls:\/\/localhost:14222 NATS_CA/],
+  },
+  'and that file stays': {
+    machine: {
+      users: { 'managed-tokens': 3 },
+      files: {
+        '/var/lib/managed-tokens/operator': { uid: 3, mode: 0o700 },
+        '/var/lib/managed-tokens/operator/nats.nk': { text: 'x', uid: 3 },
+        '/var/lib/managed-tokens/operator/env': {
+          text: 'export NATS_URL=tls://a:1,tls://b:1 NATS_NKEY=/x\n',
+          uid: 3,
+        },
+      },
+    },
+    about: 'operator',
+    does: ['kept', 'kept'],
+  },
   'a site’s own certificate needs no authority of ours': {
     machine: { files: { '/etc/nats/tls/server.pem': { text: 'x' } } },
     about: 'authority',
