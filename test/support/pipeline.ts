@@ -102,7 +102,9 @@ export async function startPipeline({
   await within(readyWithinMs, 'the daemons are ready', supervisor.ready()).catch((error: Error) => {
     throw new Error(`${error.message}\n${lastWords(site.layout.logs)}`)
   })
-  const bus = stack.use(await connectOperator({ state: site.layout.state, nats: supervisor.url }))
+  const bus = stack.use(
+    await connectInTime({ state: site.layout.state, nats: supervisor.url }, readyWithinMs),
+  )
   const facts = createRecorder<Heard>()
   for (const subject of ['token.>', 'run.*'])
     bus.nc.subscribe(subject, {
@@ -159,6 +161,15 @@ export async function startPipeline({
       await life.until(`${name} is ready again`, ours('ready'))
     },
     [Symbol.asyncDispose]: () => running.disposeAsync(),
+  }
+}
+
+/** An operator gives up after five seconds; who looks on here has more time. */
+async function connectInTime(where: { state: string; nats: string }, withinMs: number): Promise<Bus> {
+  for (const deadline = Date.now() + withinMs; ; await sleep(200)) {
+    const bus = await connectOperator(where).catch((error: Error) => error)
+    if (!(bus instanceof Error)) return bus
+    if (Date.now() > deadline) throw bus
   }
 }
 
