@@ -30,6 +30,9 @@ const ledgerEntry = z.object({
 /** So soon a notifier writes down that a run has started (milliseconds); without one, nobody knows how it stands. */
 const unwrittenMs = 10_000
 
+/** So long it may take until all items of a run are in the queue (milliseconds): seconds, for ten thousand entries. */
+const planningMs = 60_000
+
 /** The run that was started last, as its own plan says: it may not be in the ledger yet, or there is no notifier to write it there. */
 const startedPlan = runStarted.transform(({ run, at, deadline, mode, entries, part, revocation }) => {
   const names = entries.map(({ entry }) => entry)
@@ -79,6 +82,14 @@ export async function findJoined(
   return joined
 }
 
+/** How the bus is asked about the run that was started last. */
+export interface LastRun {
+  /** The last `run.started`, as it lies on the bus. */
+  readonly askLast: () => Promise<Uint8Array | undefined>
+  /** Whether the run's item for the entry is still in the queue: an entry whose item was lost waits for nothing. */
+  readonly isQueued: (run: string, entry: Entry) => Promise<boolean>
+}
+
 /**
  * The last run, where it is the same as the one that is asked for now and its entries all wait yet: a second one would do the
  * same. Undefined where there is none.
@@ -87,7 +98,7 @@ export async function findIdentical(
   entries: readonly Entry[],
   mode: RunMode,
   runs: KV,
-  askLast: () => Promise<Uint8Array | undefined>,
+  { askLast, isQueued }: LastRun,
   now: Date = new Date(),
 ): Promise<string | undefined> {
   const startedLast = await askLast()
@@ -98,11 +109,13 @@ export async function findIdentical(
   const { value: head, revision } = await readValue(runs, runKey(last.run), ledgerHead)
   if (revision === 0) return now.getTime() - Date.parse(last.at) < unwrittenMs ? last.run : undefined
   if (!head || head.finished) return undefined
-  const isAsItWas = async (entry: string) =>
-    (await readRow(runs, last.run, entry))?.refresh.state === 'waiting'
+  const isPlanning = now.getTime() - Date.parse(last.at) < planningMs
+  const isAsItWas = async (entry: Entry) =>
+    (await readRow(runs, last.run, entry.name))?.refresh.state === 'waiting' &&
+    (isPlanning || (await isQueued(last.run, entry)))
   // Of a long plan some have ended long before all were looked at.
-  for (let from = 0; from < names.length; from += atOnce) {
-    const some = await inParallel(names.slice(from, from + atOnce), isAsItWas)
+  for (let from = 0; from < entries.length; from += atOnce) {
+    const some = await inParallel(entries.slice(from, from + atOnce), isAsItWas)
     if (!some.every(Boolean)) return undefined
   }
   return last.run

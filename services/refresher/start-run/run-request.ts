@@ -4,10 +4,12 @@ import type { KV } from '@nats-io/kv'
 import { closest } from 'fastest-levenshtein'
 import { isBusError } from '../../../shared/bus/bus-errors.ts'
 import type { Bus } from '../../../shared/bus/connect.ts'
+import { readMessage } from '../../../shared/bus/parse-message.ts'
 import { type Fact, publishAll } from '../../../shared/bus/publish.ts'
 import { cutIntoPages } from '../../../shared/bus/requests/page.ts'
 import { parseRequest } from '../../../shared/bus/requests/parse-request.ts'
 import { RequestError } from '../../../shared/bus/requests/serve-requests.ts'
+import { unlessMissing } from '../../../shared/bus/streams/topology.ts'
 import { formatProblem, type Problem } from '../../../shared/config/read/problem.ts'
 import type { Entry, Site } from '../../../shared/config/site.ts'
 import { envelope } from '../../../shared/contracts/envelope.ts'
@@ -18,12 +20,13 @@ import {
   type RunStarted,
   timestamp,
 } from '../../../shared/contracts/messages.ts'
-import { runSubject, streams } from '../../../shared/contracts/subjects.ts'
+import { runId } from '../../../shared/contracts/run-id.ts'
+import { refreshSubject, runSubject, streams } from '../../../shared/contracts/subjects.ts'
 import { z } from '../../../shared/contracts/zod.ts'
 import { setStage } from '../../../shared/telemetry/metrics/stages.ts'
 import { inRootSpan } from '../../../shared/telemetry/traces/root-span.ts'
 import { describeRevoked, findRevocation, type RevokedList } from '../../../shared/work/revoked.ts'
-import { findIdentical, findJoined, planDigest } from './joined.ts'
+import { findIdentical, findJoined, type LastRun, planDigest } from './joined.ts'
 import { mintRunId } from './mint-run-id.ts'
 import { openRunLimit, type RunLimit } from './run-limit.ts'
 
@@ -87,7 +90,7 @@ export function openRunRequests(
         'revoked',
         `${leftAlone.map(describeRevoked).join('; ')}: managed-tokens restore lets it run again.`,
       )
-    const same = await findIdentical(allowed, mode, deps.runs, () => askLast(deps.bus))
+    const same = await findIdentical(allowed, mode, deps.runs, lastRunOn(deps.bus))
     if (same) return { ...answerOf(same, allowed, {}), ...toldOf(leftAlone) }
     limit.take()
     return startWanted(request, 'request', deps, () => mintRunId(deps.runs), begun)
@@ -100,6 +103,16 @@ export function openRunRequests(
 }
 
 const askLast = async (bus: Bus) => (await bus.lastMessage(streams.tokens, runSubject('started')))?.data
+
+const lastRunOn = (bus: Bus): LastRun => ({
+  askLast: () => askLast(bus),
+  async isQueued(run, entry) {
+    const item = await unlessMissing(() => bus.lastMessage(streams.refresh, refreshSubject(entry)))
+    return Boolean(item && readMessage(ofRun, item.data)?.run === run)
+  },
+})
+
+const ofRun = z.object({ run: runId })
 
 function readRequest(body: unknown, { freshSite }: RunDeps) {
   const { push, notify, by, ...wishes } = parseRequest(runRequest, body)

@@ -26,4 +26,12 @@ export const protections: readonly Protection[] = [
     test: 'test/faults/storer-direct.faults.ts',
     name: 'a credd with new keys takes no older ticket: a new one heals it in the same run',
   },
+  {
+    row: 6,
+    file: 'services/refresher/start-run/joined.ts',
+    line: '(isPlanning || (await isQueued(last.run, entry)))',
+    without: 'true',
+    test: 'test/services/refresher/start-run/run-requests.test.ts',
+    name: 'is a new one where what the last put into the queue was lost',
+  },
 ]

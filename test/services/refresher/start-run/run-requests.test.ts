@@ -28,6 +28,11 @@ function openRefresher(now = () => 0) {
   return { ask, runs, started }
 }
 
+const lastRun = (last: Uint8Array | undefined, queued: boolean) => ({
+  askLast: async () => last,
+  isQueued: async () => queued,
+})
+
 describe('the same run', () => {
   it('asked for many times at once is one run, whose id each gets', async () => {
     const { ask, started } = openRefresher()
@@ -53,21 +58,21 @@ describe('the same run', () => {
       }),
     )
   const entries = site.entries.filter(({ name }) => name === dune.entry)
-  const same = (last: Buffer | undefined, state?: string, finished?: string, minutes = 1) => {
+  const same = (last: Buffer | undefined, state?: string, finished?: string, minutes = 1, queued = true) => {
     const runs = fakeKv()
     const head = { run: runIds[1], deadline: at(5), mode: full, entries: [dune.entry] }
     runs.put(runKey(runIds[1]), { ...head, ...(finished && { finished }) })
     if (state) runs.put(ledgerKey(runIds[1], dune.entry), { refresh: { state }, targets: [] })
-    return findIdentical(entries, full, runs.kv, async () => last, new Date(at(minutes)))
+    return findIdentical(entries, full, runs.kv, lastRun(last, queued), new Date(at(minutes)))
   }
   const table: Record<string, [Promise<string | undefined>, string | undefined]> = {
     'is the last one while its entries wait': [same(plan(), 'waiting'), runIds[1]],
     'is the last one while no notifier can have written it down': [
-      findIdentical(entries, full, fakeKv().kv, async () => plan(), new Date(at(0))),
+      findIdentical(entries, full, fakeKv().kv, lastRun(plan(), true), new Date(at(0))),
       runIds[1],
     ],
     'is a new one where no notifier has written the last one down': [
-      findIdentical(entries, full, fakeKv().kv, async () => plan(), new Date(at(1))),
+      findIdentical(entries, full, fakeKv().kv, lastRun(plan(), true), new Date(at(1))),
       undefined,
     ],
     'is a new one where somebody has overwritten what was written down': [same(plan()), undefined],
@@ -76,6 +81,14 @@ describe('the same run', () => {
       undefined,
     ],
     'is a new one once something of the last has failed': [same(plan(), 'failed'), undefined],
+    'is a new one where what the last put into the queue was lost': [
+      same(plan(), 'waiting', undefined, 1, false),
+      undefined,
+    ],
+    'is the last one while its items may not all be in the queue yet': [
+      same(plan(), 'waiting', undefined, 0.5, false),
+      runIds[1],
+    ],
     'is a new one where the last has finished': [same(plan(), 'waiting', at(1)), undefined],
     'is a new one after the deadline of the last': [same(plan(), 'waiting', undefined, 6), undefined],
     'is a new one where the last cannot be read': [same(Buffer.from('garbage')), undefined],
