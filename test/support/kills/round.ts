@@ -53,7 +53,9 @@ export async function playRound(at: KillSite, { isFailing = false, usual }: Roun
   await assertToldOnce(at, run, isFailing)
   const sent = await mailsSince(at, mails, deaths.notifier)
   const work = assertCost(at, mark, usual, deaths, asked)
-  if (usual) assert.deepEqual(sent, usual.mails, 'mails')
+  // Where the answer was lost the first run goes on, and what fails in both is told of both.
+  const told = asked > 1 ? [...new Set(sent)] : sent
+  if (usual) assert.deepEqual(told, usual.mails, 'mails')
   return { work, mails: sent }
 }
 
