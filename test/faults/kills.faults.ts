@@ -5,7 +5,7 @@
 import { describe, it } from 'node:test'
 import { type Fault, killAtPoints } from '../support/kills/kill-at-points.ts'
 
-const kills = Number(process.env.KILLS ?? 16)
+const kills = Number(process.env.KILLS ?? 10)
 const seed = Number(process.env.KILL_SEED ?? 1)
 
 const faults: Readonly<Record<string, { readonly fault: Fault; readonly share: number }>> = {
